@@ -1,0 +1,1 @@
+"""Checkpoints in, containers out."""

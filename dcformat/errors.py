@@ -1,0 +1,132 @@
+"""Every error that dcz raises on purpose.
+
+::
+
+    DczError
+    ├── FormatError (ValueError)         the bytes are not a valid container
+    │   ├── TruncatedError                 ... they end too early
+    │   ├── ChecksumError                  ... they were changed
+    │   └── UnsupportedVersionError        ... they were written by a newer dcz
+    ├── UnsupportedOpError (NotImplementedError)   the network uses an operator that dcz has not
+    ├── ConversionError (ValueError)     a checkpoint cannot become a container
+    └── InputError (ValueError)          what the model was given to work on does not fit it
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class DczError(Exception):
+    """Root of all dcz errors.
+
+    The message is one line: ``path: what (where, expected ..., found ...); hint``.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong.
+    path : str or os.PathLike, optional
+        The file concerned.
+    where : str, optional
+        The place in it: a section, a byte offset, a node, a key.
+    expected, found : object, optional
+        What should stand there and what does.
+    hint : str, optional
+        What the user can do about it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        where: str | None = None,
+        expected: object = None,
+        found: object = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.path = os.fspath(path) if path is not None else None
+        self.where = where
+        self.expected = expected
+        self.found = found
+        self.hint = hint
+
+    def __str__(self) -> str:
+        details = [self.where] if self.where else []
+        if self.expected is not None:
+            details.append(f"expected {self.expected}")
+        if self.found is not None:
+            details.append(f"found {self.found}")
+        text = f"{self.path}: {self.what}" if self.path else self.what
+        if details:
+            text += f" ({', '.join(details)})"
+        if self.hint:
+            text += f"; {self.hint}"
+        return text
+
+    def at(self, path: str | os.PathLike[str]) -> DczError:
+        """Return self with the file named, for code that learns the path further out."""
+        if self.path is None:
+            self.path = os.fspath(path)
+        return self
+
+
+class FormatError(DczError, ValueError):
+    """The bytes are not a valid container."""
+
+
+class TruncatedError(FormatError):
+    """The bytes end before what they announce."""
+
+
+class ChecksumError(FormatError):
+    """A stored checksum and the bytes disagree."""
+
+
+class UnsupportedVersionError(FormatError):
+    """The container has a major version, encoding or codec that this dcz does not know."""
+
+
+class UnsupportedOpError(DczError, NotImplementedError):
+    """The network uses an operator, or a form of one, that dcz does not have.
+
+    Attributes
+    ----------
+    op : str
+        The operator.
+    node : str or None
+        The node that uses it.
+    shape : tuple of int or None
+        Shape of the value it makes, without the batch axis.
+    """
+
+    def __init__(
+        self,
+        op: str,
+        *,
+        node: str | None = None,
+        shape: tuple[int, ...] | None = None,
+        why: str = "operator is not supported",
+        path: str | os.PathLike[str] | None = None,
+        hint: str | None = None,
+    ) -> None:
+        where = ", ".join(
+            part
+            for part in (f"node {node!r}" if node else "", f"shape {tuple(shape)}" if shape is not None else "")
+            if part
+        )
+        super().__init__(f"{op}: {why}", path=path, where=where or None, hint=hint)
+        self.op = op
+        self.node = node
+        self.shape = shape
+
+
+class ConversionError(DczError, ValueError):
+    """A checkpoint cannot become a container."""
+
+
+class InputError(DczError, ValueError):
+    """What a model was given to work on (an image, a batch) does not fit it."""

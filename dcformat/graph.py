@@ -1,0 +1,55 @@
+"""The operator graph of a network: pure data, in topological order, with static per-sample shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Shape: TypeAlias = tuple[int, ...]
+Attr: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator.
+
+    Attributes
+    ----------
+    op : str
+        A name in `dcz.dcformat.ops.OPS`.
+    inputs : tuple of int
+        Values it reads. Value 0 is the network's input, value i + 1 is what node i makes.
+    params : mapping of str to str
+        Tensor names by role (``weight``, ``bias``, ``running_mean``, ...).
+    attrs : mapping of str to Attr
+        Attributes; `dcz.dcformat.ops.make_node` fills in the defaults. Axes never count the batch axis.
+    """
+
+    op: str
+    inputs: tuple[int, ...]
+    params: Mapping[str, str] = field(default_factory=dict)
+    attrs: Mapping[str, Attr] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network: a list of nodes, each reading only values made before it.
+
+    Attributes
+    ----------
+    input_shape : tuple of int
+        Shape of one sample, without the batch axis: (C, H, W) or (features,).
+    nodes : tuple of Node
+        In topological order.
+    output : int
+        The value that the network answers with.
+    """
+
+    input_shape: Shape
+    nodes: tuple[Node, ...]
+    output: int
+
+    def tensor_names(self) -> list[str]:
+        """Names of the tensors that the nodes use, in order of first use."""
+        return list(dict.fromkeys(name for node in self.nodes for name in node.params.values()))

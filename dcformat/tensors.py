@@ -1,0 +1,193 @@
+"""The decoded forms of a tensor: what the reader gives and the runtime packs.
+
+All four know their `shape`, `nnz` and `density`, and `dense()` gives the array back. Sparse forms are CSR: row = first
+axis, column = flat index over the remaining axes, columns ascending within a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .graph import Shape
+
+Array: TypeAlias = NDArray[Any]
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),  # the raw bits: numpy has no bfloat16
+    "I64": np.dtype("<i8"),
+    "I32": np.dtype("<i4"),
+    "I16": np.dtype("<i2"),
+    "I8": np.dtype("i1"),
+    "U64": np.dtype("<u8"),
+    "U32": np.dtype("<u4"),
+    "U16": np.dtype("<u2"),
+    "U8": np.dtype("u1"),
+    "BOOL": np.dtype("?"),
+}
+"""Stored element types, named as safetensors names them, and the numpy type that holds each."""
+
+
+def dtype_name(array: Array) -> str:
+    """Name of a numpy array's element type in a container. BF16 has to be said (`Dense.dtype`): numpy can't."""
+    for name, dtype in DTYPES.items():
+        if name != "BF16" and dtype == array.dtype.newbyteorder("<"):
+            return name
+    raise ValueError(f"numpy type {array.dtype} cannot be stored; known: {', '.join(DTYPES)}")
+
+
+class _Tensor:
+    shape: Shape
+
+    @property
+    def size(self) -> int:
+        """Number of weights, zeros counted."""
+        return prod(self.shape)
+
+    @property
+    def nnz(self) -> int:
+        """Number of non-zero weights."""
+        raise NotImplementedError
+
+    @property
+    def density(self) -> float:
+        """Share of non-zero weights; 0 for an empty tensor."""
+        return self.nnz / self.size if self.size else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(_Tensor):
+    """A tensor as it is.
+
+    Attributes
+    ----------
+    array : ndarray
+        The elements; for BF16 their bits as uint16.
+    dtype : str
+        A key of `DTYPES`.
+    """
+
+    array: Array
+    dtype: str
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        """Shape of the tensor."""
+        return self.array.shape
+
+    @cached_property
+    def nnz(self) -> int:  # type: ignore[override]
+        """Number of non-zero elements."""
+        return int(np.count_nonzero(self.array))
+
+    def dense(self) -> Array:
+        """Return the array."""
+        return self.array
+
+
+@dataclass(frozen=True, eq=False)
+class Shared(_Tensor):
+    """A dense tensor of shared weights: ``codebook[symbols]``.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    codebook : ndarray of float32 or float16, shape (k,)
+        Ascending in the order of the floats' bits; may hold zero.
+    symbols : ndarray of uint8, shape (size,)
+    """
+
+    shape: Shape
+    codebook: Array
+    symbols: Array
+
+    @cached_property
+    def nnz(self) -> int:  # type: ignore[override]
+        """Number of non-zero weights."""
+        counts = np.bincount(self.symbols, minlength=len(self.codebook))
+        return int(counts[self.codebook != 0].sum())
+
+    def dense(self) -> Array:
+        """Expand to an array of the tensor's shape."""
+        return self.codebook[self.symbols].reshape(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class _Csr(_Tensor):
+    shape: Shape
+    indptr: Array
+    indices: Array
+
+    @property
+    def nnz(self) -> int:
+        """Number of stored weights."""
+        return len(self.indices)
+
+    @property
+    def values(self) -> Array:
+        """Stored weights in order, float."""
+        raise NotImplementedError
+
+    def dense(self) -> Array:
+        """Expand to an array of the tensor's shape."""
+        values = self.values
+        rows = len(self.indptr) - 1
+        out = np.zeros(self.size, dtype=values.dtype)
+        if self.nnz:
+            start = np.repeat(np.arange(rows, dtype=np.int64) * (self.size // rows), np.diff(self.indptr))
+            out[start + self.indices] = values
+        return out.reshape(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class SparseShared(_Csr):
+    """A sparse tensor of shared weights (CSR).
+
+    Attributes
+    ----------
+    shape : tuple of int
+    indptr : ndarray of int64, shape (shape[0] + 1,)
+    indices : ndarray of int32, shape (nnz,)
+    codebook : ndarray of float32 or float16, shape (k,)
+        No zero in it.
+    symbols : ndarray of uint8, shape (nnz,)
+    """
+
+    codebook: Array
+    symbols: Array
+
+    @property
+    def values(self) -> Array:
+        """Stored weights in order, ndarray of shape (nnz,)."""
+        return self.codebook[self.symbols]
+
+
+@dataclass(frozen=True, eq=False)
+class SparseRaw(_Csr):
+    """A sparse tensor whose weights are not shared (CSR).
+
+    Attributes
+    ----------
+    shape : tuple of int
+    indptr : ndarray of int64, shape (shape[0] + 1,)
+    indices : ndarray of int32, shape (nnz,)
+    weights : ndarray of float32 or float16, shape (nnz,)
+    """
+
+    weights: Array
+
+    @property
+    def values(self) -> Array:
+        """Stored weights in order, ndarray of shape (nnz,)."""
+        return self.weights
+
+
+Tensor: TypeAlias = Dense | Shared | SparseShared | SparseRaw

@@ -1,0 +1,56 @@
+"""dcz: run pruned, weight-shared, Huffman-coded networks from one small file.
+
+>>> import dcz                                  # doctest: +SKIP
+>>> model = dcz.load("model.dcz")               # doctest: +SKIP
+>>> model.predict(["cat.jpg"], top=5)           # doctest: +SKIP
+
+Everything here is imported on first use: ``import dcz`` is cheap, and only `convert` imports torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .converters import convert as convert
+    from .dcformat import Container as Container
+    from .dcformat import ConversionError as ConversionError
+    from .dcformat import DczError as DczError
+    from .dcformat import FormatError as FormatError
+    from .dcformat import InputError as InputError
+    from .dcformat import UnsupportedOpError as UnsupportedOpError
+    from .dcformat import open as open
+    from .runtime import Model as Model
+    from .runtime import Prediction as Prediction
+    from .runtime import load as load
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Container": "dcformat",
+    "ConversionError": "dcformat",
+    "DczError": "dcformat",
+    "FormatError": "dcformat",
+    "InputError": "dcformat",
+    "Model": "runtime",
+    "Prediction": "runtime",
+    "UnsupportedOpError": "dcformat",
+    "convert": "converters",
+    "load": "runtime",
+    "open": "dcformat",
+}
+
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'dcz' has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Sparse CPU inference of containers."""

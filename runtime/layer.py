@@ -1,0 +1,98 @@
+"""What the planner and the kernels say to each other: a layer's geometry, its epilogue, and a packed layer.
+
+A kernel module offers factories, ``pack_...(weight, geometry, epilogue) -> PackedLayer``. The planner chooses one by cost,
+asks for its scratch and binds it to buffers once; after that a call costs one function call and allocates nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+"""A compiled function and its arguments, ready to run as ``function(*arguments)``."""
+
+
+@dataclass(frozen=True)
+class ConvGeometry:
+    """Sizes of a 2-D convolution over a batch.
+
+    Input (batch, in_channels, height, width), output (batch, out_channels, out_height, out_width), both C-contiguous float32.
+    """
+
+    batch: int
+    in_channels: int
+    height: int
+    width: int
+    out_channels: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+    out_height: int
+    out_width: int
+
+
+@dataclass(frozen=True)
+class LinearGeometry:
+    """Sizes of a fully connected layer: (batch, in_features) -> (batch, out_features), C-contiguous float32."""
+
+    batch: int
+    in_features: int
+    out_features: int
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """What happens to each output element before it is stored.
+
+    ``activation(scale[o] * sum + shift[o] + residual)``: bias and batch normalisation are folded into scale and shift.
+
+    Attributes
+    ----------
+    scale : ndarray of float32, shape (out_channels,), or None
+        None stands for ones.
+    shift : ndarray of float32, shape (out_channels,), or None
+        None stands for zeros.
+    residual : bool
+        Whether a second tensor of the output's shape is added.
+    activation : {"none", "relu", "relu6"}
+    """
+
+    scale: F32 | None = None
+    shift: F32 | None = None
+    residual: bool = False
+    activation: str = "none"
+
+
+class PackedLayer(Protocol):
+    """Weights packed for one kernel, one geometry and one epilogue."""
+
+    kernel_name: str
+    """Name of the kernel, for tables: e.g. ``conv_sparse``, ``linear_dense``."""
+    weight_bytes: int
+    """Bytes that the packed weights take in memory."""
+    scratch_elements: int
+    """float32 elements of scratch that a call needs; their content does not matter before or after."""
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32) -> list[Call]:
+        """Bind to buffers.
+
+        Parameters
+        ----------
+        x, out, residual : ndarray of float32
+            As the geometry says, C-contiguous; `out` overlaps neither `x` nor `scratch`, but may be `residual`.
+        scratch : ndarray of float32, shape (>= scratch_elements,), 64-byte aligned
+
+        Returns
+        -------
+        list of Call
+            To be run in order. They hold views of the buffers, so nothing is allocated when they run.
+        """
+        ...
