@@ -1,0 +1,1 @@
+"""Pruning, retraining, weight sharing and trained quantization: from a dense network to one worth coding."""

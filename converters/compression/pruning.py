@@ -1,0 +1,145 @@
+"""Which weights to drop: the two threshold rules of Deep Compression and its course re-implementations.
+
+Both look at one layer's weights and keep the large ones. Han et al. 2015 (arXiv 1506.02626, section 3) prune by a
+threshold of s standard deviations; the percentile rule fixes the sparsity instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dcformat.errors import ConversionError
+
+Mask = NDArray[np.bool_]
+"""True where a weight stays; of the weight's shape."""
+
+
+@dataclass(frozen=True)
+class PruneRule:
+    """A per-layer threshold rule.
+
+    Attributes
+    ----------
+    kind : {"std", "percent"}
+        "std" keeps ``|w| > amount * std(w)``; "percent" keeps ``|w|`` above its `amount`-th percentile.
+    amount : float
+        Standard deviations (>= 0), or percent (0 <= amount < 100). Zero prunes nothing.
+    """
+
+    kind: str
+    amount: float
+
+    def __post_init__(self) -> None:
+        limits = {"std": (0.0, 100.0), "percent": (0.0, 100.0)}
+        if self.kind not in limits:
+            raise ConversionError("unknown pruning rule", expected="std:S or percent:Q", found=repr(str(self)))
+        low, high = limits[self.kind]
+        if not low <= self.amount < high:
+            raise ConversionError(
+                f"pruning amount does not fit {self.kind!r}",
+                expected=f"{low:g} <= number < {high:g}",
+                found=self.amount,
+            )
+
+    def threshold(self, weight: NDArray[Any]) -> float:
+        """Magnitude at or below which a weight is dropped; 0 for an empty layer or a rule of amount 0."""
+        if weight.size == 0 or self.amount == 0:
+            return 0.0
+        if self.kind == "std":
+            return self.amount * float(np.std(weight, dtype=np.float64))
+        return float(np.percentile(np.abs(weight), self.amount))
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.amount:g}"
+
+
+def parse_prune(text: str) -> PruneRule:
+    """Read a rule as the command line and recipes spell it.
+
+    Parameters
+    ----------
+    text : str
+        ``std:S`` or ``percent:Q``.
+
+    Raises
+    ------
+    ConversionError
+        Anything else.
+
+    Examples
+    --------
+    >>> parse_prune("std:0.75")
+    PruneRule(kind='std', amount=0.75)
+    """
+    kind, _, amount = text.partition(":")
+    try:
+        return PruneRule(kind.strip(), float(amount))
+    except ValueError as error:
+        if isinstance(error, ConversionError):
+            raise
+        raise ConversionError("unknown pruning rule", expected="std:S or percent:Q", found=repr(text)) from None
+
+
+def threshold_mask(weight: NDArray[Any], rule: PruneRule) -> Mask:
+    """Keep the weights above the rule's threshold.
+
+    Weights that are zero already are never kept. A rule that would drop a whole layer (all magnitudes alike, say) does.
+
+    Parameters
+    ----------
+    weight : ndarray of float, any shape
+        One layer.
+    rule : PruneRule
+
+    Returns
+    -------
+    ndarray of bool
+        True where the weight stays.
+    """
+    return np.asarray(np.abs(weight) > rule.threshold(weight))
+
+
+def largest_mask(weight: NDArray[Any], keep: int) -> Mask:
+    """Keep exactly the `keep` largest magnitudes; among equals the first in memory order.
+
+    Parameters
+    ----------
+    weight : ndarray of float, any shape
+    keep : int
+        0 to ``weight.size``.
+    """
+    order = np.argsort(-np.abs(weight), axis=None, kind="stable")
+    mask = np.zeros(weight.size, dtype=np.bool_)
+    mask[order[:keep]] = True
+    return mask.reshape(weight.shape)
+
+
+def global_masks(weights: Mapping[str, NDArray[Any]], density: float, least: float = 0.0) -> dict[str, Mask]:
+    """Keep the largest magnitudes of all layers together.
+
+    Parameters
+    ----------
+    weights : mapping of str to ndarray of float
+        Layer name -> weight.
+    density : float
+        Share of all weights to keep, 0 to 1.
+    least : float
+        Each layer keeps at least this share of its own, so that none is cut off.
+
+    Returns
+    -------
+    dict of str to ndarray of bool
+    """
+    magnitudes = np.concatenate([np.abs(w).ravel() for w in weights.values()])
+    keep = round(density * magnitudes.size)
+    last = magnitudes.size - keep
+    threshold = np.partition(magnitudes, last)[last] if keep else np.inf
+    return {
+        name: largest_mask(w, max(int(np.count_nonzero(np.abs(w) >= threshold)), round(least * w.size)))
+        for name, w in weights.items()
+    }
