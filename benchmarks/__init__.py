@@ -1,0 +1,1 @@
+"""Measurements. Run from the root of the repository: ``python -m benchmarks.sizes``."""
