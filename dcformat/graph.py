@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Shape: TypeAlias = tuple[int, ...]
-Attr: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[tuple[int, ...], ...]
+Attr: TypeAlias = int | float | bool | str | tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,9 @@ def pool_out(size: int, kernel: int, stride: int, padding: int, dilation: int, c
 def _conv2d(inputs: list[Shape], params: Mapping[str, Shape], attrs: Mapping[str, Attr]) -> Shape:
     (x,), weight = inputs, params["weight"]
     _require(len(x) == 3, f"input must be (C, H, W), found {list(x)}")
-    _require(len(weight) == 4 and min(weight) > 0, f"weight must have four axes (O, I/groups, KH, KW), found {list(weight)}")
+    _require(
+        len(weight) == 4 and min(weight) > 0, f"weight must have four axes (O, I/groups, KH, KW), found {list(weight)}"
+    )
     groups = attrs["groups"]
     _require(type(groups) is int and groups > 0, f"groups must be a positive integer, found {groups}")
     assert isinstance(groups, int)
@@ -169,7 +171,9 @@ def _slice(inputs: list[Shape], params: Mapping[str, Shape], attrs: Mapping[str,
     assert isinstance(start, int)
     assert isinstance(stop, int)
     assert isinstance(step, int)
-    _require(0 <= start <= stop <= x[axis] and step >= 1, f"slice {start}:{stop}:{step} does not fit {x[axis]} elements")
+    _require(
+        0 <= start <= stop <= x[axis] and step >= 1, f"slice {start}:{stop}:{step} does not fit {x[axis]} elements"
+    )
     return (*x[:axis], len(range(start, stop, step)), *x[axis + 1 :])
 
 

@@ -1,57 +1,291 @@
-"""Read a container."""
+"""Read a container: the header at once, each section when it is first needed, every checksum on the way."""
 
 from __future__ import annotations
 
+import builtins
 import os
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import IO, Any
 
-from .graph import Graph, Shape
+from .constants import MAX_MANIFEST_BYTES
+from .decoder import Payload, parse
+from .errors import FormatError, TruncatedError
+from .graph import Graph
+from .layout import HEADER_BYTES, check_crc, plan_layout, unpack_header
+from .manifest import Manifest, TensorEntry, unpack_labels, unpack_manifest
 from .preprocess import Preprocess
-from .tensors import Array, SparseRaw, SparseShared, Tensor
+from .stats import describe
+from .tensors import Array, SparseRaw, SparseShared, Tensor, to_csr
 
-
-@dataclass(frozen=True)
-class TensorEntry:
-    name: str
-    shape: Shape
-    dtype: str      # a key of tensors.DTYPES
-    encoding: str   # "raw", "shared", "sparse_shared", "sparse_raw"
+__all__ = ["Container", "TensorEntry", "open"]
 
 
 class Container:
-    path: str
-    format_version: str                     # "1.0"
-    graph: Graph | None                     # None: weights only
-    entries: Mapping[str, TensorEntry]      # in stored order
-    preprocess: Preprocess | None
-    labels: list[str] | None
-    metadata: Mapping[str, str]
+    """An open container. Safe to use from several threads; a context manager.
+
+    Parameters
+    ----------
+    file : binary file
+        Positioned anywhere; must be seekable.
+    path : str
+        What to call it in messages.
+
+    Attributes
+    ----------
+    path : str
+    format_version : str
+        ``"major.minor"``.
+    file_bytes : int
+    manifest_bytes : int
+        Header and compressed manifest.
+    manifest : Manifest
+    entries : mapping of str to TensorEntry
+        By name, in stored order.
+
+    Raises
+    ------
+    FormatError
+        The header or the manifest is not valid, or the file is not as long as they say.
+    """
+
+    def __init__(self, file: IO[bytes], path: str) -> None:
+        self.path = path
+        self._file = file
+        self._lock = threading.Lock()
+        self._cached: tuple[int, list[Payload]] = (-1, [])
+        self.file_bytes = file.seek(0, os.SEEK_END)
+        header = self._read(0, HEADER_BYTES)
+        version, manifest_bytes, crc32 = unpack_header(header)
+        self.format_version = f"{version[0]}.{version[1]}"
+        if manifest_bytes > MAX_MANIFEST_BYTES:
+            raise FormatError("manifest is too long", expected=f"at most {MAX_MANIFEST_BYTES}", found=manifest_bytes)
+        self.manifest_bytes = HEADER_BYTES + manifest_bytes
+        self._need(self.manifest_bytes)
+        packed = self._read(HEADER_BYTES, manifest_bytes)
+        check_crc(packed, crc32, "manifest", seed=header[:-4])
+        self.manifest: Manifest = unpack_manifest(packed, self.file_bytes)
+        self._layout = plan_layout(self.manifest, manifest_bytes)
+        self._need(self._layout.end)
+        if self.file_bytes > self._layout.end:
+            raise FormatError("bytes behind the end", expected=f"{self._layout.end} bytes", found=self.file_bytes)
+        self.entries: Mapping[str, TensorEntry] = {entry.name: entry for entry in self.manifest.tensors}
+        self._section_of: dict[str, tuple[int, int]] = {}
+        names = iter(self.entries)
+        for number, section in enumerate(self.manifest.sections):
+            self._section_of |= {next(names): (number, place) for place in range(section.tensors)}
+
+    def _need(self, end: int) -> None:
+        if self.file_bytes < end:
+            raise TruncatedError("file is cut short", expected=f"{end} bytes", found=self.file_bytes)
+
+    def _read(self, offset: int, count: int) -> bytes:
+        with self._lock:
+            if self._file.closed:
+                raise ValueError(f"{self.path}: the container is closed")
+            self._file.seek(offset)
+            return self._file.read(count)
+
+    @property
+    def graph(self) -> Graph | None:
+        """The operator graph; None in a weights-only container."""
+        return self.manifest.graph
+
+    @property
+    def preprocess(self) -> Preprocess | None:
+        """How an image becomes the input, where the container says."""
+        return self.manifest.preprocess
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """Free text by key."""
+        return self.manifest.metadata
+
+    @property
+    def labels(self) -> list[str] | None:
+        """Names of the classes, where the container has them.
+
+        Raises
+        ------
+        FormatError
+        """
+        place = self.manifest.labels
+        if place is None:
+            return None
+        try:
+            data = self._read(self._layout.labels, place.nbytes)
+            check_crc(data, place.crc32, f"labels at byte {self._layout.labels:#x}")
+            return unpack_labels(data)
+        except FormatError as error:
+            raise error.at(self.path) from None
+
+    def section_name(self, number: int) -> str:
+        """Name a section for messages: number, tensors, offset."""
+        names = [name for name, (section, _) in self._section_of.items() if section == number]
+        names = names if len(names) < 3 else [names[0], "...", names[-1]]
+        listed = ", ".join(name if name == "..." else repr(name) for name in names)
+        return f"section {number} ({listed}) at byte {self._layout.sections[number]:#x}"
+
+    def payloads(self, number: int) -> list[Payload]:
+        """Read a section and the headers of its tensors.
+
+        Raises
+        ------
+        FormatError
+            A wrong checksum, or a header that does not fit.
+        """
+        cached, payloads = self._cached
+        if cached == number:
+            return payloads
+        section = self.manifest.sections[number]
+        data = self._read(self._layout.sections[number], section.nbytes)
+        check_crc(data, section.crc32, self.section_name(number))
+        payloads, offset = [], 0
+        for entry in [self.entries[name] for name, (s, _) in self._section_of.items() if s == number]:
+            try:
+                payload = parse(data, offset, entry.shape, entry.dtype, entry.encoding)
+            except FormatError as error:
+                raise _located(error, f"tensor {entry.name!r}, {self.section_name(number)}") from None
+            payloads.append(payload)
+            offset = payload.end
+        if offset != section.nbytes:
+            raise FormatError(
+                "section has bytes behind its last tensor",
+                where=self.section_name(number),
+                expected=offset,
+                found=section.nbytes,
+            )
+        self._cached = (number, payloads)
+        return payloads
+
+    def payload(self, name: str) -> Payload:
+        """The parsed payload of a tensor.
+
+        Raises
+        ------
+        KeyError
+            There is no such tensor.
+        FormatError
+        """
+        if name not in self._section_of:
+            raise KeyError(f"{self.path}: no tensor {name!r}")
+        number, place = self._section_of[name]
+        try:
+            return self.payloads(number)[place]
+        except FormatError as error:
+            raise error.at(self.path) from None
 
     def decode(self, name: str) -> Tensor:
-        """Decoded form as stored."""
-        raise NotImplementedError
+        """Decode a tensor into the form in which it is stored.
+
+        Raises
+        ------
+        KeyError
+            There is no such tensor.
+        FormatError
+        """
+        payload = self.payload(name)
+        try:
+            return payload.decode()
+        except FormatError as error:
+            raise _located(error, f"tensor {name!r}").at(self.path) from None
 
     def tensor(self, name: str) -> Array:
-        """Dense ndarray (BF16: uint16 bits)."""
-        raise NotImplementedError
+        """Decode a tensor to a dense array, shaped and typed as it came in (BF16: its bits as uint16)."""
+        return self.decode(name).dense()
 
     def csr(self, name: str) -> SparseShared | SparseRaw:
-        raise NotImplementedError
+        """Decode a tensor to CSR, whatever its encoding.
+
+        Raises
+        ------
+        KeyError
+            There is no such tensor.
+        ValueError
+            It has no rows (a scalar) or is BF16.
+        FormatError
+        """
+        return to_csr(self.decode(name))
 
     def info(self) -> dict[str, Any]:
-        """What `dcz info --json` prints (DESIGN.md)."""
-        raise NotImplementedError
+        """Sizes, ratios and a row a tensor: what ``dcz info --json`` prints."""
+        return describe(self)
 
     def verify(self) -> list[str]:
-        """Check every checksum and decode everything; returns the problems."""
-        raise NotImplementedError
+        """Check every checksum and decode everything.
 
-    def close(self) -> None: ...
-    def __enter__(self) -> "Container": return self
-    def __exit__(self, *exc: object) -> None: self.close()
+        Returns
+        -------
+        list of str
+            The problems; empty where the container is sound.
+        """
+        problems = []
+        for number in range(len(self.manifest.sections)):
+            try:
+                for payload, name in zip(self.payloads(number), self._names(number), strict=True):
+                    try:
+                        payload.decode()
+                    except FormatError as error:
+                        problems.append(str(_located(error, f"tensor {name!r}, {self.section_name(number)}")))
+            except FormatError as error:
+                problems.append(str(error))
+        try:
+            self.labels  # noqa: B018  (reading them checks them)
+        except FormatError as error:
+            problems.append(error.what + (f" ({error.where})" if error.where else ""))
+        return problems
+
+    def _names(self, number: int) -> list[str]:
+        return [name for name, (section, _) in self._section_of.items() if section == number]
+
+    def close(self) -> None:
+        """Close the file. Decoded tensors stay valid."""
+        with self._lock:
+            self._file.close()
+
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-def open(path: str | os.PathLike[str]) -> Container:
-    raise NotImplementedError
+def _located(error: FormatError, where: str) -> FormatError:
+    error.where = f"{where}, {error.where}" if error.where else where
+    return error
+
+
+def open(file: str | os.PathLike[str] | IO[bytes]) -> Container:
+    """Open a container.
+
+    Parameters
+    ----------
+    file : path or seekable binary file
+
+    Returns
+    -------
+    Container
+
+    Raises
+    ------
+    FormatError
+        It is not a valid container.
+    OSError
+        It cannot be read.
+    """
+    if isinstance(file, str | os.PathLike):
+        stream: IO[bytes] = builtins.open(file, "rb")  # noqa: SIM115
+        path = os.fspath(file)
+    else:
+        stream, path = file, str(getattr(file, "name", "<stream>"))
+    try:
+        return Container(stream, path)
+    except FormatError as error:
+        stream.close()
+        raise error.at(path) from None
+    except BaseException:
+        stream.close()
+        raise

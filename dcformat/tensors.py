@@ -84,7 +84,7 @@ class Dense(_Tensor):
         return self.array.shape
 
     @cached_property
-    def nnz(self) -> int:  # type: ignore[override]
+    def nnz(self) -> int:
         """Number of non-zero elements."""
         return int(np.count_nonzero(self.array))
 
@@ -110,7 +110,7 @@ class Shared(_Tensor):
     symbols: Array
 
     @cached_property
-    def nnz(self) -> int:  # type: ignore[override]
+    def nnz(self) -> int:
         """Number of non-zero weights."""
         counts = np.bincount(self.symbols, minlength=len(self.codebook))
         return int(counts[self.codebook != 0].sum())
@@ -191,3 +191,28 @@ class SparseRaw(_Csr):
 
 
 Tensor: TypeAlias = Dense | Shared | SparseShared | SparseRaw
+
+
+def to_csr(tensor: Tensor) -> SparseShared | SparseRaw:
+    """CSR form of any decoded float tensor with at least one axis.
+
+    Raises
+    ------
+    ValueError
+        A scalar, or a type that holds no floats.
+    """
+    if isinstance(tensor, SparseShared | SparseRaw):
+        return tensor
+    if not tensor.shape or tensor.dense().dtype.kind != "f":
+        raise ValueError("only float tensors with at least one axis have a CSR form")
+    rows = tensor.shape[0]
+    flat = tensor.dense().reshape(rows, -1)
+    stored = flat.view(f"u{flat.dtype.itemsize}") != 0
+    indptr = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(stored.sum(axis=1, dtype=np.int64))])
+    indices = np.nonzero(stored)[1].astype(np.int32)
+    if isinstance(tensor, Dense):
+        return SparseRaw(tensor.shape, indptr, indices, flat[stored])
+    keep = tensor.codebook.view(f"u{tensor.codebook.dtype.itemsize}") != 0
+    renumbered = (np.cumsum(keep) - 1).astype(np.uint8)
+    symbols = renumbered[tensor.symbols[stored.reshape(-1)]]
+    return SparseShared(tensor.shape, indptr, indices, tensor.codebook[keep], symbols)

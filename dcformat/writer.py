@@ -1,14 +1,28 @@
-"""Write a container: encode, lay out, write beside the target, rename."""
+"""Write a container: encode each tensor, gather sections, write beside the target, rename over it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from pathlib import Path
+from typing import IO
 
+from .constants import FREE_ELEMENTS, MAX_ELEMENTS, MAX_EXPANSION, MAX_RANK
+from .encoder import encode_tensor
+from .errors import FormatError
 from .graph import Graph
+from .layout import pack_header
+from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest
+from .ops import infer_shapes
 from .preprocess import Preprocess
-from .tensors import Array, Dense
+from .tensors import Array, Dense, dtype_name
+
+SECTION_BYTES = 4096
+"""A section is closed once it holds this much: a checksum costs little, and a damaged byte is traced to few tensors."""
 
 
 def write(
@@ -20,4 +34,105 @@ def write(
     labels: Sequence[str] | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    raise NotImplementedError
+    """Write a container.
+
+    Every tensor is stored losslessly, in the encoding that takes the fewest bytes. The same arguments give the same
+    bytes.
+
+    Parameters
+    ----------
+    path : path
+        Replaced only once the new file is whole.
+    graph : Graph or None
+        None for a weights-only container.
+    tensors : mapping of str to ndarray or Dense
+        By name, in the order in which they are stored. Those that the graph does not use are stored too.
+    preprocess : Preprocess, optional
+    labels : sequence of str, optional
+        Names of the output's classes.
+    metadata : mapping of str to str, optional
+
+    Raises
+    ------
+    FormatError
+        A tensor that the format cannot hold, or a graph that does not fit the tensors.
+    OSError
+        The file cannot be written.
+    """
+    dense = {name: _as_dense(name, tensor) for name, tensor in tensors.items()}
+    if graph is not None:
+        infer_shapes(graph, {name: tensor.shape for name, tensor in dense.items()})
+    entries, payloads = [], []
+    for name, tensor in dense.items():
+        encoding, payload = encode_tensor(tensor)
+        entries.append(TensorEntry(name, tensor.shape, encoding, tensor.dtype))
+        payloads.append(payload)
+    sections = list(_gather(payloads))
+    packed_labels = pack_labels(labels) if labels is not None else b""
+    manifest = Manifest(
+        graph=graph,
+        tensors=tuple(entries),
+        sections=tuple(Section(len(data), zlib.crc32(data), count) for data, count in sections),
+        preprocess=preprocess,
+        labels=Section(len(packed_labels), zlib.crc32(packed_labels), 0) if labels is not None else None,
+        metadata=metadata or {},
+    )
+    parts = [pack_header(pack_manifest(manifest)), *(data for data, _ in sections), packed_labels]
+    _check_limits(dense, sum(map(len, parts)))
+    with replacing(path) as file:
+        for part in parts:
+            file.write(part)
+
+
+def _as_dense(name: str, tensor: Array | Dense) -> Dense:
+    if not isinstance(tensor, Dense):
+        try:
+            tensor = Dense(tensor, dtype_name(tensor))
+        except ValueError as error:
+            raise FormatError(f"tensor {name!r}: {error}") from None
+    if len(tensor.shape) > MAX_RANK:
+        raise FormatError(f"tensor {name!r} has too many axes", expected=f"at most {MAX_RANK}", found=len(tensor.shape))
+    return tensor
+
+
+def _gather(payloads: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Payloads in sections: (bytes, number of tensors)."""
+    held: list[bytes] = []
+    for payload in payloads:
+        held.append(payload)
+        if sum(map(len, held)) >= SECTION_BYTES:
+            yield b"".join(held), len(held)
+            held = []
+    if held:
+        yield b"".join(held), len(held)
+
+
+def _check_limits(dense: Mapping[str, Dense], file_bytes: int) -> None:
+    """Never write what the reader would refuse."""
+    elements = sum(prod(tensor.shape) for tensor in dense.values())
+    limit = min(MAX_ELEMENTS, FREE_ELEMENTS + MAX_EXPANSION * file_bytes)
+    if elements > limit:
+        raise FormatError("too many weights for one container", expected=f"at most {limit}", found=elements)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside a target; rename it over the target if all went well, else remove it."""
+    target = Path(path)
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.chmod(file.name, 0o666 & ~_umask())
+            os.replace(file.name, target)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(file.name)
+            raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,136 @@
+"""Codebooks in bytes: sorted by bit pattern, differences in exponential Golomb code.
+
+Three forms, and the writer takes the shortest that is exact:
+
+- ``F32``: the patterns of the floats;
+- ``F16``: the patterns of the same numbers as half floats;
+- ``GRID``: integers of up to 15 bits and a sign, and one fp32 scale: value = fp32(integer x scale).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from bitarray import bitarray
+from bitarray.util import int2ba
+from numpy.typing import NDArray
+
+from .bits import BitReader, write_numbers
+from .errors import FormatError, TruncatedError
+
+_SIGN = 1 << 15
+_MAX_LEVELS = 1 << 10
+
+
+class CodebookForm(IntEnum):
+    """How the centroids are written; the value stands in the file."""
+
+    F32 = 0
+    F16 = 1
+    GRID = 2
+
+
+def sort_key(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Bit patterns of floats as integers: the order of a codebook. Positive ascending, then negative by magnitude."""
+    return values.view(f"u{values.dtype.itemsize}").astype(np.int64)
+
+
+def find_grid(codebook: NDArray[np.float32]) -> tuple[np.float32, NDArray[np.int64]] | None:
+    """Find the coarsest uniform grid that holds a codebook exactly.
+
+    Returns
+    -------
+    scale : float32
+    levels : ndarray of int64, shape (k,)
+        ``float32(levels * scale) == codebook``, bit for bit; None where no grid of up to 1023 levels a side does.
+    """
+    largest = float(np.abs(codebook).max())
+    if not np.isfinite(largest) or largest == 0 or np.signbit(codebook[codebook == 0]).any():
+        return None
+    exact = codebook.astype(np.float64)
+    steps = np.arange(1, _MAX_LEVELS)
+    # The scale is the largest centroid over its level, but for rounding: try its neighbours too.
+    scales = (largest / steps).astype(np.float32)
+    for scale in (scales, np.nextafter(scales, np.float32(0)), np.nextafter(scales, np.float32(np.inf))):
+        safe = np.where(scale > 0, scale, 1).astype(np.float64)
+        rounded = np.rint(exact / safe[:, None])
+        fits = ((rounded * safe[:, None]).astype(np.float32) == codebook).all(axis=1) & (scale > 0)
+        if fits.any():
+            first = int(fits.argmax())
+            return scale[first], rounded[first].astype(np.int64)
+    return None
+
+
+def write_codebook(codebook: NDArray[Any]) -> tuple[CodebookForm, bytes]:
+    """Write a codebook in its shortest exact form.
+
+    Parameters
+    ----------
+    codebook : ndarray of float32 or float16, shape (k,)
+        In the order of `sort_key`.
+    """
+    candidates = [(_form_of(codebook), _pack(sort_key(codebook)))]
+    if codebook.dtype == np.float32:
+        with np.errstate(over="ignore"):
+            half = codebook.astype(np.float16)
+        if np.array_equal(sort_key(half.astype(np.float32)), sort_key(codebook)):
+            candidates.append((CodebookForm.F16, _pack(sort_key(half))))
+        grid = find_grid(codebook)
+        if grid is not None:
+            scale, levels = grid
+            patterns = np.where(levels < 0, _SIGN - levels, levels)
+            candidates.append((CodebookForm.GRID, np.float32(scale).astype("<f4").tobytes() + _pack(patterns)))
+    return min(candidates, key=lambda candidate: (len(candidate[1]), candidate[0]))
+
+
+def _form_of(codebook: NDArray[Any]) -> CodebookForm:
+    return CodebookForm.F32 if codebook.dtype == np.float32 else CodebookForm.F16
+
+
+def _pack(patterns: NDArray[np.int64]) -> bytes:
+    out = bitarray()
+    out += int2ba(int(patterns[0]), 32)
+    write_numbers(out, np.diff(patterns) - 1)
+    return out.tobytes()
+
+
+def read_codebook(
+    data: bytes | memoryview, offset: int, count: int, form: CodebookForm, dtype: np.dtype[Any]
+) -> tuple[NDArray[Any], int]:
+    """Read what `write_codebook` wrote.
+
+    Returns
+    -------
+    codebook : ndarray of `dtype`, shape (count,)
+    offset : int
+        The byte after it.
+
+    Raises
+    ------
+    FormatError
+    """
+    scale = np.float64(0)
+    if form == CodebookForm.GRID:
+        if offset + 4 > len(data):
+            raise TruncatedError("codebook: data ends too early")
+        scale = np.frombuffer(data, "<f4", 1, offset)[0].astype(np.float64)
+        if not (np.isfinite(scale) and scale > 0):
+            raise FormatError("codebook: bad scale", found=float(scale))
+        offset += 4
+    if offset + 4 > len(data):
+        raise TruncatedError("codebook: data ends too early")
+    limit = (1 << 32) - 1 if form == CodebookForm.F32 else (1 << 16) - 1
+    reader = BitReader(data, offset + 4, "codebook")
+    steps = reader.numbers(count - 1, limit)
+    patterns = np.cumsum(np.concatenate([[int.from_bytes(data[offset : offset + 4], "big")], steps + 1]))
+    if int(patterns[-1]) > limit:
+        raise FormatError("codebook is out of range", expected=f"patterns up to {limit}", found=int(patterns[-1]))
+    end = reader.align()
+    if form == CodebookForm.F32:
+        return patterns.astype(np.uint32).view(np.float32), end
+    if form == CodebookForm.F16:
+        return patterns.astype(np.uint16).view(np.float16).astype(dtype), end
+    levels = np.where(patterns & _SIGN, -(patterns & (_SIGN - 1)), patterns)
+    return (levels * scale).astype(np.float32), end

@@ -1,0 +1,312 @@
+"""Payload bytes to decoded tensors, in two steps: `parse` reads the header and checks every length and count,
+`Payload.decode`
+decodes the streams. Byte layouts are in `docs/format.md`; `encoder` writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import huffman
+from .bits import BitReader, read_varint
+from .bitstream import PADDING, decode_streams
+from .codebook import CodebookForm, read_codebook
+from .constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_GAP_BITS
+from .encoder import FORM_SHIFT, SHAREABLE, SWAPPED, Encoding
+from .errors import FormatError, TruncatedError
+from .graph import Shape
+from .relative_index import positions_of, rows_of, swapped_rows_of
+from .tensors import DTYPES, Array, Dense, Shared, SparseRaw, SparseShared, Tensor
+
+Bytes = bytes | memoryview
+
+
+@dataclass(frozen=True, eq=False)
+class _Streams:
+    """Huffman streams that lie one behind the other: where, how many symbols each, and their code."""
+
+    starts: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    lengths: huffman.Lengths
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.starts[-1] - self.starts[0])
+
+    def decode(self, data: Bytes, what: str) -> NDArray[np.uint8]:
+        begin, end = int(self.starts[0]), int(self.starts[-1])
+        padded = np.zeros(end - begin + PADDING, dtype=np.uint8)
+        padded[: end - begin] = np.frombuffer(data, np.uint8, end - begin, begin)
+        out = np.empty(int(self.counts.sum()), dtype=np.uint8)
+        table = huffman.decoding_table(self.lengths)
+        bad = decode_streams(padded, self.starts - begin, self.counts, table, out)
+        if bad >= 0:
+            raise FormatError(f"{what} do not decode to their length", where=f"chunk {bad}")
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Payload:
+    """A tensor's payload whose header has been read and checked.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : str
+        A key of `DTYPES`.
+    encoding : Encoding
+    data : bytes-like
+        The section that holds it.
+    start, end : int
+        Where in `data`.
+    nnz : int or None
+        Stored weights; None where only decoding tells.
+    gap_bits : int or None
+    swapped : bool
+        Whether the first two axes are stored swapped.
+    codebook : ndarray or None
+    parts : dict of str to int
+        Bytes of each part: codebook, tables, gaps, symbols, values.
+    """
+
+    shape: Shape
+    dtype: str
+    encoding: Encoding
+    data: Bytes
+    start: int
+    end: int
+    nnz: int | None = None
+    gap_bits: int | None = None
+    swapped: bool = False
+    codebook: Array | None = None
+    chunk_starts: NDArray[np.int64] | None = None
+    gaps: _Streams | None = None
+    symbols: _Streams | None = None
+    parts: dict[str, int] = field(default_factory=dict)
+
+    def decode(self) -> Tensor:
+        """Decode.
+
+        Raises
+        ------
+        FormatError
+            A stream that does not decode to what the header announces.
+        """
+        if self.encoding == Encoding.RAW:
+            return Dense(self._values(prod(self.shape)).reshape(self.shape), self.dtype)
+        if self.encoding == Encoding.SHARED:
+            assert self.codebook is not None
+            assert self.symbols is not None
+            return Shared(self.shape, self.codebook, self.symbols.decode(self.data, "symbols"))
+        indptr, indices, order = self._csr()
+        if self.encoding == Encoding.SPARSE_RAW:
+            values = self._values(len(indices))
+            return SparseRaw(self.shape, indptr, indices, values if order is None else values[order])
+        assert self.codebook is not None
+        symbols = self.symbols.decode(self.data, "symbols") if self.symbols else np.empty(0, dtype=np.uint8)
+        return SparseShared(self.shape, indptr, indices, self.codebook, symbols if order is None else symbols[order])
+
+    def _values(self, count: int) -> Array:
+        """Plain elements: they are the last part of a payload."""
+        dtype = DTYPES[self.dtype]
+        return np.frombuffer(self.data, dtype, count, self.end - count * dtype.itemsize).copy()
+
+    def _csr(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64] | None]:
+        """Row limits, columns, and, where the axes are swapped, which stored weight belongs at each place."""
+        size = prod(self.shape)
+        rows = self.shape[0] if self.shape else 1
+        indptr = np.zeros(rows + 1, dtype=np.int64)
+        nnz = self.nnz or 0
+        indices = np.empty(nnz, dtype=np.int32)
+        if not nnz:
+            return indptr, indices, None
+        assert self.gaps is not None
+        assert self.gap_bits is not None
+        positions = np.empty(nnz, dtype=np.int64)
+        symbols = self.gaps.decode(self.data, "gaps")
+        escape = (1 << self.gap_bits) - 1
+        bad = positions_of(symbols, self.gaps.counts, self.chunk_starts, escape, CHUNK_ENTRIES, size, positions)
+        if bad >= 0:
+            raise FormatError("gaps lead outside the tensor", where=f"chunk {bad}")
+        if not self.swapped:
+            rows_of(positions, size // rows, indptr, indices)
+            return indptr, indices, None
+        order = np.empty(nnz, dtype=np.int64)
+        columns = self.shape[1]
+        swapped_rows_of(positions, rows, columns, size // (rows * columns), indptr, indices, order)
+        return indptr, indices, order
+
+
+def parse(data: Bytes, offset: int, shape: Shape, dtype: str, encoding: Encoding) -> Payload:
+    """Read the header of the payload at an offset; its `end` is where the next one starts.
+
+    Parameters
+    ----------
+    data : bytes-like
+        A section.
+    offset : int
+    shape, dtype, encoding
+        What the manifest says of the tensor; its size has been checked against the file's limits.
+
+    Raises
+    ------
+    FormatError
+        Any length or count that does not fit.
+    """
+    if encoding != Encoding.RAW and (dtype not in SHAREABLE or prod(shape) == 0):
+        raise FormatError(f"a tensor of {dtype}, shape {list(shape)} cannot be {encoding}")
+    return _PARSERS[encoding](_Header(data, offset, shape, dtype))
+
+
+class _Header:
+    """Reads a payload from its front."""
+
+    def __init__(self, data: Bytes, offset: int, shape: Shape, dtype: str) -> None:
+        self.data = data
+        self.start = self.offset = offset
+        self.shape = shape
+        self.dtype = dtype
+        self.size = prod(shape)
+
+    def varint(self, limit: int, what: str) -> int:
+        value, self.offset = read_varint(self.data, self.offset, limit, what)
+        return value
+
+    def layout(self) -> tuple[int, bool, CodebookForm]:
+        """Gap width, whether axes are swapped, form of the codebook."""
+        if self.offset >= len(self.data):
+            raise TruncatedError("payload: data ends too early", where=f"byte {self.offset}")
+        byte = self.data[self.offset]
+        self.offset += 1
+        if byte >> FORM_SHIFT not in set(CodebookForm):
+            raise FormatError("payload: unknown form of codebook", found=byte >> FORM_SHIFT)
+        return byte & (SWAPPED - 1), bool(byte & SWAPPED), CodebookForm(byte >> FORM_SHIFT)
+
+    def index_layout(self) -> tuple[int, bool, CodebookForm]:
+        gap_bits, swapped, form = self.layout()
+        if not 1 <= gap_bits <= MAX_GAP_BITS:
+            raise FormatError("gap width is out of range", expected=f"1 to {MAX_GAP_BITS}", found=gap_bits)
+        if swapped and len(self.shape) < 2:
+            raise FormatError("axes of a tensor that has one are swapped", found=f"shape {list(self.shape)}")
+        return gap_bits, swapped, form
+
+    def codebook(self, form: CodebookForm) -> tuple[Array, int]:
+        """The codebook and its bytes."""
+        if (form == CodebookForm.F16) < (self.dtype == "F16"):
+            raise FormatError("codebook of a half float tensor must hold half floats", found=form.name)
+        begin = self.offset
+        count = self.varint(MAX_CODEBOOK, "codebook size")
+        if count == 0:
+            raise FormatError("codebook is empty")
+        codebook, self.offset = read_codebook(self.data, self.offset, count, form, DTYPES[self.dtype])
+        return codebook, self.offset - begin
+
+    def tables(self, *sizes: int) -> list[huffman.Lengths]:
+        reader = BitReader(self.data, self.offset, "code lengths")
+        lengths = [huffman.read_lengths(reader, size) for size in sizes]
+        self.offset = reader.align()
+        return lengths
+
+    def chunk_table(self, entries: int, limits: dict[str, int]) -> dict[str, NDArray[np.int64]]:
+        """Columns of varints, one row a chunk."""
+        chunks = -(-entries // CHUNK_ENTRIES)
+        # Each number takes a byte or more: more rows than that cannot be there.
+        if chunks * len(limits) > len(self.data) - self.offset:
+            raise TruncatedError("chunk table: data ends too early", where=f"byte {self.offset}")
+        rows = [[self.varint(limit, f"chunk table: {name}") for name, limit in limits.items()] for _ in range(chunks)]
+        columns = np.array(rows, dtype=np.int64).reshape(chunks, len(limits)).T
+        return dict(zip(limits, columns, strict=True))
+
+    def streams(
+        self, sizes: NDArray[np.int64], counts: NDArray[np.int64], lengths: huffman.Lengths, what: str
+    ) -> _Streams:
+        starts = self.offset + np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
+        self.skip(int(sizes.sum()), what)
+        if np.count_nonzero(lengths) == 0 and counts.any():
+            raise FormatError(f"{what}: there are symbols but no code")
+        return _Streams(starts, counts, lengths)
+
+    def skip(self, count: int, what: str) -> None:
+        if count > len(self.data) - self.offset:
+            raise TruncatedError(
+                f"{what}: data ends too early", expected=f"{count} bytes", found=len(self.data) - self.offset
+            )
+        self.offset += count
+
+    def payload(self, encoding: Encoding, **fields: Any) -> Payload:
+        return Payload(self.shape, self.dtype, encoding, self.data, self.start, self.offset, **fields)
+
+
+def _chunk_counts(entries: int) -> NDArray[np.int64]:
+    return np.diff(np.arange(0, entries, CHUNK_ENTRIES), append=entries)
+
+
+def _parse_raw(header: _Header) -> Payload:
+    nbytes = header.size * DTYPES[header.dtype].itemsize
+    header.skip(nbytes, "elements")
+    return header.payload(Encoding.RAW, parts={"values": nbytes})
+
+
+def _parse_shared(header: _Header) -> Payload:
+    gap_bits, swapped, form = header.layout()
+    if gap_bits or swapped:
+        raise FormatError("payload: a dense tensor has no gaps")
+    codebook, codebook_bytes = header.codebook(form)
+    (lengths,) = header.tables(len(codebook))
+    table = header.chunk_table(header.size, {"bytes": len(header.data)})
+    tables_end = header.offset
+    symbols = header.streams(table["bytes"], _chunk_counts(header.size), lengths, "symbols")
+    parts = {
+        "codebook": codebook_bytes,
+        "tables": tables_end - header.start - codebook_bytes,
+        "symbols": symbols.nbytes,
+    }
+    return header.payload(Encoding.SHARED, codebook=codebook, symbols=symbols, parts=parts)
+
+
+def _parse_sparse(header: _Header, shared: bool) -> Payload:
+    encoding = Encoding.SPARSE_SHARED if shared else Encoding.SPARSE_RAW
+    gap_bits, swapped, form = header.index_layout()
+    nnz = header.varint(header.size, "number of stored weights")
+    common: dict[str, Any] = {"nnz": nnz, "gap_bits": gap_bits, "swapped": swapped}
+    codebook, codebook_bytes = np.empty(0, dtype=DTYPES[header.dtype]), 0
+    if nnz == 0:
+        return header.payload(encoding, codebook=codebook, parts={"tables": header.offset - header.start}, **common)
+    limits = {"start": header.size, "escapes": header.size, "gap bytes": len(header.data)}
+    if shared:
+        codebook, codebook_bytes = header.codebook(form)
+        if not codebook.view(f"u{codebook.dtype.itemsize}").all():
+            raise FormatError("codebook of a sparse tensor holds a zero")
+        gap_lengths, symbol_lengths = header.tables(1 << gap_bits, len(codebook))
+        limits["symbol bytes"] = len(header.data)
+    else:
+        (gap_lengths,) = header.tables(1 << gap_bits)
+    table = header.chunk_table(nnz, limits)
+    tables_end = header.offset
+    if int(table["escapes"].sum()) > header.size:
+        raise FormatError("chunk table: more escapes than weights", found=int(table["escapes"].sum()))
+    counts = _chunk_counts(nnz)
+    gaps = header.streams(table["gap bytes"], counts + table["escapes"], gap_lengths, "gaps")
+    parts = {"codebook": codebook_bytes, "tables": tables_end - header.start - codebook_bytes, "gaps": gaps.nbytes}
+    common |= {"gaps": gaps, "chunk_starts": np.cumsum(table["start"]), "parts": parts}
+    if not shared:
+        parts["values"] = nnz * DTYPES[header.dtype].itemsize
+        header.skip(parts["values"], "values")
+        return header.payload(encoding, **common)
+    symbols = header.streams(table["symbol bytes"], counts, symbol_lengths, "symbols")
+    parts["symbols"] = symbols.nbytes
+    return header.payload(encoding, codebook=codebook, symbols=symbols, **common)
+
+
+_PARSERS: dict[Encoding, Callable[[_Header], Payload]] = {
+    Encoding.RAW: _parse_raw,
+    Encoding.SHARED: _parse_shared,
+    Encoding.SPARSE_SHARED: lambda header: _parse_sparse(header, shared=True),
+    Encoding.SPARSE_RAW: lambda header: _parse_sparse(header, shared=False),
+}

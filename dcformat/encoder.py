@@ -1,0 +1,196 @@
+"""A dense array to the fewest bytes that give it back bit for bit.
+
+Nothing is asked of the caller: zeros, shared values, gap width and axis order are found by looking and counting. The
+byte layout of each encoding is in `docs/format.md`; `decoder` reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from bitarray import bitarray
+from numpy.typing import NDArray
+
+from . import huffman
+from .bits import write_varint
+from .codebook import CodebookForm, write_codebook
+from .constants import CHUNK_ENTRIES, MAX_CODEBOOK
+from .relative_index import gap_counts, gap_symbols, gaps_of
+from .tensors import DTYPES, Array, Dense
+
+SWAPPED = 1 << 4
+FORM_SHIFT = 5
+
+
+class Encoding(StrEnum):
+    """How a tensor's payload is laid out; the name stands in the manifest."""
+
+    RAW = "raw"
+    SHARED = "shared"
+    SPARSE_SHARED = "sparse_shared"
+    SPARSE_RAW = "sparse_raw"
+
+
+SHAREABLE = ("F32", "F16")
+"""Element types that may be stored shared or sparse."""
+
+
+def encode_tensor(tensor: Dense) -> tuple[Encoding, bytes]:
+    """Encode a tensor in the encoding that takes the fewest bytes.
+
+    Parameters
+    ----------
+    tensor : Dense
+        Any shape, any of `DTYPES`.
+
+    Returns
+    -------
+    encoding : Encoding
+    payload : bytes
+        The same for the same tensor, always.
+    """
+    array = np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype]).reshape(tensor.shape)
+    best = (Encoding.RAW, array.tobytes())
+    if tensor.dtype not in SHAREABLE or array.size == 0:
+        return best
+    for encoding, payload in _candidates(array):
+        if len(payload) < len(best[1]):
+            best = (encoding, payload)
+    return best
+
+
+def _candidates(array: Array) -> Iterator[tuple[Encoding, bytes]]:
+    bits = _bits(array)
+    stored = bits[bits != 0]
+    patterns = _few_patterns(stored)
+    if patterns is None:
+        if len(stored) < array.size:
+            yield Encoding.SPARSE_RAW, _sparse(array, None)
+        return
+    yield Encoding.SPARSE_SHARED, _sparse(array, patterns)
+    if len(stored) < array.size:
+        patterns = np.concatenate([np.zeros(1, dtype=patterns.dtype), patterns])
+    # Below this density a code of at least one bit a zero cannot win against gaps.
+    if len(patterns) <= MAX_CODEBOOK and len(stored) * 8 > array.size:
+        yield Encoding.SHARED, _shared(bits, patterns, array.dtype)
+
+
+def _bits(array: Array) -> NDArray[Any]:
+    """Bit patterns, flat. A negative zero is not zero: it is stored, so that it comes back."""
+    return np.ascontiguousarray(array).view(f"<u{array.dtype.itemsize}").reshape(-1)
+
+
+def _few_patterns(stored: NDArray[Any]) -> NDArray[Any] | None:
+    """Sorted distinct patterns, or None for more than a codebook holds. Most unshared tensors fail on the sample."""
+    if len(stored) > 1 << 16 and len(np.unique(stored[: 1 << 12])) > MAX_CODEBOOK:
+        return None
+    patterns = np.unique(stored)
+    return patterns if len(patterns) <= MAX_CODEBOOK else None
+
+
+def _shared(bits: NDArray[Any], patterns: NDArray[Any], dtype: np.dtype[Any]) -> bytes:
+    symbols = np.searchsorted(patterns, bits).astype(np.uint8)
+    form, codebook = write_codebook(patterns.view(dtype))
+    lengths = huffman.code_lengths(np.bincount(symbols, minlength=len(patterns)))
+    out = bytearray([form << FORM_SHIFT])
+    write_varint(out, len(patterns))
+    out += codebook
+    out += _tables(lengths)
+    streams = _streams(symbols, lengths, np.arange(CHUNK_ENTRIES, len(symbols), CHUNK_ENTRIES))
+    for stream in streams:
+        write_varint(out, len(stream))
+    return bytes(out) + b"".join(streams)
+
+
+@dataclass(frozen=True)
+class _Index:
+    """The stored weights of a tensor in one axis order, with the gap width that takes the fewest bits."""
+
+    swapped: bool
+    positions: NDArray[np.int64]
+    gaps: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    gap_bits: int
+    gap_lengths: huffman.Lengths
+    cost: int
+
+
+def _index(array: Array, swapped: bool) -> _Index:
+    bits = _bits(array.swapaxes(0, 1) if swapped else array)
+    positions = np.flatnonzero(bits)
+    gaps, starts = gaps_of(positions, CHUNK_ENTRIES)
+    best: _Index | None = None
+    for width, counts in gap_counts(gaps).items():
+        lengths = huffman.code_lengths(counts)
+        cost = huffman.coded_bits(counts, lengths) + 8 * len(_tables(lengths))
+        if best is None or cost < best.cost:
+            best = _Index(swapped, positions, gaps, starts, width, lengths, cost)
+    assert best is not None
+    return best
+
+
+def _best_index(array: Array) -> _Index:
+    indices = [_index(array, swapped=False)]
+    if array.ndim >= 2 and min(array.shape[:2]) > 1:
+        indices.append(_index(array, swapped=True))
+    return min(indices, key=lambda index: index.cost)
+
+
+def _sparse(array: Array, patterns: NDArray[Any] | None) -> bytes:
+    """Payload of a sparse tensor: shared where `patterns` are its distinct values, else raw."""
+    index = _best_index(array)
+    stored = _bits(array.swapaxes(0, 1) if index.swapped else array)[index.positions]
+    form, codebook = (CodebookForm.F32, b"")
+    if patterns is not None and len(patterns):
+        form, codebook = write_codebook(patterns.view(array.dtype))
+    out = bytearray([index.gap_bits | SWAPPED * index.swapped | form << FORM_SHIFT])
+    write_varint(out, len(stored))
+    if not len(stored):
+        return bytes(out)
+
+    gaps = gap_symbols(index.gaps, index.gap_bits)
+    weights_end = np.cumsum(index.gaps // ((1 << index.gap_bits) - 1) + 1)
+    cuts = weights_end[CHUNK_ENTRIES - 1 : -1 : CHUNK_ENTRIES]
+    columns = [
+        np.diff(index.starts, prepend=0),
+        np.diff(cuts, prepend=0, append=len(gaps)) - _chunk_sizes(len(stored)),
+    ]
+    gap_streams = _streams(gaps, index.gap_lengths, cuts)
+    columns.append(np.array([len(stream) for stream in gap_streams]))
+    if patterns is None:
+        tables = _tables(index.gap_lengths)
+        tail = stored.tobytes()
+    else:
+        symbols = np.searchsorted(patterns, stored).astype(np.uint8)
+        lengths = huffman.code_lengths(np.bincount(symbols, minlength=len(patterns)))
+        streams = _streams(symbols, lengths, np.arange(CHUNK_ENTRIES, len(symbols), CHUNK_ENTRIES))
+        columns.append(np.array([len(stream) for stream in streams]))
+        write_varint(out, len(patterns))
+        out += codebook
+        tables = _tables(index.gap_lengths, lengths)
+        tail = b"".join(streams)
+    out += tables
+    for row in np.stack(columns, axis=1).tolist():
+        for value in row:
+            write_varint(out, value)
+    return bytes(out) + b"".join(gap_streams) + tail
+
+
+def _chunk_sizes(count: int) -> NDArray[np.int64]:
+    return np.diff(np.arange(0, count, CHUNK_ENTRIES), append=count)
+
+
+def _tables(*lengths: huffman.Lengths) -> bytes:
+    out = bitarray()
+    for table in lengths:
+        huffman.write_lengths(out, table)
+    return out.tobytes()
+
+
+def _streams(symbols: NDArray[np.uint8], lengths: huffman.Lengths, cuts: NDArray[np.int64]) -> list[bytes]:
+    codes = huffman.canonical_codes(lengths)
+    return [huffman.encode(part, codes) for part in np.split(symbols, cuts)]

@@ -1,0 +1,129 @@
+"""Canonical Huffman codes of limited length: lengths from counts, codes from lengths, tables for the decoder.
+
+Only code lengths are stored; the codes follow from them. bitarray writes the streams, `bitstream` reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from bitarray import bitarray
+from bitarray.util import int2ba
+from numpy.typing import NDArray
+
+from .bits import BitReader, write_numbers, zigzag
+from .constants import MAX_CODE_LENGTH
+from .errors import FormatError
+
+Lengths = NDArray[np.uint8]
+
+
+def code_lengths(counts: Sequence[int] | NDArray[np.int64], limit: int = MAX_CODE_LENGTH) -> Lengths:
+    """Best code lengths for some symbol counts, none above `limit`.
+
+    Package-merge (Larmore and Hirschberg, "A fast algorithm for optimal length-limited Huffman codes", 1990). Ties
+    go by symbol, so that equal counts give equal lengths everywhere. A symbol that does not occur has length 0; if
+    only one occurs it has length 1.
+
+    Parameters
+    ----------
+    counts : sequence of int, shape (n,)
+    limit : int
+        2**limit must be at least the number of symbols that occur.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n,)
+    """
+    lengths = np.zeros(len(counts), dtype=np.uint8)
+    leaves = sorted((int(count), symbol) for symbol, count in enumerate(counts) if count)
+    if len(leaves) < 2:
+        for _, symbol in leaves:
+            lengths[symbol] = 1
+        return lengths
+    if len(leaves) > 1 << limit:
+        raise ValueError(f"{len(leaves)} symbols do not fit codes of {limit} bits")
+    # Level by level, pair the cheapest items of the level below into packages and merge them with the leaves.
+    weights = [count for count, _ in leaves]
+    is_leaf: list[list[bool]] = []
+    level = [(weight, True) for weight in weights]
+    for _ in range(limit):
+        is_leaf.append([leaf for _, leaf in level])
+        packages = [(level[i][0] + level[i + 1][0], False) for i in range(0, len(level) - 1, 2)]
+        level = sorted([(weight, True) for weight in weights] + packages, key=lambda item: (item[0], not item[1]))
+    # From the top level down, the 2n - 2 cheapest items are taken; each package takes two of the level below.
+    take = 2 * len(leaves) - 2
+    for flags in reversed(is_leaf):
+        chosen = sum(flags[:take])
+        for _, symbol in leaves[:chosen]:
+            lengths[symbol] += 1
+        take = 2 * (take - chosen)
+    return lengths
+
+
+def coded_bits(counts: NDArray[np.int64], lengths: Lengths) -> int:
+    """Bits that symbols with these counts take. A code of one symbol takes none."""
+    return int((counts * lengths).sum()) if np.count_nonzero(lengths) > 1 else 0
+
+
+def canonical_codes(lengths: Lengths) -> dict[int, bitarray]:
+    """Codes in order of (length, symbol), each the one before plus one; the code of a single symbol is empty."""
+    used = sorted((int(length), symbol) for symbol, length in enumerate(lengths) if length)
+    if len(used) == 1:
+        return {used[0][1]: bitarray()}
+    codes, code, previous = {}, 0, 0
+    for length, symbol in used:
+        code <<= length - previous
+        codes[symbol] = int2ba(code, length)
+        code, previous = code + 1, length
+    return codes
+
+
+def encode(symbols: NDArray[np.uint8], codes: dict[int, bitarray]) -> bytes:
+    """Code symbols into whole bytes, the last one filled up with zero bits."""
+    out = bitarray()
+    if len(codes) > 1:
+        out.encode(codes, symbols.tolist())
+    return out.tobytes()
+
+
+def write_lengths(out: bitarray, lengths: Lengths) -> None:
+    """Append code lengths: a list of numbers, each the zigzag difference to the length before (the first: to 0)."""
+    write_numbers(out, zigzag(np.diff(lengths.astype(np.int64), prepend=0).tolist()))
+
+
+def read_lengths(reader: BitReader, count: int) -> Lengths:
+    """Read what `write_lengths` wrote.
+
+    Raises
+    ------
+    FormatError
+        A length is out of range, or they are not those of a complete prefix code.
+    """
+    steps = reader.numbers(count, 2 * MAX_CODE_LENGTH)
+    lengths = np.cumsum(np.where(steps & 1, -(steps + 1) >> 1, steps >> 1))
+    if count and not 0 <= lengths.min() <= lengths.max() <= MAX_CODE_LENGTH:
+        raise FormatError("code length is out of range", expected=f"0 to {MAX_CODE_LENGTH}")
+    used = lengths[lengths > 0]
+    single = len(used) == 1 and used[0] == 1
+    if not single and int((1 << (MAX_CODE_LENGTH - used)).sum()) != 1 << MAX_CODE_LENGTH:
+        raise FormatError("code lengths do not make a complete prefix code", found=lengths.tolist())
+    return lengths.astype(np.uint8)
+
+
+def decoding_table(lengths: Lengths) -> NDArray[np.uint16]:
+    """Table from the next `MAX_CODE_LENGTH` bits to ``symbol | code length << 8``.
+
+    Returns
+    -------
+    ndarray of uint16, shape (2**MAX_CODE_LENGTH,)
+        For a single symbol all entries hold it with length 0.
+    """
+    size = 1 << MAX_CODE_LENGTH
+    used = np.flatnonzero(lengths)
+    if len(used) == 1:
+        return np.full(size, used[0], dtype=np.uint16)
+    order = used[np.argsort(lengths[used], kind="stable")]
+    entries = order | lengths[order].astype(np.int64) << 8
+    return np.repeat(entries, 1 << (MAX_CODE_LENGTH - lengths[order].astype(np.int64))).astype(np.uint16)
