@@ -1,0 +1,61 @@
+"""Runs a plan: one arena, and a list of calls bound to it."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arena import ALIGNMENT
+from .layer import F32, Call
+from .plan import Plan
+
+
+class Executor:
+    """A plan bound to an arena of its own. Serves one caller at a time; executors share the plan's weights.
+
+    Parameters
+    ----------
+    plan : Plan
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        arena = _aligned(plan.layout.elements)
+
+        def view(value: int) -> F32:
+            shape = plan.batch, *plan.shapes[value]
+            return _window(arena, plan.layout.values[value], prod(shape)).reshape(shape)
+
+        self._input, self._output = view(0), view(plan.output)
+        self._calls: list[Call] = []
+        for step, offset in zip(plan.steps, plan.layout.scratch, strict=True):
+            scratch = _window(arena, offset, step.use.scratch)
+            self._calls += step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch)
+
+    def run(self, batch: NDArray[Any], out: F32) -> None:
+        """Run the network once.
+
+        Parameters
+        ----------
+        batch : ndarray of any real type, shape (plan.batch, *input shape)
+            Left as it is.
+        out : ndarray of float32, shape (plan.batch, *output shape)
+            Gets the answer.
+        """
+        np.copyto(self._input, batch, casting="unsafe")
+        for function, arguments in self._calls:
+            function(*arguments)
+        np.copyto(out, self._output)
+
+
+def _aligned(elements: int) -> F32:
+    """Zeroed float32 memory that starts at a multiple of 64 bytes."""
+    raw = np.zeros(elements + ALIGNMENT, dtype=np.float32)
+    skip = -(raw.ctypes.data // raw.itemsize) % ALIGNMENT
+    return raw[skip : skip + elements]
+
+
+def _window(arena: F32, offset: int, elements: int) -> F32:
+    return arena[offset : offset + elements]

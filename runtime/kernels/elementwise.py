@@ -1,0 +1,84 @@
+"""Kernels that work element by element, and softmax. Arrays are C-contiguous float32; NaN passes through.
+
+`low` and `high` clamp what is stored: (0, inf) is ReLU, (0, 6) ReLU6, (-inf, inf) nothing. An output may be an input.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..jit import kernel
+
+F32 = NDArray[np.float32]
+
+CLAMPS = {"none": (-math.inf, math.inf), "relu": (0.0, math.inf), "relu6": (0.0, 6.0)}
+"""Activation -> (low, high)."""
+
+
+@kernel
+def clamp(x: F32, out: F32, low: float, high: float) -> None:
+    """``out = min(max(x, low), high)``, all of shape (n,)."""
+    lo, hi = np.float32(low), np.float32(high)
+    for i in range(x.shape[0]):
+        v = x[i]
+        v = lo if v < lo else v
+        out[i] = hi if v > hi else v
+
+
+@kernel
+def add(a: F32, b: F32, out: F32, low: float, high: float) -> None:
+    """``out = clamp(a + b)``, all of shape (n,)."""
+    lo, hi = np.float32(low), np.float32(high)
+    for i in range(a.shape[0]):
+        v = a[i] + b[i]
+        v = lo if v < lo else v
+        out[i] = hi if v > hi else v
+
+
+@kernel
+def affine(x: F32, out: F32, scale: F32, shift: F32, low: float, high: float) -> None:
+    """``out[n, c] = clamp(scale[c] * x[n, c] + shift[c])``.
+
+    Parameters
+    ----------
+    x, out : ndarray of float32, shape (batch, channels, inner)
+    scale, shift : ndarray of float32, shape (channels,)
+    low, high : float
+    """
+    lo, hi = np.float32(low), np.float32(high)
+    batch, channels, inner = x.shape
+    for n in range(batch):
+        for c in range(channels):
+            s, t = scale[c], shift[c]
+            for i in range(inner):
+                v = s * x[n, c, i] + t
+                v = lo if v < lo else v
+                out[n, c, i] = hi if v > hi else v
+
+
+@kernel
+def softmax(x: F32, out: F32, log: bool) -> None:
+    """Softmax, or its logarithm, over the middle axis, computed in float64.
+
+    Parameters
+    ----------
+    x, out : ndarray of float32, shape (outer, n, inner)
+    log : bool
+    """
+    outer, n, inner = x.shape
+    for o in range(outer):
+        for i in range(inner):
+            top = float(x[o, 0, i])
+            for k in range(1, n):
+                v = float(x[o, k, i])
+                top = v if v > top or v != v else top
+            total = 0.0
+            for k in range(n):
+                total += math.exp(float(x[o, k, i]) - top)
+            shift = top + math.log(total) if log else top
+            for k in range(n):
+                v = float(x[o, k, i]) - shift
+                out[o, k, i] = v if log else math.exp(v) / total

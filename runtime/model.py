@@ -1,0 +1,336 @@
+"""A container, loaded and ready to answer."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, NamedTuple, TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from .. import dcformat
+from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes
+from . import images
+from .announce import announce_compiling
+from .executor import Executor
+from .layer import F32
+from .plan import Plan, plan
+
+SLICES = (16, 4, 1)
+"""Batch sizes that are planned for; a batch is cut into such slices."""
+ARENA_LIMIT = 1 << 25
+"""Bytes of activations above which a slice of more than one sample is not worth it: they would leave the cache."""
+
+
+class Prediction(NamedTuple):
+    """One answer for one image: class label (its index as text, if the container has no labels), index, probability."""
+
+    label: str
+    index: int  # type: ignore[assignment]
+    score: float
+
+
+class LayerStats(TypedDict):
+    """One line of a model's layer table: operator, kernel, and bytes of packed weights."""
+
+    op: str
+    kernel: str
+    weight_bytes: int
+
+
+class Stats(TypedDict):
+    """Sizes in bytes, times in seconds; weights, arena and layers are those of batch size 1."""
+
+    file_bytes: int
+    weight_bytes: int
+    arena_bytes: int
+    layers: list[LayerStats]
+    open_seconds: float
+    plan_seconds: float
+
+
+class Model:
+    """A network that runs from a container. Safe to call from many threads at once.
+
+    Made by `load`.
+
+    Attributes
+    ----------
+    input_shape, output_shape : tuple of int
+        Of one sample, without the batch axis.
+    labels : list of str or None
+        Class names.
+    threads : int
+        Threads that a batch is spread over. Results do not depend on it, nor on how samples are put into batches.
+    stats : Stats
+        Sizes, kernels and times.
+    """
+
+    def __init__(self, container: Container, threads: int | None = None) -> None:
+        self.threads = _thread_count(threads)
+        start = time.perf_counter()
+        self._container = container
+        self._graph = _graph(container)
+        entries = container.entries
+        self._shapes = infer_shapes(self._graph, {name: entries[name].shape for name in self._graph.tensor_names()})
+        self.input_shape: Shape = self._graph.input_shape
+        self.output_shape: Shape = self._shapes[self._graph.output]
+        self.labels = container.labels
+        self._planning = threading.Lock()
+        self._plans: dict[int, Plan] = {}
+        self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
+        self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="dcz")
+        single = self._plan(1)
+        self._arena_bytes = 4 * single.layout.elements
+        self.stats = Stats(
+            file_bytes=os.path.getsize(container.path),
+            weight_bytes=sum(step.weight_bytes for step in single.steps),
+            arena_bytes=self._arena_bytes,
+            layers=[LayerStats(op=s.op, kernel=s.kernel, weight_bytes=s.weight_bytes) for s in single.steps],
+            open_seconds=0.0,
+            plan_seconds=time.perf_counter() - start,
+        )
+
+    def __repr__(self) -> str:
+        return f"<dcz.Model {self._container.path!r}: {self.input_shape} -> {self.output_shape}>"
+
+    def __call__(self, batch: ArrayLike) -> F32:
+        """Run the network.
+
+        Parameters
+        ----------
+        batch : array-like of real numbers, shape (N, *input_shape)
+            Preprocessed samples, N >= 0. Computed in float32. Left as it is.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, *output_shape)
+
+        Raises
+        ------
+        InputError
+            An array of another shape or of a type that is not real numbers.
+        """
+        x = self._checked(batch)
+        out = np.empty((len(x), *self.output_shape), dtype=np.float32)
+        slices = deque(self._slices(len(x)))
+
+        def work() -> None:
+            while slices:
+                try:
+                    start, size = slices.popleft()
+                except IndexError:  # another thread took the last one
+                    return
+                self._run(size, x[start : start + size], out[start : start + size])
+
+        workers = min(self.threads, len(slices))
+        if workers > 1:
+            for done in [self._workers.submit(work) for _ in range(workers)]:
+                done.result()
+        else:
+            work()
+        return out
+
+    def preprocess(self, items: images.Item | Iterable[images.Item]) -> F32:
+        """Turn images into a batch, as the container says.
+
+        Parameters
+        ----------
+        items : path, PIL image, uint8 array (H, W, C), or an iterable of them
+            See `dcz.runtime.images` for what is taken and what becomes of it.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, *input_shape)
+
+        Raises
+        ------
+        InputError
+            What can't be read or does not fit; names the file.
+        """
+        samples = [sample for _, sample in self.samples(items)]
+        return np.stack(samples) if samples else np.empty((0, *self.input_shape), dtype=np.float32)
+
+    def samples(self, items: images.Item | Iterable[images.Item]) -> Iterator[tuple[str, F32]]:
+        """Like `preprocess`, one named input at a time, so that no more than that is in memory."""
+        single = isinstance(items, (str, os.PathLike, Image.Image))
+        return images.samples([items] if single else items, self._container.preprocess, self.input_shape)  # type: ignore[list-item, arg-type]
+
+    def predict(
+        self, items: images.Item | Iterable[images.Item], top: int = 5, batch_size: int = 64
+    ) -> list[list[Prediction]]:
+        """Classify images.
+
+        Parameters
+        ----------
+        items : path, PIL image, uint8 array (H, W, C), or an iterable of them
+        top : int
+            Answers an image, best first.
+        batch_size : int
+            Images that are read and run at a time.
+
+        Returns
+        -------
+        list of list of Prediction
+            One list an image. Scores are probabilities: softmax is applied, unless the network ends in one.
+
+        Raises
+        ------
+        InputError
+            As `preprocess`, or `top` or `batch_size` below 1.
+        """
+        return [answer for _, answer in self.classify(items, top, batch_size)]
+
+    def classify(
+        self, items: images.Item | Iterable[images.Item], top: int = 5, batch_size: int = 64
+    ) -> Iterator[tuple[str, list[Prediction]]]:
+        """Like `predict`, one named answer at a time, while the next images are still on disk.
+
+        Yields
+        ------
+        name : str
+            As `samples` names it: the path, or ``path[3]`` for one of a batch in a ``.npy`` file.
+        predictions : list of Prediction
+        """
+        if top < 1 or batch_size < 1:
+            raise InputError("top and batch_size must be positive", found=f"{top} and {batch_size}")
+        samples = self.samples(items)
+        while chunk := list(islice(samples, batch_size)):
+            answers = self.rank(self(np.stack([sample for _, sample in chunk])), top)
+            yield from ((name, answer) for (name, _), answer in zip(chunk, answers, strict=True))
+
+    def rank(self, scores: F32, top: int = 5) -> list[list[Prediction]]:
+        """The best classes for what the network answered.
+
+        Parameters
+        ----------
+        scores : ndarray of float32, shape (N, *output_shape)
+            What a call gave.
+        top : int
+
+        Returns
+        -------
+        list of list of Prediction
+            Ties go to the lower index.
+        """
+        chances = _probabilities(scores.reshape(len(scores), -1), self._graph)
+        best = np.argsort(-chances, axis=1, kind="stable")[:, :top]
+        return [
+            [Prediction(self._label(i), i, float(row[i])) for i in order.tolist()]
+            for row, order in zip(chances, best, strict=True)
+        ]
+
+    def _label(self, index: int) -> str:
+        known = self.labels is not None and index < len(self.labels)
+        return self.labels[index] if known else str(index)  # type: ignore[index]
+
+    def _checked(self, batch: ArrayLike) -> NDArray[Any]:
+        array = np.asarray(batch)
+        if array.dtype.kind not in "fiub":
+            raise InputError("batch is not made of real numbers", expected="float32", found=array.dtype)
+        if array.shape[1:] != self.input_shape or array.ndim == 0:
+            hint = "add a batch axis: batch[None]" if array.shape == self.input_shape else None
+            expected = f"(N, {', '.join(map(str, self.input_shape))})"
+            raise InputError("batch has the wrong shape", expected=expected, found=array.shape, hint=hint)
+        with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite
+            return array.astype(np.float32, copy=False)
+
+    def _slices(self, samples: int) -> Iterator[tuple[int, int]]:
+        """Cut a batch: (start, size) of slices as large as memory and the number of threads suggest."""
+        start = 0
+        for size in SLICES:
+            if size > 1 and size * self._arena_bytes > ARENA_LIMIT:
+                continue
+            if size > max(1, samples // self.threads):
+                continue
+            while samples - start >= size:
+                yield start, size
+                start += size
+
+    def _run(self, size: int, batch: F32, out: F32) -> None:
+        idle = self._idle[size]
+        try:
+            executor = idle.pop()
+        except IndexError:
+            executor = Executor(self._plan(size))
+        executor.run(batch, out)
+        idle.append(executor)
+
+    def _plan(self, size: int) -> Plan:
+        with self._planning:
+            if size not in self._plans:
+                self._plans[size] = plan(self._graph, self._shapes, self._container.decode, size)
+            return self._plans[size]
+
+
+def load(path: str | os.PathLike[str], threads: int | None = None) -> Model:
+    """Load a container and plan it for single samples; plans for batches are made when they are first needed.
+
+    The first run on a machine compiles the kernels, which takes seconds; a message to the logger ``dcz.runtime`` says
+    so. The machine code is kept next to the package, or in the user's cache folder where that can't be written, or in
+    ``NUMBA_CACHE_DIR``.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+    threads : int, optional
+        Threads that a batch is spread over; all cores without it.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    FormatError
+        Not a valid container, or one that holds weights but no graph.
+    OSError
+        The file can't be read.
+    """
+    announce_compiling()
+    start = time.perf_counter()
+    container = dcformat.open(path)
+    opened = time.perf_counter() - start
+    model = Model(container, threads)
+    model.stats["open_seconds"] = opened
+    return model
+
+
+def _thread_count(threads: int | None) -> int:
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads < 1:
+        raise InputError("threads must be positive", found=threads)
+    return threads
+
+
+def _graph(container: Container) -> Graph:
+    if container.graph is None:
+        raise FormatError(
+            "container holds weights but no graph, so it can't run",
+            path=container.path,
+            hint="convert the checkpoint again with --arch NAME or --arch pkg.module:factory",
+        )
+    return container.graph
+
+
+def _probabilities(scores: F32, graph: Graph) -> NDArray[np.float64]:
+    """Class probabilities from what the network answers, shape (N, classes)."""
+    value = graph.output
+    while value > 0 and graph.nodes[value - 1].op == "flatten":
+        value = graph.nodes[value - 1].inputs[0]
+    last = graph.nodes[value - 1] if value > 0 else None
+    wide = scores.astype(np.float64)
+    if last is not None and last.op == "softmax":
+        return np.exp(wide) if last.attrs["log"] else wide
+    with np.errstate(invalid="ignore"):  # a network that answers with infinity gets NaN
+        powers = np.exp(wide - wide.max(axis=1, keepdims=True))
+        chances: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return chances
