@@ -71,27 +71,30 @@ def write_codebook(codebook: NDArray[Any]) -> tuple[CodebookForm, bytes]:
     codebook : ndarray of float32 or float16, shape (k,)
         In the order of `sort_key`.
     """
-    candidates = [(_form_of(codebook), _pack(sort_key(codebook)))]
+    form = CodebookForm.F32 if codebook.dtype == np.float32 else CodebookForm.F16
+    candidates = [(form, _pack(sort_key(codebook), form))]
     if codebook.dtype == np.float32:
         with np.errstate(over="ignore"):
             half = codebook.astype(np.float16)
         if np.array_equal(sort_key(half.astype(np.float32)), sort_key(codebook)):
-            candidates.append((CodebookForm.F16, _pack(sort_key(half))))
+            candidates.append((CodebookForm.F16, _pack(sort_key(half), CodebookForm.F16)))
         grid = find_grid(codebook)
         if grid is not None:
             scale, levels = grid
             patterns = np.where(levels < 0, _SIGN - levels, levels)
-            candidates.append((CodebookForm.GRID, np.float32(scale).astype("<f4").tobytes() + _pack(patterns)))
+            candidates.append(
+                (CodebookForm.GRID, np.float32(scale).astype("<f4").tobytes() + _pack(patterns, CodebookForm.GRID))
+            )
     return min(candidates, key=lambda candidate: (len(candidate[1]), candidate[0]))
 
 
-def _form_of(codebook: NDArray[Any]) -> CodebookForm:
-    return CodebookForm.F32 if codebook.dtype == np.float32 else CodebookForm.F16
+def _pattern_bits(form: CodebookForm) -> int:
+    return 32 if form == CodebookForm.F32 else 16
 
 
-def _pack(patterns: NDArray[np.int64]) -> bytes:
+def _pack(patterns: NDArray[np.int64], form: CodebookForm) -> bytes:
     out = bitarray()
-    out += int2ba(int(patterns[0]), 32)
+    out += int2ba(int(patterns[0]), _pattern_bits(form))
     write_numbers(out, np.diff(patterns) - 1)
     return out.tobytes()
 
@@ -119,12 +122,14 @@ def read_codebook(
         if not (np.isfinite(scale) and scale > 0):
             raise FormatError("codebook: bad scale", found=float(scale))
         offset += 4
-    if offset + 4 > len(data):
+    width = _pattern_bits(form) // 8
+    if offset + width > len(data):
         raise TruncatedError("codebook: data ends too early")
-    limit = (1 << 32) - 1 if form == CodebookForm.F32 else (1 << 16) - 1
-    reader = BitReader(data, offset + 4, "codebook")
+    limit = (1 << 8 * width) - 1
+    first = int.from_bytes(data[offset : offset + width], "big")
+    reader = BitReader(data, offset + width, "codebook")
     steps = reader.numbers(count - 1, limit)
-    patterns = np.cumsum(np.concatenate([[int.from_bytes(data[offset : offset + 4], "big")], steps + 1]))
+    patterns = np.cumsum(np.concatenate([[first], steps + 1]))
     if int(patterns[-1]) > limit:
         raise FormatError("codebook is out of range", expected=f"patterns up to {limit}", found=int(patterns[-1]))
     end = reader.align()
