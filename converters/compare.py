@@ -1,0 +1,112 @@
+"""Compare a container with the model that it was made from: the tensors, and what the two answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..dcformat import Container, Dense, Graph, open
+from ..dcformat.tensors import Array
+from .convert import load_source
+from .encode import error_between
+from .source import Source
+from .torch_module import GraphModule
+
+SAMPLES = 2
+
+
+@dataclass
+class Comparison:
+    """How a container differs from a model.
+
+    Attributes
+    ----------
+    tensors_equal : bool
+        Whether each of the model's tensors is in the container, bit for bit.
+    tensor_errors : dict of str to float
+        Largest difference of the elements, for each tensor that differs in value.
+    max_output_error : float or None
+        Largest difference between the runtime's and torch's answers on the same random inputs, relative to the largest
+        magnitude that torch answers. None: the container holds no graph, or the model lacks its tensors.
+    problems : list of str
+        What differs, in words.
+    """
+
+    tensors_equal: bool = True
+    tensor_errors: dict[str, float] = field(default_factory=dict)
+    max_output_error: float | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def compare(
+    container: str | os.PathLike[str],
+    model: nn.Module | str | os.PathLike[str],
+    arch: str | None = None,
+    *,
+    input_shape: Sequence[int] | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Compare a container with a model.
+
+    Parameters
+    ----------
+    container : path
+    model, arch, input_shape
+        As for `convert`. With no known architecture, torch runs the container's graph with the model's tensors.
+    seed : int
+        Of the random inputs (standard normal).
+
+    Raises
+    ------
+    ConversionError
+        The model cannot be read.
+    FormatError
+        The container is damaged.
+    """
+    result = Comparison()
+    with open(container) as opened:
+        graph = opened.graph
+        source = load_source(model, arch=arch, input_shape=input_shape or (graph.input_shape if graph else None))
+        _compare_tensors(opened, source, result)
+    if graph is not None and source.tensors.keys() >= set(graph.tensor_names()):
+        inputs = np.random.default_rng(seed).standard_normal((SAMPLES, *graph.input_shape), dtype=np.float32)
+        expected = _torch_answer(graph, source, inputs)
+        difference = np.abs(_runtime_answer(container, inputs) - expected).max()
+        result.max_output_error = float(difference / max(np.abs(expected).max(), np.finfo(np.float32).tiny))
+    return result
+
+
+def _compare_tensors(container: Container, source: Source, result: Comparison) -> None:
+    for name, expected in source.tensors.items():
+        entry = container.entries.get(name)
+        if entry is None:
+            problem = "is missing from the container"
+        elif (entry.shape, entry.dtype) != (expected.shape, expected.dtype):
+            problem = f"is {entry.dtype} {list(entry.shape)}, in the model {expected.dtype} {list(expected.shape)}"
+        else:
+            found = Dense(container.tensor(name), entry.dtype)
+            if found.array.tobytes() == expected.array.tobytes():
+                continue
+            error = result.tensor_errors[name] = error_between(expected, found).max_error
+            problem = f"differs by up to {error:g}"
+        result.tensors_equal = False
+        result.problems.append(f"tensor {name!r} {problem}")
+
+
+def _torch_answer(graph: Graph, source: Source, inputs: Array) -> Array:
+    module = source.reference() if source.reference else GraphModule(graph, source.tensors)
+    with torch.no_grad():
+        answer = module(torch.from_numpy(inputs))
+    result: Array = answer.float().numpy()
+    return result
+
+
+def _runtime_answer(container: str | os.PathLike[str], inputs: Array) -> Array:
+    from ..runtime import load  # the one place where converters need the runtime: to verify a conversion
+
+    return load(container)(inputs)

@@ -1,0 +1,226 @@
+"""Convert: a model in, a container out, and a report of what became of each tensor."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..dcformat import ConversionError, DczError, FormatError, Graph, Preprocess, Shape, infer_shapes, open, write
+from . import presets
+from .compression.pruning import PruneRule, parse_prune
+from .compression.sharing import BitsRule, parse_bits
+from .encode import TensorError, compress
+from .han import from_han
+from .source import Source
+from .state_dict import from_state_dict
+from .torch_export import from_module, from_pt2
+
+log = logging.getLogger("dcz.convert")
+
+STATE_DICTS = (".pt", ".pth", ".th", ".bin", ".tar", ".ckpt", ".safetensors")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a conversion did.
+
+    Attributes
+    ----------
+    path : str
+        The container.
+    info : dict
+        What ``Container.info`` says of it.
+    lossless : bool
+        Whether every tensor is the checkpoint's bit for bit.
+    errors : dict of str to TensorError
+        For each tensor that is not.
+    seconds : dict of str to float
+        Time spent by stage: load, capture, compress, encode.
+    messages : list of str
+        What was recognised, and what was left out.
+    """
+
+    path: str
+    info: dict[str, Any]
+    lossless: bool
+    errors: dict[str, TensorError]
+    seconds: dict[str, float]
+    messages: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``dcz convert --json`` prints it."""
+        tensors = []
+        for tensor in self.info["tensors"]:
+            error = self.errors.get(tensor["name"], TensorError())
+            tensors.append({**tensor, "max_error": error.max_error, "rms_error": error.rms_error})
+        return {
+            **self.info,
+            "tensors": tensors,
+            "lossless": self.lossless,
+            "seconds": self.seconds,
+            "messages": self.messages,
+        }
+
+
+def convert(
+    model: nn.Module | str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    arch: str | None = None,
+    input_shape: Sequence[int] | None = None,
+    prune: PruneRule | str | None = None,
+    bits: BitsRule | str | int | None = None,
+    init: str = "linear",
+    seed: int = 0,
+    preprocess: Preprocess | str | os.PathLike[str] | None = None,
+    labels: Sequence[str] | str | os.PathLike[str] | None = None,
+) -> Report:
+    """Convert a model to a container: lossless unless `prune` or `bits` is given.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or path
+        A state dict (``.pt``, ``.pth``, ``.th``, ``.safetensors``), ``torch.export`` program (``.pt2``), ``.onnx``
+        file, Song Han's ``.net`` file, or a module.
+    out : path, optional
+        The container, overwritten when the new one is whole; by default `model` with the ending ``.dcz``.
+    arch : str, optional
+        For state dicts: a known architecture, or ``pkg.module:factory``. By default recognised by keys and shapes.
+    input_shape : sequence of int, optional
+        Shape of one sample. A module and ``pkg.module:factory`` need it.
+    prune : PruneRule or str, optional
+        ``std:S`` or ``percent:Q``: which weights of convolutions and linear layers become zero.
+    bits : BitsRule, str or int, optional
+        Share the weights of convolutions and linear layers: ``4``, or ``conv=8,fc=5``.
+    init : {"linear", "density", "random", "kmeans++"}
+        Where the k-means of `bits` starts.
+    seed : int
+        For the two random ones.
+    preprocess : Preprocess, str or path, optional
+        ``imagenet``, ``cifar10``, ``mnist`` or a JSON file. By default the architecture's, if it has one.
+    labels : sequence of str, str or path, optional
+        The class names, a file of them, a data set's name as above, or ``none``. By default the architecture's.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ConversionError
+        The model cannot become a container; an option doesn't fit it.
+    UnsupportedOpError
+        It uses an operator that dcz does not have.
+    OSError
+        A file cannot be read or written.
+    """
+    if out is None:
+        if isinstance(model, nn.Module):
+            raise ConversionError("a module has no file name", hint="say where to write: dcz.convert(model, 'm.dcz')")
+        out = Path(model).with_suffix(".dcz")
+    # Options first: a mistake in them should not cost the time of a conversion.
+    prune = parse_prune(prune) if isinstance(prune, str) else prune
+    bits = parse_bits(str(bits)) if isinstance(bits, (str, int)) else bits
+    given_preprocess = presets.resolve_preprocess(preprocess) if preprocess is not None else None
+    given_labels = presets.resolve_labels(labels) if labels is not None else None
+
+    source = load_source(model, arch=arch, input_shape=input_shape)
+    _describe(source, given_preprocess, given_labels)
+    with source.timed("compress"):
+        tensors, errors = compress(source, prune, bits, init, seed)
+    with source.timed("encode"):
+        write(out, source.graph, tensors, preprocess=source.preprocess, labels=source.labels or None)
+    for message in source.messages:
+        log.info(message)
+    with open(out) as container:
+        info = container.info()
+    return Report(os.fspath(out), info, not errors, errors, source.seconds, source.messages)
+
+
+def load_source(
+    model: nn.Module | str | os.PathLike[str], *, arch: str | None = None, input_shape: Sequence[int] | None = None
+) -> Source:
+    """Read a model through the front end that its type or its file's ending asks for.
+
+    Parameters
+    ----------
+    model, arch, input_shape
+        As for `convert`.
+
+    Raises
+    ------
+    ConversionError, UnsupportedOpError
+        As for `convert`; errors name the file.
+    """
+    shape = _checked_shape(input_shape) if input_shape is not None else None
+    if isinstance(model, nn.Module):
+        if shape is None:
+            raise ConversionError("a module needs the input shape", hint="give input_shape=(3, 224, 224), say")
+        return from_module(model, shape)
+    path = Path(model)
+    try:
+        return _load_file(path, arch, shape)
+    except DczError as error:
+        raise error.at(path) from error.__cause__
+
+
+def _load_file(path: Path, arch: str | None, shape: Shape | None) -> Source:
+    if path.is_dir():
+        raise ConversionError("is a directory", expected="a file")
+    if not path.exists():
+        raise ConversionError("no such file")
+    if path.stat().st_size == 0:
+        raise ConversionError("the file is empty")
+    suffix = path.suffix.lower()
+    if suffix in STATE_DICTS:
+        return from_state_dict(path, arch, shape)
+    if arch is not None:
+        raise ConversionError("--arch is for state dicts", expected=", ".join(STATE_DICTS), found=suffix)
+    if suffix == ".pt2":
+        return from_pt2(path, shape)
+    if suffix == ".net":
+        return from_han(path)
+    if suffix == ".onnx":
+        from .onnx import from_onnx  # the only front end that needs the onnx package
+
+        return from_onnx(path)
+    hint = "it is a container already; dcz export gives its weights back" if suffix == ".dcz" else None
+    known = ", ".join((*STATE_DICTS, ".pt2", ".onnx", ".net"))
+    raise ConversionError("unknown kind of model", expected=known, found=suffix or "no ending", hint=hint)
+
+
+def _checked_shape(shape: Sequence[int]) -> Shape:
+    checked = tuple(int(n) for n in shape)
+    if not checked or min(checked) < 1:
+        raise ConversionError("the input shape must be sizes of 1 or more", found=list(shape))
+    return checked
+
+
+def _describe(source: Source, preprocess: Preprocess | None, labels: list[str] | None) -> None:
+    """Settle preprocessing and labels: those given, else the front end's; check that they fit the graph."""
+    if labels is not None:
+        source.labels = labels
+    graph = source.graph
+    if preprocess is not None:
+        source.preprocess = preprocess
+    elif source.preprocess is not None and graph is not None:
+        source.preprocess = presets.fit_preprocess(source.preprocess, graph.input_shape)
+    if graph is None:
+        return
+    if source.preprocess is not None:
+        presets.check_preprocess(source.preprocess, graph.input_shape)
+    if source.labels:
+        presets.check_labels(source.labels, _output_shape(graph, source))
+
+
+def _output_shape(graph: Graph, source: Source) -> Shape:
+    try:
+        return infer_shapes(graph, {name: tensor.array.shape for name, tensor in source.tensors.items()})[graph.output]
+    except FormatError as error:
+        raise ConversionError(str(error)) from error
