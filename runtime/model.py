@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import time
@@ -90,7 +91,7 @@ class Model:
         single = self._plan(1)
         self._arena_bytes = 4 * single.layout.elements
         self.stats = Stats(
-            file_bytes=os.path.getsize(container.path),
+            file_bytes=container.file_bytes,
             weight_bytes=sum(step.weight_bytes for step in single.steps),
             arena_bytes=self._arena_bytes,
             layers=[LayerStats(op=s.op, kernel=s.kernel, weight_bytes=s.weight_bytes) for s in single.steps],
@@ -296,7 +297,10 @@ def load(path: str | os.PathLike[str], threads: int | None = None) -> Model:
     """
     announce_compiling()
     start = time.perf_counter()
-    container = dcformat.open(path)
+    with open(path, "rb") as file:
+        content = io.BytesIO(file.read())  # it is small, and later plans decode the weights again
+    content.name = os.fspath(path)  # type: ignore[attr-defined]
+    container = dcformat.open(content)
     opened = time.perf_counter() - start
     model = Model(container, threads)
     model.stats["open_seconds"] = opened

@@ -1,0 +1,239 @@
+"""Whole networks against the float64 interpreter, and what a caller may rely on."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import graphs
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dcz
+from dcz.dcformat import Graph, make_node, write
+from dcz.runtime import model as model_module
+
+
+def save(path, graph, tensors, **extra):
+    write(path, graph, tensors, **extra)
+    return path
+
+
+def close(found, expected):
+    """Within 1e-5 of the largest value: what float32 can promise over a few layers."""
+    scale = max(1.0, np.abs(expected).max(initial=0))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * scale)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module")
+def network(folder):
+    """A small network with a residual, a concatenation and pooling, its tensors, and a batch."""
+    b = graphs.Builder(np.random.default_rng(3), (3, 12, 12))
+    first = b.node("relu", [graphs.norm(b, b.node("conv2d", [0], {"weight": b.sparse(6, 3, 3, 3)}, {"padding": (1, 1)}), (6,))])
+    second = b.node("conv2d", [first], {"weight": b.sparse(6, 6, 3, 3)}, {"padding": (1, 1)})
+    joined = b.node("concat", [b.node("relu", [b.node("add", [second, first])]), first])
+    pooled = b.node("max_pool2d", [joined], attrs={"kernel": (3, 3), "stride": (2, 2), "ceil_mode": True})
+    flat = b.node("flatten", [b.node("adaptive_avg_pool2d", [pooled])])
+    out = b.node("linear", [flat], {"weight": b.sparse(4, 12), "bias": b.normal(4)})
+    graph = Graph((3, 12, 12), tuple(b.nodes), out)
+    path = save(folder / "network.dcz", graph, b.tensors, labels=["a", "b", "c", "d"])
+    batch = b.normal(37, 3, 12, 12).astype(np.float32)
+    return path, batch, reference.run(graph, b.tensors, batch)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), batch=st.sampled_from([1, 2, 5]))
+def test_random_graphs_equal_the_interpreter(folder, seed, batch):
+    graph, tensors = graphs.random_graph(seed)
+    model = dcz.load(save(folder / "random.dcz", graph, tensors), threads=1)
+    x = np.random.default_rng(seed).normal(size=(batch, *graph.input_shape)).astype(np.float32)
+    expected = reference.run(graph, tensors, x)
+    for _ in range(2):  # the second run finds what the first left in the arena
+        close(model(x), expected)
+
+
+def test_answers_equal_the_interpreter(network):
+    path, batch, expected = network
+    close(dcz.load(path)(batch), expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_bits_depend_on_neither_threads_nor_batches(network, threads):
+    path, batch, _ = network
+    whole = dcz.load(path, threads=1)(batch)
+    model = dcz.load(path, threads=threads)
+    np.testing.assert_array_equal(model(batch), whole)
+    for size in (1, 3, 16, 20):
+        parts = [model(batch[i : i + size]) for i in range(0, len(batch), size)]
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_many_threads_at_once(network):
+    path, batch, _ = network
+    model = dcz.load(path, threads=2)
+    pieces = [batch[i : i + 1 + i % 5] for i in range(30)]
+    alone = [model(piece) for piece in pieces]
+    with ThreadPoolExecutor(6) as callers:
+        for _ in range(3):
+            for found, expected in zip(callers.map(model, pieces), alone, strict=True):
+                np.testing.assert_array_equal(found, expected)
+
+
+def test_input_is_kept_and_results_are_fresh(network):
+    path, batch, _ = network
+    model = dcz.load(path)
+    given_batch = batch[:2].copy()
+    given_batch.flags.writeable = False
+    first = model(given_batch)
+    kept = first.copy()
+    model(batch[5:7])
+    np.testing.assert_array_equal(given_batch, batch[:2])
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_convertible_inputs(network):
+    path, batch, _ = network
+    model = dcz.load(path)
+    whole = np.round(batch[:3] * 10)
+    expected = model(whole)
+    for same in (whole.astype(np.float64), whole.astype(np.int16), whole.tolist(), np.asfortranarray(whole)):
+        np.testing.assert_array_equal(model(same), expected)
+    wide = np.repeat(whole, 2, axis=3)[..., ::2]
+    np.testing.assert_array_equal(model(wide), expected)
+
+
+def test_empty_batch(network):
+    path, batch, _ = network
+    assert dcz.load(path)(batch[:0]).shape == (0, 4)
+
+
+def test_nan_and_infinity_pass_through(network):
+    path, batch, expected = network
+    poisoned = batch[:3].copy()
+    poisoned[1, 0, 4, 4] = np.nan
+    found = dcz.load(path)(poisoned)
+    assert np.isnan(found[1]).all()
+    close(found[[0, 2]], expected[[0, 2]])
+
+
+@pytest.mark.parametrize(
+    ("bad", "text"),
+    [
+        (np.zeros((3, 12, 12)), r"wrong shape \(expected \(N, 3, 12, 12\), found \(3, 12, 12\)\); add a batch axis"),
+        (np.zeros((2, 3, 12, 11)), r"expected \(N, 3, 12, 12\), found \(2, 3, 12, 11\)"),
+        (np.zeros(()), r"wrong shape"),
+        (np.zeros((1, 3, 12, 12), complex), r"not made of real numbers \(expected float32, found complex128\)"),
+        (np.full((1, 3, 12, 12), "x"), r"not made of real numbers"),
+    ],
+)
+def test_bad_batches(network, bad, text):
+    with pytest.raises(dcz.InputError, match=text):
+        dcz.load(network[0])(bad)
+
+
+def test_attributes(network):
+    path, batch, _ = network
+    model = dcz.load(path, threads=2)
+    assert (model.input_shape, model.output_shape, model.threads) == ((3, 12, 12), (4,), 2)
+    assert model.labels == ["a", "b", "c", "d"]
+    stats = model.stats
+    assert stats["file_bytes"] == path.stat().st_size
+    assert stats["weight_bytes"] == sum(layer["weight_bytes"] for layer in stats["layers"]) > 0
+    assert stats["arena_bytes"] >= 4 * batch[0].size
+    assert [layer["op"] for layer in stats["layers"]][0] == "conv2d"
+    assert min(stats["open_seconds"], stats["plan_seconds"]) > 0
+
+
+def test_threads_must_be_positive(network):
+    with pytest.raises(dcz.InputError, match="threads"):
+        dcz.load(network[0], threads=0)
+
+
+def test_large_activations_are_not_sliced_into_batches(network, monkeypatch):
+    path, batch, _ = network
+    whole = dcz.load(path, threads=1)
+    assert {size for _, size in whole._slices(37)} == {16, 4, 1}
+    monkeypatch.setattr(model_module, "ARENA_LIMIT", 0)
+    assert {size for _, size in whole._slices(37)} == {1}
+
+
+def test_slices_cover_the_batch(network):
+    for threads in (1, 2, 8):
+        model = dcz.load(network[0], threads=threads)
+        for samples in range(70):
+            covered = [i for start, size in model._slices(samples) for i in range(start, start + size)]
+            assert covered == list(range(samples))
+
+
+def test_weights_only_containers_say_so(tmp_path):
+    path = save(tmp_path / "weights.dcz", None, {"w": np.ones(3, np.float32)})
+    with pytest.raises(dcz.FormatError, match=r"weights\.dcz: .*no graph.*--arch"):
+        dcz.load(path)
+
+
+def test_a_graph_without_nodes(tmp_path):
+    model = dcz.load(save(tmp_path / "nothing.dcz", Graph((3,), (), 0), {}))
+    np.testing.assert_array_equal(model([[1, 2, 3]]), [[1, 2, 3]])
+
+
+def scoring(path, *nodes, labels=None):
+    return dcz.load(save(path, Graph((4,), tuple(nodes), len(nodes)), {}, labels=labels))
+
+
+def test_predictions_are_probabilities(tmp_path):
+    scores = np.array([1.0, 3.0, 3.0, 0.0], dtype=np.float32)
+    expected = np.exp(scores) / np.exp(scores).sum()
+    softmaxes = {
+        "plain": (),
+        "softmax": (make_node("softmax", (0,)), make_node("flatten", (1,))),
+        "log": (make_node("softmax", (0,), attrs={"log": True}),),
+    }
+    for name, nodes in softmaxes.items():
+        model = scoring(tmp_path / f"{name}.dcz", *nodes)
+        (answer,) = model.predict([scores], top=3)
+        assert [p.index for p in answer] == [1, 2, 0]
+        assert [p.label for p in answer] == ["1", "2", "0"]
+        np.testing.assert_allclose([p.score for p in answer], expected[[1, 2, 0]], rtol=1e-6)
+
+
+def test_predictions_carry_labels_and_names(tmp_path):
+    model = scoring(tmp_path / "labelled.dcz", labels=["cat", "dog", "owl", "bat"])
+    batch = np.eye(4, dtype=np.float32)[[2, 0, 3]]
+    np.save(tmp_path / "batch.npy", batch)
+    np.save(tmp_path / "one.npy", batch[0])
+    paths = [tmp_path / "one.npy", tmp_path / "batch.npy"]
+    answers = list(model.classify(paths, top=1, batch_size=2))
+    many = str(tmp_path / "batch.npy")
+    assert [name for name, _ in answers] == [str(paths[0]), f"{many}[0]", f"{many}[1]", f"{many}[2]"]
+    assert [answer[0].label for _, answer in answers] == ["owl", "owl", "cat", "bat"]
+    assert model.predict(paths[0], top=9)[0][0] == model.predict(paths[:1], top=1)[0][0]
+    with pytest.raises(dcz.InputError, match="positive"):
+        model.predict(paths, top=0)
+
+
+def test_preprocess_gives_a_batch(small_container):
+    model = dcz.load(small_container)
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), dtype=np.uint8)
+    batch = model.preprocess(images)
+    assert batch.shape == (5, 1, 8, 8)
+    np.testing.assert_allclose(batch[:, 0], (images[..., 0] / 255 - 0.5) / 0.25, atol=1e-6)
+    assert model.preprocess([]).shape == (0, 1, 8, 8)
+    assert len(model.predict(images, top=2)) == 5
+
+
+def test_loading_imports_no_framework(small_container):
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'sklearn'): sys.modules[name] = None\n"
+        "import dcz, numpy as np\n"
+        f"print(dcz.load({str(small_container)!r})(np.zeros((2, 1, 8, 8))).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "(2, 3)\n"
