@@ -1,0 +1,246 @@
+"""Write the test vectors. Run by hand, once for each format version: `python tests/make_vectors.py NEW_FOLDER`.
+
+The files under `tests/vectors/` are never rewritten: they stand for the files that users already have. This script
+refuses to touch a folder that has any. What each file must give stands in `expected.json` beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dcz.dcformat as fmt
+from dcz.dcformat.constants import MAGIC
+from dcz.dcformat.encoder import encode_tensor
+from dcz.dcformat.layout import pack_header
+from dcz.dcformat.manifest import DICTIONARY, pack_json
+from dcz.dcformat.tensors import Array, Dense
+
+INLINE_BYTES = 64
+
+
+def sparse(shape: tuple[int, ...], density: float, values: list[float], seed: int) -> Array:
+    """A seeded tensor with some of `values` at random places."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(np.array(values, dtype=np.float32), size=shape)
+    return np.where(rng.random(shape) < density, chosen, np.float32(0))
+
+
+def valid_files() -> dict[str, dict[str, Any]]:
+    """Arguments of `write` by file name."""
+    tiny_weight = np.zeros((3, 30), dtype=np.float32)
+    for position, value in ((1, 0.5), (3, -0.25), (4, 0.5), (6, 0.5), (71, 1.5)):
+        tiny_weight.flat[position] = value
+    tiny_graph = fmt.Graph((30,), (fmt.make_node("linear", [0], {"weight": "fc.weight", "bias": "fc.bias"}),), 1)
+    rng = np.random.default_rng(0)
+    files: dict[str, dict[str, Any]] = {
+        "tiny.dcz": {
+            "graph": tiny_graph,
+            "tensors": {"fc.weight": tiny_weight, "fc.bias": np.array([0.0, 1.0, -1.0], dtype=np.float32)},
+            "labels": ["a", "b", "c"],
+        },
+        "dtypes.dcz": {
+            "graph": None,
+            "tensors": {
+                "f64": np.array([1.5, -2.5]),
+                "f32 scalar": np.array(3.25, dtype=np.float32),
+                "f16": np.array([1, 2, 3], dtype=np.float16),
+                "bf16": Dense(np.array([0x3F80, 0xC000], dtype=np.uint16), "BF16"),
+                "i64": np.array(-(2**40)),
+                "i32": np.array([[1, -2], [3, -4]], dtype=np.int32),
+                "i16": np.array([-300], dtype=np.int16),
+                "i8": np.array([-5, 5], dtype=np.int8),
+                "u64": np.array([2**63], dtype=np.uint64),
+                "u32": np.array([2**31], dtype=np.uint32),
+                "u16": np.array([65535], dtype=np.uint16),
+                "u8": np.array([255], dtype=np.uint8),
+                "bool": np.array([True, False]),
+                "empty": np.zeros((0, 3), dtype=np.float32),
+                "": np.array([1.0], dtype=np.float32),
+                "ünïcödé/\n": np.array([2.0], dtype=np.float32),
+            },
+        },
+        "shared.dcz": {
+            "graph": None,
+            "tensors": {
+                "f32 codebook": rng.choice(rng.normal(size=7).astype(np.float32), size=(30, 11)),
+                "f16 codebook": rng.choice(np.array([0.5, -1.5, 3.0, 0.0], np.float32), size=(30, 11)),
+                "grid codebook": (rng.integers(-100, 100, size=(30, 40)) * np.float64(np.float32(0.0123))).astype(
+                    "<f4"
+                ),
+                "half": rng.choice(np.array([0.5, -1.5, 3.0], np.float16), size=(40, 5)),
+                "one value": np.full((20, 20), np.float32(1.1)),
+                "special": rng.choice(np.array([np.nan, np.inf, -0.0, 0.0, 1e-40], np.float32), size=(20, 20)),
+            },
+        },
+        "sparse.dcz": {
+            "graph": None,
+            "tensors": {
+                "plain": sparse((16, 8, 3, 3), 0.2, [0.1, -0.1, 0.3, -0.7], 1),
+                "swapped": np.where(
+                    np.arange(40)[None, :, None] % 8 == 3, sparse((30, 40, 4), 1, [0.1, 0.2], 2), 0
+                ).astype("<f4"),
+                "escapes": sparse((1, 60000), 0.001, [1.5, -2.5], 3),
+                "chunks": sparse((50, 3000), 0.25, [0.1], 4),
+                "unshared": sparse((60, 90), 0.1, rng.normal(size=1000).tolist(), 5),
+                "all zero": np.zeros((10, 10), dtype=np.float32),
+                "no gaps": np.pad(np.full((1, 100), np.float32(7.7)), ((0, 3), (0, 0))),
+            },
+        },
+        "graph.dcz": graph_file(),
+    }
+    return files
+
+
+def graph_file() -> dict[str, Any]:
+    """A graph with every operator."""
+    rng = np.random.default_rng(5)
+
+    def normal(*shape: int) -> Array:
+        return rng.normal(size=shape).astype(np.float32)
+
+    tensors: dict[str, Array] = {
+        "conv.weight": normal(4, 1, 3, 3),
+        "conv.bias": normal(4),
+        "bn.weight": normal(4),
+        "bn.bias": normal(4),
+        "bn.running_mean": normal(4),
+        "bn.running_var": np.abs(normal(4)) + np.float32(0.5),
+        "bn.num_batches_tracked": np.array(7),
+        "fc.weight": normal(3, 16),
+    }
+    bn = {role: f"bn.{role}" for role in ("weight", "bias", "running_mean", "running_var")}
+    conv = {"weight": "conv.weight", "bias": "conv.bias"}
+    node = fmt.make_node
+    nodes = (
+        node("conv2d", [0], conv, {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}),  # 1: 4, 5, 9
+        node("batch_norm", [1], bn, {"eps": 0.001}),
+        node("relu", [2]),
+        node("max_pool2d", [3], None, {"kernel": (2, 2), "stride": (2, 2), "ceil_mode": True}),  # 4: 4, 3, 5
+        node(
+            "avg_pool2d", [4], None, {"kernel": (3, 3), "stride": (1, 1), "padding": (1, 1), "count_include_pad": False}
+        ),
+        node("add", [4, 5]),
+        node("relu6", [6]),
+        node("slice", [7], None, {"axis": 1, "stop": 3, "step": 2}),  # 8: 4, 2, 5
+        node("pad", [8], None, {"before": (0, 0, 0), "after": (0, 1, 0)}),  # 9: 4, 3, 5
+        node("concat", [9, 7], None, {"axis": 0}),  # 10: 8, 3, 5
+        node("adaptive_max_pool2d", [10], None, {"output": (2, 2)}),
+        node("adaptive_avg_pool2d", [11], None, {"output": (2, 1)}),  # 12: 8, 2, 1
+        node("flatten", [12]),
+        node("linear", [13], {"weight": "fc.weight"}),
+        node("softmax", [14], None, {"log": True}),
+    )
+    return {
+        "graph": fmt.Graph((2, 9, 9), nodes, 15),
+        "tensors": tensors,
+        "labels": ["cat", "dog", "Bär"],
+        "preprocess": fmt.Preprocess("BGR", 12, (9, 9), "bicubic", 1.0, (104.0, 117.0, 123.0), (1.0, 2.0, 4.0)),
+        "metadata": {"source": "made by tests/make_vectors.py"},
+    }
+
+
+def build(manifest: Any, body: bytes = b"") -> bytes:
+    """A container from any JSON, with right checksums where a section's is None."""
+    offset = 0
+    for section in manifest.get("sections", []):
+        if section[1] is None:
+            section[1] = zlib.crc32(body[offset : offset + section[0]])
+        offset += section[0]
+    return pack_header(pack_json(manifest, DICTIONARY)) + body
+
+
+def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
+    """Bytes, error class and a piece of its message, by file name."""
+    manifest_end = 20 + int.from_bytes(tiny[12:16], "little")
+    one = {"tensors": [["w", [4, 4], "sparse_shared"]]}
+
+    def with_payload(payload: bytes) -> bytes:
+        return build({**one, "sections": [[len(payload), None, 1]]}, payload)
+
+    def with_tensor(entry: list[Any]) -> bytes:
+        return build({"tensors": [entry], "sections": [[0, None, 1]]})
+
+    def with_node(node: list[Any]) -> bytes:
+        return build({"graph": {"input": [4], "nodes": [node]}, "tensors": [], "sections": []})
+
+    flipped = bytearray(tiny)
+    flipped[manifest_end + 3] ^= 1
+    bad_manifest = bytearray(tiny)
+    bad_manifest[30] ^= 1
+    return {
+        "empty.dcz": (b"", "FormatError", "an empty file"),
+        "not-a-container.dcz": (b"PK\x03\x04" + bytes(30), "FormatError", "not a .dcz container"),
+        "text-mode.dcz": (tiny.replace(b"\r\n", b"\n"), "FormatError", "text-mode transfer"),
+        "cut-in-header.dcz": (tiny[:13], "TruncatedError", "header"),
+        "cut-in-manifest.dcz": (tiny[:40], "TruncatedError", "cut short"),
+        "cut-in-section.dcz": (tiny[: manifest_end + 2], "TruncatedError", "cut short"),
+        "cut-by-one.dcz": (tiny[:-1], "TruncatedError", "cut short"),
+        "one-byte-more.dcz": (tiny + b"\0", "FormatError", "bytes behind the end"),
+        "version-2.dcz": (MAGIC + b"\2\0" + tiny[10:], "UnsupportedVersionError", "format version"),
+        "flipped-manifest.dcz": (bytes(bad_manifest), "ChecksumError", "manifest"),
+        "flipped-section.dcz": (bytes(flipped), "ChecksumError", "section 0"),
+        "unknown-encoding.dcz": (
+            with_tensor(["w", [2], "sparse_magic"]),
+            "FormatError",
+            "unknown encoding 'sparse_magic'",
+        ),
+        "unknown-dtype.dcz": (with_tensor(["w", [2], "raw", "F4"]), "FormatError", "unknown dtype 'F4'"),
+        "unknown-op.dcz": (with_node(["teleport"]), "FormatError", "unknown op 'teleport'"),
+        "later-value.dcz": (with_node(["relu", [], {}, [1]]), "FormatError", "not made yet"),
+        "huge-tensor.dcz": (with_tensor(["w", [2**20, 2**20]]), "FormatError", "larger than a file of this size"),
+        "gaps-outside.dcz": (
+            # Encoded for 32 weights, the second stored one at position 20, and then said to have 16.
+            with_payload(
+                encode_tensor(Dense(np.eye(1, 32, dtype=np.float32) + np.eye(1, 32, 20, dtype=np.float32), "F32"))[1]
+            ),
+            "FormatError",
+            "gaps lead outside the tensor",
+        ),
+        "too-many-weights.dcz": (with_payload(b"\x04\x11"), "FormatError", "number of stored weights is out of range"),
+        "gap-width-9.dcz": (with_payload(b"\x09\x01"), "FormatError", "gap width is out of range"),
+        "empty-codebook.dcz": (with_payload(b"\x04\x01\x00"), "FormatError", "codebook is empty"),
+    }
+
+
+def expected_tensor(container: fmt.Container, name: str, array: Array) -> dict[str, Any]:
+    """What a reader must give for a tensor."""
+    data = array.tobytes()
+    entry = container.entries[name]
+    expected = {"dtype": entry.dtype, "shape": list(entry.shape), "encoding": entry.encoding.value}
+    if len(data) <= INLINE_BYTES:
+        return expected | {"hex": data.hex()}
+    return expected | {"sha256": hashlib.sha256(data).hexdigest()}
+
+
+def main(folder: Path) -> None:
+    """Write all vectors into a folder that has none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.glob("*.dcz")):
+        sys.exit(f"{folder} already holds vectors: they are never rewritten")
+    expected: dict[str, Any] = {"valid": {}, "broken": {}}
+    for name, arguments in valid_files().items():
+        fmt.write(folder / name, **arguments)
+        with fmt.open(folder / name) as container:
+            expected["valid"][name] = {
+                "labels": container.labels,
+                "nodes": [node.op for node in container.graph.nodes] if container.graph else None,
+                "tensors": {
+                    key: expected_tensor(container, key, value.array if isinstance(value, Dense) else value)
+                    for key, value in arguments["tensors"].items()
+                },
+            }
+    for name, (data, error, message) in broken_files((folder / "tiny.dcz").read_bytes()).items():
+        (folder / name).write_bytes(data)
+        expected["broken"][name] = {"error": error, "message": message}
+    (folder / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

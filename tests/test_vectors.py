@@ -1,0 +1,75 @@
+"""Every file under tests/vectors gives what expected.json says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dcz.dcformat as fmt
+
+FOLDER = Path(__file__).parent / "vectors"
+EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text())
+
+
+def test_the_corpus_is_whole() -> None:
+    listed = set(EXPECTED["valid"]) | set(EXPECTED["broken"])
+    assert {path.name for path in FOLDER.glob("*.dcz")} == listed
+    assert len(EXPECTED["valid"]) >= 5
+    assert len(EXPECTED["broken"]) >= 20
+
+
+@pytest.mark.parametrize("name", EXPECTED["valid"])
+def test_valid_file(name: str) -> None:
+    expected = EXPECTED["valid"][name]
+    with fmt.open(FOLDER / name) as container:
+        assert container.verify() == []
+        assert container.labels == expected["labels"]
+        nodes = [node.op for node in container.graph.nodes] if container.graph else None
+        assert nodes == expected["nodes"]
+        assert list(container.entries) == list(expected["tensors"])
+        for key, tensor in expected["tensors"].items():
+            entry, array = container.entries[key], container.tensor(key)
+            assert (entry.dtype, list(entry.shape), entry.encoding) == (
+                tensor["dtype"],
+                tensor["shape"],
+                tensor["encoding"],
+            )
+            assert list(array.shape) == tensor["shape"]
+            content = array.tobytes()
+            if "hex" in tensor:
+                assert content.hex() == tensor["hex"]
+            else:
+                assert hashlib.sha256(content).hexdigest() == tensor["sha256"]
+
+
+def decode_all(path: Path) -> None:
+    with fmt.open(path) as container:
+        for key in container.entries:
+            container.decode(key)
+
+
+@pytest.mark.parametrize("name", EXPECTED["broken"])
+def test_broken_file(name: str) -> None:
+    expected = EXPECTED["broken"][name]
+    kind = getattr(fmt, expected["error"])
+    with pytest.raises(kind) as caught:
+        decode_all(FOLDER / name)
+    assert expected["message"] in str(caught.value)
+    assert str(FOLDER / name) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_writer_gives_the_stored_bytes(tmp_path: Path) -> None:
+    """Decoded and written again, a vector is the same file but for the DEFLATE stream, which is zlib's choice."""
+    for name in EXPECTED["valid"]:
+        with fmt.open(FOLDER / name) as old:
+            tensors = {key: fmt.Dense(old.tensor(key), entry.dtype) for key, entry in old.entries.items()}
+            fmt.write(
+                tmp_path / name, old.graph, tensors, preprocess=old.preprocess, labels=old.labels, metadata=old.metadata
+            )
+            with fmt.open(tmp_path / name) as new:
+                assert new.manifest == old.manifest
