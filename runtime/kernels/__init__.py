@@ -1,0 +1,11 @@
+"""Kernels: compiled functions, and the packers that lay weights out for them.
+
+`pack_conv` and `pack_linear` choose a kernel by estimated cost; `conv_candidates` and `linear_candidates` list the
+choices.
+"""
+
+from __future__ import annotations
+
+from .select import conv_candidates, linear_candidates, pack_conv, pack_linear
+
+__all__ = ["conv_candidates", "linear_candidates", "pack_conv", "pack_linear"]

@@ -1,0 +1,146 @@
+"""Dense convolution: every weight meets a packed tile of pixels, several output channels at a time.
+
+Where weights are shared they stay symbols, one byte each, looked up in the codebook as they are broadcast.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import simd
+from ..jit import kernel
+from ..layer import Call, Epilogue
+from . import conv_tile
+from .conv_tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, STARTS, Tiling
+from .weights import DenseWeights
+
+
+@kernel
+def conv_dense(
+    tag: Any,
+    rows_tag: Any,
+    sums_tag: Any,
+    x: F32,
+    out: F32,
+    residual: F32,
+    scratch: F32,
+    taps: I64,
+    symbols: NDArray[Any],
+    codebook: F32,
+    blocks: I64,
+    scale: F32,
+    shift: F32,
+    d: I64,
+) -> None:
+    """Convolve a batch.
+
+    Parameters
+    ----------
+    tag, rows_tag, sums_tag : tuple of int
+        As long as a tile has rows, as output channels are taken at a time, and as the product of the two.
+    x, out, residual : ndarray of float32, flat
+        Activations; `residual` is read only where the descriptor says so.
+    scratch : ndarray of float32, flat
+        The packed tile, then the sums.
+    taps : ndarray of int64, shape (KH,)
+        Vector, within a packed unit, of each vertical tap.
+    symbols : ndarray of uint8 or float32
+        Weights by block, run of output channels, unit, vertical tap, output channel of the run.
+    codebook : ndarray of float32
+    blocks : ndarray of int64, shape (blocks, 6)
+    scale, shift : ndarray of float32, shape (out_channels,)
+    d : ndarray of int64
+        The descriptor of `conv_tile.Tiling`.
+    """
+    rows, run = len(tag), len(rows_tag)
+    unit_vectors = d[conv_tile.PHASES] * d[conv_tile.REACH]
+    for sample in range(d[conv_tile.BATCH]):
+        first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
+        first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
+        for row in range(0, d[conv_tile.OUT_HEIGHT], rows * d[conv_tile.BANDS]):
+            for column in range(0, d[conv_tile.OUT_WIDTH], d[conv_tile.SPAN]):
+                position = 0
+                for b in range(len(blocks)):
+                    first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
+                    conv_tile.pack_tile(tag, x, first_in, first, last, row, column, scratch, d)
+                    at = d[conv_tile.SUMS]
+                    for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], run):
+                        sums = simd.zeros(sums_tag)
+                        if blocks[b, STARTS] == 0:
+                            sums = simd.load(sums_tag, scratch, at)
+                        for unit in range(last - first):
+                            for ky in range(len(taps)):
+                                place = (unit * unit_vectors + simd.get(taps, ky)) * LANES
+                                sums = simd.fma_rows(sums, rows_tag, codebook, symbols, position, scratch, place)
+                                position += run
+                        simd.store(scratch, at, sums)
+                        if blocks[b, ENDS] != 0:
+                            for r in range(min(run, blocks[b, LAST_OUTPUT] - channel)):
+                                o = channel + r
+                                conv_tile.finish(
+                                    *(tag, scratch, at + r * rows * LANES, out, residual),
+                                    *(first_out + o * d[conv_tile.OUT_PLANE], row, column, scale[o], shift[o], d),
+                                )
+                        at += run * rows * LANES
+
+
+def _stream(weights: DenseWeights, tiling: Tiling, run: int) -> NDArray[Any]:
+    """Weights in the order in which the kernel reads them; outputs that fill up a run have symbol 0."""
+    g = tiling.geometry
+    # (output, input channel, ky, kx) -> (output, unit, ky)
+    by_unit = weights.symbols.transpose(0, 1, 3, 2).reshape(g.out_channels, -1, g.kernel[0])
+    parts = []
+    for first, last, first_output, last_output, *_ in tiling.blocks:
+        skip = first // by_unit.shape[1] * by_unit.shape[1]
+        part = by_unit[first_output:last_output, first - skip : last - skip]
+        part = np.pad(part, ((0, -len(part) % run), (0, 0), (0, 0)))
+        parts.append(part.reshape(-1, run, *part.shape[1:]).transpose(0, 2, 3, 1).ravel())
+    return np.concatenate(parts)
+
+
+class ConvDense:
+    """A convolution packed for `conv_dense`.
+
+    Parameters
+    ----------
+    weights : DenseWeights
+    tiling : Tiling
+        Without merged groups.
+    run : int
+        Output channels taken at a time.
+    epilogue : Epilogue
+    """
+
+    kernel_name = "conv_dense"
+
+    def __init__(self, weights: DenseWeights, tiling: Tiling, run: int, epilogue: Epilogue) -> None:
+        self.tiling, self._run = tiling, run
+        self._symbols, self._codebook = _stream(weights, tiling, run), weights.codebook
+        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
+        self._descriptor = tiling.descriptor(epilogue)
+        self.weight_bytes = self._symbols.nbytes + self._codebook.nbytes
+        outputs = -(-tiling.most_outputs // run) * run
+        self.scratch_elements = tiling.tile_elements + outputs * tiling.rows * LANES
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32) -> list[Call]:
+        """See `layer.PackedLayer`."""
+        flat_out = out.reshape(-1)
+        rows = self.tiling.rows
+        arguments = (
+            *((0,) * rows, (0,) * self._run, (0,) * (rows * self._run)),
+            x.reshape(-1),
+            flat_out,
+            flat_out if residual is None else residual.reshape(-1),
+            scratch,
+            self.tiling.tap_offsets(),
+            self._symbols,
+            self._codebook,
+            self.tiling.blocks,
+            self._scale,
+            self._shift,
+            self._descriptor,
+        )
+        return [(conv_dense, arguments)]

@@ -1,0 +1,190 @@
+"""Sparse convolution: each stored weight of an output channel meets a packed tile of pixels.
+
+The weights of one block and one output channel are a *segment*: for each, a 16-bit offset into the packed tile, in
+vectors, and an 8-bit symbol, looked up in the codebook as it is broadcast (3 bytes a weight); or the float32 value
+itself where weights are not shared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import simd
+from ..jit import kernel
+from ..layer import Call, Epilogue
+from . import conv_tile
+from .conv_tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, STARTS, Tiling
+from .weights import SparseWeights
+
+
+@kernel
+def conv_sparse(
+    tag: Any,
+    x: F32,
+    out: F32,
+    residual: F32,
+    scratch: F32,
+    offsets: NDArray[np.uint16],
+    symbols: NDArray[Any],
+    codebook: F32,
+    counts: NDArray[np.uint32],
+    blocks: I64,
+    scale: F32,
+    shift: F32,
+    d: I64,
+) -> None:
+    """Convolve a batch.
+
+    Parameters
+    ----------
+    tag : tuple of int
+        As long as a tile has rows.
+    x, out, residual : ndarray of float32, flat
+        Activations; `residual` is read only where the descriptor says so.
+    scratch : ndarray of float32, flat
+        The packed tile, then the sums.
+    offsets, symbols, codebook
+        The stream of weights, see the module.
+    counts : ndarray of uint32, shape (segments,)
+        Weights of each segment, in order: blocks, and output channels within.
+    blocks : ndarray of int64, shape (blocks, 6)
+    scale, shift : ndarray of float32, shape (out_channels,)
+    d : ndarray of int64
+        The descriptor of `conv_tile.Tiling`.
+    """
+    rows = len(tag)
+    for sample in range(d[conv_tile.BATCH]):
+        first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
+        first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
+        for row in range(0, d[conv_tile.OUT_HEIGHT], rows * d[conv_tile.BANDS]):
+            for column in range(0, d[conv_tile.OUT_WIDTH], d[conv_tile.SPAN]):
+                position, segment = 0, 0
+                for b in range(len(blocks)):
+                    first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
+                    conv_tile.pack_tile(tag, x, first_in, first, last, row, column, scratch, d)
+                    at = d[conv_tile.SUMS]
+                    for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT]):
+                        count = simd.get(counts, segment)
+                        segment += 1
+                        sums = simd.zeros(tag)
+                        if blocks[b, STARTS] == 0:
+                            sums = simd.load(tag, scratch, at)
+                        for k in range(position, position + count):
+                            by = simd.weight(codebook, symbols, k)
+                            sums = simd.fma(sums, by, scratch, simd.get(offsets, k) * LANES)
+                        position += count
+                        simd.store(scratch, at, sums)
+                        if blocks[b, ENDS] != 0:
+                            start = first_out + channel * d[conv_tile.OUT_PLANE]
+                            conv_tile.finish(
+                                tag, scratch, at, out, residual, start, row, column, scale[channel], shift[channel], d
+                            )
+                        at += rows * LANES
+
+
+@kernel
+def _segments(
+    indptr: I64,
+    indices: NDArray[np.int32],
+    symbols: NDArray[Any],
+    row_block: I64,
+    row_offset: I64,
+    column_block: I64,
+    column_offset: I64,
+    block_segment: I64,
+    block_output: I64,
+    starts: I64,
+    offsets: NDArray[np.uint16],
+    out_symbols: NDArray[Any],
+) -> None:
+    """Sort CSR weights by segment. `starts` counts weights on entry to the second pass and is advanced by it."""
+    fill = len(offsets) > 0
+    for row in range(len(indptr) - 1):
+        for k in range(indptr[row], indptr[row + 1]):
+            block = row_block[row] + column_block[indices[k]]
+            segment = block_segment[block] + row - block_output[block]
+            if fill:
+                place = starts[segment]
+                offsets[place] = row_offset[row] + column_offset[indices[k]]
+                out_symbols[place] = symbols[k]
+            starts[segment] += 1
+
+
+@dataclass(frozen=True)
+class _Stream:
+    offsets: NDArray[np.uint16]
+    symbols: NDArray[Any]
+    counts: NDArray[np.uint32]
+
+
+def _stream(weights: SparseWeights, tiling: Tiling) -> _Stream:
+    g = tiling.geometry
+    blocks = tiling.blocks
+    block, offset = tiling.weight_places()
+    units = g.in_channels // g.groups * g.kernel[1]
+    first_unit = np.arange(g.out_channels) // (g.out_channels // g.groups) * units
+    ci, ky, kx = np.unravel_index(np.arange(units * g.kernel[0]), (g.in_channels // g.groups, *g.kernel))
+    unit = ci * g.kernel[1] + kx
+    outputs = blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]
+    segment = np.concatenate([[0], np.cumsum(outputs)])
+    places = (
+        *(weights.indptr, weights.indices, weights.symbols),
+        *(block[first_unit], offset[first_unit]),
+        *(block[unit], offset[unit] + tiling.tap_offsets()[ky]),
+        *(segment, blocks[:, FIRST_OUTPUT].copy()),
+    )
+    counts = np.zeros(segment[-1] + 1, np.int64)
+    _segments(*places, counts, np.empty(0, np.uint16), weights.symbols[:0])
+    starts = np.cumsum(counts) - counts
+    offsets, symbols = np.empty(weights.nnz, np.uint16), np.empty(weights.nnz, weights.symbols.dtype)
+    if weights.nnz:
+        _segments(*places, starts, offsets, symbols)
+    return _Stream(offsets, symbols, counts[:-1].astype(np.uint32))
+
+
+class ConvSparse:
+    """A convolution packed for `conv_sparse`.
+
+    Parameters
+    ----------
+    weights : SparseWeights
+        Rows are output channels; columns count input channel of the group, ky, kx.
+    tiling : Tiling
+    epilogue : Epilogue
+    """
+
+    kernel_name = "conv_sparse"
+
+    def __init__(self, weights: SparseWeights, tiling: Tiling, epilogue: Epilogue) -> None:
+        self.tiling = tiling
+        self._stream = _stream(weights, tiling)
+        self._codebook = weights.codebook
+        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
+        self._descriptor = tiling.descriptor(epilogue)
+        stream = self._stream
+        self.weight_bytes = sum(a.nbytes for a in (stream.offsets, stream.symbols, stream.counts, self._codebook))
+        self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32) -> list[Call]:
+        """See `layer.PackedLayer`."""
+        flat_out = out.reshape(-1)
+        arguments = (
+            (0,) * self.tiling.rows,
+            x.reshape(-1),
+            flat_out,
+            flat_out if residual is None else residual.reshape(-1),
+            scratch,
+            self._stream.offsets,
+            self._stream.symbols,
+            self._codebook,
+            self._stream.counts,
+            self.tiling.blocks,
+            self._scale,
+            self._shift,
+            self._descriptor,
+        )
+        return [(conv_sparse, arguments)]

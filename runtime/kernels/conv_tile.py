@@ -1,0 +1,287 @@
+"""Convolution over tiles: what the sparse and the dense kernel share.
+
+A *tile* is a set of output pixels whose sums a kernel keeps in `rows` vectors. Lane ``g * span + s`` of vector t is the
+output pixel
+
+    row = first_row + g * rows + t,   column = first_column + s,        g < bands, s < span
+
+so a wide image takes ``bands = 1``, and an 8 x 8 one ``span = 8, bands = 2``, with all 16 lanes at work either way.
+
+A *unit* is an input channel together with a horizontal tap kx. Packing a unit copies the pixels that the tile sees
+through that tap, so that for every vertical tap ky the `rows` vectors to be multiplied lie at consecutive, aligned
+places: at vector
+
+    unit * phases * reach + phase(ky * dilation % stride) * reach + ky * dilation // stride
+
+of the packed tile. Vertical strides separate the input rows by phase, horizontal ones are gathered; padding is zeros
+that masked loads give. Units are taken in *blocks* that fit a cache; sums between blocks rest in scratch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import simd
+from ..jit import kernel
+from ..layer import ConvGeometry, Epilogue
+
+I64 = NDArray[np.int64]
+F32 = NDArray[np.float32]
+
+LANES = simd.LANES
+ACTIVATIONS = {"none": 0, "relu": 1, "relu6": 2}
+
+# Places in the descriptor, an int64 array that carries all sizes into a kernel.
+BATCH, IN_CHANNELS, HEIGHT, WIDTH, IN_PLANE = 0, 1, 2, 3, 4
+OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, OUT_PLANE = 5, 6, 7, 8
+TAPS, STRIDE_Y, STRIDE_X, PAD_Y, PAD_X, DILATION_X = 9, 10, 11, 12, 13, 14
+SPAN, BANDS, REACH, PHASES, SUMS = 15, 16, 17, 18, 19
+RESIDUAL, ACTIVATION, FIRST_PHASE = 20, 21, 22
+
+# Columns of the table of blocks.
+FIRST_UNIT, LAST_UNIT, FIRST_OUTPUT, LAST_OUTPUT, STARTS, ENDS = range(6)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The sizes that tiles see.
+
+    They are those of the layer, but a pointwise layer's image is one long run, cut into rows of 16 pixels.
+    """
+
+    height: int
+    width: int
+    out_height: int
+    out_width: int
+
+    @classmethod
+    def of(cls, geometry: ConvGeometry) -> Plane:
+        """Sizes for a layer."""
+        g = geometry
+        if g.kernel == g.stride == (1, 1) and g.padding == (0, 0):
+            rows = -(-g.height * g.width // LANES)
+            return cls(rows, LANES, rows, LANES)
+        return cls(g.height, g.width, g.out_height, g.out_width)
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How a layer is cut into tiles and blocks.
+
+    Attributes
+    ----------
+    geometry : ConvGeometry
+    rows, span, bands : int
+        See the module.
+    budget : int
+        Vectors that a packed block may take.
+    merge : bool
+        Whether small groups may share a block.
+    """
+
+    geometry: ConvGeometry
+    rows: int
+    span: int
+    bands: int
+    budget: int
+    merge: bool = True
+
+    @cached_property
+    def plane(self) -> Plane:
+        """Sizes that the tiles see."""
+        return Plane.of(self.geometry)
+
+    @cached_property
+    def phases(self) -> list[int]:
+        """Remainders, by the vertical stride, of the input rows that any tap reads."""
+        g = self.geometry
+        return sorted({ky * g.dilation[0] % g.stride[0] for ky in range(g.kernel[0])})
+
+    @property
+    def reach(self) -> int:
+        """Vectors a unit packs for each phase."""
+        g = self.geometry
+        return self.rows + (g.kernel[0] - 1) * g.dilation[0] // g.stride[0]
+
+    @property
+    def unit_vectors(self) -> int:
+        """Vectors a unit packs."""
+        return len(self.phases) * self.reach
+
+    @property
+    def block_units(self) -> int:
+        """Most units of a block."""
+        return max(1, self.budget // self.unit_vectors)
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of one sample."""
+        plane = self.plane
+        return -(-plane.out_height // (self.rows * self.bands)) * -(-plane.out_width // self.span)
+
+    def tap_offsets(self) -> I64:
+        """Vector, within a unit, of each vertical tap: shape (KH,)."""
+        g = self.geometry
+        row = np.arange(g.kernel[0]) * g.dilation[0]
+        return np.searchsorted(self.phases, row % g.stride[0]) * self.reach + row // g.stride[0]
+
+    @cached_property
+    def blocks(self) -> I64:
+        """The table of blocks, shape (blocks, 6): units and outputs from, to; whether its sums start and end here."""
+        g = self.geometry
+        units, outputs = g.in_channels // g.groups * g.kernel[1], g.out_channels // g.groups
+        together = min(g.groups, max(1, self.block_units // units)) if self.merge else 1
+        table = []
+        for group in range(0, g.groups, together):
+            end = min(group + together, g.groups)
+            step = self.block_units if together == 1 else units * together
+            for first in range(group * units, end * units, step):
+                last = min(first + step, end * units)
+                table.append((first, last, group * outputs, end * outputs, first == group * units, last == end * units))
+        return np.array(table, dtype=np.int64)
+
+    def weight_places(self) -> tuple[I64, I64]:
+        """Block of each unit, shape (groups * units,), and its first vector in the packed block."""
+        block = np.concatenate([np.full(b[LAST_UNIT] - b[FIRST_UNIT], i) for i, b in enumerate(self.blocks)])
+        first = self.blocks[block, FIRST_UNIT]
+        return block, (np.arange(len(block)) - first) * self.unit_vectors
+
+    @property
+    def tile_elements(self) -> int:
+        """Elements of scratch for a packed block."""
+        return int((self.blocks[:, LAST_UNIT] - self.blocks[:, FIRST_UNIT]).max()) * self.unit_vectors * LANES
+
+    @property
+    def most_outputs(self) -> int:
+        """Most outputs of a block."""
+        return int((self.blocks[:, LAST_OUTPUT] - self.blocks[:, FIRST_OUTPUT]).max())
+
+    def descriptor(self, epilogue: Epilogue) -> I64:
+        """Everything a kernel needs to know, as one int64 array."""
+        g, plane = self.geometry, self.plane
+        return np.array(
+            [
+                *(g.batch, g.in_channels, plane.height, plane.width, g.height * g.width),
+                *(g.out_channels, plane.out_height, plane.out_width, g.out_height * g.out_width),
+                *(g.kernel[1], *g.stride, *g.padding, g.dilation[1]),
+                *(self.span, self.bands, self.reach, len(self.phases), self.tile_elements),
+                *(epilogue.residual, ACTIVATIONS[epilogue.activation], *self.phases),
+            ],
+            dtype=np.int64,
+        )
+
+
+def epilogue_arrays(epilogue: Epilogue, channels: int) -> tuple[F32, F32]:
+    """Scale and shift, filled in where the epilogue has None; float32, shape (channels,)."""
+    scale = np.ones(channels, np.float32) if epilogue.scale is None else epilogue.scale
+    shift = np.zeros(channels, np.float32) if epilogue.shift is None else epilogue.shift
+    return np.array(scale, np.float32), np.array(shift, np.float32)
+
+
+@kernel
+def pack_tile(tag: Any, x: F32, sample: int, first: int, last: int, row: int, column: int, tile: F32, d: I64) -> None:
+    """Pack units `first` to `last` as the tile at output (row, column) sees them.
+
+    Parameters
+    ----------
+    tag : tuple
+        As long as the tile has rows.
+    x : ndarray of float32, flat
+    sample : int
+        Index of the sample's first element in `x`.
+    tile : ndarray of float32, flat
+        Written: (last - first) * phases * reach vectors.
+    d : ndarray of int64
+        The descriptor.
+    """
+    height, width, plane = d[HEIGHT], d[WIDTH], d[IN_PLANE]
+    taps, stride_y, stride_x = d[TAPS], d[STRIDE_Y], d[STRIDE_X]
+    span, bands, reach = d[SPAN], d[BANDS], d[REACH]
+    at = 0
+    for unit in range(first, last):
+        channel = unit // taps
+        x0 = column * stride_x - d[PAD_X] + (unit - channel * taps) * d[DILATION_X]
+        for phase in range(d[PHASES]):
+            y0 = row * stride_y - d[PAD_Y] + d[FIRST_PHASE + phase]
+            for r in range(reach):
+                vector = simd.zeros((0,))
+                for band in range(bands):
+                    y = y0 + (band * len(tag) + r) * stride_y
+                    if y < 0 or y >= height:
+                        continue
+                    start = sample + channel * plane + y * width + x0
+                    lane = band * span
+                    valid = min(width, plane - y * width) - x0
+                    if stride_x == 1:
+                        low, high = lane + max(0, -x0), lane + min(span, valid)
+                        vector = simd.add(vector, simd.load_masked(x, start - lane, low, high))
+                    elif stride_x == 2:
+                        low, high = 2 * lane + max(0, -x0), 2 * lane + min(2 * span - 1, valid)
+                        even = simd.load_masked(x, start - 2 * lane, low, high)
+                        odd = simd.load_masked(x, start - 2 * lane + LANES, low - LANES, high - LANES)
+                        vector = simd.add(vector, simd.evens(even, odd))
+                simd.store(tile, at, vector)
+                if stride_x > 2:
+                    _gather(x, sample + channel * plane, y0 + r * stride_y, x0, tile, at, len(tag) * stride_y, d)
+                at += LANES
+
+
+@kernel
+def _gather(x: F32, plane: int, y: int, x0: int, tile: F32, at: int, band_step: int, d: I64) -> None:
+    """Fill one vector of a tile, pixel by pixel, for horizontal strides above 2."""
+    width, span, stride = d[WIDTH], d[SPAN], d[STRIDE_X]
+    for band in range(d[BANDS]):
+        row = y + band * band_step
+        if 0 <= row < d[HEIGHT]:
+            for s in range(span):
+                column = x0 + s * stride
+                if 0 <= column < width:
+                    tile[at + band * span + s] = x[plane + row * width + column]
+
+
+@kernel
+def finish(
+    tag: Any,
+    sums: F32,
+    at: int,
+    out: F32,
+    residual: F32,
+    start: int,
+    row: int,
+    column: int,
+    scale: float,
+    shift: float,
+    d: I64,
+) -> None:
+    """Apply the epilogue to the sums of one output channel of a tile and store them.
+
+    Parameters
+    ----------
+    sums : ndarray of float32, flat
+        ``len(tag)`` vectors from `at` on.
+    out, residual : ndarray of float32, flat
+        `start` is the index of the channel's first element in both.
+    """
+    width, plane, span = d[OUT_WIDTH], d[OUT_PLANE], d[SPAN]
+    activation, with_residual = d[ACTIVATION], d[RESIDUAL] != 0
+    for t in range(len(tag)):
+        value = simd.scale_shift(simd.load((0,), sums, at + t * LANES), scale, shift)
+        for band in range(d[BANDS]):
+            y = row + band * len(tag) + t
+            if y < d[OUT_HEIGHT]:
+                lane = band * span
+                high = lane + min(span, min(width, plane - y * width) - column)
+                target = start + y * width + column - lane
+                result = value
+                if with_residual:
+                    result = simd.add(result, simd.load_masked(residual, target, lane, high))
+                if activation >= 1:
+                    result = simd.maximum(result, np.float32(0))
+                if activation == 2:
+                    result = simd.minimum(result, np.float32(6))
+                simd.store_masked(out, target, lane, high, result)

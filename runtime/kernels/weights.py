@@ -1,0 +1,105 @@
+"""Decoded tensors in the two forms that packers take: sparse rows, or a dense array of weights or symbols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dcformat.tensors import Dense, Shared, SparseRaw, SparseShared, Tensor
+
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SparseWeights:
+    """CSR weights of a layer.
+
+    Attributes
+    ----------
+    indptr : ndarray of int64, shape (rows + 1,)
+    indices : ndarray of int32, shape (nnz,)
+        Columns, ascending within a row.
+    symbols : ndarray of uint8 or float32, shape (nnz,)
+        Symbols, or, where weights are not shared, the weights.
+    codebook : ndarray of float32
+        Empty where weights are not shared.
+    """
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    symbols: NDArray[Any]
+    codebook: F32
+
+    @property
+    def nnz(self) -> int:
+        """Number of stored weights."""
+        return len(self.indices)
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> SparseWeights:
+        """Take any decoded tensor; rows are its first axis. Zeros are dropped."""
+        none = np.empty(0, np.float32)
+        if isinstance(tensor, SparseShared):
+            return cls(*_csr(tensor), np.ascontiguousarray(tensor.symbols), tensor.codebook.astype(np.float32))
+        if isinstance(tensor, SparseRaw):
+            return cls(*_csr(tensor), tensor.weights.astype(np.float32), none)
+        rows = tensor.shape[0]
+        if isinstance(tensor, Shared):
+            codebook = tensor.codebook.astype(np.float32)
+            symbols = tensor.symbols.reshape(rows, -1)
+            indptr, indices, kept = _drop_zeros(symbols, codebook[symbols] != 0)
+            return cls(indptr, indices, kept, codebook)
+        array = _float32(tensor).reshape(rows, -1)
+        return cls(*_drop_zeros(array, array != 0), none)
+
+
+@dataclass(frozen=True)
+class DenseWeights:
+    """All weights of a layer, zeros included.
+
+    Attributes
+    ----------
+    symbols : ndarray of uint8 or float32, the tensor's shape
+        Symbols, or, where weights are not shared, the weights.
+    codebook : ndarray of float32
+        Empty where weights are not shared.
+    """
+
+    symbols: NDArray[Any]
+    codebook: F32
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> DenseWeights:
+        """Take any decoded tensor. Zeros of a sparse one become a symbol if the codebook has room for it."""
+        none = np.empty(0, np.float32)
+        if isinstance(tensor, Shared):
+            return cls(tensor.symbols.reshape(tensor.shape), tensor.codebook.astype(np.float32))
+        if isinstance(tensor, SparseShared) and len(tensor.codebook) < 256:
+            zero = len(tensor.codebook)
+            symbols = np.full(tensor.shape, zero, np.uint8)
+            row = np.repeat(np.arange(tensor.shape[0]), np.diff(tensor.indptr))
+            symbols.reshape(tensor.shape[0], -1)[row, tensor.indices] = tensor.symbols
+            return cls(symbols, np.append(tensor.codebook, 0).astype(np.float32))
+        if isinstance(tensor, Dense):
+            return cls(_float32(tensor), none)
+        return cls(tensor.dense().astype(np.float32), none)
+
+
+def _float32(tensor: Dense) -> F32:
+    if tensor.dtype == "BF16":
+        return (tensor.array.astype(np.uint32) << 16).view(np.float32)
+    return tensor.array.astype(np.float32)
+
+
+def _csr(tensor: SparseShared | SparseRaw) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    return np.ascontiguousarray(tensor.indptr, np.int64), np.ascontiguousarray(tensor.indices, np.int32)
+
+
+def _drop_zeros(
+    symbols: NDArray[Any], kept: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[Any]]:
+    indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1, dtype=np.int64))]).astype(np.int64)
+    return indptr, np.nonzero(kept)[1].astype(np.int32), symbols[kept]

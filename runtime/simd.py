@@ -1,0 +1,75 @@
+"""Vectors of 16 float32 lanes for kernels.
+
+A `Vectors` value is one or more such vectors that a kernel keeps in registers, e.g. the accumulators of a tile. How
+many is told by the length of a *tag*, a tuple of ints: the type of the tag, and so the machine code, depends on it.
+Addresses are a flat array and the index of an element.
+
+Compiled, these are generic LLVM vectors, which become AVX-512, AVX2 or NEON code, and **nothing is checked**, neither
+bounds nor alignment. With ``NUMBA_DISABLE_JIT=1`` they are NumPy, and every access is checked: the same kernels, run
+so, prove their packers.
+"""
+
+from __future__ import annotations
+
+from numba import config
+
+if config.DISABLE_JIT:
+    from .simd_numpy import (
+        add,
+        evens,
+        fma,
+        fma_dots,
+        fma_rows,
+        get,
+        load,
+        load_masked,
+        maximum,
+        minimum,
+        scale_shift,
+        store,
+        store_masked,
+        total,
+        weight,
+        zeros,
+    )
+else:
+    from .simd_llvm import (
+        add,
+        evens,
+        fma,
+        fma_dots,
+        fma_rows,
+        get,
+        load,
+        load_masked,
+        maximum,
+        minimum,
+        scale_shift,
+        store,
+        store_masked,
+        total,
+        weight,
+        zeros,
+    )
+
+LANES = 16
+
+__all__ = [
+    "LANES",
+    "add",
+    "evens",
+    "fma",
+    "fma_dots",
+    "fma_rows",
+    "get",
+    "load",
+    "load_masked",
+    "maximum",
+    "minimum",
+    "scale_shift",
+    "store",
+    "store_masked",
+    "total",
+    "weight",
+    "zeros",
+]

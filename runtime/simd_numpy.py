@@ -1,0 +1,128 @@
+"""The vectors of `simd` in NumPy: their definition, used when compilation is off.
+
+A `Vectors` value is an ndarray of float32, shape (count, 16). Every access is checked against the bounds of its array.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+Tag = tuple[int, ...]
+
+_LANES = 16
+
+
+def _span(array: F32, first: int, count: int) -> F32:
+    if not 0 <= first <= first + count <= len(array):
+        raise IndexError(f"elements {first} to {first + count} of an array of {len(array)}")
+    return array[first : first + count]
+
+
+def zeros(tag: Tag) -> F32:
+    """As many zero vectors as `tag` is long."""
+    return np.zeros((len(tag), _LANES), dtype=np.float32)
+
+
+def get(array: NDArray[Any], index: int) -> Any:
+    """``array[index]``: float32 as it is, integers as int64."""
+    found = _span(array, index, 1)[0]
+    return found if array.dtype == np.float32 else int(found)
+
+
+def weight(codebook: F32, symbols: NDArray[Any], index: int) -> Any:
+    """Weight number `index`: ``codebook[symbols[index]]``, or ``symbols[index]`` where those are float32 weights."""
+    found = get(symbols, index)
+    return found if symbols.dtype == np.float32 else get(codebook, found)
+
+
+def load(tag: Tag, array: F32, index: int) -> F32:
+    """As many consecutive vectors as `tag` is long, from ``array[index]`` on."""
+    return _span(array, index, len(tag) * _LANES).reshape(len(tag), _LANES).copy()
+
+
+def store(array: F32, index: int, value: F32) -> None:
+    """Write all vectors of `value`, one after the other, from ``array[index]`` on."""
+    _span(array, index, value.size)[:] = value.ravel()
+
+
+def fma(acc: F32, factor: float, array: F32, index: int) -> F32:
+    """``acc + factor * load(array, index)``, rounded once."""
+    columns = _span(array, index, acc.size).reshape(acc.shape).astype(np.float64)
+    return (acc + np.float64(factor) * columns).astype(np.float32)
+
+
+def fma_rows(acc: F32, rows: Tag, codebook: F32, symbols: NDArray[Any], first: int, array: F32, index: int) -> F32:
+    """Outer product: row r of `acc`, a run of vectors, gains ``weight(first + r) * load(array, index)``.
+
+    `acc` holds ``len(rows)`` runs of equal length.
+    """
+    runs = acc.reshape(len(rows), -1, _LANES)
+    return np.concatenate([fma(run, weight(codebook, symbols, first + r), array, index) for r, run in enumerate(runs)])
+
+
+def fma_dots(acc: F32, rows: Tag, a: F32, i: int, a_step: int, x: F32, j: int, x_step: int) -> F32:
+    """Partial dot products of ``len(rows)`` rows of `a` and some rows of `x`, the steps apart.
+
+    Vector ``s * len(rows) + r`` of `acc` gains the product of those at ``a[i + r * a_step]`` and ``x[j + s * x_step]``.
+    """
+    columns = np.concatenate([load((0,), a, i + r * a_step) for r in range(len(rows))]).astype(np.float64)
+    samples = [load((0,), x, j + s * x_step) for s in range(len(acc) // len(rows))]
+    return (acc + np.concatenate([columns * s for s in samples])).astype(np.float32)
+
+
+def load_masked(array: F32, index: int, low: int, high: int) -> F32:
+    """One vector from ``array[index]`` on; lanes outside low <= lane < high are zero and not read."""
+    vector = np.zeros((1, _LANES), dtype=np.float32)
+    low, high = max(low, 0), min(high, _LANES)
+    if low < high:
+        vector[0, low:high] = _span(array, index + low, high - low)
+    return vector
+
+
+def store_masked(array: F32, index: int, low: int, high: int, value: F32) -> None:
+    """Write one vector from ``array[index]`` on; lanes outside low <= lane < high are left alone."""
+    low, high = max(low, 0), min(high, _LANES)
+    if low < high:
+        _span(array, index + low, high - low)[:] = value[0, low:high]
+
+
+def evens(low: F32, high: F32) -> F32:
+    """Lanes 0, 2, 4, ... of two vectors laid end to end."""
+    return np.concatenate([low, high], axis=1)[:, ::2]
+
+
+def total(value: F32) -> Any:
+    """Sum of all lanes of all vectors, by halves."""
+    vectors = list(value)
+    while len(vectors) > 1:
+        half = (len(vectors) + 1) // 2
+        pairs = [a + b for a, b in zip(vectors, vectors[half:], strict=False)]
+        vectors = pairs + vectors[len(pairs) : half]
+    lanes = vectors[0]
+    while len(lanes) > 1:
+        lanes = lanes[: len(lanes) // 2] + lanes[len(lanes) // 2 :]
+    return lanes[0]
+
+
+def add(a: F32, b: F32) -> F32:
+    """``a + b``, lane by lane."""
+    return a + b
+
+
+def scale_shift(value: F32, scale: float, shift: float) -> F32:
+    """``value * scale + shift``, rounded once."""
+    return (value.astype(np.float64) * scale + shift).astype(np.float32)
+
+
+def maximum(value: F32, bound: Any) -> F32:
+    """The greater of each lane and `bound`; NaN stays."""
+    return np.where(value < np.float32(bound), np.float32(bound), value)
+
+
+def minimum(value: F32, bound: Any) -> F32:
+    """The lesser of each lane and `bound`; NaN stays."""
+    return np.where(value > np.float32(bound), np.float32(bound), value)

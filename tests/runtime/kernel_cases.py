@@ -1,0 +1,241 @@
+"""Layers, a float64 oracle, and buffers between guard zones, for the tests of kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from dcz.dcformat import tensors
+from dcz.runtime import kernels
+from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+
+FORMS = ("sparse_shared", "sparse_raw", "shared", "dense", "dense_f16")
+EPILOGUES = ("none", "scale", "shift", "relu", "relu6", "residual")
+GUARD = 64
+
+
+@dataclass(frozen=True)
+class ConvCase:
+    """A convolution to be tried."""
+
+    seed: int = 7
+    batch: int = 2
+    channels: tuple[int, int] = (5, 7)
+    size: tuple[int, ...] = (9, 9)
+    kernel: tuple[int, int] = (3, 3)
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    density: float = 0.3
+    form: str = "sparse_shared"
+    codebook: int = 32
+    epilogue: str = "residual"
+
+    @property
+    def out_size(self) -> tuple[int, int]:
+        """Height and width of the output."""
+        h, w = (
+            (self.size[i] + 2 * self.padding[i] - self.dilation[i] * (self.kernel[i] - 1) - 1) // self.stride[i] + 1
+            for i in range(2)
+        )
+        return h, w
+
+
+@dataclass(frozen=True)
+class LinearCase:
+    """A fully connected layer to be tried."""
+
+    seed: int = 7
+    batch: int = 2
+    features: tuple[int, int] = (50, 30)
+    density: float = 0.3
+    form: str = "sparse_shared"
+    codebook: int = 32
+    epilogue: str = "residual"
+
+
+def make_weight(
+    rng: np.random.Generator, shape: tuple[int, ...], density: float, form: str, codebook_size: int
+) -> tensors.Tensor:
+    """Random weights in one of `FORMS`; some rows are empty."""
+    mask = rng.random(shape) < density
+    if density < 1:
+        mask[rng.random(shape[0]) < 0.2] = False
+    codebook = np.sort(rng.standard_normal(codebook_size)).astype(np.float32)
+    symbols = rng.integers(0, codebook_size, shape).astype(np.uint8)
+    rows, columns = np.nonzero(mask.reshape(shape[0], -1))
+    indptr = np.searchsorted(rows, np.arange(shape[0] + 1)).astype(np.int64)
+    if form == "sparse_shared":
+        return tensors.SparseShared(shape, indptr, columns.astype(np.int32), codebook, symbols[mask])
+    if form == "sparse_raw":
+        return tensors.SparseRaw(
+            shape, indptr, columns.astype(np.int32), rng.standard_normal(len(columns)).astype(np.float32)
+        )
+    if form == "shared":
+        codebook[0] = 0
+        return tensors.Shared(shape, codebook, np.where(mask, symbols, np.uint8(0)).ravel())
+    array = np.where(mask, rng.standard_normal(shape), 0)
+    return tensors.Dense(
+        array.astype(np.float16 if form == "dense_f16" else np.float32), "F16" if form == "dense_f16" else "F32"
+    )
+
+
+def make_epilogue(rng: np.random.Generator, kind: str, channels: int) -> Epilogue:
+    """One of `EPILOGUES`."""
+    scale, shift = (rng.standard_normal(channels).astype(np.float32) for _ in range(2))
+    return {
+        "none": Epilogue(),
+        "scale": Epilogue(scale=scale),
+        "shift": Epilogue(shift=shift),
+        "relu": Epilogue(scale, shift, activation="relu"),
+        "relu6": Epilogue(scale, shift * 3, activation="relu6"),
+        "residual": Epilogue(scale, shift, residual=True, activation="relu"),
+    }[kind]
+
+
+class Buffers:
+    """Arrays between guard zones of NaN, in one block: a kernel that reads or writes beside one is found out."""
+
+    def __init__(self) -> None:
+        self._blocks: list[tuple[np.ndarray, int]] = []
+
+    def make(self, shape: tuple[int, ...], fill: float = np.nan) -> np.ndarray:
+        """Return a 64-byte aligned array of `shape`."""
+        size = prod(shape)
+        raw = np.full(size + 2 * GUARD + 16, np.nan, np.float32)
+        start = GUARD + (-(raw.ctypes.data + 4 * GUARD) % 64) // 4
+        self._blocks.append((raw, start))
+        array = raw[start : start + size]
+        array[:] = fill
+        self._sizes = [*getattr(self, "_sizes", []), size]
+        return array.reshape(shape)
+
+    def check(self) -> None:
+        """Fail if a guard zone was written to."""
+        for (raw, start), size in zip(self._blocks, self._sizes, strict=True):
+            assert np.isnan(raw[:start]).all()
+            assert np.isnan(raw[start + size :]).all()
+
+
+def run_layer(
+    packed: PackedLayer, x: np.ndarray, out_shape: tuple[int, ...], residual: np.ndarray | None
+) -> np.ndarray:
+    """Run a packed layer twice, with different rubbish in scratch, and return its output."""
+    results = []
+    for rubbish in (np.nan, 1e30):
+        buffers = Buffers()
+        source, out = buffers.make(x.shape), buffers.make(out_shape)
+        source[:] = x
+        scratch = buffers.make((packed.scratch_elements,), rubbish)
+        if residual is not None:
+            out[:] = residual  # the output may be the residual
+        for function, arguments in packed.bind(source, out, None if residual is None else out, scratch):
+            function(*arguments)
+        buffers.check()
+        np.testing.assert_array_equal(source, x)
+        results.append(out)
+    np.testing.assert_array_equal(results[0], results[1])
+    return results[0]
+
+
+def oracle_epilogue(sums: np.ndarray, epilogue: Epilogue, residual: np.ndarray | None) -> np.ndarray:
+    """Apply an epilogue in float64; channels are axis 1."""
+    shape = (1, -1) + (1,) * (sums.ndim - 2)
+    if epilogue.scale is not None:
+        sums = sums * epilogue.scale.astype(np.float64).reshape(shape)
+    if epilogue.shift is not None:
+        sums = sums + epilogue.shift.astype(np.float64).reshape(shape)
+    if residual is not None:
+        sums = sums + residual
+    if epilogue.activation != "none":
+        sums = np.maximum(sums, 0)
+    return np.minimum(sums, 6) if epilogue.activation == "relu6" else sums
+
+
+def conv_oracle(case: ConvCase, weight: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Convolution in float64, tap by tap."""
+    (ph, pw), (sh, sw), (dh, dw), (oh, ow) = case.padding, case.stride, case.dilation, case.out_size
+    padded = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    groups = case.groups
+    inputs, outputs = case.channels[0] // groups, case.channels[1] // groups
+    out = np.zeros((len(x), case.channels[1], oh, ow))
+    for g in range(groups):
+        w = weight[g * outputs : (g + 1) * outputs].astype(np.float64)
+        image = padded[:, g * inputs : (g + 1) * inputs]
+        for ky, kx in np.ndindex(*case.kernel):
+            rows = slice(ky * dh, ky * dh + (oh - 1) * sh + 1, sh)
+            columns = slice(kx * dw, kx * dw + (ow - 1) * sw + 1, sw)
+            out[:, g * outputs : (g + 1) * outputs] += np.einsum(
+                "oc,nchw->nohw", w[:, :, ky, kx], image[:, :, rows, columns]
+            )
+    return out
+
+
+def _conv(case: ConvCase, name: str | None, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(case.seed)
+    shape = (case.channels[1], case.channels[0] // case.groups, *case.kernel)
+    weight = make_weight(rng, shape, case.density, case.form, case.codebook)
+    epilogue = make_epilogue(rng, case.epilogue, case.channels[1])
+    geometry = ConvGeometry(
+        batch, case.channels[0], *case.size, case.channels[1], case.kernel, case.stride, case.padding, case.dilation,
+        case.groups, *case.out_size,
+    )  # fmt: skip
+    x = rng.standard_normal((case.batch, case.channels[0], *case.size)).astype(np.float32)[:batch]
+    out_shape = (batch, case.channels[1], *case.out_size)
+    residual = (
+        rng.standard_normal((case.batch, *out_shape[1:])).astype(np.float32)[:batch] if epilogue.residual else None
+    )
+    packed = (
+        kernels.conv_candidates(weight, geometry, epilogue)[name]()
+        if name
+        else kernels.pack_conv(weight, geometry, epilogue)
+    )
+    out = run_layer(packed, x, out_shape, residual)
+    return out, oracle_epilogue(conv_oracle(case, weight.dense(), x), epilogue, residual)
+
+
+def run_conv(case: ConvCase, name: str | None, batch: int | None = None) -> np.ndarray:
+    """Output of a convolution by the named kernel, or the one chosen; `batch` takes the first samples only."""
+    return _conv(case, name, batch or case.batch)[0]
+
+
+def check_close(found: np.ndarray, expected: np.ndarray) -> None:
+    """Fail if any error exceeds 1e-5 of the greatest output."""
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    assert np.abs(found - expected).max(initial=0) <= 1e-5 * max(1e-3, np.abs(expected).max(initial=0))
+
+
+def check_conv(case: ConvCase, name: str) -> None:
+    """Compare a kernel with the oracle."""
+    check_close(*_conv(case, name, case.batch))
+
+
+def _linear(case: LinearCase, name: str | None, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(case.seed)
+    inputs, outputs = case.features
+    weight = make_weight(rng, (outputs, inputs), case.density, case.form, case.codebook)
+    epilogue = make_epilogue(rng, case.epilogue, outputs)
+    geometry = LinearGeometry(batch, inputs, outputs)
+    x = rng.standard_normal((case.batch, inputs)).astype(np.float32)[:batch]
+    residual = rng.standard_normal((case.batch, outputs)).astype(np.float32)[:batch] if epilogue.residual else None
+    packed = (
+        kernels.linear_candidates(weight, geometry, epilogue)[name]()
+        if name
+        else kernels.pack_linear(weight, geometry, epilogue)
+    )
+    out = run_layer(packed, x, (batch, outputs), residual)
+    return out, oracle_epilogue(x.astype(np.float64) @ weight.dense().astype(np.float64).T, epilogue, residual)
+
+
+def run_linear(case: LinearCase, name: str | None, batch: int | None = None) -> np.ndarray:
+    """Output of a linear layer by the named kernel, or the one chosen; `batch` takes the first samples only."""
+    return _linear(case, name, batch or case.batch)[0]
+
+
+def check_linear(case: LinearCase, name: str) -> None:
+    """Compare a kernel with the oracle."""
+    check_close(*_linear(case, name, case.batch))

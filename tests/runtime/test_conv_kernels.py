@@ -1,0 +1,86 @@
+"""Convolution kernels against a float64 oracle."""
+
+from __future__ import annotations
+
+import os
+
+import kernel_cases as cases
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
+SETTINGS = settings(
+    max_examples=80 if JIT else 12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> cases.ConvCase:
+    groups = draw(st.sampled_from([1, 1, 1, 2, 3, 4, 6]))
+    kernel = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
+    dilation = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
+    padding = (draw(st.integers(0, 3)), draw(st.integers(0, 3)))
+    least = [max(1, dilation[i] * (kernel[i] - 1) + 1 - 2 * padding[i]) for i in range(2)]
+    limit = 34 if JIT else 9
+    return cases.ConvCase(
+        seed=draw(st.integers(0, 2**32 - 1)),
+        batch=draw(st.integers(1, 5)),
+        channels=(draw(st.integers(1, 5)) * groups, draw(st.integers(1, 7)) * groups),
+        size=tuple(draw(st.integers(n, max(n, limit))) for n in least),
+        kernel=kernel,
+        stride=(draw(st.integers(1, 4)), draw(st.integers(1, 4))),
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        density=draw(st.sampled_from([0.0, 0.05, 0.3, 0.7, 1.0])),
+        form=draw(st.sampled_from(cases.FORMS)),
+        codebook=draw(st.sampled_from([1, 2, 31, 32, 33, 255, 256])),
+        epilogue=draw(st.sampled_from(cases.EPILOGUES)),
+    )
+
+
+@pytest.mark.parametrize("name", ["conv_sparse", "conv_dense"])
+@SETTINGS
+@given(case=layers())
+def test_every_kernel_agrees_with_the_oracle(name: str, case: cases.ConvCase) -> None:
+    cases.check_conv(case, name)
+
+
+@SETTINGS
+@given(case=layers())
+def test_bits_do_not_depend_on_the_batch(case: cases.ConvCase) -> None:
+    whole = cases.run_conv(case, None)
+    single = cases.run_conv(case, None, batch=1)
+    np.testing.assert_array_equal(whole[:1], single)
+
+
+POINTWISE = {"kernel": (1, 1), "padding": (0, 0)}
+
+
+@pytest.mark.parametrize("name", ["conv_sparse", "conv_dense"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"size": (1, 1), "padding": (1, 1)},
+        {"size": (1, 1), **POINTWISE},
+        {"size": (55, 55), **POINTWISE},
+        {"size": (7, 9), "stride": (2, 2), **POINTWISE},
+        {"size": (2, 2), "padding": (1, 1)},
+        {"size": (4, 4), "padding": (1, 1)},
+        {"size": (13, 13), "padding": (1, 1)},
+        {"size": (40, 37), "kernel": (11, 11), "stride": (4, 4), "padding": (2, 2)},
+        {"size": (9, 9), "channels": (24, 24), "groups": 24, "padding": (1, 1)},
+        {"size": (9, 9), "channels": (24, 48), "groups": 24, "stride": (2, 2), "padding": (1, 1)},
+        {"size": (6, 6), "channels": (300, 9), "density": 0.1},
+        {"size": (6, 6), "channels": (150, 10), "groups": 2, "density": 1.0},
+    ],
+    ids=str,
+)
+@pytest.mark.skipif(not JIT, reason="too slow without compilation")
+def test_shapes_of_real_networks(name: str, changes: dict[str, object]) -> None:
+    cases.check_conv(cases.ConvCase(**{"kernel": (3, 3), **changes}), name)
