@@ -49,6 +49,7 @@ def compare(
     arch: str | None = None,
     *,
     input_shape: Sequence[int] | None = None,
+    inputs: Array | None = None,
     seed: int = 0,
 ) -> Comparison:
     """Compare a container with a model.
@@ -58,8 +59,10 @@ def compare(
     container : path
     model, arch, input_shape
         As for `convert`. With no known architecture, torch runs the container's graph with the model's tensors.
+    inputs : ndarray of float32, shape (N, *input_shape), optional
+        What the two are asked; by default standard normal noise.
     seed : int
-        Of the random inputs (standard normal).
+        Of that noise.
 
     Raises
     ------
@@ -74,7 +77,8 @@ def compare(
         source = load_source(model, arch=arch, input_shape=input_shape or (graph.input_shape if graph else None))
         _compare_tensors(opened, source, result)
     if graph is not None and source.tensors.keys() >= set(graph.tensor_names()):
-        inputs = np.random.default_rng(seed).standard_normal((SAMPLES, *graph.input_shape), dtype=np.float32)
+        if inputs is None:
+            inputs = np.random.default_rng(seed).standard_normal((SAMPLES, *graph.input_shape), dtype=np.float32)
         expected = _torch_answer(graph, source, inputs)
         difference = np.abs(_runtime_answer(container, inputs) - expected).max()
         result.max_output_error = float(difference / max(np.abs(expected).max(), np.finfo(np.float32).tiny))

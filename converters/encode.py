@@ -116,4 +116,5 @@ def _compress_tensor(
 
 
 def _progress(names: list[str]) -> Iterable[str]:
-    return tqdm(names, desc="prune and share", unit="layer", disable=None, leave=False)
+    shown: Iterable[str] = tqdm(names, desc="prune and share", unit="layer", disable=None, leave=False)
+    return shown

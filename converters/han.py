@@ -32,9 +32,9 @@ PREPROCESS = Preprocess(mode="BGR", resize=227, crop=(227, 227), scale=1.0, mean
 
 
 class Fire(NamedTuple):
-    """Index of a fire module in torchvision's ``features``, and its channels: in, squeezed, of each expansion."""
+    """Place of a fire module in torchvision's ``features``, and its channels: in, squeezed, of each expansion."""
 
-    index: int
+    place: int
     inputs: int
     squeeze: int
     expand: int
@@ -57,11 +57,11 @@ POOLED_AFTER = (5, 10)
 def layers() -> list[tuple[str, Shape]]:
     """Names (torchvision's) and weight shapes (O, I, KH, KW) of the 26 convolutions, in the file's order."""
     result: list[tuple[str, Shape]] = [("features.0", (96, 3, 7, 7))]
-    for index, inputs, squeeze, expand in FIRES:
+    for place, inputs, squeeze, expand in FIRES:
         result += [
-            (f"features.{index}.squeeze", (squeeze, inputs, 1, 1)),
-            (f"features.{index}.expand1x1", (expand, squeeze, 1, 1)),
-            (f"features.{index}.expand3x3", (expand, squeeze, 3, 3)),
+            (f"features.{place}.squeeze", (squeeze, inputs, 1, 1)),
+            (f"features.{place}.expand1x1", (expand, squeeze, 1, 1)),
+            (f"features.{place}.expand3x3", (expand, squeeze, 3, 3)),
         ]
     return [*result, ("classifier.1", (1000, 512, 1, 1))]
 
@@ -141,13 +141,13 @@ def build_graph() -> Graph:
 
     x = pool(conv_relu(0, "features.0", stride=2))
     for fire in FIRES:
-        squeezed = conv_relu(x, f"features.{fire.index}.squeeze")
+        squeezed = conv_relu(x, f"features.{fire.place}.squeeze")
         expanded = [
-            conv_relu(squeezed, f"features.{fire.index}.expand1x1"),
-            conv_relu(squeezed, f"features.{fire.index}.expand3x3", padding=1),
+            conv_relu(squeezed, f"features.{fire.place}.expand1x1"),
+            conv_relu(squeezed, f"features.{fire.place}.expand3x3", padding=1),
         ]
         x = append("concat", expanded)
-        if fire.index in POOLED_AFTER:
+        if fire.place in POOLED_AFTER:
             x = pool(x)
     x = append("adaptive_avg_pool2d", [conv_relu(x, "classifier.1", padding=1)], output=(1, 1))
     output = append("flatten", [x])

@@ -17,7 +17,8 @@ from torch.export.graph_signature import InputKind, OutputKind
 
 from ..dcformat import ConversionError, DczError, Dense, Graph, Shape
 from .arrays import from_torch
-from .lowering import Lowering, Param
+from .graph_builder import GraphBuilder, Param
+from .lowering import lower
 from .source import Source
 
 BATCH = 2
@@ -132,17 +133,17 @@ def lower_program(program: ExportedProgram) -> Graph:
         for name, target in names.items()
         if target is not None and name in placeholders
     }
-    lowering = Lowering(tuple(sample), batch, shapes)
+    builder = GraphBuilder(tuple(sample), batch, shapes)
     for node in program.graph.nodes:
         if node.op == "placeholder" and node.name in names:
-            lowering.values[node] = Param(str(names[node.name]))
+            builder.values[node] = Param(str(names[node.name]))
         elif node.op == "placeholder":
-            lowering.values[node] = lowering.input if node.name == inputs[0] else None
+            builder.values[node] = builder.input if node.name == inputs[0] else None
         elif node.op == "output":
             results = {result.name: result for result in node.args[0] if isinstance(result, torch.fx.Node)}
-            return lowering.finish(results[outputs[0]])
+            return builder.finish(results[outputs[0]])
         else:
-            lowering.call(node)
+            lower(builder, node)
     raise AssertionError("a captured graph ends in its output")
 
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .converters import convert as convert
+    from .converters.convert import convert as convert
     from .dcformat import Container as Container
     from .dcformat import ConversionError as ConversionError
     from .dcformat import DczError as DczError
@@ -41,7 +41,7 @@ _HOME = {
     "open": "dcformat",
 }
 
-__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+__all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> Any:
