@@ -1,0 +1,51 @@
+"""dcz convert: a checkpoint becomes a container, lossless unless --prune or --bits is given."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from . import arguments, info, text
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("model", metavar="MODEL", help=".pt, .pth, .th, .safetensors, .pt2, or Song Han's .net")
+    parser.add_argument("-o", "--output", metavar="OUT.dcz", help="default: MODEL with the ending .dcz")
+    parser.add_argument(
+        "--arch", metavar="NAME", help="a known architecture, or pkg.module:factory; default: recognised"
+    )
+    parser.add_argument("--input-shape", metavar="C,H,W", type=arguments.shape, help="shape of one sample: 3,32,32")
+    parser.add_argument("--prune", metavar="RULE", help="std:S drops |w| <= S std(w), percent:Q the smallest Q %%")
+    parser.add_argument("--bits", metavar="B", help="share weights: 2^B values a tensor; or conv=8,fc=5")
+    parser.add_argument("--init", choices=("linear", "density", "random", "kmeans++"), default="linear")
+    parser.add_argument("--preprocess", metavar="NAME", help="cifar10, imagenet, mnist or a JSON file")
+    parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line or a JSON list")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert, and print what became of each tensor."""
+    from ..converters import convert
+
+    output = Path(args.output) if args.output else Path(args.model).with_suffix(".dcz")
+    report = convert(
+        args.model,
+        output,
+        arch=args.arch,
+        input_shape=args.input_shape,
+        prune=args.prune,
+        bits=args.bits,
+        init=args.init,
+        preprocess=args.preprocess,
+        labels=args.labels,
+    ).to_json()
+    if args.json:
+        print(text.to_json(report))
+        return 0
+    lossless = report["lossless"]
+    print(info.layers(report, () if lossless else ("max_error", "rms_error")))
+    print()
+    print(info.totals(report))
+    print(f"{output}: {'lossless' if lossless else 'lossy, as asked: errors above'}")
+    return 0

@@ -1,0 +1,90 @@
+"""dcz infer: classify images, without any deep learning framework."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from . import text
+from .arguments import positive
+
+if TYPE_CHECKING:
+    from ..runtime import Prediction
+
+Answers = list[tuple[str, list["Prediction"]]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("model", metavar="MODEL.dcz")
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="an image, a .npy array, or a folder of them")
+    parser.add_argument("--top", metavar="K", type=positive, default=5, help="answers an image (default 5)")
+    parser.add_argument("--batch-size", metavar="N", type=positive, default=16, help="images at a time (default 16)")
+    parser.add_argument("--threads", metavar="N", type=positive, help="threads to run on (default: all cores)")
+    style = parser.add_mutually_exclusive_group()
+    style.add_argument("--json", action="store_true", help="one JSON document")
+    style.add_argument("--csv", action="store_true", help="lines of path,rank,label,index,score")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer for each image, in the order the paths were given; print nothing unless all could be answered."""
+    seconds = {"compile": 0.0}
+    with _timed(seconds, "import"):
+        from numba.core import event
+
+        from ..runtime import load
+        from ..runtime.images import find
+    paths = find(args.paths)
+    with event.install_timer("numba:compile", lambda spent: seconds.update(compile=spent)):
+        with _timed(seconds, "load"):
+            model = load(args.model, threads=args.threads)
+        with _timed(seconds, "inference"):
+            answers = list(
+                text.progress(model.classify(paths, args.top, args.batch_size), args, "image", total=len(paths))
+            )
+    if args.verbose:
+        _tell(seconds, model.stats["plan_seconds"], len(answers))
+    _print(answers, args)
+    return 0
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - start
+
+
+def _tell(seconds: dict[str, float], plan: float, images: int) -> None:
+    """Say where the time went. Loading includes planning, and compiling happens within the other stages."""
+    print(
+        f"dcz: import {seconds['import']:.3f} s, load {seconds['load']:.3f} s (plan {plan:.3f} s), "
+        f"inference of {images} with reading {seconds['inference']:.3f} s; compile {seconds['compile']:.3f} s of these",
+        file=sys.stderr,
+    )
+
+
+def _print(answers: Answers, args: argparse.Namespace) -> None:
+    if args.json:
+        print(text.to_json([{"path": path, "predictions": [p._asdict() for p in top]} for path, top in answers]))
+    elif args.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(("path", "rank", "label", "index", "score"))
+        for path, top in answers:
+            writer.writerows((path, rank, p.label, p.index, p.score) for rank, p in enumerate(top, 1))
+    else:
+        print("\n".join(lines(answers)))
+
+
+def lines(answers: Answers) -> Iterable[str]:
+    """One line an image, its best answer first, in columns."""
+    width = max(len(path) for path, _ in answers)
+    cell = max(len(p.label) for _, top in answers for p in top)
+    for path, top in answers:
+        cells = (f"{p.label:<{cell}} {p.score:>6.1%}" for p in top)
+        yield f"{path:<{width}}  {'  '.join(cells)}"

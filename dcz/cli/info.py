@@ -1,0 +1,58 @@
+"""dcz info: what a container holds, layer by layer, and what it costs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from . import text
+
+BYTE_PARTS = ("codebook", "tables", "gaps", "symbols", "values")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("model", metavar="MODEL.dcz")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the description of a container."""
+    from ..dcformat import open as open_container
+
+    with open_container(args.model) as container:
+        info = container.info()
+    print(text.to_json(info) if args.json else describe(args.model, info))
+    return 0
+
+
+def describe(path: str, info: dict[str, Any]) -> str:
+    """Lay out what `Container.info` gives as text: head, table of tensors, totals."""
+    graph = (
+        f"{text.shape(info['input_shape'])} in, {info['nodes']} nodes" if info["nodes"] else "weights only, no graph"
+    )
+    return "\n".join((f"{path}: format {info['format_version']}, {graph}", "", layers(info), "", totals(info)))
+
+
+def layers(info: dict[str, Any], extra: tuple[str, ...] = ()) -> str:
+    """One line a tensor; `extra` names further keys of its entry to show as columns."""
+    header = ("tensor", "shape", "encoding", "density", "codes", "gap bits", "bits/symbol", "bits/gap", *BYTE_PARTS)
+    rows = []
+    for tensor in info["tensors"]:
+        keys = ("density", "codebook_size", "gap_bits", "bits_per_symbol", "bits_per_gap")
+        row = [tensor["name"], text.shape(tensor["shape"]), tensor["encoding"], *(tensor[key] for key in keys)]
+        rows.append([*row, *(tensor["bytes"][part] for part in BYTE_PARTS), *(tensor[key] for key in extra)])
+    return text.table((*header, *(key.replace("_", " ") for key in extra)), rows, left=3)
+
+
+def totals(info: dict[str, Any]) -> str:
+    """Bytes by part and the ratios, with the two formulas that are in use beside that of the real file."""
+    parts = ", ".join(f"{name} {count:,}" for name, count in info["bytes"].items())
+    lines = [
+        f"bytes    {parts}",
+        f"file     {info['file_bytes']:,} of {info['dense_bytes']:,} bytes in fp32",
+        f"ratio    {info['ratio']:.2f} (fp32 bytes / file bytes)",
+    ]
+    if info["ratio_course"] is not None:
+        lines[-1] += f"; by the course formula {info['ratio_course']:.2f}, by the paper's {info['ratio_paper']:.2f}"
+    return "\n".join(lines)

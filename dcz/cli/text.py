@@ -1,0 +1,61 @@
+"""Text for people and for machines: aligned tables, byte counts, JSON, progress."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) -> str:
+    """Align cells in columns.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Column titles.
+    rows : iterable of sequences
+        Cells; floats are shown with four significant digits, None as ``-``.
+    left : int
+        How many columns, from the first, are aligned left; the others are numbers, aligned right.
+    """
+    cells = [list(header), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)
+
+
+def shape(sizes: Iterable[int]) -> str:
+    """A shape as ``64x3x3x3``; ``scalar`` for no axes."""
+    return "x".join(map(str, sizes)) or "scalar"
+
+
+def to_json(value: object) -> str:
+    """JSON for stdout: one document, keys in the order they were made, no NaN."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def progress(items: Iterable[Item], args: argparse.Namespace, unit: str, total: int) -> Iterable[Item]:
+    """Go through items with a progress bar on stderr, if that is a terminal and `--quiet` was not given."""
+    from tqdm import tqdm
+
+    bar: Iterable[Item] = tqdm(items, unit=unit, total=total, leave=False, disable=True if args.quiet else None)
+    return bar

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import dcz as package
+
+
+@pytest.fixture(scope="session")
+def converted(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("converted") / "lenet.dcz"
+    package.convert(checkpoint, path)
+    return path
+
+
+def test_lossless_by_default(dcz: Callable, checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "lenet.dcz"
+    result = dcz("convert", checkpoint, "-o", path, "--json")
+    assert result.code == 0
+    report = json.loads(result.out)
+    assert report["lossless"] is True
+    assert report["file_bytes"] == path.stat().st_size
+    assert all(tensor["max_error"] == tensor["rms_error"] == 0 for tensor in report["tensors"])
+    assert report["seconds"]
+    state = torch.load(checkpoint, weights_only=True)
+    with package.open(path) as container:
+        assert all(np.array_equal(container.tensor(name), tensor.numpy()) for name, tensor in state.items())
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_default_output_stands_beside_the_model(dcz: Callable, checkpoint: Path, tmp_path: Path) -> None:
+    model = tmp_path / "net.v2.pt"
+    model.write_bytes(checkpoint.read_bytes())
+    result = dcz("convert", model)
+    assert result.code == 0
+    assert "net.v2.dcz: lossless" in result.out
+    assert dcz("info", tmp_path / "net.v2.dcz").code == 0
+
+
+def test_lossy_shows_errors_by_layer(dcz: Callable, checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "small.dcz"
+    result = dcz("convert", checkpoint, "-o", path, "--prune", "percent:95", "--bits", "3")
+    assert result.code == 0
+    assert "max error" in result.out
+    assert "lossy" in result.out
+    report = json.loads(dcz("convert", checkpoint, "-o", path, "--prune", "percent:95", "--bits", "fc=2", "--json").out)
+    assert report["lossless"] is False
+    weights = [tensor for tensor in report["tensors"] if tensor["name"].endswith("weight")]
+    assert all(tensor["density"] <= 0.06 and (tensor["codebook_size"] or 0) <= 4 for tensor in weights)
+    assert all(0 < tensor["rms_error"] <= tensor["max_error"] for tensor in weights)
+
+
+def test_labels_and_preprocessing_go_into_the_file(dcz: Callable, checkpoint: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join(f"digit {i}" for i in range(10)) + "\n")
+    preprocess = tmp_path / "pre.json"
+    preprocess.write_text('{"mode": "L", "resize": [28, 28], "mean": [0.25]}')
+    path = tmp_path / "x.dcz"
+    assert dcz("convert", checkpoint, "-o", path, "--labels", labels, "--preprocess", preprocess).code == 0
+    with package.open(path) as container:
+        assert container.labels == [f"digit {i}" for i in range(10)]
+        assert container.preprocess is not None
+        assert container.preprocess.mean == (0.25,)
+
+
+def test_verify_against_the_checkpoint(dcz: Callable, checkpoint: Path, converted: Path) -> None:
+    found = json.loads(dcz("verify", converted, "--against", checkpoint, "--json").out)
+    assert found["ok"] is True
+    assert found["tensors_equal"] is True
+    assert 0 <= found["max_output_error"] < 1e-4
+    assert "equal" in dcz("verify", converted, "--against", checkpoint).out
+
+
+def test_verify_against_another_checkpoint_fails(
+    dcz: Callable, checkpoint: Path, converted: Path, tmp_path: Path
+) -> None:
+    state = torch.load(checkpoint, weights_only=True)
+    state["fc2.weight"] += 0.5
+    torch.save(state, tmp_path / "other.pt")
+    result = dcz("verify", converted, "--against", tmp_path / "other.pt", "--json")
+    found = json.loads(result.out)
+    assert (result.code, found["ok"], found["tensors_equal"]) == (1, False, False)
+    assert any("fc2.weight" in problem for problem in found["problems"])
+
+
+class Exploit:
+    """What a malicious checkpoint looks like: unpickling it writes a file."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.marker,))
+
+
+@pytest.mark.parametrize("how", ["pickle", "torch"])
+def test_code_in_a_pickle_is_refused_and_not_run(fails: Callable, tmp_path: Path, how: str) -> None:
+    marker, model = tmp_path / "executed", tmp_path / "evil.pt"
+    payload = {"fc1.weight": torch.ones(2, 2), "x": Exploit(marker)}
+    if how == "torch":
+        torch.save(payload, model)
+    else:
+        model.write_bytes(pickle.dumps(payload))
+    assert "evil.pt" in fails("convert", model)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["evil.pt"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "directory", "empty", "text", "truncated"])
+@pytest.mark.parametrize("ending", [".pt", ".th", ".safetensors", ".pt2", ".net"])
+def test_bad_models(fails: Callable, checkpoint: Path, tmp_path: Path, kind: str, ending: str) -> None:
+    model = tmp_path / f"bad{ending}"
+    content = checkpoint.read_bytes()
+    if kind == "directory":
+        model.mkdir()
+    elif kind != "missing":
+        model.write_bytes({"empty": b"", "text": b"hello\n" * 40, "truncated": content[: len(content) // 2]}[kind])
+    assert model.name in fails("convert", model, "-o", tmp_path / "out.dcz")
+    assert not (tmp_path / "out.dcz").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--arch", "no_such_net"], "no_such_net"),
+        (["--arch", "resnet20_cifar"], "resnet20_cifar"),
+        (["--arch", "no_such_package.module:factory"], "no_such_package"),
+        (["--arch", "json:no_such_factory"], "no_such_factory"),
+        (["--input-shape", "3,32,32"], "32"),
+        (["--prune", "std:x"], "std:x"),
+        (["--prune", "percent:120"], "120"),
+        (["--prune", "half"], "half"),
+        (["--bits", "x"], "x"),
+        (["--bits", "99"], "99"),
+        (["--labels", "no_such_labels.txt"], "no_such_labels.txt"),
+        (["--preprocess", "no_such.json"], "no_such.json"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_options(
+    dcz: Callable, checkpoint: Path, tmp_path: Path, flags: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = dcz("convert", checkpoint, "-o", "out.dcz", *flags)
+    assert result.code in (1, 2)
+    assert result.out == ""
+    assert result.err.startswith("dcz: error: ")
+    assert result.err.count("\n") == 1
+    assert said in result.err
+    assert "bug in dcz" not in result.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_output_folder_is_named(fails: Callable, checkpoint: Path, tmp_path: Path) -> None:
+    assert "nowhere" in fails("convert", checkpoint, "-o", tmp_path / "nowhere" / "x.dcz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_model_is_never_its_own_output(fails: Callable, tmp_path: Path, checkpoint: Path) -> None:
+    model = tmp_path / "model.dcz"
+    model.write_bytes(checkpoint.read_bytes())
+    fails("convert", model)
+    assert model.read_bytes() == checkpoint.read_bytes()

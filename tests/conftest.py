@@ -1,0 +1,33 @@
+"""What tests of several folders share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def small_container(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A container of a few hundred weights, written without torch: grey 8x8 images to three classes."""
+    from dcz.dcformat import Graph, Preprocess, make_node, write
+
+    rng = np.random.default_rng(7)
+    kernel = np.where(rng.random((4, 1, 3, 3)) < 0.5, 0, rng.choice([-0.5, 0.25, 0.75], (4, 1, 3, 3)))
+    tensors = {
+        "conv.weight": kernel.astype(np.float32),
+        "conv.bias": rng.normal(size=4).astype(np.float32),
+        "fc.weight": np.where(rng.random((3, 64)) < 0.7, 0, rng.choice([-1, 1], (3, 64))).astype(np.float32),
+    }
+    nodes = (
+        make_node("conv2d", (0,), {"weight": "conv.weight", "bias": "conv.bias"}, {"padding": (1, 1)}),
+        make_node("relu", (1,)),
+        make_node("max_pool2d", (2,), attrs={"kernel": (2, 2), "stride": (2, 2)}),
+        make_node("flatten", (3,)),
+        make_node("linear", (4,), {"weight": "fc.weight"}),
+    )
+    path = tmp_path_factory.mktemp("small") / "small.dcz"
+    preprocess = Preprocess(mode="L", resize=(8, 8), mean=(0.5,), std=(0.25,))
+    write(path, Graph((1, 8, 8), nodes, 5), tensors, preprocess=preprocess, labels=["cat", "dog", "owl"])
+    return path
