@@ -33,7 +33,7 @@ class Use:
     joins : bool
         What it makes is the values that it reads one after the other, in memory's order.
     overwrites : tuple of int
-        Values that it may write its output over.
+        Values that it may write its output over, as long as it reads them once.
     scratch : int
         Elements of scratch that it needs while it runs.
     """
@@ -130,9 +130,9 @@ def _share(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) ->
             continue
         for value in use.overwrites:
             root, within = home(value)
-            others = [home(other)[0] for other in use.reads if other != value]
+            alone = [home(read)[0] for read in use.reads].count(root) == 1
             whole = within == 0 and sizes[root] == sizes[use.makes]
-            if whole and last_read[root] == step and root not in others and root != use.makes:
+            if whole and alone and last_read[root] == step:
                 parent[use.makes] = root, 0
                 last_read[root] = last_read[use.makes]
                 break

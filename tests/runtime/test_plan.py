@@ -1,0 +1,210 @@
+"""Plans: random graphs over every form of tensor, what is folded, and what shares memory."""
+
+import graphs
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcz.dcformat import Dense, Graph, Shared, SparseRaw, SparseShared, infer_shapes, make_node
+from dcz.runtime.executor import Executor
+from dcz.runtime.fusion import fuse
+from dcz.runtime.plan import plan
+
+
+def forms(array):
+    """Every decoded form that can hold a float32 array exactly."""
+    yield Dense(array, "F32")
+    if array.ndim < 2:
+        return
+    rows = array.reshape(len(array), -1)
+    indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(rows, axis=1))])
+    indices = np.nonzero(rows)[1].astype(np.int32)
+    stored = rows[rows != 0]
+    yield SparseRaw(array.shape, indptr, indices, stored)
+    codebook, symbols = np.unique(stored, return_inverse=True)
+    if len(codebook) < 256:
+        yield SparseShared(array.shape, indptr, indices, codebook, symbols.astype(np.uint8))
+        codebook, symbols = np.unique(array, return_inverse=True)
+        yield Shared(array.shape, codebook, symbols.reshape(-1).astype(np.uint8))
+
+
+def make(graph, tensors, batch, seed=0):
+    """Plan a graph, each tensor in a form drawn from those that fit."""
+    rng = np.random.default_rng(seed)
+    decoded = {}
+    for name, array in tensors.items():
+        choices = list(forms(array))
+        decoded[name] = choices[rng.integers(len(choices))]
+    shapes = infer_shapes(graph, {name: array.shape for name, array in tensors.items()})
+    return plan(graph, shapes, decoded.__getitem__, batch)
+
+
+def run(planned, x):
+    out = np.empty((planned.batch, *planned.shapes[planned.output]), dtype=np.float32)
+    Executor(planned).run(x, out)
+    return out
+
+
+def close(found, expected):
+    """Within 2e-5 of the largest value: what float32 can promise over a few layers."""
+    scale = max(1.0, np.abs(expected).max(initial=0))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * scale)
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32), batch=st.sampled_from([1, 2, 5]))
+def test_random_graphs_equal_the_interpreter(seed, batch):
+    graph, tensors = graphs.random_graph(seed)
+    x = np.random.default_rng(seed).normal(size=(batch, *graph.input_shape)).astype(np.float32)
+    expected = reference.run(graph, tensors, x)
+    planned = make(graph, tensors, batch, seed)
+    executor, out = Executor(planned), np.empty(expected.shape, dtype=np.float32)
+    for _ in range(2):  # the second run finds what the first left in the arena
+        executor.run(x, out)
+        close(out, expected)
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32), batch=st.sampled_from([1, 3]))
+def test_no_value_is_overwritten_while_it_is_needed(seed, batch):
+    """Run step by step with fresh copies of each step's inputs: the arena must hold the same when the step comes."""
+    graph, tensors = graphs.random_graph(seed)
+    planned = make(graph, tensors, batch, seed)
+    layout, sizes = planned.layout, [batch * int(np.prod(shape)) for shape in planned.shapes]
+    memory = np.full(layout.elements, -1)
+
+    def claim(value):
+        memory[layout.values[value] : layout.values[value] + sizes[value]] = value
+
+    def holds(value):
+        return memory[layout.values[value] : layout.values[value] + sizes[value]]
+
+    same = {0: {0}}  # values whose numbers may stand where this value is read
+    claim(0)
+    for step, scratch in zip(planned.steps, layout.scratch, strict=True):
+        use = step.use
+        for value in use.reads:
+            assert set(holds(value)) <= same[value]
+        memory[scratch : scratch + use.scratch] = -1
+        claim(use.makes)
+        parts = use.reads if use.view or use.joins else ()
+        same[use.makes] = {use.makes}
+        for part in parts:  # one memory, two names
+            same[part] = same[part] | same[use.makes]
+    assert set(holds(planned.output)) <= same[planned.output]
+
+
+def ops(graph):
+    return [(layer.node.op, layer.activation) for layer in fuse(graph)]
+
+
+def conv_nodes(*more):
+    """A 3x3 convolution that keeps the shape, then more nodes."""
+    conv = make_node("conv2d", (0,), {"weight": "w", "bias": "b"}, {"padding": (1, 1)})
+    return Graph((3, 6, 6), (conv, *more), 1 + len(more))
+
+
+NORM = {"running_mean": "m", "running_var": "v", "weight": "g", "bias": "b"}
+
+
+def test_normalisation_sum_and_activation_are_folded():
+    graph = conv_nodes(make_node("batch_norm", (1,), NORM), make_node("add", (0, 2)), make_node("relu6", (3,)))
+    (layer,) = fuse(graph)
+    assert (layer.node.op, layer.inputs, layer.output) == ("conv2d", (0,), 4)
+    assert (len(layer.norms), layer.residual, layer.activation) == (1, 0, "relu6")
+
+
+@pytest.mark.parametrize(
+    ("more", "left"),
+    [
+        ([make_node("relu", (1,)), make_node("batch_norm", (2,), NORM)], [("conv2d", "relu"), ("batch_norm", "none")]),
+        ([make_node("relu", (1,)), make_node("relu6", (2,))], [("conv2d", "relu"), ("relu6", "none")]),
+        ([make_node("relu", (1,)), make_node("add", (2, 0))], [("conv2d", "relu"), ("add", "none")]),
+        ([make_node("add", (1, 0)), make_node("batch_norm", (2,), NORM)], [("conv2d", "none"), ("batch_norm", "none")]),
+        ([make_node("add", (1, 1)), make_node("relu", (2,))], [("conv2d", "none"), ("add", "relu")]),
+        ([make_node("relu", (1,)), make_node("add", (1, 2))], [("conv2d", "none"), ("relu", "none"), ("add", "none")]),
+        ([make_node("relu", (0,)), make_node("add", (2, 1))], [("relu", "none"), ("conv2d", "none")]),
+        ([make_node("softmax", (0,))], [("softmax", "none")]),
+    ],
+)
+def test_what_has_another_reader_or_order_stays_on_its_own(more, left):
+    assert ops(conv_nodes(*more)) == left
+
+
+def test_of_two_convolutions_the_later_takes_the_sum():
+    second = make_node("conv2d", (0,), {"weight": "w"}, {"padding": (1, 1)})
+    first, folded = fuse(conv_nodes(second, make_node("add", (1, 2))))
+    assert (first.output, first.residual) == (1, None)
+    assert (folded.output, folded.residual) == (3, 1)
+
+
+def test_a_graph_whose_output_comes_early():
+    early = conv_nodes(make_node("relu", (1,)), make_node("flatten", (2,)))
+    assert ops(Graph(early.input_shape, early.nodes, 1)) == [("conv2d", "none")]
+
+
+def test_the_option_a_shortcut_is_one_copy():
+    """He et al. 2015, section 4.2: every second pixel, zeros for the new channels."""
+    nodes = (
+        make_node("slice", (0,), attrs={"axis": 1, "stop": 6, "step": 2}),
+        make_node("slice", (1,), attrs={"axis": 2, "stop": 6, "step": 2}),
+        make_node("pad", (2,), attrs={"before": (1, 0, 0), "after": (2, 0, 0)}),
+    )
+    graph = Graph((3, 6, 6), nodes, 3)
+    assert ops(graph) == [("pad", "none")]
+    x = np.random.default_rng(0).normal(size=(2, 3, 6, 6)).astype(np.float32)
+    found = run(make(graph, {}, 2), x)
+    np.testing.assert_array_equal(found[:, 1:4], x[:, :, ::2, ::2])
+    assert not found[:, [0, 4, 5]].any()
+
+
+def test_a_concatenation_of_one_sample_copies_nothing():
+    nodes = (
+        make_node("relu", (0,)),
+        make_node("relu6", (0,)),
+        make_node("concat", (1, 2)),
+        make_node("flatten", (3,)),
+    )
+    planned = make(Graph((2, 3, 3), nodes, 4), {}, 1)
+    offsets = planned.layout.values
+    assert (offsets[1], offsets[2]) == (offsets[3], offsets[3] + 18)
+    assert offsets[4] == offsets[3]
+    assert len(Executor(planned)._calls) == 2
+
+
+def test_elementwise_steps_work_in_place():
+    nodes = [make_node("softmax", (0,))]
+    for value in range(1, 20):
+        nodes.append(make_node("relu" if value % 2 else "relu6", (value,)))
+    planned = make(Graph((64,), tuple(nodes), 20), {}, 1)
+    assert planned.layout.elements == 128
+
+
+def test_memory_is_used_again():
+    nodes = tuple(make_node("softmax", (value,)) for value in range(50))
+    assert make(Graph((64,), nodes, 50), {}, 3).layout.elements == 2 * 3 * 64
+
+
+def test_a_broken_normalisation_gives_nan_without_a_warning():
+    tensors = {"m": np.zeros(2), "v": np.array([-1.0, 1.0])}
+    graph = Graph((2,), (make_node("batch_norm", (0,), {"running_mean": "m", "running_var": "v"}),), 1)
+    found = run(make(graph, {n: a.astype(np.float32) for n, a in tensors.items()}, 1), np.ones((1, 2)))
+    assert np.isnan(found[0, 0])
+    assert np.isfinite(found[0, 1])
+
+
+def test_bfloat16_and_float16_parameters():
+    values = np.array([1.5, -2.0, 0.25], dtype=np.float32)
+    weight = {
+        "F16": Dense(values[None].astype(np.float16), "F16"),
+        "BF16": Dense((values[None].view(np.uint32) >> 16).astype(np.uint16), "BF16"),
+        "F64": Dense(values[None].astype(np.float64), "F64"),
+    }
+    bias = Dense((np.array([3.0], dtype=np.float32).view(np.uint32) >> 16).astype(np.uint16), "BF16")
+    graph = Graph((3,), (make_node("linear", (0,), {"weight": "w", "bias": "b"}),), 1)
+    for tensor in weight.values():
+        tensors = {"w": tensor, "b": bias}
+        planned = plan(graph, [(3,), (1,)], tensors.__getitem__, 1)
+        assert run(planned, np.ones((1, 3))).item() == 2.75
