@@ -88,11 +88,11 @@ def _read_numbers(data: NDArray[np.uint8], bit: int, order: int, out: NDArray[np
         while bit < end and (data[bit >> 3] >> (7 - (bit & 7))) & 1 == 0:
             bit += 1
             zeros += 1
-        if zeros > 32 or bit + zeros + 1 + order > end:
+        if zeros + order > 32 or bit + zeros + 1 + order > end:
             return -1
-        value = 0
+        value = np.int64(0)
         for _ in range(zeros + 1 + order):
-            value = value << 1 | ((data[bit >> 3] >> (7 - (bit & 7))) & 1)
+            value = value << 1 | np.int64((data[bit >> 3] >> (7 - (bit & 7))) & 1)
             bit += 1
         out[i] = value - (1 << order)  # m and the low bits, read as one number, are n + 2**k
     return bit

@@ -47,16 +47,20 @@ def find_grid(codebook: NDArray[np.float32]) -> tuple[np.float32, NDArray[np.int
         ``float32(levels * scale) == codebook``, bit for bit; None where no grid of up to 1023 levels a side does.
     """
     largest = float(np.abs(codebook).max())
-    if not np.isfinite(largest) or largest == 0 or np.signbit(codebook[codebook == 0]).any():
+    if not 0 < largest < np.inf or np.signbit(codebook[codebook == 0]).any():
         return None
     exact = codebook.astype(np.float64)
     steps = np.arange(1, _MAX_LEVELS)
     # The scale is the largest centroid over its level, but for rounding: try its neighbours too.
     scales = (largest / steps).astype(np.float32)
-    for scale in (scales, np.nextafter(scales, np.float32(0)), np.nextafter(scales, np.float32(np.inf))):
-        safe = np.where(scale > 0, scale, 1).astype(np.float64)
+    with np.errstate(over="ignore"):
+        above = np.nextafter(scales, np.float32(np.inf))
+    for scale in (scales, np.nextafter(scales, np.float32(0)), above):
+        usable = (scale > 0) & np.isfinite(scale)
+        safe = np.where(usable, scale, 1).astype(np.float64)
         rounded = np.rint(exact / safe[:, None])
-        fits = ((rounded * safe[:, None]).astype(np.float32) == codebook).all(axis=1) & (scale > 0)
+        with np.errstate(over="ignore"):
+            fits = ((rounded * safe[:, None]).astype(np.float32) == codebook).all(axis=1) & usable
         if fits.any():
             first = int(fits.argmax())
             return scale[first], rounded[first].astype(np.int64)
@@ -73,7 +77,8 @@ def write_codebook(codebook: NDArray[Any]) -> tuple[CodebookForm, bytes]:
     """
     form = CodebookForm.F32 if codebook.dtype == np.float32 else CodebookForm.F16
     candidates = [(form, _pack(sort_key(codebook), form))]
-    if codebook.dtype == np.float32:
+    # Conversion keeps the bits of a NaN on some machines and not on others.
+    if codebook.dtype == np.float32 and not np.isnan(codebook).any():
         with np.errstate(over="ignore"):
             half = codebook.astype(np.float16)
         if np.array_equal(sort_key(half.astype(np.float32)), sort_key(codebook)):
@@ -137,5 +142,10 @@ def read_codebook(
         return patterns.astype(np.uint32).view(np.float32), end
     if form == CodebookForm.F16:
         return patterns.astype(np.uint16).view(np.float16).astype(dtype), end
+    if (patterns == _SIGN).any():
+        raise FormatError("codebook: a level is minus zero")
     levels = np.where(patterns & _SIGN, -(patterns & (_SIGN - 1)), patterns)
-    return (levels * scale).astype(np.float32), end
+    exact = levels * scale
+    if np.abs(exact).max() > np.finfo(np.float32).max:
+        raise FormatError("codebook: levels times scale pass the largest float", found=float(np.abs(exact).max()))
+    return exact.astype(np.float32), end

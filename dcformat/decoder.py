@@ -1,6 +1,6 @@
-"""Payload bytes to decoded tensors, in two steps: `parse` reads the header and checks every length and count,
-`Payload.decode`
-decodes the streams. Byte layouts are in `docs/format.md`; `encoder` writes them.
+"""Payload bytes to decoded tensors: `parse` reads a header and checks all counts, `Payload.decode` decodes the streams.
+
+Byte layouts are in `docs/format.md`; `encoder` writes them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .bitstream import PADDING, decode_streams
 from .codebook import CodebookForm, read_codebook
 from .constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_GAP_BITS
 from .encoder import FORM_SHIFT, SHAREABLE, SWAPPED, Encoding
-from .errors import FormatError, TruncatedError
+from .errors import FormatError, TruncatedError, UnsupportedVersionError
 from .graph import Shape
 from .relative_index import positions_of, rows_of, swapped_rows_of
 from .tensors import DTYPES, Array, Dense, Shared, SparseRaw, SparseShared, Tensor
@@ -115,7 +115,10 @@ class Payload:
     def _values(self, count: int) -> Array:
         """Plain elements: they are the last part of a payload."""
         dtype = DTYPES[self.dtype]
-        return np.frombuffer(self.data, dtype, count, self.end - count * dtype.itemsize).copy()
+        values = np.frombuffer(self.data, dtype, count, self.end - count * dtype.itemsize).copy()
+        if self.dtype == "BOOL" and (values.view(np.uint8) > 1).any():
+            raise FormatError("elements: a boolean is neither 0 nor 1")
+        return values
 
     def _csr(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64] | None]:
         """Row limits, columns, and, where the axes are swapped, which stored weight belongs at each place."""
@@ -185,7 +188,9 @@ class _Header:
         byte = self.data[self.offset]
         self.offset += 1
         if byte >> FORM_SHIFT not in set(CodebookForm):
-            raise FormatError("payload: unknown form of codebook", found=byte >> FORM_SHIFT)
+            raise UnsupportedVersionError(
+                "payload: unknown form of codebook", found=byte >> FORM_SHIFT, hint="a newer dcz may know it"
+            )
         return byte & (SWAPPED - 1), bool(byte & SWAPPED), CodebookForm(byte >> FORM_SHIFT)
 
     def index_layout(self) -> tuple[int, bool, CodebookForm]:
@@ -198,7 +203,7 @@ class _Header:
 
     def codebook(self, form: CodebookForm) -> tuple[Array, int]:
         """The codebook and its bytes."""
-        if (form == CodebookForm.F16) < (self.dtype == "F16"):
+        if self.dtype == "F16" and form != CodebookForm.F16:
             raise FormatError("codebook of a half float tensor must hold half floats", found=form.name)
         begin = self.offset
         count = self.varint(MAX_CODEBOOK, "codebook size")
@@ -228,8 +233,6 @@ class _Header:
     ) -> _Streams:
         starts = self.offset + np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
         self.skip(int(sizes.sum()), what)
-        if np.count_nonzero(lengths) == 0 and counts.any():
-            raise FormatError(f"{what}: there are symbols but no code")
         return _Streams(starts, counts, lengths)
 
     def skip(self, count: int, what: str) -> None:
@@ -278,6 +281,8 @@ def _parse_sparse(header: _Header, shared: bool) -> Payload:
     codebook, codebook_bytes = np.empty(0, dtype=DTYPES[header.dtype]), 0
     if nnz == 0:
         return header.payload(encoding, codebook=codebook, parts={"tables": header.offset - header.start}, **common)
+    if not shared and form != CodebookForm.F32:
+        raise FormatError("payload: there is no codebook whose form to tell", found=form.name)
     limits = {"start": header.size, "escapes": header.size, "gap bytes": len(header.data)}
     if shared:
         codebook, codebook_bytes = header.codebook(form)

@@ -87,7 +87,7 @@ class ChecksumError(FormatError):
 
 
 class UnsupportedVersionError(FormatError):
-    """The container has a major version, encoding or codec that this dcz does not know."""
+    """The container has a major version, encoding, element type, codebook form or op that this dcz does not know."""
 
 
 class UnsupportedOpError(DczError, NotImplementedError):

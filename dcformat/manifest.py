@@ -6,10 +6,11 @@ The JSON is slim (lists in a fixed order, defaults left out), since in a small n
 from __future__ import annotations
 
 import json
+import reprlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import isfinite, prod
 from typing import Any, NoReturn
 
 from .constants import (
@@ -23,7 +24,7 @@ from .constants import (
     MAX_TENSORS,
 )
 from .encoder import Encoding
-from .errors import FormatError
+from .errors import FormatError, UnsupportedVersionError
 from .graph import Attr, Graph, Node, Shape
 from .ops import OPS, infer_shapes, make_node
 from .preprocess import Preprocess
@@ -107,9 +108,16 @@ class Manifest:
 
 def pack_json(value: Any, dictionary: bytes = b"") -> bytes:
     """Canonical JSON (no spaces, UTF-8), deflated without wrapper."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    text = _canonical(value)
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, dictionary)
     return deflate.compress(text) + deflate.flush()
+
+
+def _canonical(value: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        raise FormatError(f"a name or label is not valid Unicode: {error}") from None
 
 
 def unpack_json(data: bytes, limit: int, what: str, dictionary: bytes = b"") -> Any:
@@ -118,7 +126,8 @@ def unpack_json(data: bytes, limit: int, what: str, dictionary: bytes = b"") -> 
     Raises
     ------
     FormatError
-        Not a whole DEFLATE stream, over `limit` bytes, not JSON, or a key twice.
+        Not a whole DEFLATE stream, over `limit` bytes, not JSON, a key twice, a number that is not finite, or a lone
+        surrogate, which could be read but never printed.
     """
     inflate = zlib.decompressobj(-15, dictionary)
     try:
@@ -128,21 +137,32 @@ def unpack_json(data: bytes, limit: int, what: str, dictionary: bytes = b"") -> 
     if not inflate.eof or inflate.unused_data:
         raise FormatError(f"{what} is cut short, too long or has bytes behind it", expected=f"at most {limit} bytes")
     try:
-        return json.loads(text.decode(), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+        value = json.loads(
+            text.decode(), object_pairs_hook=_unique_keys, parse_float=_finite, parse_constant=_not_finite
+        )
+        _canonical(value)
+        return value
+    except FormatError:
+        raise
     except (ValueError, RecursionError) as error:
-        if isinstance(error, FormatError):
-            raise
         raise FormatError(f"{what} is not JSON: {error}") from None
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) != len(pairs):
-        raise FormatError("manifest: a key stands twice", found=sorted(key for key, _ in pairs))
+        raise FormatError("manifest: a key stands twice", found=reprlib.repr(sorted(key for key, _ in pairs)))
     return dict(pairs)
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise FormatError("manifest: number is not finite", found=name)
+def _finite(number: str) -> float:
+    value = float(number)
+    if not isfinite(value):
+        _not_finite(number)
+    return value
+
+
+def _not_finite(number: str) -> NoReturn:
+    raise FormatError("manifest: number is not finite", found=reprlib.repr(number))
 
 
 def pack_manifest(manifest: Manifest) -> bytes:
@@ -263,28 +283,33 @@ def _list(fields: Mapping[str, Any], name: str, limit: int) -> list[Any]:
 def _ints(value: Any, count: int | None, what: str, limit: int) -> tuple[int, ...]:
     ok = isinstance(value, list) and (count is None or len(value) == count)
     if not ok or not all(type(v) is int and 0 <= v < limit for v in value):
-        raise FormatError(f"manifest: bad {what}", expected="non-negative integers", found=repr(value)[:80])
+        raise FormatError(f"manifest: bad {what}", expected="non-negative integers", found=reprlib.repr(value))
     return tuple(value)
 
 
 def _entry_from_json(row: Any) -> TensorEntry:
     if not isinstance(row, list) or not 2 <= len(row) <= 4 or not all(isinstance(v, str) for v in (row[0], *row[2:])):
-        raise FormatError("manifest: bad tensor", expected="[name, shape, encoding, dtype]", found=repr(row)[:80])
+        raise FormatError("manifest: bad tensor", expected="[name, shape, encoding, dtype]", found=reprlib.repr(row))
     name, encoding, dtype = row[0], row[2] if len(row) > 2 else "raw", row[3] if len(row) > 3 else "F32"
     shape = _ints(row[1], None, f"shape of {name!r}", limit=MAX_ELEMENTS)
     if len(shape) > MAX_RANK:
         raise FormatError(f"tensor {name!r} has too many axes", expected=f"at most {MAX_RANK}", found=len(shape))
     if encoding not in set(Encoding):
-        raise FormatError(f"tensor {name!r} has the unknown encoding {encoding!r}", hint="a newer dcz may know it")
+        raise UnsupportedVersionError(
+            f"tensor {name!r} has the unknown encoding {encoding!r}", hint="a newer dcz may know it"
+        )
     if dtype not in DTYPES:
-        raise FormatError(f"tensor {name!r} has the unknown dtype {dtype!r}", hint="a newer dcz may know it")
+        raise UnsupportedVersionError(
+            f"tensor {name!r} has the unknown dtype {dtype!r}", hint="a newer dcz may know it"
+        )
     return TensorEntry(name, shape, Encoding(encoding), dtype)
 
 
 def _check_entries(tensors: tuple[TensorEntry, ...], file_bytes: int) -> None:
     if len({entry.name for entry in tensors}) != len(tensors):
         raise FormatError("manifest: two tensors have the same name")
-    elements = sum(prod(entry.shape) for entry in tensors)
+    # An empty axis counts as one: the others must not be free for it (rows of a CSR form take memory without weights).
+    elements = sum(prod(max(n, 1) for n in entry.shape) for entry in tensors)
     limit = min(MAX_ELEMENTS, FREE_ELEMENTS + MAX_EXPANSION * file_bytes)
     if elements > limit:
         raise FormatError(
@@ -303,7 +328,7 @@ def _graph_from_json(data: Mapping[str, Any], tensors: tuple[TensorEntry, ...]) 
     nodes = tuple(_node_from_json(row, i, tensors) for i, row in enumerate(rows))
     output = data.get("output", len(nodes))
     if type(output) is not int:
-        raise FormatError("manifest: bad output", found=repr(output)[:80])
+        raise FormatError("manifest: bad output", found=reprlib.repr(output))
     return Graph(input_shape, nodes, output)
 
 
@@ -312,12 +337,13 @@ def _node_from_json(row: Any, position: int, tensors: tuple[TensorEntry, ...]) -
     kinds = (str, list, dict, list)
     ok = isinstance(row, list) and 1 <= len(row) <= 4
     if not ok or not all(isinstance(v, kind) for v, kind in zip(row, kinds, strict=False)):
-        raise FormatError("manifest: bad node", where=where, found=repr(row)[:80])
+        raise FormatError("manifest: bad node", where=where, found=reprlib.repr(row))
     op, indices, attrs, inputs = row + [[], {}, []][len(row) - 1 :]
-    spec = OPS.get(op)
-    roles = spec.params + spec.optional_params if spec else ()
+    if op not in OPS:
+        raise UnsupportedVersionError(f"unknown op {reprlib.repr(op)}", where=where, hint="a newer dcz may know it")
+    roles = OPS[op].params + OPS[op].optional_params
     if len(indices) > len(roles) or not all(i is None or (type(i) is int and 0 <= i < len(tensors)) for i in indices):
-        raise FormatError(f"manifest: bad tensors of {op}", where=where, found=repr(indices)[:80])
+        raise FormatError(f"manifest: bad tensors of {op}", where=where, found=reprlib.repr(indices))
     params = {role: tensors[i].name for role, i in zip(roles, indices, strict=False) if i is not None}
     inputs = _ints(inputs, None, f"inputs of {where}", limit=MAX_NODES + 1) or (position,)
     try:
@@ -331,5 +357,5 @@ def _attr(value: Any) -> Attr:
     if isinstance(value, list):
         return tuple(_ints(value, None, "attribute", limit=MAX_ELEMENTS))
     if not isinstance(value, int | float | bool | str):
-        raise FormatError("manifest: bad attribute", found=repr(value)[:80])
+        raise FormatError("manifest: bad attribute", found=reprlib.repr(value))
     return value

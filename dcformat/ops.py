@@ -7,6 +7,7 @@ converters and the planner. To add an op: a shape function and a row here, a ste
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -254,7 +255,9 @@ def make_node(
         kind = default if isinstance(default, type) else type(default)
         value = attrs.get(name, default if not isinstance(default, type) else 0)
         if type(value) is not kind:
-            raise FormatError(f"{op}: attribute {name!r} has the wrong type", expected=kind.__name__, found=repr(value))
+            raise FormatError(
+                f"{op}: attribute {name!r} has the wrong type", expected=kind.__name__, found=reprlib.repr(value)
+            )
         filled[name] = value
     return Node(op, tuple(inputs), params, filled)
 
@@ -278,8 +281,10 @@ def infer_shapes(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> list[Shape
     FormatError
         A value used before it is made, a tensor that is missing, or shapes that do not fit; names the node.
     """
-    if len(graph.input_shape) > MAX_RANK or any(n < 1 for n in graph.input_shape) or not graph.input_shape:
-        raise FormatError("bad input shape", found=list(graph.input_shape))
+    if not 1 <= len(graph.input_shape) <= MAX_RANK or min(graph.input_shape) < 1:
+        raise FormatError("bad input shape", expected=f"1 to {MAX_RANK} axes", found=list(graph.input_shape))
+    if prod(graph.input_shape) > MAX_ACTIVATION:
+        raise FormatError("input is too large", expected=f"at most {MAX_ACTIVATION} elements", found=graph.input_shape)
     shapes = [graph.input_shape]
     for index, node in enumerate(graph.nodes):
         where = f"node {index} {node.op}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +11,10 @@ from .errors import FormatError
 
 MODES = {"RGB": 3, "BGR": 3, "L": 1}
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box")
+MAX_SIDE = 1 << 14
+"""Longest side, in pixels, that an image may be resized or cropped to."""
+MAX_NUMBER = 1e6
+"""Largest magnitude of scale, mean and std."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +46,24 @@ class Preprocess:
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise FormatError("preprocess: unknown mode", expected=", ".join(MODES), found=repr(self.mode))
-        if self.interpolation not in INTERPOLATIONS:
-            raise FormatError(
-                "preprocess: unknown interpolation", expected=", ".join(INTERPOLATIONS), found=repr(self.interpolation)
-            )
-        for name in ("resize", "crop"):
-            size = getattr(self, name)
-            if name == "resize" and type(size) is int:
-                size = (size, size)
-            ok = size is None or (len(size) == 2 and all(type(n) is int and 1 <= n <= 1 << 14 for n in size))
-            if not ok:
-                raise FormatError(f"preprocess: bad {name}", expected="sizes of 1 to 16384", found=repr(size))
-        for name in ("mean", "std"):
-            values = getattr(self, name)
-            if len(values) != MODES[self.mode] or not all(isinstance(v, float) and abs(v) < 1e6 for v in values):
-                raise FormatError(f"preprocess: bad {name}", expected=f"{MODES[self.mode]} numbers", found=repr(values))
-        if not all(self.std) or not isinstance(self.scale, float):
-            raise FormatError("preprocess: std must not be zero and scale must be a number")
+        for name, known in (("mode", tuple(MODES)), ("interpolation", INTERPOLATIONS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise FormatError(f"preprocess: unknown {name}", expected=", ".join(known), found=reprlib.repr(value))
+        _check_size("resize", (self.resize, self.resize) if type(self.resize) is int else self.resize)
+        _check_size("crop", self.crop)
+        channels = MODES[self.mode]
+        for name, values, count in (
+            ("mean", self.mean, channels),
+            ("std", self.std, channels),
+            ("scale", (self.scale,), 1),
+        ):
+            ok = isinstance(values, tuple) and len(values) == count
+            if not ok or not all(isinstance(v, float) and abs(v) <= MAX_NUMBER for v in values):
+                expected = f"numbers up to {MAX_NUMBER:.0f}, {count} of them"
+                raise FormatError(f"preprocess: bad {name}", expected=expected, found=reprlib.repr(values))
+        if not all(self.std):
+            raise FormatError("preprocess: std must not be zero")
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object, defaults left out."""
@@ -81,18 +85,23 @@ class Preprocess:
             raise FormatError(
                 f"preprocess: unknown key {sorted(unknown)[0]!r}", expected=", ".join(Preprocess.__dataclass_fields__)
             )
-        fields: dict[str, Any] = dict(data)
-        channels = MODES.get(fields.get("mode", "RGB"), 3)
-        fields.setdefault("mean", (0.0,) * channels)
-        fields.setdefault("std", (1.0,) * channels)
-        try:
-            for name in ("mean", "std"):
-                fields[name] = tuple(float(v) for v in fields[name])
-            if "scale" in fields:
-                fields["scale"] = float(fields["scale"])
-            for name in ("resize", "crop"):
-                if isinstance(fields.get(name), list):
-                    fields[name] = tuple(fields[name])
-            return Preprocess(**fields)
-        except TypeError as error:
-            raise FormatError(f"preprocess: {error}") from None
+        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
+        for name in ("scale", "mean", "std"):
+            if name in fields:
+                fields[name] = _floats(fields[name])
+        mode = fields.get("mode")
+        channels = MODES.get(mode, 3) if isinstance(mode, str) else 3
+        return Preprocess(**({"mean": (0.0,) * channels, "std": (1.0,) * channels} | fields))
+
+
+def _floats(value: Any) -> Any:
+    """Integers to floats, in a tuple too; what is no number stays, for the constructor to refuse."""
+    if isinstance(value, tuple):
+        return tuple(_floats(v) for v in value)
+    return float(value) if type(value) is int and abs(value) <= MAX_NUMBER else value
+
+
+def _check_size(name: str, size: Any) -> None:
+    ok = size is None or (isinstance(size, tuple) and len(size) == 2)
+    if not ok or not all(type(n) is int and 1 <= n <= MAX_SIDE for n in size or ()):
+        raise FormatError(f"preprocess: bad {name}", expected=f"sizes of 1 to {MAX_SIDE}", found=reprlib.repr(size))

@@ -6,6 +6,7 @@ import builtins
 import os
 import threading
 from collections.abc import Mapping
+from itertools import islice
 from types import TracebackType
 from typing import IO, Any
 
@@ -31,6 +32,8 @@ class Container:
         Positioned anywhere; must be seekable.
     path : str
         What to call it in messages.
+    owned : bool
+        Whether `close` closes the file.
 
     Attributes
     ----------
@@ -50,9 +53,11 @@ class Container:
         The header or the manifest is not valid, or the file is not as long as they say.
     """
 
-    def __init__(self, file: IO[bytes], path: str) -> None:
+    def __init__(self, file: IO[bytes], path: str, *, owned: bool = True) -> None:
         self.path = path
         self._file = file
+        self._owned = owned
+        self._closed = False
         self._lock = threading.Lock()
         self._cached: tuple[int, list[Payload]] = (-1, [])
         self.file_bytes = file.seek(0, os.SEEK_END)
@@ -72,9 +77,11 @@ class Container:
             raise FormatError("bytes behind the end", expected=f"{self._layout.end} bytes", found=self.file_bytes)
         self.entries: Mapping[str, TensorEntry] = {entry.name: entry for entry in self.manifest.tensors}
         self._section_of: dict[str, tuple[int, int]] = {}
+        self._names: list[list[str]] = []
         names = iter(self.entries)
         for number, section in enumerate(self.manifest.sections):
-            self._section_of |= {next(names): (number, place) for place in range(section.tensors)}
+            self._names.append(list(islice(names, section.tensors)))
+            self._section_of |= {name: (number, place) for place, name in enumerate(self._names[number])}
 
     def _need(self, end: int) -> None:
         if self.file_bytes < end:
@@ -82,10 +89,13 @@ class Container:
 
     def _read(self, offset: int, count: int) -> bytes:
         with self._lock:
-            if self._file.closed:
-                raise ValueError(f"{self.path}: the container is closed")
+            self._check_open()
             self._file.seek(offset)
             return self._file.read(count)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError(f"{self.path}: the container is closed")
 
     @property
     def graph(self) -> Graph | None:
@@ -122,7 +132,7 @@ class Container:
 
     def section_name(self, number: int) -> str:
         """Name a section for messages: number, tensors, offset."""
-        names = [name for name, (section, _) in self._section_of.items() if section == number]
+        names = self._names[number]
         names = names if len(names) < 3 else [names[0], "...", names[-1]]
         listed = ", ".join(name if name == "..." else repr(name) for name in names)
         return f"section {number} ({listed}) at byte {self._layout.sections[number]:#x}"
@@ -135,6 +145,7 @@ class Container:
         FormatError
             A wrong checksum, or a header that does not fit.
         """
+        self._check_open()
         cached, payloads = self._cached
         if cached == number:
             return payloads
@@ -142,11 +153,12 @@ class Container:
         data = self._read(self._layout.sections[number], section.nbytes)
         check_crc(data, section.crc32, self.section_name(number))
         payloads, offset = [], 0
-        for entry in [self.entries[name] for name, (s, _) in self._section_of.items() if s == number]:
+        for name in self._names[number]:
+            entry = self.entries[name]
             try:
                 payload = parse(data, offset, entry.shape, entry.dtype, entry.encoding)
             except FormatError as error:
-                raise _located(error, f"tensor {entry.name!r}, {self.section_name(number)}") from None
+                raise _located(error, f"tensor {name!r}, {self.section_name(number)}") from None
             payloads.append(payload)
             offset = payload.end
         if offset != section.nbytes:
@@ -223,7 +235,7 @@ class Container:
         problems = []
         for number in range(len(self.manifest.sections)):
             try:
-                for payload, name in zip(self.payloads(number), self._names(number), strict=True):
+                for payload, name in zip(self.payloads(number), self._names[number], strict=True):
                     try:
                         payload.decode()
                     except FormatError as error:
@@ -236,13 +248,12 @@ class Container:
             problems.append(error.what + (f" ({error.where})" if error.where else ""))
         return problems
 
-    def _names(self, number: int) -> list[str]:
-        return [name for name, (section, _) in self._section_of.items() if section == number]
-
     def close(self) -> None:
-        """Close the file. Decoded tensors stay valid."""
+        """Close the file, unless the caller opened it. What was decoded stays valid; nothing more can be."""
         with self._lock:
-            self._file.close()
+            self._closed = True
+            if self._owned:
+                self._file.close()
 
     def __enter__(self) -> Container:
         return self
@@ -264,6 +275,7 @@ def open(file: str | os.PathLike[str] | IO[bytes]) -> Container:
     Parameters
     ----------
     file : path or seekable binary file
+        A file is left open when the container is closed.
 
     Returns
     -------
@@ -276,16 +288,14 @@ def open(file: str | os.PathLike[str] | IO[bytes]) -> Container:
     OSError
         It cannot be read.
     """
-    if isinstance(file, str | os.PathLike):
-        stream: IO[bytes] = builtins.open(file, "rb")  # noqa: SIM115
-        path = os.fspath(file)
-    else:
-        stream, path = file, str(getattr(file, "name", "<stream>"))
+    owned = isinstance(file, str | os.PathLike)
+    stream: IO[bytes] = builtins.open(file, "rb") if owned else file  # type: ignore[arg-type,assignment]  # noqa: SIM115
+    path = os.fspath(file) if owned else str(getattr(file, "name", "<stream>"))  # type: ignore[arg-type]
     try:
-        return Container(stream, path)
-    except FormatError as error:
-        stream.close()
-        raise error.at(path) from None
-    except BaseException:
-        stream.close()
+        return Container(stream, path, owned=owned)
+    except BaseException as error:
+        if owned:
+            stream.close()
+        if isinstance(error, FormatError):
+            error.at(path)
         raise

@@ -201,12 +201,12 @@ def to_csr(tensor: Tensor) -> SparseShared | SparseRaw:
     ValueError
         A scalar, or a type that holds no floats.
     """
+    if not tensor.shape or (isinstance(tensor, Dense) and tensor.array.dtype.kind != "f"):
+        raise ValueError("only float tensors with at least one axis have a CSR form")
     if isinstance(tensor, SparseShared | SparseRaw):
         return tensor
-    if not tensor.shape or tensor.dense().dtype.kind != "f":
-        raise ValueError("only float tensors with at least one axis have a CSR form")
     rows = tensor.shape[0]
-    flat = tensor.dense().reshape(rows, -1)
+    flat = np.ascontiguousarray(tensor.dense()).reshape(rows, prod(tensor.shape[1:]))
     stored = flat.view(f"u{flat.dtype.itemsize}") != 0
     indptr = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(stored.sum(axis=1, dtype=np.int64))])
     indices = np.nonzero(stored)[1].astype(np.int32)

@@ -7,19 +7,17 @@ import os
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from math import prod
 from pathlib import Path
 from typing import IO
 
-from .constants import FREE_ELEMENTS, MAX_ELEMENTS, MAX_EXPANSION, MAX_RANK
 from .encoder import encode_tensor
 from .errors import FormatError
 from .graph import Graph
 from .layout import pack_header
-from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest
+from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest, unpack_labels, unpack_manifest
 from .ops import infer_shapes
 from .preprocess import Preprocess
-from .tensors import Array, Dense, dtype_name
+from .tensors import DTYPES, Array, Dense, dtype_name
 
 SECTION_BYTES = 4096
 """A section is closed once it holds this much: a checksum costs little, and a damaged byte is traced to few tensors."""
@@ -77,8 +75,12 @@ def write(
         labels=Section(len(packed_labels), zlib.crc32(packed_labels), 0) if labels is not None else None,
         metadata=metadata or {},
     )
-    parts = [pack_header(pack_manifest(manifest)), *(data for data, _ in sections), packed_labels]
-    _check_limits(dense, sum(map(len, parts)))
+    packed = pack_manifest(manifest)
+    parts = [pack_header(packed), *(data for data, _ in sections), packed_labels]
+    # Never write what the reader would refuse.
+    unpack_manifest(packed, sum(map(len, parts)))
+    if labels is not None:
+        unpack_labels(packed_labels)
     with replacing(path) as file:
         for part in parts:
             file.write(part)
@@ -90,46 +92,41 @@ def _as_dense(name: str, tensor: Array | Dense) -> Dense:
             tensor = Dense(tensor, dtype_name(tensor))
         except ValueError as error:
             raise FormatError(f"tensor {name!r}: {error}") from None
-    if len(tensor.shape) > MAX_RANK:
-        raise FormatError(f"tensor {name!r} has too many axes", expected=f"at most {MAX_RANK}", found=len(tensor.shape))
+    if tensor.dtype not in DTYPES or DTYPES[tensor.dtype] != tensor.array.dtype.newbyteorder("<"):
+        raise FormatError(f"tensor {name!r}: numpy type {tensor.array.dtype} is not {tensor.dtype}")
     return tensor
 
 
 def _gather(payloads: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
     """Payloads in sections: (bytes, number of tensors)."""
     held: list[bytes] = []
+    nbytes = 0
     for payload in payloads:
         held.append(payload)
-        if sum(map(len, held)) >= SECTION_BYTES:
+        nbytes += len(payload)
+        if nbytes >= SECTION_BYTES:
             yield b"".join(held), len(held)
-            held = []
+            held, nbytes = [], 0
     if held:
         yield b"".join(held), len(held)
-
-
-def _check_limits(dense: Mapping[str, Dense], file_bytes: int) -> None:
-    """Never write what the reader would refuse."""
-    elements = sum(prod(tensor.shape) for tensor in dense.values())
-    limit = min(MAX_ELEMENTS, FREE_ELEMENTS + MAX_EXPANSION * file_bytes)
-    if elements > limit:
-        raise FormatError("too many weights for one container", expected=f"at most {limit}", found=elements)
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a temporary file beside a target; rename it over the target if all went well, else remove it."""
     target = Path(path)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-        try:
+    file = tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False)  # noqa: SIM115
+    try:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            os.chmod(file.name, 0o666 & ~_umask())
-            os.replace(file.name, target)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(file.name)
-            raise
+        os.chmod(file.name, 0o666 & ~_umask())
+        os.replace(file.name, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(file.name)
+        raise
 
 
 def _umask() -> int:
