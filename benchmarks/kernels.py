@@ -1,0 +1,371 @@
+"""Time single layers: our kernels beside oneDNN (weights pre-reordered), eager torch, and NumPy with BLAS.
+
+    python -m benchmarks.kernels [--only PATTERN] [--runs N] [--batch N] [--candidates] [--no-numpy] [-o FILE.json]
+
+One thread. The engines take turns within each round, so that a slow spell of the machine hits all; the medians of the
+rounds are printed, and written as JSON with the machine's facts. Fully connected layers run with cold caches: a buffer
+larger than the last-level cache is written before each run. Weights are random at the given density, with codebooks as
+the paper has them (8 bits in convolutions, 5 bits in fully connected layers).
+"""
+
+from __future__ import annotations
+
+import os
+
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+import argparse
+import fnmatch
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+
+from dcz.dcformat.tensors import Dense, SparseShared, Tensor
+from dcz.runtime import kernels, simd
+from dcz.runtime.jit import kernel
+from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+
+Run = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A square convolution to be timed."""
+
+    name: str
+    channels: tuple[int, int]
+    size: int
+    kernel: int
+    density: float
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+    bits: int = 8
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A fully connected layer to be timed."""
+
+    name: str
+    features: tuple[int, int]
+    density: float
+    bits: int = 5
+    cold: bool = True
+
+
+def _same(name: str, channels: int | tuple[int, int], size: int, density: float, bits: int = 8, **more: Any) -> Conv:
+    pair = (channels, channels) if isinstance(channels, int) else channels
+    return Conv(name, pair, size, 3, density, padding=1, bits=bits, **more)
+
+
+LAYERS: list[Conv | Linear] = [
+    Linear("alexnet.fc6", (9216, 4096), 0.09),
+    Linear("alexnet.fc7", (4096, 4096), 0.09),
+    Linear("alexnet.fc8", (4096, 1000), 0.25),
+    Linear("vgg16.fc6", (25088, 4096), 0.04),
+    Linear("vgg16.fc7", (4096, 4096), 0.04),
+    Linear("vgg16.fc8", (4096, 1000), 0.23),
+    Linear("lenet300.ip1", (784, 300), 0.08, bits=6, cold=False),
+    Linear("lenet300.ip2", (300, 100), 0.09, bits=6, cold=False),
+    Linear("lenet300.ip3", (100, 10), 0.26, bits=6, cold=False),
+    Linear("lenet5.ip1", (800, 500), 0.08, cold=False),
+    Linear("wide.codebook256", (4096, 4096), 0.09, bits=8),
+    Conv("alexnet.conv1", (3, 96), 227, 11, 0.84, stride=4),
+    Conv("alexnet.conv2", (96, 256), 27, 5, 0.38, padding=2, groups=2),
+    _same("alexnet.conv3", (256, 384), 13, 0.35),
+    _same("alexnet.conv4", 384, 13, 0.37, groups=2),
+    _same("alexnet.conv5", (384, 256), 13, 0.37, groups=2),
+    _same("vgg16.conv1_1", (3, 64), 224, 0.58),
+    _same("vgg16.conv1_2", 64, 224, 0.22),
+    _same("vgg16.conv2_1", (64, 128), 112, 0.34),
+    _same("vgg16.conv2_2", 128, 112, 0.36),
+    _same("vgg16.conv3_2", 256, 56, 0.24),
+    _same("vgg16.conv4_2", 512, 28, 0.27),
+    _same("vgg16.conv5_3", 512, 14, 0.36),
+    _same("square.64x32", 64, 32, 0.30),
+    _same("square.128x16", 128, 16, 0.30),
+    _same("square.256x8", 256, 8, 0.30),
+    _same("square.256x4", 256, 4, 0.30),
+    _same("square.256x2", 256, 2, 0.30),
+    _same("alexnet.conv3.10", (256, 384), 13, 0.10),
+    _same("vgg16.conv1_2.10", 64, 224, 0.10),
+    _same("vgg16.conv3_2.10", 256, 56, 0.10),
+    _same("vgg16.conv4_2.10", 512, 28, 0.10),
+    _same("vgg16.conv5_3.10", 512, 14, 0.10),
+    _same("square.64x32.10", 64, 32, 0.10),
+    _same("square.128x16.10", 128, 16, 0.10),
+    _same("square.256x8.10", 256, 8, 0.10),
+    _same("square.256x4.10", 256, 4, 0.10),
+    _same("square.256x2.10", 256, 2, 0.10),
+    _same("resnet20.16", 16, 32, 0.30),
+    _same("resnet20.16-32", (16, 32), 32, 0.30, stride=2),
+    _same("resnet20.32", 32, 16, 0.30),
+    _same("resnet20.64", 64, 8, 0.30),
+    _same("resnet20.3-16", (3, 16), 32, 1.0),
+    Conv("lenet5.conv1", (1, 20), 28, 5, 0.66),
+    Conv("lenet5.conv2", (20, 50), 12, 5, 0.12),
+    Conv("squeezenet.conv1", (3, 96), 227, 7, 0.85, stride=2),
+    Conv("squeezenet.fire2.squeeze", (96, 16), 55, 1, 0.33),
+    Conv("squeezenet.fire2.expand1", (16, 64), 55, 1, 0.33),
+    _same("squeezenet.fire2.expand3", (16, 64), 55, 0.33),
+    Conv("squeezenet.fire5.squeeze", (256, 32), 27, 1, 0.33),
+    _same("squeezenet.fire5.expand3", (32, 128), 27, 0.33),
+    Conv("squeezenet.fire9.squeeze", (512, 64), 13, 1, 0.33),
+    _same("squeezenet.fire9.expand3", (64, 256), 13, 0.33),
+    Conv("squeezenet.conv10", (512, 1000), 13, 1, 0.33),
+    _same("depthwise.64x56", 64, 56, 1.0, groups=64),
+    _same("depthwise.128x28.s2", 128, 28, 1.0, groups=128, stride=2),
+]
+
+
+def random_weight(rng: np.random.Generator, shape: tuple[int, ...], density: float, bits: int) -> Tensor:
+    """Sparse shared weights, or a plain dense tensor at density 1."""
+    if density == 1:
+        return Dense(rng.standard_normal(shape).astype(np.float32), "F32")
+    mask = rng.random((shape[0], int(np.prod(shape[1:])))) < density
+    columns = np.nonzero(mask)[1].astype(np.int32)
+    indptr = np.concatenate([[0], np.cumsum(mask.sum(axis=1))]).astype(np.int64)
+    live = (1 << bits) - 1  # zero takes a symbol in the paper's codebooks too
+    codebook = np.sort(rng.standard_normal(live)).astype(np.float32)
+    return SparseShared(shape, indptr, columns, codebook, rng.integers(0, live, len(columns)).astype(np.uint8))
+
+
+def aligned(elements: int) -> np.ndarray:
+    """Uninitialised float32 array on a 64-byte boundary."""
+    raw = np.empty(elements * 4 + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + elements * 4].view(np.float32)
+
+
+def ours(packed: PackedLayer, x: np.ndarray, out: np.ndarray) -> Run:
+    """One call of a packed layer."""
+    calls = packed.bind(x, out, None, aligned(packed.scratch_elements))
+
+    def run() -> None:
+        for function, arguments in calls:
+            function(*arguments)
+
+    return run
+
+
+def conv_engines(
+    layer: Conv, rng: np.random.Generator, batch: int, every: bool
+) -> tuple[dict[str, Run], dict[str, Any]]:
+    """Engines of a convolution, and facts about it."""
+    i, o = layer.channels
+    k, s, p, size = layer.kernel, layer.stride, layer.padding, layer.size
+    out_size = (size + 2 * p - k) // s + 1
+    pairs = [(k, k), (s, s), (p, p), (1, 1)]
+    weight = random_weight(rng, (o, i // layer.groups, k, k), layer.density, layer.bits)
+    geometry = ConvGeometry(batch, i, size, size, o, *pairs, layer.groups, out_size, out_size)
+    shift = rng.standard_normal(o).astype(np.float32)
+    epilogue = Epilogue(shift=shift, activation="relu")
+    x = aligned(batch * i * size * size).reshape(batch, i, size, size)
+    x[:] = rng.standard_normal(x.shape)
+    out = np.empty((batch, o, out_size, out_size), np.float32)
+    candidates = kernels.conv_candidates(weight, geometry, epilogue)
+    engines, facts = _our_engines(candidates, x, out, every)
+    xt, wt, bt = torch.tensor(x), torch.tensor(weight.dense()), torch.tensor(shift)
+    xl = xt.contiguous(memory_format=torch.channels_last)
+    arguments = ([p, p], [s, s], [1, 1], layer.groups)
+    packed = torch.ops.mkldnn._reorder_convolution_weight(wt, *arguments, list(x.shape))
+    tail = ("relu", [], "")
+    engines["prepacked"] = lambda: torch.ops.mkldnn._convolution_pointwise(xl, packed, bt, *arguments, *tail)
+    engines["eager"] = lambda: torch.relu_(torch.nn.functional.conv2d(xt, wt, bt, s, p, 1, layer.groups))
+    reference = engines["eager"]().numpy()
+    flat = weight.dense().reshape(layer.groups, o // layer.groups, -1)
+
+    def im2col() -> np.ndarray:
+        padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (k, k), axis=(2, 3))[:, :, ::s, ::s]
+        columns = windows.transpose(0, 1, 4, 5, 2, 3).reshape(batch, layer.groups, -1, out_size * out_size)
+        y = (flat @ columns).reshape(out.shape)
+        y += shift[:, None, None]
+        return np.maximum(y, 0, out=y)
+
+    engines["numpy"] = im2col
+    facts["macs"] = batch * (weight.nnz if layer.density < 1 else weight.size) * out_size**2
+    return engines, _checked(facts, engines, out, reference)
+
+
+def linear_engines(
+    layer: Linear, rng: np.random.Generator, batch: int, every: bool
+) -> tuple[dict[str, Run], dict[str, Any]]:
+    """Engines of a fully connected layer, and facts about it."""
+    i, o = layer.features
+    weight = random_weight(rng, (o, i), layer.density, layer.bits)
+    shift = rng.standard_normal(o).astype(np.float32)
+    epilogue = Epilogue(shift=shift, activation="relu")
+    x, out = aligned(batch * i).reshape(batch, i), np.empty((batch, o), np.float32)
+    x[:] = rng.standard_normal(x.shape)
+    candidates = kernels.linear_candidates(weight, LinearGeometry(batch, i, o), epilogue)
+    engines, facts = _our_engines(candidates, x, out, every)
+    xt, wt, bt = torch.tensor(x), torch.tensor(weight.dense()), torch.tensor(shift)
+    packed = torch.ops.mkldnn._reorder_linear_weight(wt, batch)
+    engines["prepacked"] = lambda: torch.ops.mkldnn._linear_pointwise(xt, packed, bt, "relu", [], "")
+    engines["eager"] = lambda: torch.relu_(torch.nn.functional.linear(xt, wt, bt))
+    reference = engines["eager"]().numpy()
+    dense = weight.dense()
+    engines["numpy"] = lambda: np.maximum(x @ dense.T + shift, 0)
+    facts["macs"] = batch * weight.nnz
+    return engines, _checked(facts, engines, out, reference)
+
+
+def _our_engines(candidates: Any, x: np.ndarray, out: np.ndarray, every: bool) -> tuple[dict[str, Run], dict[str, Any]]:
+    engines: dict[str, Run] = {}
+    facts: dict[str, Any] = {"chosen": next(iter(candidates))}
+    for name, factory in candidates.items():
+        start = time.perf_counter()
+        packed = factory()
+        facts.setdefault("pack_ms", 1e3 * (time.perf_counter() - start))
+        facts.setdefault("weight_bytes", packed.weight_bytes)
+        tiling = getattr(packed, "tiling", None)
+        facts.setdefault("tile", [tiling.rows, tiling.span, tiling.bands] if tiling else None)
+        engines["dcz" if not engines else name] = ours(packed, x, out)
+        if not every:
+            break
+    return engines, facts
+
+
+def _checked(facts: dict[str, Any], engines: dict[str, Run], out: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
+    for name, run in engines.items():
+        if name in ("prepacked", "eager"):
+            continue
+        out[:] = np.nan
+        found = run()
+        found = out if found is None else found
+        error = float(np.abs(found - reference).max() / max(1e-30, np.abs(reference).max()))
+        if not error < 2e-5:
+            raise SystemExit(f"{name}: wrong result, error {error}")
+    return facts
+
+
+def measure(engines: dict[str, Run], rounds: int, cold: bool) -> dict[str, list[float]]:
+    """Seconds of each run of each engine, taking turns; the quickest run several times a turn unless cold."""
+    flush = np.zeros(48 << 20, np.uint8)
+    repeats = {}
+    for name, run in engines.items():
+        run()
+        start = time.perf_counter()
+        run()
+        repeats[name] = 1 if cold else max(1, min(50, int(2e-3 / (time.perf_counter() - start))))
+    times: dict[str, list[float]] = {name: [] for name in engines}
+    for _ in range(rounds):
+        for name, run in engines.items():
+            if cold:
+                flush += 1
+            else:
+                run()
+            start = time.perf_counter()
+            for _ in range(repeats[name]):
+                run()
+            times[name].append((time.perf_counter() - start) / repeats[name])
+    return times
+
+
+@kernel
+def _peak(data: np.ndarray, rounds: int) -> None:
+    sums = simd.zeros((0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+    for _ in range(rounds):
+        for k in range(16):
+            sums = simd.fma(sums, data[k], data, 16)
+    simd.store(data, 16 * 20, sums)
+
+
+@kernel
+def _read(data: np.ndarray) -> float:
+    sums = simd.zeros((0, 0, 0, 0, 0, 0, 0, 0))
+    for k in range(0, len(data), 128):
+        sums = simd.fma(sums, np.float32(1), data, k)
+    return float(simd.total(sums))
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on: CPU, versions, and measured peaks of one thread."""
+    model = next(
+        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    ) if Path("/proc/cpuinfo").exists() else platform.processor()  # fmt: skip
+    small, large = aligned(1024), aligned(64 << 20)
+    small[:], large[:] = 0, 0
+    _peak(small, 10), _read(large)
+    peak, read = [], []
+    for _ in range(7):
+        start = time.perf_counter()
+        _peak(small, 10000)
+        peak.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        _read(large)
+        read.append(time.perf_counter() - start)
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "llvm_cpu": numba.core.codegen.get_host_cpu_features() and numba.core.codegen.ll.get_host_cpu_name(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+        "torch": torch.__version__,
+        "peak_gmacs": round(16 * 12 * 16 * 10000 / min(peak) / 1e9, 1),
+        "read_gbs": round(large.nbytes / min(read) / 1e9, 1),
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="*", help="names of layers, with wildcards, separated by commas")
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--quantile", type=float, default=0.5, help="of the runs, for the printed figures")
+    parser.add_argument("--candidates", action="store_true", help="time every kernel, not only the one chosen")
+    parser.add_argument("--no-numpy", action="store_true")
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
+    facts = machine()
+    print(facts, file=sys.stderr)
+    results = []
+    for layer in LAYERS:
+        if not any(fnmatch.fnmatch(layer.name, pattern) for pattern in options.only.split(",")):
+            continue
+        rng = np.random.default_rng(0)
+        engines, row = (
+            conv_engines(layer, rng, options.batch, options.candidates)
+            if isinstance(layer, Conv)
+            else linear_engines(layer, rng, options.batch, options.candidates)
+        )
+        if options.no_numpy:
+            del engines["numpy"]
+        times = measure(engines, options.runs, isinstance(layer, Linear) and layer.cold)
+        seconds = {n: float(np.quantile(t, options.quantile)) for n, t in times.items()}
+        row = {"layer": layer.name, "density": layer.density, **row}
+        for key, quantile in (("us", 0.5), ("p10_us", 0.1), ("p90_us", 0.9)):
+            row[key] = {n: round(1e6 * float(np.quantile(t, quantile)), 2) for n, t in times.items()}
+        row["gmacs"] = row["macs"] / seconds["dcz"] / 1e9
+        row["speedup"] = {n: t / seconds["dcz"] for n, t in seconds.items() if n != "dcz"}
+        results.append(row)
+        columns = " ".join(f"{n} {1e6 * t:.0f} ({t / seconds['dcz']:.2f}x)" for n, t in seconds.items() if n != "dcz")
+        tile = "x".join(map(str, row["tile"] or ()))
+        print(
+            f"{layer.name:26s} {layer.density:4.2f} {row['chosen']:13s} {tile:8s} {1e6 * seconds['dcz']:8.0f} us "
+            f"{row['gmacs']:5.1f} GMAC/s  {columns}",
+            flush=True,
+        )
+    if options.output:
+        document = {"machine": facts, "batch": options.batch, "threads": 1, "layers": results}
+        options.output.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
