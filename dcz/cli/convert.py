@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         print(text.to_json(report))
         return 0
     lossless = report["lossless"]
-    print(info.layers(report, () if lossless else ("max_error", "rms_error")))
+    print(info.layers(report, () if lossless else ("max_error", "rms_error"), args.verbose))
     print()
     print(info.totals(report))
     print(f"{output}: {'lossless' if lossless else 'lossy, as asked: errors above'}")

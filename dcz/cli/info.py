@@ -22,26 +22,42 @@ def run(args: argparse.Namespace) -> int:
 
     with open_container(args.model) as container:
         info = container.info()
-    print(text.to_json(info) if args.json else describe(args.model, info))
+    print(text.to_json(info) if args.json else describe(args.model, info, args.verbose))
     return 0
 
 
-def describe(path: str, info: dict[str, Any]) -> str:
+def describe(path: str, info: dict[str, Any], verbose: bool = False) -> str:
     """Lay out what `Container.info` gives as text: head, table of tensors, totals."""
-    graph = (
-        f"{text.shape(info['input_shape'])} in, {info['nodes']} nodes" if info["nodes"] else "weights only, no graph"
-    )
-    return "\n".join((f"{path}: format {info['format_version']}, {graph}", "", layers(info), "", totals(info)))
+    graph = f"{text.shape(info['input_shape'])} in, {info['nodes']} nodes" if info["input_shape"] else "weights only"
+    head = f"{path}: format {info['format_version']}, {graph}"
+    return "\n".join((head, "", layers(info, verbose=verbose), "", totals(info)))
 
 
-def layers(info: dict[str, Any], extra: tuple[str, ...] = ()) -> str:
-    """One line a tensor; `extra` names further keys of its entry to show as columns."""
+def layers(info: dict[str, Any], extra: tuple[str, ...] = (), verbose: bool = False) -> str:
+    """One line a tensor; biases and normalisation together on one, unless `verbose`.
+
+    Parameters
+    ----------
+    info : dict
+        What `Container.info` or `Report.to_json` gives.
+    extra : tuple of str
+        Further keys of the tensors' entries to show as columns.
+    verbose : bool
+    """
     header = ("tensor", "shape", "encoding", "density", "codes", "gap bits", "bits/symbol", "bits/gap", *BYTE_PARTS)
-    rows = []
+    rows: list[list[object]] = []
+    small = []
     for tensor in info["tensors"]:
+        if len(tensor["shape"]) < 2 and not verbose:
+            small.append(tensor)
+            continue
         keys = ("density", "codebook_size", "gap_bits", "bits_per_symbol", "bits_per_gap")
         row = [tensor["name"], text.shape(tensor["shape"]), tensor["encoding"], *(tensor[key] for key in keys)]
         rows.append([*row, *(tensor["bytes"][part] for part in BYTE_PARTS), *(tensor[key] for key in extra)])
+    if small:
+        row = [f"{len(small)} vectors and scalars", "", "exact", *(None,) * 5]
+        sums = (sum(tensor["bytes"][part] for tensor in small) for part in BYTE_PARTS)
+        rows.append([*row, *sums, *(max(tensor[key] for tensor in small) for key in extra)])
     return text.table((*header, *(key.replace("_", " ") for key in extra)), rows, left=3)
 
 

@@ -40,14 +40,15 @@ def test_info_text(dcz: Callable, small_container: Path) -> None:
     lines = dcz("info", small_container).out.splitlines()
     assert lines[0].startswith(f"{small_container}: format 1.")
     table = lines[2:6]
-    assert [line.split()[0] for line in table] == ["tensor", "conv.weight", "conv.bias", "fc.weight"]
-    assert table[3].split()[1] == "3x64"
+    assert [line.split()[0] for line in table] == ["tensor", "conv.weight", "fc.weight", "1"]
+    assert table[2].split()[1] == "3x64"
     assert f"{small_container.stat().st_size:,} of" in lines[-2]
+    assert "conv.bias" in dcz("info", "-v", small_container).out
 
 
 def test_info_of_weights_alone(dcz: Callable, tmp_path: Path) -> None:
     write(tmp_path / "w.dcz", None, {"a": np.float32(3).reshape(()), "b": np.zeros((0, 4), np.int32)})
-    result = dcz("info", tmp_path / "w.dcz")
+    result = dcz("info", "-v", tmp_path / "w.dcz")
     assert result.code == 0
     assert "weights only" in result.out
     assert "scalar" in result.out
