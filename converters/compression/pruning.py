@@ -6,7 +6,7 @@ threshold of s standard deviations; the percentile rule fixes the sparsity inste
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,8 +119,29 @@ def largest_mask(weight: NDArray[Any], keep: int) -> Mask:
     return mask.reshape(weight.shape)
 
 
-def global_masks(weights: Mapping[str, NDArray[Any]], density: float, least: float = 0.0) -> dict[str, Mask]:
-    """Keep the largest magnitudes of all layers together.
+def lamp_scores(weight: NDArray[Any]) -> NDArray[np.float64]:
+    """Layer-adaptive magnitudes: w squared over the sum of the squares of the layer's weights that are no smaller.
+
+    Comparable between layers, unlike magnitudes: a global threshold on them leaves no layer empty and finds good
+    densities per layer (Lee et al. 2021, arXiv 2010.07611, equation 4).
+    """
+    squares = np.square(weight.ravel().astype(np.float64))
+    order = np.argsort(squares, kind="stable")
+    at_least = np.cumsum(squares[order][::-1])[::-1]
+    scores = np.zeros(weight.size)
+    np.divide(squares[order], at_least, out=at_least, where=at_least > 0)
+    scores[order] = at_least
+    return scores.reshape(weight.shape)
+
+
+SCORES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {"magnitude": np.abs, "lamp": lamp_scores}
+"""What `global_masks` compares between layers."""
+
+
+def global_masks(
+    weights: Mapping[str, NDArray[Any]], density: float, least: float = 0.0, score: str = "magnitude"
+) -> dict[str, Mask]:
+    """Keep the best of all layers together.
 
     Parameters
     ----------
@@ -130,16 +151,19 @@ def global_masks(weights: Mapping[str, NDArray[Any]], density: float, least: flo
         Share of all weights to keep, 0 to 1.
     least : float
         Each layer keeps at least this share of its own, so that none is cut off.
+    score : str
+        A key of `SCORES`.
 
     Returns
     -------
     dict of str to ndarray of bool
     """
-    magnitudes = np.concatenate([np.abs(w).ravel() for w in weights.values()])
-    keep = round(density * magnitudes.size)
-    last = magnitudes.size - keep
-    threshold = np.partition(magnitudes, last)[last] if keep else np.inf
+    scores = {name: SCORES[score](weight) for name, weight in weights.items()}
+    everything = np.concatenate([s.ravel() for s in scores.values()])
+    keep = round(density * everything.size)
+    last = everything.size - keep
+    threshold = np.partition(everything, last)[last] if keep else np.inf
     return {
-        name: largest_mask(w, max(int(np.count_nonzero(np.abs(w) >= threshold)), round(least * w.size)))
-        for name, w in weights.items()
+        name: largest_mask(weights[name], max(int(np.count_nonzero(s >= threshold)), round(least * s.size)))
+        for name, s in scores.items()
     }

@@ -1,0 +1,226 @@
+"""What a network must stay while it trains: pruned as its masks say, or shared as its codebooks say.
+
+A training loop calls `before_step` between the gradients and the optimiser's step, and `after_step` behind it. The
+loop knows nothing else of pruning and sharing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .pruning import Mask
+from .sharing import BitsRule, cluster, nearest
+
+
+class Constraint(Protocol):
+    """A property of the weights that training must keep."""
+
+    def replaces(self) -> Mapping[str, nn.Parameter]:
+        """Parameters of the model, by name, that train through another: the optimiser takes that one instead."""
+
+    def before_step(self, model: nn.Module) -> None:
+        """Change the gradients."""
+
+    def after_step(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: float) -> None:
+        """Change the weights; `progress` of the training runs from 0 to 1."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint needs to hold."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` gave."""
+
+
+def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Weights of the convolutions and linear layers, by name: biases and normalisation are never pruned or shared."""
+    layers = {name: m for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+    return {f"{name}.weight": layer.get_parameter("weight") for name, layer in layers.items()}
+
+
+def weights_of(model: nn.Module) -> dict[str, NDArray[np.float32]]:
+    """The prunable weights as arrays that share memory with the model."""
+    return {name: weight.detach().numpy() for name, weight in prunable(model).items()}
+
+
+def nonzero_masks(model: nn.Module) -> dict[str, Mask]:
+    """The masks of the weights that are not zero now."""
+    return {name: weight != 0 for name, weight in weights_of(model).items()}
+
+
+class Masks:
+    """Keeps pruned weights at zero: their gradients and momentum are zero, so no optimiser moves them.
+
+    Parameters
+    ----------
+    masks : mapping of str to ndarray of bool
+        Name of a weight -> True where it stays.
+    """
+
+    def __init__(self, masks: Mapping[str, Mask]) -> None:
+        self._masks: dict[str, Tensor] = {}
+        self.set(masks)
+
+    def set(self, masks: Mapping[str, Mask]) -> None:
+        """Replace the masks."""
+        self._masks = {name: torch.from_numpy(np.ascontiguousarray(mask)) for name, mask in masks.items()}
+
+    def apply(self, model: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> None:
+        """Zero the pruned weights, and what the optimiser remembers of them."""
+        weights = prunable(model)
+        for name, mask in self._masks.items():
+            weight = weights[name]
+            weight.detach().mul_(mask)
+            if optimizer is not None:
+                for value in optimizer.state[weight].values():
+                    if isinstance(value, Tensor) and value.shape == mask.shape:
+                        value.mul_(mask)
+
+    def density(self) -> float:
+        """Share of the weights that stay."""
+        return sum(int(m.sum()) for m in self._masks.values()) / sum(m.numel() for m in self._masks.values())
+
+    def replaces(self) -> Mapping[str, nn.Parameter]:
+        """Nothing."""
+        return {}
+
+    def before_step(self, model: nn.Module) -> None:
+        """Zero the gradients of pruned weights."""
+        weights = prunable(model)
+        for name, mask in self._masks.items():
+            gradient = weights[name].grad
+            if gradient is not None:
+                gradient.mul_(mask)
+
+    def after_step(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: float) -> None:
+        """Nothing: what has no gradient and no momentum stays."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The masks."""
+        return dict(self._masks)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take the masks of a checkpoint."""
+        self._masks = dict(state)
+
+
+class GradualPruning(Masks):
+    """Masks that tighten while the network trains, fast at first and gently at the end.
+
+    The way from dense to the target is ``1 - (1 - t)**3`` (Zhu and Gupta 2017, arXiv 1710.01878, equation 1), where t
+    runs from 0 to 1 over the first `ramp` of the training.
+
+    Parameters
+    ----------
+    target : callable
+        ``target(weights, way) -> masks``, with `way` from 0 (dense) to 1 (the goal); see `targets`.
+    ramp : float
+        Share of the training over which the masks tighten; the rest recovers.
+    every : int
+        Steps between two changes of the masks.
+    """
+
+    def __init__(
+        self, target: Callable[[Mapping[str, NDArray[Any]], float], dict[str, Mask]], ramp: float, every: int = 50
+    ) -> None:
+        super().__init__({})
+        self._target = target
+        self._ramp = ramp
+        self._every = every
+        self._steps = 0
+        self._done = False
+
+    def after_step(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: float) -> None:
+        """Tighten the masks when it is time."""
+        self._steps += 1
+        time = min(progress / self._ramp, 1.0) if self._ramp > 0 else 1.0
+        if self._done or (self._steps % self._every and time < 1.0):
+            return
+        self.set(self._target(weights_of(model), 1 - (1 - time) ** 3))
+        self.apply(model, optimizer)
+        self._done = time >= 1.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The masks, and how far they are."""
+        return {"masks": super().state_dict(), "steps": self._steps, "done": self._done}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a checkpoint."""
+        super().load_state_dict(state["masks"])
+        self._steps, self._done = state["steps"], state["done"]
+
+
+class SharedWeights:
+    """Weights that are entries of a codebook, trained through it.
+
+    The gradient of a centroid is the sum of the gradients of its members (Deep Compression, equation 3). Zeros stay
+    zero, and who shares with whom never changes.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Its non-zero weights are clustered, and replaced by their centroids.
+    bits : BitsRule
+    init, method, seed
+        As for `sharing.share_weights`.
+    """
+
+    def __init__(
+        self, model: nn.Module, bits: BitsRule, init: str = "linear", method: str = "kmeans", seed: int = 0
+    ) -> None:
+        self._codebooks: dict[str, nn.Parameter] = {}
+        self._places: dict[str, Tensor] = {}
+        self._symbols: dict[str, Tensor] = {}
+        for name, weight in weights_of(model).items():
+            count = bits.bits(name, weight.ndim)
+            if count is None:
+                continue
+            places = np.flatnonzero(weight)
+            values = weight.reshape(-1)[places]
+            codebook = np.unique(values)
+            if len(codebook) > 1 << count:
+                codebook = cluster(values, 1 << count, init, seed, method)
+            self._codebooks[name] = nn.Parameter(torch.from_numpy(codebook))
+            self._places[name] = torch.from_numpy(places)
+            self._symbols[name] = torch.from_numpy(nearest(values, codebook))
+        self._write(model)
+
+    def _write(self, model: nn.Module) -> None:
+        weights = prunable(model)
+        for name, codebook in self._codebooks.items():
+            values = codebook.detach()
+            values[values == 0] = torch.finfo(values.dtype).tiny  # zero is no centroid
+            weights[name].detach().view(-1)[self._places[name]] = values[self._symbols[name]]
+
+    def replaces(self) -> Mapping[str, nn.Parameter]:
+        """The shared weights train through their codebooks."""
+        return self._codebooks
+
+    def before_step(self, model: nn.Module) -> None:
+        """Sum the gradients of each centroid's members."""
+        weights = prunable(model)
+        for name, codebook in self._codebooks.items():
+            gradient = weights[name].grad
+            if gradient is not None:
+                members = gradient.reshape(-1)[self._places[name]]
+                codebook.grad = torch.bincount(self._symbols[name], members, len(codebook)).to(codebook.dtype)
+
+    def after_step(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: float) -> None:
+        """Write the moved centroids back to the weights."""
+        self._write(model)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Codebooks, places and symbols."""
+        codebooks = {name: codebook.detach() for name, codebook in self._codebooks.items()}
+        return {"codebooks": codebooks, "places": self._places, "symbols": self._symbols}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a checkpoint, in the same parameters: the optimiser holds them."""
+        self._places, self._symbols = dict(state["places"]), dict(state["symbols"])
+        for name, values in state["codebooks"].items():
+            self._codebooks[name].detach().copy_(values)

@@ -1,0 +1,296 @@
+"""Run a recipe: train, prune, retrain, share, fine-tune, code; each stage measured in bytes of a real file."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...dcformat.errors import ConversionError
+from ...runtime import load
+from ..architectures import ARCHITECTURES, Architecture
+from ..convert import convert
+from ..state_dict import fit, read_safetensors, read_torch
+from .batches import ordered_batches
+from .constraints import Constraint, GradualPruning, Masks, SharedWeights, nonzero_masks, prunable, weights_of
+from .datasets import Dataset, Split, load_dataset
+from .recipe import Recipe, Stage, load_recipe
+from .sharing import parse_bits
+from .training import evaluate, train
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What one stage made.
+
+    Attributes
+    ----------
+    stage : str
+    accuracy : float or None
+        On the held-out part of the training set; None where nothing is held out.
+    nonzero, weights : int
+        Of convolutions and linear layers.
+    density : float
+    file_bytes : int
+        Of the container as it would ship.
+    ratio : float
+        fp32 bytes of the dense network over `file_bytes`.
+    ratio_course, ratio_paper : float or None
+        The formulas of ``Container.info``; None until weights are shared.
+    seconds : float
+    """
+
+    stage: str
+    accuracy: float | None
+    nonzero: int
+    weights: int
+    density: float
+    file_bytes: int
+    ratio: float
+    ratio_course: float | None
+    ratio_paper: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CompressionReport:
+    """What a recipe made.
+
+    Attributes
+    ----------
+    arch : str
+    path : str
+        The container.
+    test_accuracy : float
+        Of the container, run by `dcz.runtime` on the whole test set.
+    test_pictures : int
+    stages : list of StageReport
+    """
+
+    arch: str
+    path: str
+    test_accuracy: float
+    test_pictures: int
+    stages: list[StageReport] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """As written beside the container."""
+        return asdict(self)
+
+
+def compress(
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    recipe: Recipe | str | os.PathLike[str],
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    teacher: nn.Module | None = None,
+    work: str | os.PathLike[str] | None = None,
+) -> CompressionReport:
+    """Run a recipe and write the container, with ``OUT.report.json`` and ``OUT.report.csv`` beside it.
+
+    Parameters
+    ----------
+    data : path
+        Folder of the data set.
+    out : path
+        The container, overwritten when the new one is whole.
+    recipe : Recipe, path or str
+        A recipe, its file, or the name of one that dcz brings along.
+    checkpoint : path, optional
+        Dense weights to start from; the leading "train" stages are skipped.
+    teacher : nn.Module, optional
+        For stages that distill; by default the dense network.
+    work : path, optional
+        Folder for checkpoints and the state dict of each stage: a run that was stopped goes on from there.
+
+    Raises
+    ------
+    ConversionError
+        The recipe doesn't fit the network, the checkpoint is another network's, or the loss is not finite.
+    InputError
+        The folder holds no known data set.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(os.fspath(recipe))
+    if recipe.arch not in ARCHITECTURES:
+        raise ConversionError("unknown architecture", expected=", ".join(ARCHITECTURES), found=repr(recipe.arch))
+    architecture = ARCHITECTURES[recipe.arch]
+    torch.manual_seed(recipe.seed)
+    model = architecture.factory()
+    for stage in recipe.stages:
+        stage.check_layers(list(prunable(model)))
+    stages = list(recipe.stages)
+    if checkpoint is not None:
+        load_checkpoint(model, recipe.arch, checkpoint)
+        while stages and stages[0].do == "train":
+            stages.pop(0)
+    assert architecture.preprocess is not None
+    dataset = load_dataset(os.fspath(data), architecture.preprocess)
+    run = _Run(architecture, recipe, dataset, Path(work) if work is not None else None, Path(out), teacher)
+    reports = [run.stage(number, stage, model) for number, stage in enumerate(stages, 1)]
+    if not reports:
+        raise ConversionError("the recipe has nothing left to do", hint="with a checkpoint, train stages are skipped")
+    _convert(model, architecture, Path(out))
+    accuracy = runtime_accuracy(out, dataset.test, architecture)
+    report = CompressionReport(recipe.arch, os.fspath(out), accuracy, len(dataset.test), reports)
+    write_report(report, Path(out))
+    return report
+
+
+def load_checkpoint(model: nn.Module, arch: str, path: str | os.PathLike[str]) -> None:
+    """Load dense weights (``.pt``, ``.pth``, ``.th``, ``.safetensors``) that fit a known architecture.
+
+    Raises
+    ------
+    ConversionError
+        The file cannot be read, or its keys or shapes are another network's.
+    """
+    path = Path(path)
+    try:
+        state = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path, [])
+        names = fit({name: tuple(value.shape) for name, value in state.items()}, arch).names
+    except ConversionError as error:
+        raise error.at(path) from None
+    model.load_state_dict({own: state[name] for own, name in names.items()})
+
+
+def runtime_accuracy(path: str | os.PathLike[str], split: Split, architecture: Architecture, batch: int = 250) -> float:
+    """Share of right answers of a container, run by `dcz.runtime` on every picture of a split."""
+    assert architecture.preprocess is not None
+    model = load(path)
+    right = 0
+    for images, labels in ordered_batches(split, architecture.preprocess, batch):
+        scores = model(images.contiguous().numpy())
+        right += int((scores.argmax(1) == labels.numpy()).sum())
+    return right / len(split)
+
+
+def write_report(report: CompressionReport, out: Path) -> None:
+    """Write ``OUT.report.json`` and ``OUT.report.csv`` (a row a stage)."""
+    out.with_suffix(".report.json").write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+    rows = [asdict(stage) for stage in report.stages]
+    with out.with_suffix(".report.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _convert(model: nn.Module, architecture: Architecture, out: Path) -> Mapping[str, Any]:
+    plain = copy.deepcopy(model).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+    report = convert(
+        plain,
+        out,
+        input_shape=architecture.input_shape,
+        preprocess=architecture.preprocess,
+        labels=architecture.labels,
+    )
+    return report.info
+
+
+class _Run:
+    """The state that the stages of one run share."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        recipe: Recipe,
+        dataset: Dataset,
+        work: Path | None,
+        out: Path,
+        teacher: nn.Module | None,
+    ) -> None:
+        self.architecture = architecture
+        self.recipe = recipe
+        self.work = work
+        self.out = out
+        self.teacher = teacher
+        self.split: Split = dataset.train
+        self.validation: Split | None = None
+        if recipe.validation:
+            self.split, self.validation = dataset.hold_out(recipe.validation, recipe.seed)
+
+    def stage(self, number: int, stage: Stage, model: nn.Module) -> StageReport:
+        """Run one stage in place, or load what an earlier run made of it."""
+        title = f"{number} {stage.do}"
+        start = time.monotonic()
+        if stage.do != "train" and self.teacher is None:
+            self.teacher = copy.deepcopy(model).eval()
+        result = self.work / f"{number}-{stage.do}.pt" if self.work is not None else None
+        if result is not None and result.exists():
+            load_checkpoint(model, self.recipe.arch, result)
+            log.info("%s: loaded from %s", title, result)
+        else:
+            self._train(number, stage, model, title)
+            if result is not None:
+                result.parent.mkdir(parents=True, exist_ok=True)
+                torch.save(model.state_dict(), result)
+        return self._measure(title, model, time.monotonic() - start)
+
+    def _train(self, number: int, stage: Stage, model: nn.Module, title: str) -> None:
+        assert self.architecture.preprocess is not None
+        constraint = self._constraint(stage, model)
+        if stage.settings.epochs == 0:
+            return
+        train(
+            model,
+            self.split,
+            self.architecture.preprocess,
+            stage.settings,
+            constraint=constraint,
+            teacher=self.teacher,
+            validation=self.validation,
+            checkpoint=self.work / f"{number}-{stage.do}.checkpoint" if self.work is not None else None,
+            seed=self.recipe.seed * 100 + number,
+            title=title,
+        )
+
+    def _constraint(self, stage: Stage, model: nn.Module) -> Constraint:
+        if stage.do == "share":
+            return SharedWeights(model, parse_bits(stage.bits), stage.init, stage.method, self.recipe.seed)
+        if stage.do == "train":
+            return Masks(nonzero_masks(model))
+        if stage.ramp > 0 and stage.settings.epochs > 0:
+            return GradualPruning(stage.target(), stage.ramp)
+        masks = Masks(stage.target()(weights_of(model), 1.0))
+        masks.apply(model)
+        return masks
+
+    def _measure(self, title: str, model: nn.Module, seconds: float) -> StageReport:
+        assert self.architecture.preprocess is not None
+        accuracy = None
+        if self.validation is not None:
+            accuracy = evaluate(model, self.validation, self.architecture.preprocess).accuracy
+        trial = self.out.with_name(f".{self.out.name}.trial")
+        try:
+            info = _convert(model, self.architecture, trial)
+        finally:
+            trial.unlink(missing_ok=True)
+        weights = weights_of(model)
+        total = sum(w.size for w in weights.values())
+        nonzero = sum(int((w != 0).sum()) for w in weights.values())
+        report = StageReport(
+            stage=title,
+            accuracy=accuracy,
+            nonzero=nonzero,
+            weights=total,
+            density=nonzero / total,
+            file_bytes=info["file_bytes"],
+            ratio=info["ratio"],
+            ratio_course=info["ratio_course"],
+            ratio_paper=info["ratio_paper"],
+            seconds=round(seconds, 1),
+        )
+        log.info("%s", report)
+        return report

@@ -1,0 +1,198 @@
+"""Recipes: the stages of a compression as TOML, checked before anything runs.
+
+::
+
+    arch = "lenet5_caffe"
+    validation = 5000            # pictures of the training set held out to choose by
+    [defaults]                   # training settings of all stages (`training.Settings`)
+    batch = 128
+    [[stage]]
+    do = "train"                 # dense; left out where a checkpoint is given
+    epochs = 20
+    [[stage]]
+    do = "prune"                 # one of: rule = "std:0.75", density = 0.1 (whole network), layers = {conv = 0.5}
+    density = 0.05
+    epochs = 40
+    [[stage]]
+    do = "share"
+    bits = "conv=5,fc=4"
+    epochs = 5                   # trained quantization; 0 for k-means alone
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ...dcformat.errors import ConversionError
+from .pruning import SCORES, parse_prune
+from .sharing import INITS, parse_bits
+from .targets import GlobalTarget, LayerTarget, RuleTarget, Target
+from .training import Settings
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a recipe.
+
+    Attributes
+    ----------
+    do : {"train", "prune", "share"}
+    settings : Settings
+        How it trains; ``epochs = 0`` does not.
+    rule : str
+        "prune": a threshold rule for every layer (`pruning.parse_prune`).
+    density : float
+        "prune": share of the weights that the whole network keeps.
+    layers : mapping of str to float
+        "prune": share that each layer keeps, by name or kind.
+    least : float
+        "prune" with `density`: what each layer keeps at least.
+    score : {"magnitude", "lamp"}
+        "prune" with `density`: how layers compare.
+    ramp : float
+        "prune": share of the epochs over which the masks tighten; 0 prunes at once.
+    bits, init, method : str
+        "share": as for `sharing.parse_bits` and `sharing.share_weights`.
+    """
+
+    do: str
+    settings: Settings = field(default_factory=Settings)
+    rule: str = ""
+    density: float = 0.0
+    layers: Mapping[str, float] = field(default_factory=dict)
+    least: float = 0.0
+    score: str = "magnitude"
+    ramp: float = 0.6
+    bits: str = ""
+    init: str = "linear"
+    method: str = "kmeans"
+
+    def __post_init__(self) -> None:
+        if self.do not in ("train", "prune", "share"):
+            raise ConversionError("unknown stage", expected="train, prune or share", found=repr(self.do))
+        if self.do == "prune":
+            if sum(map(bool, (self.rule, self.density, self.layers))) != 1:
+                raise ConversionError("a prune stage takes one of rule, density and layers")
+            if not all(0 < share <= 1 for share in (self.density or 1.0, *self.layers.values())):
+                raise ConversionError("density out of range", expected="0 < density <= 1")
+            if self.score not in SCORES:
+                raise ConversionError("unknown score", expected=", ".join(SCORES), found=repr(self.score))
+            self.target()
+        if self.do == "share":
+            parse_bits(self.bits)
+            if self.init not in INITS:
+                raise ConversionError("unknown initialisation", expected=", ".join(INITS), found=repr(self.init))
+
+    def target(self) -> Target:
+        """What a "prune" stage aims at."""
+        if self.rule:
+            return RuleTarget(parse_prune(self.rule))
+        return GlobalTarget(self.density, self.least, self.score) if self.density else LayerTarget(self.layers)
+
+    def check_layers(self, weights: Sequence[str]) -> None:
+        """Raise ConversionError where the stage names a layer that the network has not."""
+        unknown = parse_bits(self.bits).unknown(list(weights)) if self.bits else []
+        known = {"conv", "fc", *(name.removesuffix(".weight") for name in weights)}
+        unknown += [name for name in self.layers if name not in known]
+        if unknown:
+            raise ConversionError(
+                f"the network has no layer {unknown[0]!r}",
+                where=f"stage {self.do!r}",
+                expected=", ".join(sorted(known)),
+            )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A compression from start to end.
+
+    Attributes
+    ----------
+    arch : str
+        A known architecture.
+    stages : tuple of Stage
+    validation : int
+        Pictures of the training set that are held out; 0 trains on all, when nothing is left to choose.
+    seed : int
+    """
+
+    arch: str
+    stages: tuple[Stage, ...]
+    validation: int = 5000
+    seed: int = 0
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file, or the name of one that dcz brings along.
+
+    Raises
+    ------
+    ConversionError
+        A key that no stage knows, or a value that does not fit.
+    """
+    path = Path(path)
+    if not path.exists() and (RECIPES / f"{path}.toml").exists():
+        path = RECIPES / f"{path}.toml"
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConversionError(f"not a TOML file: {error}", path=path) from None
+    try:
+        return parse_recipe(data)
+    except ConversionError as error:
+        raise error.at(path) from None
+
+
+def parse_recipe(data: Mapping[str, Any]) -> Recipe:
+    """Make a recipe of what a TOML file holds; errors as for `load_recipe`."""
+    _check("recipe", data, {"arch": str, "validation": int, "seed": int, "defaults": dict, "stage": list})
+    if "arch" not in data:
+        raise ConversionError("the recipe names no architecture", expected="arch = NAME")
+    settings_keys = _types(Settings)
+    defaults = data.get("defaults", {})
+    _check("defaults", defaults, settings_keys)
+    stage_keys = {key: kind for key, kind in _types(Stage).items() if key != "settings"}
+    stages = []
+    for number, entries in enumerate(data.get("stage", []), 1):
+        where = f"stage {number}"
+        if not isinstance(entries, Mapping) or "do" not in entries:
+            raise ConversionError(
+                "a stage must say what to do", where=where, expected='do = "train", "prune" or "share"'
+            )
+        _check(where, entries, {**stage_keys, **settings_keys})
+        own = {key: value for key, value in entries.items() if key in settings_keys}
+        rest = {key: value for key, value in entries.items() if key in stage_keys}
+        try:
+            stages.append(Stage(settings=Settings(**{**defaults, **own}), **rest))
+        except ConversionError as error:
+            error.where = error.where or where
+            raise
+    if not stages:
+        raise ConversionError("the recipe has no stage", expected="[[stage]]")
+    return Recipe(data["arch"], tuple(stages), data.get("validation", 5000), data.get("seed", 0))
+
+
+def _types(cls: type) -> dict[str, type]:
+    kinds = {"int": int, "float": float, "str": str, "bool": bool}
+    return {f.name: kinds.get(str(f.type), dict) for f in fields(cls)}
+
+
+def _check(where: str, data: Mapping[str, Any], known: Mapping[str, type]) -> None:
+    for key, value in data.items():
+        if key not in known:
+            raise ConversionError(f"unknown key {key!r}", where=where, expected=", ".join(sorted(known)))
+        kind = known[key]
+        fits = type(value) in (int, float) if kind is float else type(value) is kind
+        if not fits:
+            raise ConversionError(f"{key} has the wrong type", where=where, expected=kind.__name__, found=repr(value))

@@ -1,0 +1,262 @@
+"""The training loop: one loop for dense training, pruning, retraining and trained quantization."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from ...dcformat.errors import ConversionError
+from ...dcformat.preprocess import Preprocess
+from .batches import ordered_batches, training_batches
+from .constraints import Constraint, Masks
+from .datasets import Split
+
+log = logging.getLogger(__name__)
+
+SCHEDULES = ("onecycle", "cosine", "step", "constant")
+OPTIMIZERS = ("sgd", "adam")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    Attributes
+    ----------
+    epochs, batch : int
+    optimizer : {"sgd", "adam"}
+        SGD has Nesterov momentum.
+    lr : float
+        The highest learning rate.
+    codebook_lr : float
+        Learning rate of codebooks, as a multiple of `lr`.
+    schedule : {"onecycle", "cosine", "step", "constant"}
+        "onecycle" warms up over a quarter of the steps and then falls as a cosine; "step" divides by 10 after a half
+        and after three quarters.
+    warmup : float
+        Share of the steps over which the rate first rises from zero; for "onecycle" at least a quarter.
+    momentum, weight_decay : float
+        Decay is for weights only, not for biases, normalisation and codebooks.
+    label_smoothing : float
+    augment : {"none", "mnist", "cifar"}
+    distill : float
+        Share of the loss that asks for the teacher's answers; 0 needs no teacher.
+    temperature : float
+        Softening of both answers (Hinton et al. 2015).
+    frozen : bool
+        Train the codebooks alone, all other state fixed.
+    bf16 : bool
+        Compute in bfloat16 where that is safe (autocast); weights stay float32.
+    """
+
+    epochs: int = 10
+    batch: int = 128
+    optimizer: str = "sgd"
+    lr: float = 0.1
+    codebook_lr: float = 1.0
+    schedule: str = "onecycle"
+    warmup: float = 0.0
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.0
+    augment: str = "none"
+    distill: float = 0.0
+    temperature: float = 4.0
+    frozen: bool = False
+    bf16: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in (("schedule", SCHEDULES), ("optimizer", OPTIMIZERS)):
+            if getattr(self, name) not in known:
+                raise ConversionError(f"unknown {name}", expected=", ".join(known), found=repr(getattr(self, name)))
+
+    def rate(self, progress: float) -> float:
+        """Learning rate, as a share of the highest, when `progress` (0 to 1) of the steps are done."""
+        warmup = max(self.warmup, 0.25) if self.schedule == "onecycle" else self.warmup
+        if progress < warmup:
+            return (progress + 1e-3) / (warmup + 1e-3)
+        rest = (progress - warmup) / (1 - warmup)
+        if self.schedule == "constant":
+            return 1.0
+        if self.schedule == "step":
+            return 1.0 if rest < 0.5 else 0.1 if rest < 0.75 else 0.01
+        return 0.5 * (1 + math.cos(math.pi * rest))
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a network does on a split: share of right answers, and mean cross entropy in nats."""
+
+    accuracy: float
+    loss: float
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, split: Split, preprocess: Preprocess) -> Score:
+    """Score a network on every picture of a split, in float32."""
+    model.eval()
+    right, loss = 0, 0.0
+    for images, labels in ordered_batches(split, preprocess):
+        logits = model(images)
+        right += int((logits.argmax(1) == labels).sum())
+        loss += float(F.cross_entropy(logits, labels, reduction="sum"))
+    return Score(right / len(split), loss / len(split))
+
+
+def train(
+    model: nn.Module,
+    split: Split,
+    preprocess: Preprocess,
+    settings: Settings,
+    *,
+    constraint: Constraint | None = None,
+    teacher: nn.Module | None = None,
+    validation: Split | None = None,
+    checkpoint: Path | None = None,
+    seed: int = 0,
+    title: str = "train",
+) -> None:
+    """Train a network in place.
+
+    Every epoch's batches and dropout follow from the seed and the epoch alone, so a run that was killed and is
+    started again goes on as if nothing had happened.
+
+    Parameters
+    ----------
+    model : nn.Module
+    split : Split
+        What to learn from.
+    preprocess : Preprocess
+    settings : Settings
+    constraint : Constraint, optional
+        What the weights must stay.
+    teacher : nn.Module, optional
+        Whose answers to learn as well, for ``settings.distill > 0``.
+    validation : Split, optional
+        Scored after each epoch, for the log alone.
+    checkpoint : Path, optional
+        Written after each epoch, and continued from where it is there already.
+    seed : int
+    title : str
+        Name in the log and on the progress bar.
+
+    Raises
+    ------
+    ConversionError
+        The loss is no longer finite, or the checkpoint belongs to a run with other settings.
+    """
+    constraint = constraint if constraint is not None else Masks({})
+    if settings.distill > 0 and teacher is None:
+        raise ConversionError("distillation needs a teacher", hint="give one, or set distill = 0")
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = _optimizer(model, settings, constraint)
+    run = {"settings": asdict(settings), "seed": seed, "pictures": len(split)}
+    first = _resume(checkpoint, run, model, optimizer, constraint)
+    steps = len(split) // settings.batch
+    with tqdm(total=settings.epochs * steps, initial=first * steps, desc=title, unit="step", disable=None) as bar:
+        for epoch in range(first, settings.epochs):
+            torch.manual_seed(seed * 10_007 + epoch)  # dropout; the batches have their own generator
+            model.train(not settings.frozen)
+            total = 0.0
+            batches = training_batches(split, preprocess, settings.batch, settings.augment, (seed, epoch))
+            for step, (images, labels) in enumerate(batches):
+                progress = (epoch * steps + step) / (settings.epochs * steps)
+                for group in optimizer.param_groups:
+                    group["lr"] = settings.lr * settings.rate(progress) * group["scale"]
+                loss = _loss(model, images, labels, teacher, settings)
+                if not math.isfinite(value := float(loss.detach())):
+                    where = f"{title}, epoch {epoch + 1}, step {step + 1}"
+                    raise ConversionError("the loss is not finite", where=where, found=value, hint="lower lr")
+                model.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                constraint.before_step(model)
+                optimizer.step()
+                constraint.after_step(model, optimizer, progress)
+                total += value
+                bar.update()
+                bar.set_postfix(epoch=epoch + 1, loss=f"{value:.3f}", refresh=False)
+            note = f"loss {total / steps:.4f}"
+            if validation is not None:
+                note += f", validation {evaluate(model, validation, preprocess).accuracy:.2%}"
+            log.info("%s: epoch %d of %d: %s", title, epoch + 1, settings.epochs, note)
+            _save(checkpoint, run, epoch + 1, model, optimizer, constraint)
+
+
+def _loss(model: nn.Module, images: Tensor, labels: Tensor, teacher: nn.Module | None, settings: Settings) -> Tensor:
+    with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
+        logits = model(images)
+        if teacher is not None and settings.distill > 0:
+            with torch.no_grad():
+                wanted = teacher(images)
+    logits = logits.float()
+    loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+    if teacher is None or settings.distill == 0:
+        return loss
+    heat = settings.temperature
+    soft = F.kl_div(
+        F.log_softmax(logits / heat, 1), F.log_softmax(wanted.float() / heat, 1), reduction="batchmean", log_target=True
+    )
+    return (1 - settings.distill) * loss + settings.distill * heat**2 * soft
+
+
+def _optimizer(model: nn.Module, settings: Settings, constraint: Constraint) -> torch.optim.Optimizer:
+    replaced = constraint.replaces()
+    own = [(name, p) for name, p in model.named_parameters() if name not in replaced]
+    if settings.frozen:
+        own = []
+    groups = [
+        {"params": [p for _, p in own if p.dim() > 1], "weight_decay": settings.weight_decay, "scale": 1.0},
+        {"params": [p for _, p in own if p.dim() <= 1], "weight_decay": 0.0, "scale": 1.0},
+        {"params": list(replaced.values()), "weight_decay": 0.0, "scale": settings.codebook_lr},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if not groups:
+        raise ConversionError("nothing to train", hint="frozen = true needs shared weights")
+    if settings.optimizer == "adam":
+        return torch.optim.AdamW(groups, lr=settings.lr)
+    return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.momentum > 0)
+
+
+def _save(
+    path: Path | None,
+    run: dict[str, Any],
+    epoch: int,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    constraint: Constraint,
+) -> None:
+    if path is None:
+        return
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "constraint": constraint.state_dict()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    torch.save({"run": run, "epoch": epoch, **state}, beside)
+    os.replace(beside, path)
+
+
+def _resume(
+    path: Path | None,
+    run: dict[str, Any],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    constraint: Constraint,
+) -> int:
+    """Take up a checkpoint, and return the epochs that it has behind it."""
+    if path is None or not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    if state["run"] != run:
+        raise ConversionError("the checkpoint belongs to other settings", path=path, hint="delete it to start afresh")
+    model.load_state_dict(state["model"])
+    constraint.load_state_dict(state["constraint"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["epoch"])

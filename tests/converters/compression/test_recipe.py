@@ -1,0 +1,115 @@
+"""Recipes: what they say, and that a mistake in one is found before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dcz.converters.architectures import ARCHITECTURES
+from dcz.converters.compression.constraints import prunable
+from dcz.converters.compression.pruning import PruneRule
+from dcz.converters.compression.recipe import RECIPES, load_recipe
+from dcz.converters.compression.targets import GlobalTarget, LayerTarget, RuleTarget
+from dcz.dcformat import ConversionError
+
+GOOD = """
+arch = "lenet_300_100"
+seed = 7
+[defaults]
+batch = 64
+[[stage]]
+do = "train"
+epochs = 2
+lr = 1
+[[stage]]
+do = "prune"
+layers = {fc1 = 0.05, fc = 0.2}
+batch = 32
+[[stage]]
+do = "share"
+bits = "fc=4"
+epochs = 0
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text)
+    return path
+
+
+def test_reads(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path, GOOD))
+    assert (recipe.arch, recipe.seed, recipe.validation) == ("lenet_300_100", 7, 5000)
+    assert [stage.do for stage in recipe.stages] == ["train", "prune", "share"]
+    assert [stage.settings.batch for stage in recipe.stages] == [64, 32, 64]
+    assert recipe.stages[1].target() == LayerTarget({"fc1": 0.05, "fc": 0.2})
+
+
+@pytest.mark.parametrize(
+    ("line", "target"),
+    [
+        ('rule = "std:0.75"', RuleTarget(PruneRule("std", 0.75))),
+        ('density = 0.1\nscore = "lamp"\nleast = 0.02', GlobalTarget(0.1, 0.02, "lamp")),
+    ],
+)
+def test_targets(tmp_path: Path, line: str, target: object) -> None:
+    recipe = load_recipe(write(tmp_path, f'arch = "vgg16_half"\n[[stage]]\ndo = "prune"\n{line}\n'))
+    assert recipe.stages[0].target() == target
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_recipes_that_dcz_brings_along(path: Path) -> None:
+    recipe = load_recipe(path.stem)
+    model = ARCHITECTURES[recipe.arch].factory()
+    for stage in recipe.stages:
+        stage.check_layers(list(prunable(model)))
+
+
+def test_there_are_recipes() -> None:
+    assert list(RECIPES.glob("*.toml"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seed = 7", "sede = 7", r"unknown key 'sede' \(recipe, expected .*seed"),
+        ("batch = 64", "bacth = 64", r"unknown key 'bacth' \(defaults"),
+        ("epochs = 2", "epoch = 2", r"unknown key 'epoch' \(stage 1"),
+        ("epochs = 2", 'epochs = "two"', r"epochs has the wrong type \(stage 1, expected int, found 'two'"),
+        ("epochs = 2", "epochs = true", "epochs has the wrong type"),
+        ('do = "train"', 'do = "rest"', r"unknown stage \(stage 1, expected train, prune or share"),
+        ('do = "train"', 'name = "train"', "must say what to do"),
+        ("layers = {fc1 = 0.05, fc = 0.2}", "", "takes one of rule, density and layers"),
+        ("layers = {fc1 = 0.05, fc = 0.2}", 'rule = "std:1"\ndensity = 0.1', "takes one of"),
+        ("layers = {fc1 = 0.05, fc = 0.2}", 'rule = "std"', "unknown pruning rule"),
+        ("layers = {fc1 = 0.05, fc = 0.2}", "density = 1.5", "density out of range"),
+        ("layers = {fc1 = 0.05, fc = 0.2}", 'density = 0.5\nscore = "size"', r"unknown score \(stage 2"),
+        ('bits = "fc=4"', 'bits = "fc=9"', r"cannot read the bits \(stage 3"),
+        ('bits = "fc=4"', 'bits = "4"\ninit = "lineal"', "unknown initialisation"),
+        ("lr = 1", 'schedule = "wild"', r"unknown schedule \(stage 1"),
+        ("arch =", "arch ==", "not a TOML file"),
+    ],
+)
+def test_mistakes(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    path = write(tmp_path, GOOD.replace(old, new))
+    with pytest.raises(ConversionError, match=message) as caught:
+        load_recipe(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("old", "new"), [("fc1 = 0.05", "fc9 = 0.05"), ('"fc=4"', '"fc=4,fc9=2"')])
+def test_unknown_layers(tmp_path: Path, old: str, new: str) -> None:
+    recipe = load_recipe(write(tmp_path, GOOD.replace(old, new)))
+    weights = list(prunable(ARCHITECTURES["lenet_300_100"].factory()))
+    stage = next(stage for stage in recipe.stages if "fc9" in f"{stage.layers}{stage.bits}")
+    with pytest.raises(ConversionError, match=r"no layer 'fc9'.*expected conv, fc, fc1, fc2, fc3"):
+        stage.check_layers(weights)
+
+
+def test_no_such_recipe() -> None:
+    with pytest.raises(OSError, match=r"nosuch"):
+        load_recipe("nosuch")
