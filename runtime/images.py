@@ -31,7 +31,7 @@ Item: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[Any]"
 """A path, a PIL image, or an array."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".npy")
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 _CHANNELS = {1: "L", 3: "RGB"}
 
 _log = logging.getLogger("dcz.runtime")

@@ -299,7 +299,7 @@ def load(path: str | os.PathLike[str], threads: int | None = None) -> Model:
     start = time.perf_counter()
     with open(path, "rb") as file:
         content = io.BytesIO(file.read())  # it is small, and later plans decode the weights again
-    content.name = os.fspath(path)  # type: ignore[attr-defined]
+    content.name = os.fspath(path)
     container = dcformat.open(content)
     opened = time.perf_counter() - start
     model = Model(container, threads)

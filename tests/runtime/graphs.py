@@ -18,7 +18,9 @@ class Builder:
             names[role] = f"{len(self.nodes)}.{role}"
             self.tensors[names[role]] = array.astype(np.float32)
         nodes = [*self.nodes, make_node(op, inputs, names, attrs)]
-        shapes = infer_shapes(Graph(self.shapes[0], tuple(nodes), len(nodes)), {n: a.shape for n, a in self.tensors.items()})
+        shapes = infer_shapes(
+            Graph(self.shapes[0], tuple(nodes), len(nodes)), {n: a.shape for n, a in self.tensors.items()}
+        )
         self.nodes, self.shapes = nodes, shapes
         return len(nodes)
 
@@ -108,7 +110,9 @@ def add(b, value, shape):
 def concat(b, value, shape):
     axis = int(b.rng.integers(len(shape)))
     fitting = [
-        v for v, s in enumerate(b.shapes) if len(s) == len(shape) and s[:axis] + s[axis + 1 :] == shape[:axis] + shape[axis + 1 :]
+        v
+        for v, s in enumerate(b.shapes)
+        if len(s) == len(shape) and s[:axis] + s[axis + 1 :] == shape[:axis] + shape[axis + 1 :]
     ]
     picked = [int(v) for v in b.rng.choice(fitting, int(b.rng.integers(1, 4)))]
     if sum(b.shapes[v][axis] for v in picked) < 60:

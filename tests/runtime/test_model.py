@@ -36,7 +36,9 @@ def folder(tmp_path_factory):
 def network(folder):
     """A small network with a residual, a concatenation and pooling, its tensors, and a batch."""
     b = graphs.Builder(np.random.default_rng(3), (3, 12, 12))
-    first = b.node("relu", [graphs.norm(b, b.node("conv2d", [0], {"weight": b.sparse(6, 3, 3, 3)}, {"padding": (1, 1)}), (6,))])
+    first = b.node(
+        "relu", [graphs.norm(b, b.node("conv2d", [0], {"weight": b.sparse(6, 3, 3, 3)}, {"padding": (1, 1)}), (6,))]
+    )
     second = b.node("conv2d", [first], {"weight": b.sparse(6, 6, 3, 3)}, {"padding": (1, 1)})
     joined = b.node("concat", [b.node("relu", [b.node("add", [second, first])]), first])
     pooled = b.node("max_pool2d", [joined], attrs={"kernel": (3, 3), "stride": (2, 2), "ceil_mode": True})
@@ -48,15 +50,15 @@ def network(folder):
     return path, batch, reference.run(graph, b.tensors, batch)
 
 
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 2**32), batch=st.sampled_from([1, 2, 5]))
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32), batch=st.sampled_from([1, 2, 7, 21]))
 def test_random_graphs_equal_the_interpreter(folder, seed, batch):
     graph, tensors = graphs.random_graph(seed)
-    model = dcz.load(save(folder / "random.dcz", graph, tensors), threads=1)
+    model = dcz.load(save(folder / "random.dcz", graph, tensors), threads=2)
     x = np.random.default_rng(seed).normal(size=(batch, *graph.input_shape)).astype(np.float32)
-    expected = reference.run(graph, tensors, x)
-    for _ in range(2):  # the second run finds what the first left in the arena
-        close(model(x), expected)
+    found = model(x)
+    close(found, reference.run(graph, tensors, x))
+    np.testing.assert_array_equal(np.concatenate([model(sample[None]) for sample in x]), found)
 
 
 def test_answers_equal_the_interpreter(network):
@@ -147,7 +149,7 @@ def test_attributes(network):
     assert stats["file_bytes"] == path.stat().st_size
     assert stats["weight_bytes"] == sum(layer["weight_bytes"] for layer in stats["layers"]) > 0
     assert stats["arena_bytes"] >= 4 * batch[0].size
-    assert [layer["op"] for layer in stats["layers"]][0] == "conv2d"
+    assert stats["layers"][0]["op"] == "conv2d"
     assert min(stats["open_seconds"], stats["plan_seconds"]) > 0
 
 
@@ -157,8 +159,7 @@ def test_threads_must_be_positive(network):
 
 
 def test_large_activations_are_not_sliced_into_batches(network, monkeypatch):
-    path, batch, _ = network
-    whole = dcz.load(path, threads=1)
+    whole = dcz.load(network[0], threads=1)
     assert {size for _, size in whole._slices(37)} == {16, 4, 1}
     monkeypatch.setattr(model_module, "ARENA_LIMIT", 0)
     assert {size for _, size in whole._slices(37)} == {1}

@@ -69,7 +69,7 @@ def test_random_graphs_equal_the_interpreter(seed, batch):
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32), batch=st.sampled_from([1, 3]))
 def test_no_value_is_overwritten_while_it_is_needed(seed, batch):
-    """Run step by step with fresh copies of each step's inputs: the arena must hold the same when the step comes."""
+    """Write each value's number where the value lies: it must still stand there when the value is read."""
     graph, tensors = graphs.random_graph(seed)
     planned = make(graph, tensors, batch, seed)
     layout, sizes = planned.layout, [batch * int(np.prod(shape)) for shape in planned.shapes]
