@@ -90,18 +90,23 @@ class GraphBuilder:
         """Shape of one sample as the captured graph sees it."""
         return tuple(meta(node).shape[1:])
 
-    def read(self, node: Any) -> Value:
-        """The value that a node made, in the shape that the captured graph gives it."""
+    def value(self, node: Any) -> Value:
+        """The value that a node made, in whatever shape it has: enough for operators that go element by element."""
         value = self.values.get(node) if isinstance(node, fx.Node) else None
         if not isinstance(value, Value):
             self.fail("takes a constant or a weight where dcz needs an activation")
+        return value
+
+    def read(self, node: Any) -> Value:
+        """The value that a node made, in the shape that the captured graph gives it."""
+        value = self.value(node)
         wanted, own = self.shape_of(node), self.shapes[value.index]
         if wanted == own:
             return value
         if wanted != (prod(own),):
             self.fail(f"a reshape from {list(own)} to {list(wanted)} is not supported, only to one axis")
         if value.index not in self._flattened:
-            self._flattened[value.index] = self.append("flatten", [value], {}, {})
+            self._flattened[value.index] = self.append("flatten", [value])
         return self._flattened[value.index]
 
     def param(self, node: Any, transposed: bool = False) -> str | None:
@@ -122,13 +127,19 @@ class GraphBuilder:
     ) -> Value:
         """Append a node that reads what `inputs` made; parameters that are None are left out."""
         given = {role: name for role, name in (params or {}).items() if name is not None}
-        return self.append(op, [self.read(node) for node in inputs], given, attrs or {})
+        return self.append(op, [self.read(node) for node in inputs], given, attrs)
 
-    def append(self, op: str, inputs: Sequence[Value], params: Mapping[str, str], attrs: Mapping[str, Attr]) -> Value:
+    def append(
+        self,
+        op: str,
+        inputs: Sequence[Value],
+        params: Mapping[str, str] | None = None,
+        attrs: Mapping[str, Attr] | None = None,
+    ) -> Value:
         """Append a node that reads these values; refuses the node that is being lowered if they do not fit it."""
         try:
             node = make_node(op, [value.index for value in inputs], params, attrs)
-            shapes = {role: self.tensor_shapes[name] for role, name in params.items()}
+            shapes = {role: self.tensor_shapes[name] for role, name in node.params.items()}
             shape = OPS[op].shape([self.shapes[value.index] for value in inputs], shapes, node.attrs)
         except (FormatError, ValueError) as error:
             self.fail(str(error))

@@ -49,7 +49,8 @@ def lower(g: GraphBuilder, node: fx.Node) -> None:
     if node.target is operator.getitem:
         source, index = node.args
         assert isinstance(source, fx.Node)
-        g.values[node] = g.values[source][index]
+        # Of several results only the first means something here; a pool's indices, say, do not.
+        g.values[node] = g.values[source][0] if index == 0 else None
         return
     if not isinstance(meta(node), (torch.Tensor, tuple, list)):
         return  # arithmetic on sizes, assertions: shapes are static here
@@ -171,12 +172,12 @@ def _normalise(g: GraphBuilder, a: Args) -> Value:
 
 @lowers(aten.relu.default)
 def _relu(g: GraphBuilder, a: Args) -> Value:
-    return g.emit("relu", [a["self"]])
+    return g.append("relu", [g.value(a["self"])])
 
 
 @lowers(aten.relu6.default)
 def _relu6(g: GraphBuilder, a: Args) -> Value:
-    return g.emit("relu6", [a["self"]])
+    return g.append("relu6", [g.value(a["self"])])
 
 
 @lowers(aten.hardtanh.default)
@@ -188,7 +189,7 @@ def _hardtanh(g: GraphBuilder, a: Args) -> Value:
 def _clamp(g: GraphBuilder, a: Args) -> Value:
     limits = (a["min"], a.get("max"))
     g.require(limits in ((0, None), (0, 6)), f"limits must be 0 and none (relu) or 0 and 6 (relu6), found {limits}")
-    return g.emit("relu" if limits[1] is None else "relu6", [a["self"]])
+    return g.append("relu" if limits[1] is None else "relu6", [g.value(a["self"])])
 
 
 @lowers(aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default)

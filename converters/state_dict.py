@@ -106,7 +106,7 @@ def read_torch(path: Path, messages: list[str]) -> dict[str, torch.Tensor]:
 
 def _refusal(error: pickle.UnpicklingError) -> ConversionError:
     """Tell a pickle that would run code from one that is damaged."""
-    culprit = re.search(r"GLOBAL ([\w.]+)|Unsupported (?:class|global|type)\W+([\w.]+)", str(error))
+    culprit = re.search(r"GLOBAL ([\w.]+)|class ([\w.]+)", str(error))
     if culprit is None:
         return ConversionError("not a checkpoint that can be read: damaged, or not written by torch.save")
     name = culprit.group(1) or culprit.group(2)

@@ -118,6 +118,12 @@ def lower_program(program: ExportedProgram) -> Graph:
     if any(_is_mutable(node.target) for node in program.graph.nodes):
         with _quiet():
             program = program.run_decompositions({})  # x.relu_() and its views, without side effects
+    if program.graph_signature.buffers_to_mutate:
+        raise ConversionError(
+            "the network changes its buffers as it runs",
+            found=next(iter(program.graph_signature.buffers_to_mutate.values())),
+            hint="export it in eval mode: model.eval()",
+        )
     names = {
         spec.arg.name: spec.target
         for spec in program.graph_signature.input_specs
@@ -213,10 +219,9 @@ def _eval_mode(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the deprecation warnings that torch's own exporter causes."""
+    """Without the warnings (of deprecation, mostly) that torch's own exporter causes."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")
         yield
 
 

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import contextlib
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from dcz.converters import state_dict
+from dcz.converters.architectures import ARCHITECTURES
+from dcz.converters.state_dict import from_state_dict
+from dcz.dcformat import ConversionError
+
+LENET = "lenet_300_100"
+
+
+class Shifted(nn.Module):
+    """A network that no registry knows, with a buffer that no state dict holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 3, 3)
+        self.register_buffer("kernel", torch.full((3, 3, 1, 1), 0.5), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.conv2d(self.conv(x), self.kernel)
+
+
+def not_a_network() -> int:
+    return 3
+
+
+def breaks() -> nn.Module:
+    raise RuntimeError("out of luck")
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return ARCHITECTURES[LENET].factory().state_dict()
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[..., Path]:
+    def write(loaded: Any, name: str = "net.pt", **options: Any) -> Path:
+        path = tmp_path / name
+        torch.save(loaded, path, **options)
+        return path
+
+    return write
+
+
+def prefixed(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {prefix + name: value for name, value in state.items()}
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "module._orig_mod.", "net.model."])
+def test_recognised_under_any_prefix_and_named_as_it_came(save: Callable[..., Path], state: dict, prefix: str) -> None:
+    source = from_state_dict(save(prefixed(state, prefix)))
+    assert source.graph is not None
+    assert set(source.graph.tensor_names()) == set(source.tensors) == {prefix + name for name in state}
+    assert any(LENET in message for message in source.messages)
+    assert source.labels == ARCHITECTURES[LENET].labels
+    assert source.preprocess == ARCHITECTURES[LENET].preprocess
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model", "net"])
+def test_nested_state_dicts(save: Callable[..., Path], state: dict, key: str) -> None:
+    source = from_state_dict(save({key: {"model": state}, "epoch": 3, "optimizer": {"lr": 0.1}}))
+    assert list(source.tensors) == list(state)
+    assert any("'epoch', 'optimizer'" in message for message in source.messages)
+
+
+def test_what_is_no_tensor_is_left_out_and_told(save: Callable[..., Path], state: dict) -> None:
+    extra = {"a": 1, "b": "text", "c": None, "d": [1]}
+    source = from_state_dict(save({**state, **extra}))
+    assert list(source.tensors) == list(state)
+    assert any("'a', 'b', 'c' and 1 more" in message for message in source.messages)
+
+
+def test_legacy_format(save: Callable[..., Path], state: dict) -> None:
+    source = from_state_dict(save(OrderedDict(state), "net.th", _use_new_zipfile_serialization=False))
+    assert source.graph is not None
+
+
+def test_safetensors(tmp_path: Path, state: dict) -> None:
+    save_file(state, tmp_path / "net.safetensors")
+    source = from_state_dict(tmp_path / "net.safetensors")
+    assert source.graph is not None
+    assert all(np.array_equal(source.tensors[name].array, value.numpy()) for name, value in state.items())
+
+
+def test_batch_counters_may_be_absent(save: Callable[..., Path]) -> None:
+    state = ARCHITECTURES["resnet20_cifar"].factory().state_dict()
+    old = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    assert len(old) < len(state)
+    assert from_state_dict(save(old)).graph == from_state_dict(save(state)).graph is not None
+
+
+def test_every_known_architecture_is_recognised() -> None:
+    for name, architecture in ARCHITECTURES.items():
+        match = state_dict.find(state_dict._known_signature(name))
+        assert match is not None
+        assert match.architecture is architecture
+
+
+def test_without_an_architecture_weights_only(save: Callable[..., Path]) -> None:
+    tensors = {
+        "": torch.tensor(1.5),
+        "a/b c.\u00e9\n": torch.arange(6).reshape(2, 3).t(),
+        "empty": torch.zeros(0, 3),
+        "flag": torch.tensor([True, False]),
+        "bf16": torch.randn(3, 5).bfloat16(),
+        "half": torch.randn(4).half(),
+        "double": torch.tensor(float("nan"), dtype=torch.float64),
+        "unsigned": torch.tensor([1, 2**16 - 1], dtype=torch.uint16),
+        "long": torch.tensor(-(2**62)),
+    }
+    source = from_state_dict(save(tensors))
+    assert source.graph is None
+    assert list(source.tensors) == list(tensors)
+    assert any("weights only" in message and "--arch" in message for message in source.messages)
+
+
+def test_tensors_that_share_storage(save: Callable[..., Path]) -> None:
+    base = torch.arange(12.0)
+    source = from_state_dict(save({"all": base, "odd": base[1::2], "same": base}))
+    assert source.tensors["odd"].array.tolist() == [1, 3, 5, 7, 9, 11]
+    assert source.tensors["same"].array.tolist() == base.tolist()
+
+
+def test_a_factory_of_ones_own(save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_dict, "not_in_registry", Shifted, raising=False)
+    module = Shifted()
+    path = save(prefixed(module.state_dict(), "module."))
+    source = from_state_dict(path, "dcz.converters.state_dict:not_in_registry", (2, 5, 5))
+    assert source.graph is not None
+    assert source.graph.tensor_names() == ["module.conv.weight", "module.conv.bias", "kernel"]
+    assert source.tensors["kernel"].array.shape == (3, 3, 1, 1)
+    assert source.reference is not None
+    x = torch.randn(2, 2, 5, 5)
+    torch.testing.assert_close(source.reference()(x), module(x))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda s: s | {"fc3.weight": torch.zeros(2, 2)}, r"has shape \[2, 2\] where \[\d+, \d+\] is expected"),
+        (lambda s: dict(list(s.items())[1:]), "is missing"),
+        (lambda s: s | {"gate": torch.zeros(1)}, "'gate' is unexpected"),
+        (lambda s: {f"{n}x": v for n, v in s.items()}, "and 9 more"),
+    ],
+)
+def test_wrong_architecture_names_the_first_keys(
+    save: Callable[..., Path], state: dict, change: Callable, says: str
+) -> None:
+    renamed = {name: value for name, value in state.items()}
+    last = [name for name in renamed if name.endswith("weight")][-1]
+    changed = change(renamed)
+    if "fc3.weight" in changed and "fc3.weight" not in state:
+        changed[last] = changed.pop("fc3.weight")
+    with pytest.raises(ConversionError, match=says):
+        from_state_dict(save(changed), LENET)
+
+
+def test_wrong_architecture_hints_at_the_right_one(save: Callable[..., Path], state: dict) -> None:
+    with pytest.raises(ConversionError, match=f"resnet20_cifar.*those of {LENET}"):
+        from_state_dict(save(state), "resnet20_cifar")
+
+
+@pytest.mark.parametrize(
+    ("arch", "shape", "says"),
+    [
+        ("resnet2000", None, "unknown architecture 'resnet2000'.*alexnet"),
+        ("no_such_package:net", (1, 2, 3), "cannot be imported"),
+        ("dcz.converters.state_dict:no_such_factory", (1, 2, 3), "cannot be imported"),
+        (":x", (1, 2, 3), "cannot be imported"),
+        ("dcz.converters.state_dict:a", None, "needs the input shape"),
+        ("dcz.converters.state_dict:not_a_network", (1, 2, 3), "makes no network.*found int"),
+        ("dcz.converters.state_dict:breaks", (1, 2, 3), "failed: RuntimeError: out of luck"),
+    ],
+)
+def test_bad_arch(
+    save: Callable[..., Path], state: dict, monkeypatch: pytest.MonkeyPatch, arch: str, shape: tuple, says: str
+) -> None:
+    monkeypatch.setattr(state_dict, "not_a_network", not_a_network, raising=False)
+    monkeypatch.setattr(state_dict, "breaks", breaks, raising=False)
+    with pytest.raises(ConversionError, match=says):
+        from_state_dict(save(state), arch, shape)
+
+
+def test_wrong_input_shape(save: Callable[..., Path], state: dict) -> None:
+    with pytest.raises(ConversionError, match=r"cannot be traced on an input of shape \[2, 3, 7\].*--input-shape"):
+        from_state_dict(save(state), LENET, (3, 7))
+
+
+class Harmful:
+    def __reduce__(self) -> tuple:
+        return (Path.touch, (Path("harm"),))
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_whole_modules_are_refused_with_the_way_out(save: Callable[..., Path], legacy: bool) -> None:
+    path = save(nn.Linear(2, 2), _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(ConversionError, match=r"torch\.nn\.modules\.linear\.Linear.*state_dict\(\).*torch\.export"):
+        from_state_dict(path)
+
+
+def test_code_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: Callable[..., Path]) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = tmp_path / "plain.pt"
+    plain.write_bytes(pickle.dumps(Harmful()))
+    for path in (plain, save({"state_dict": Harmful()})):
+        with pytest.raises(ConversionError):
+            from_state_dict(path)
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize("loaded", [3, [torch.zeros(2)], {}, {"a": 1}, {"state_dict": {}}, torch.zeros(3)])
+def test_not_a_state_dict(save: Callable[..., Path], loaded: Any) -> None:
+    with pytest.raises(ConversionError, match=r"not a state dict|holds no tensors"):
+        from_state_dict(save(loaded))
+
+
+def test_names_must_be_text(save: Callable[..., Path]) -> None:
+    with pytest.raises(ConversionError, match=r"name must be text.*found 7"):
+        from_state_dict(save({7: torch.zeros(2)}))
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_truncated(save: Callable[..., Path], legacy: bool, share: float) -> None:
+    path = save({"a": torch.randn(50)}, _use_new_zipfile_serialization=not legacy)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(ConversionError, match="can be read"):
+        from_state_dict(path)
+
+
+@pytest.mark.parametrize("name", ["x.pt", "x.safetensors"])
+@pytest.mark.parametrize("data", [b"garbage" * 50, b"PK\x03\x04" + bytes(100), b"\x80\x02}.", bytes(64)])
+def test_garbage(tmp_path: Path, name: str, data: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(ConversionError):
+        from_state_dict(path)
+
+
+def test_each_byte_flipped_never_escapes_as_another_error(save: Callable[..., Path]) -> None:
+    path = save({"a": torch.arange(4)}, _use_new_zipfile_serialization=False)
+    data = bytearray(path.read_bytes())
+    for i in range(0, len(data), 3):
+        data[i] ^= 0x55
+        path.write_bytes(data)
+        with contextlib.suppress(ConversionError):
+            from_state_dict(path)
+        data[i] ^= 0x55
