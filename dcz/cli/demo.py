@@ -11,8 +11,8 @@ from pathlib import Path
 
 from . import arguments, infer, info, verify
 
-CHECKPOINT = "lenet5_mnist.pt"
-"""LeNet-5 (Caffe's), trained on MNIST, pruned and shared."""
+CHECKPOINT = "lenet5.pt"
+"""LeNet-5 (Caffe's), trained on MNIST, pruned and shared; beside it ``digits/DIGIT-NUMBER.png``, of MNIST's test set."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
         answers = list(model.classify(images, top=2))
         print(f"\n$ dcz infer {container.name} digits --top 2")
         print("\n".join(infer.lines([(Path(path).name, top) for path, top in answers])))
+        right = sum(top[0].label == Path(path).name[0] for path, top in answers)
+        print(f"{right} of {len(answers)} right")
 
         result = verify.check(str(container), str(checkpoint), inputs=model.preprocess(images))
         print(f"\n$ dcz verify {container.name} --against {checkpoint.name}\n{verify.describe(container.name, result)}")
