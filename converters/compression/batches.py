@@ -19,7 +19,7 @@ AUGMENTATIONS: dict[str, tuple[int, bool]] = {"none": (0, False), "mnist": (2, F
 def normalise(images: U8, preprocess: Preprocess) -> torch.Tensor:
     """Turn uint8 pictures (N, H, W, C) into the float32 batch (N, C, H, W), channels last in memory."""
     mean, std = torch.tensor(preprocess.mean), torch.tensor(preprocess.std)
-    batch = torch.from_numpy(np.ascontiguousarray(images)).float()
+    batch = torch.from_numpy(images.astype(np.float32))
     return ((batch * preprocess.scale - mean) / std).permute(0, 3, 1, 2)
 
 

@@ -75,7 +75,7 @@ class Masks:
         weights = prunable(model)
         for name, mask in self._masks.items():
             weight = weights[name]
-            weight.detach().mul_(mask)
+            weight.detach()[~mask] = 0.0  # not a product: that would leave negative zeros
             if optimizer is not None:
                 for value in optimizer.state[weight].values():
                     if isinstance(value, Tensor) and value.shape == mask.shape:

@@ -1,0 +1,105 @@
+"""A whole recipe on a made-up MNIST, down to the container that the runtime runs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import dcz
+from dcz.converters.architectures import ARCHITECTURES
+from dcz.converters.compression.pipeline import compress
+from dcz.converters.compression.recipe import Recipe, Stage
+from dcz.converters.compression.training import Settings
+from dcz.dcformat import ConversionError
+
+FAST = Settings(epochs=2, batch=32, lr=0.05)
+RECIPE = Recipe(
+    "lenet_300_100",
+    (
+        Stage("train", FAST),
+        Stage("prune", FAST, density=0.1, least=0.05),
+        Stage("share", Settings(epochs=1, batch=32, optimizer="adam", lr=1e-4, distill=0.5), bits="fc=4,fc3=3"),
+    ),
+    validation=100,
+)
+
+
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures whose class is the position of a bright bar, as MNIST's files."""
+    folder = tmp_path_factory.mktemp("mnist")
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 500), ("t10k", 120)):
+        images = rng.integers(0, 60, (count, 28, 28), dtype=np.uint8)
+        labels = rng.integers(0, 10, count).astype(np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label + 3 : 2 * label + 5] += 150
+        for name, array in (("images-idx3", images), ("labels-idx1", labels)):
+            header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+            (folder / f"{part}-{name}-ubyte").write_bytes(header + array.tobytes())
+    return folder
+
+
+def test_from_scratch_to_container(mnist: Path, tmp_path: Path) -> None:
+    out, work = tmp_path / "net.dcz", tmp_path / "work"
+    report = compress(mnist, out, RECIPE, work=work)
+    assert report.test_accuracy > 0.9
+    assert report.test_pictures == 120
+    dense, pruned, shared = report.stages
+    assert dense.density == 1.0
+    assert (pruned.nonzero, shared.nonzero) == (round(0.1 * 266_200),) * 2
+    assert shared.file_bytes == out.stat().st_size
+    assert dense.ratio < 1.2 < 8 < pruned.ratio < shared.ratio
+    assert shared.ratio_course is not None
+    assert shared.accuracy is not None
+
+    with dcz.open(out) as container:
+        for name, most in (("fc1.weight", 16), ("fc2.weight", 16), ("fc3.weight", 8)):
+            weight = container.tensor(name)
+            assert len(np.unique(weight[weight != 0])) <= most
+        last = torch.load(work / "3-share.pt", weights_only=True)
+        assert all(np.array_equal(container.tensor(name), value.numpy()) for name, value in last.items())
+
+    written = json.loads((tmp_path / "net.report.json").read_text())
+    assert written == json.loads(json.dumps(report.to_json()))
+    with (tmp_path / "net.report.csv").open() as file:
+        assert [row["stage"] for row in csv.DictReader(file)] == ["1 train", "2 prune", "3 share"]
+
+    # A second run finds every stage done and gives the same container.
+    before = out.read_bytes()
+    compress(mnist, out, RECIPE, work=work)
+    assert out.read_bytes() == before
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_checkpoint_takes_the_place_of_training(mnist: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    torch.save(ARCHITECTURES["lenet_300_100"].factory().state_dict(), tmp_path / "net.pt")
+    recipe = Recipe("lenet_300_100", (Stage("train", FAST), Stage("prune", Settings(epochs=0), rule="std:1")), 0)
+    report = compress(mnist, tmp_path / "net.dcz", recipe, checkpoint=tmp_path / "net.pt")
+    assert [stage.stage for stage in report.stages] == ["1 prune"]
+    assert 0.3 < report.stages[0].density < 0.5
+    assert report.stages[0].accuracy is None
+
+
+def test_nothing_is_written_where_something_is_wrong(mnist: Path, tmp_path: Path) -> None:
+    out = tmp_path / "net.dcz"
+    out.write_bytes(b"precious")
+    torch.save(ARCHITECTURES["lenet5_caffe"].factory().state_dict(), tmp_path / "other.pt")
+    wild = Recipe("lenet_300_100", (Stage("train", Settings(epochs=1, batch=32, lr=1e12)),), validation=100)
+    unknown = Recipe("lenet_300_100", (Stage("share", bits="fc9=4"),))
+    for recipe, checkpoint, message in (
+        (RECIPE, "other.pt", r"other\.pt: .*lenet5_caffe"),
+        (unknown, None, "no layer 'fc9'"),
+        (wild, None, "the loss is not finite"),
+        (Recipe("lenet", RECIPE.stages), None, "unknown architecture"),
+    ):
+        with pytest.raises(ConversionError, match=message):
+            compress(mnist, out, recipe, checkpoint=tmp_path / checkpoint if checkpoint else None)
+        assert out.read_bytes() == b"precious"
