@@ -76,9 +76,8 @@ def compress(
     names = weight_names(source)
     unknown = bits.unknown(names) if bits else []
     if unknown:
-        raise ConversionError(
-            f"--bits names no layer {unknown[0]!r}", expected=f"conv, fc or one of {', '.join(names)}"
-        )
+        layers = ", ".join(name.removesuffix(".weight") for name in names)
+        raise ConversionError(f"--bits names no layer {unknown[0]!r}", expected=f"conv, fc or one of {layers}")
     for name in _progress(names):
         before = source.tensors[name]
         layer_bits = bits.bits(name, before.array.ndim) if bits else None
