@@ -133,12 +133,15 @@ def share(weights: Weights, clusters: int) -> Weights:
     """Replace the non-zero weights by the nearest of `clusters` centroids, in place.
 
     Lloyd's k-means in one dimension: on sorted values a cluster is a range, so one step is a binary search for the
-    borders and a difference of running sums. Starts from centroids spread linearly, which the paper found best.
+    borders and a difference of running sums. Starts from centroids spread linearly, which the paper found best, over
+    the negative and over the positive values: between them pruning has left a hole.
     """
     stored = weights[weights != 0]
     values = np.sort(stored).astype(np.float64)
     sums = np.concatenate(([0.0], np.cumsum(values)))
-    centroids = np.linspace(values[0], values[-1], min(clusters, len(values)))
+    sides = (values[values < 0], values[values > 0])
+    parts = (round(min(clusters, len(values)) * len(side) / len(values)) for side in sides)
+    centroids = np.concatenate([np.linspace(*side[[0, -1]], n) for side, n in zip(sides, parts, strict=True) if n])
     for _ in range(LLOYD_STEPS):
         edges = np.concatenate(([0], np.searchsorted(values, (centroids[1:] + centroids[:-1]) / 2), [len(values)]))
         counts = np.diff(edges)

@@ -12,7 +12,7 @@ from pathlib import Path
 from . import arguments, infer, info, verify
 
 CHECKPOINT = "lenet5.pt"
-"""LeNet-5 (Caffe's), trained on MNIST, pruned and shared; beside it ``digits/DIGIT-NUMBER.png``, of MNIST's test set."""
+"""LeNet-5 (Caffe's), trained on MNIST, pruned and shared. Beside it ``digits/DIGIT-NUMBER.png`` of MNIST's test set."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
