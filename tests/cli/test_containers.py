@@ -117,3 +117,20 @@ def test_export_gives_the_weights_back(dcz: Callable, small_container: Path, tmp
 def test_export_refuses_targets(fails: Callable, small_container: Path, tmp_path: Path, target: str) -> None:
     assert target.split("/")[0] in fails("export", small_container, "-o", tmp_path / target)
     assert not list(tmp_path.iterdir())
+
+
+def damaged(content: bytes) -> list[bytes]:
+    """A container cut at each length, and with a bit of each byte flipped."""
+    flipped = [content[:i] + bytes([content[i] ^ (1 << i % 8)]) + content[i + 1 :] for i in range(len(content))]
+    return [content[:i] for i in range(len(content))] + flipped
+
+
+def test_verify_finds_every_cut_and_every_flipped_byte(dcz: Callable, small_container: Path, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.dcz"
+    for content in damaged(small_container.read_bytes()):
+        path.write_bytes(content)
+        result = dcz("verify", path)
+        said = result.out + result.err
+        assert result.code == 1
+        assert said.startswith((f"{path}: ", f"dcz: error: {path}: "))
+        assert "bug in dcz" not in said
