@@ -168,15 +168,30 @@ class SharedWeights:
     bits : BitsRule
     init, method, seed
         As for `sharing.share_weights`.
+    grid : int
+        Bits of a uniform grid, sign included, that the centroids are snapped to, one scale a layer; 0 for none. The
+        optimiser moves the centroids off the grid, and the network sees them snapped.
+    vectors : int
+        Bits of such a grid for biases and normalisation, each number for itself; 0 leaves them alone.
     """
 
     def __init__(
-        self, model: nn.Module, bits: BitsRule, init: str = "linear", method: str = "kmeans", seed: int = 0
+        self,
+        model: nn.Module,
+        bits: BitsRule,
+        init: str = "linear",
+        method: str = "kmeans",
+        seed: int = 0,
+        grid: int = 0,
+        vectors: int = 0,
     ) -> None:
         self._codebooks: dict[str, nn.Parameter] = {}
         self._places: dict[str, Tensor] = {}
         self._symbols: dict[str, Tensor] = {}
-        for name, weight in weights_of(model).items():
+        self._scales: dict[str, float] = {}
+        weights = weights_of(model)
+        self._pruned = set(weights)
+        for name, weight in weights.items():
             count = bits.bits(name, weight.ndim)
             if count is None:
                 continue
@@ -185,17 +200,41 @@ class SharedWeights:
             codebook = np.unique(values)
             if len(codebook) > 1 << count:
                 codebook = cluster(values, 1 << count, init, seed, method)
-            self._codebooks[name] = nn.Parameter(torch.from_numpy(codebook))
-            self._places[name] = torch.from_numpy(places)
-            self._symbols[name] = torch.from_numpy(nearest(values, codebook))
+            self._add(name, codebook, places, nearest(values, codebook), grid)
+        if vectors:
+            for name, vector in model.named_parameters():
+                if name not in weights:
+                    every = np.arange(vector.numel())
+                    self._add(name, vector.detach().numpy().reshape(-1).copy(), every, every, vectors)
         self._write(model)
 
+    def _add(
+        self,
+        name: str,
+        codebook: NDArray[np.float32],
+        places: NDArray[np.intp],
+        symbols: NDArray[np.intp],
+        grid: int,
+    ) -> None:
+        self._codebooks[name] = nn.Parameter(torch.from_numpy(codebook))
+        self._places[name] = torch.from_numpy(places)
+        self._symbols[name] = torch.from_numpy(symbols)
+        largest = float(np.abs(codebook).max(initial=0.0)) or 1.0
+        self._scales[name] = float(np.float32(largest / ((1 << (grid - 1)) - 1))) if grid else 0.0
+
+    def _values(self, name: str) -> Tensor:
+        """A codebook as the network sees it. Zero is no centroid of pruned weights."""
+        values, scale = self._codebooks[name].detach(), self._scales[name]
+        if scale:
+            values = (torch.round(values.double() / scale) * scale).float() + 0.0  # the sum makes -0 to 0
+        if name in self._pruned:
+            values = torch.where(values == 0, scale or torch.finfo(values.dtype).tiny, values)
+        return values
+
     def _write(self, model: nn.Module) -> None:
-        weights = prunable(model)
-        for name, codebook in self._codebooks.items():
-            values = codebook.detach()
-            values[values == 0] = torch.finfo(values.dtype).tiny  # zero is no centroid
-            weights[name].detach().view(-1)[self._places[name]] = values[self._symbols[name]]
+        parameters = dict(model.named_parameters())
+        for name in self._codebooks:
+            parameters[name].detach().view(-1)[self._places[name]] = self._values(name)[self._symbols[name]]
 
     def replaces(self) -> Mapping[str, nn.Parameter]:
         """The shared weights train through their codebooks."""
@@ -203,9 +242,9 @@ class SharedWeights:
 
     def before_step(self, model: nn.Module) -> None:
         """Sum the gradients of each centroid's members."""
-        weights = prunable(model)
+        parameters = dict(model.named_parameters())
         for name, codebook in self._codebooks.items():
-            gradient = weights[name].grad
+            gradient = parameters[name].grad
             if gradient is not None:
                 members = gradient.reshape(-1)[self._places[name]]
                 codebook.grad = torch.bincount(self._symbols[name], members, len(codebook)).to(codebook.dtype)
@@ -215,12 +254,13 @@ class SharedWeights:
         self._write(model)
 
     def state_dict(self) -> dict[str, Any]:
-        """Codebooks, places and symbols."""
+        """Codebooks, and who shares what."""
         codebooks = {name: codebook.detach() for name, codebook in self._codebooks.items()}
-        return {"codebooks": codebooks, "places": self._places, "symbols": self._symbols}
+        return {"codebooks": codebooks, "places": self._places, "symbols": self._symbols, "scales": self._scales}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a checkpoint, in the same parameters: the optimiser holds them."""
         self._places, self._symbols = dict(state["places"]), dict(state["symbols"])
+        self._scales = dict(state["scales"])
         for name, values in state["codebooks"].items():
             self._codebooks[name].detach().copy_(values)

@@ -24,6 +24,7 @@ from ..state_dict import fit, read_safetensors, read_torch
 from .batches import ordered_batches
 from .constraints import Constraint, GradualPruning, Masks, SharedWeights, nonzero_masks, prunable, weights_of
 from .datasets import Dataset, Split, load_dataset
+from .folding import fold_normalisation
 from .recipe import Recipe, Stage, load_recipe
 from .sharing import parse_bits
 from .training import evaluate, train
@@ -258,7 +259,10 @@ class _Run:
 
     def _constraint(self, stage: Stage, model: nn.Module) -> Constraint:
         if stage.do == "share":
-            return SharedWeights(model, parse_bits(stage.bits), stage.init, stage.method, self.recipe.seed)
+            if stage.fold:
+                fold_normalisation(model)
+            bits, seed = parse_bits(stage.bits), self.recipe.seed
+            return SharedWeights(model, bits, stage.init, stage.method, seed, stage.grid, stage.vectors)
         if stage.do == "train":
             return Masks(nonzero_masks(model))
         if stage.ramp > 0 and stage.settings.epochs > 0:

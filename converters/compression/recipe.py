@@ -29,9 +29,11 @@ from typing import Any
 
 from ...dcformat.errors import ConversionError
 from .pruning import SCORES, parse_prune
-from .sharing import INITS, parse_bits
+from .sharing import INITS, METHODS, parse_bits
 from .targets import GlobalTarget, LayerTarget, RuleTarget, Target
 from .training import Settings
+
+MAX_GRID = 11  # what the container's grid codebooks hold
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -59,6 +61,10 @@ class Stage:
         "prune": share of the epochs over which the masks tighten; 0 prunes at once.
     bits, init, method : str
         "share": as for `sharing.parse_bits` and `sharing.share_weights`.
+    grid, vectors : int
+        "share": bits of a uniform grid for centroids, and for biases and normalisation; 0 leaves them off it.
+    fold : bool
+        "share": make each batch norm one scale and shift a channel first; training needs ``frozen = true`` then.
     """
 
     do: str
@@ -72,6 +78,9 @@ class Stage:
     bits: str = ""
     init: str = "linear"
     method: str = "kmeans"
+    grid: int = 0
+    vectors: int = 0
+    fold: bool = False
 
     def __post_init__(self) -> None:
         if self.do not in ("train", "prune", "share"):
@@ -88,6 +97,13 @@ class Stage:
             parse_bits(self.bits)
             if self.init not in INITS:
                 raise ConversionError("unknown initialisation", expected=", ".join(INITS), found=repr(self.init))
+            if self.method not in METHODS:
+                raise ConversionError("unknown clustering method", expected=", ".join(METHODS), found=repr(self.method))
+            for grid in (self.grid, self.vectors):
+                if grid and not 2 <= grid <= MAX_GRID:
+                    raise ConversionError("grid out of range", expected=f"2 to {MAX_GRID} bits, or 0", found=grid)
+            if self.fold and self.settings.epochs and not self.settings.frozen:
+                raise ConversionError("folded batch norms cannot train on batch statistics", hint="set frozen = true")
 
     def target(self) -> Target:
         """What a "prune" stage aims at."""

@@ -22,6 +22,7 @@ from ...dcformat.errors import ConversionError
 F64 = NDArray[np.float64]
 
 MAX_BITS = 8
+METHODS = ("kmeans", "exact")
 MAX_STEPS = 300
 
 
@@ -90,13 +91,13 @@ def cluster(
         raise ConversionError("cannot share weights that are not finite", hint="the checkpoint holds NaN or infinity")
     if init not in INITS:
         raise ConversionError("unknown initialisation", expected=", ".join(INITS), found=repr(init))
+    if method not in METHODS:
+        raise ConversionError("unknown clustering method", expected=", ".join(METHODS), found=repr(method))
     ordered = np.sort(values.astype(np.float64))
     if method == "exact":
         bounds = _optimal_bounds(ordered, k)
-    elif method == "kmeans":
-        bounds = _lloyd(ordered, np.sort(INITS[init](ordered, k, np.random.default_rng(seed))))
     else:
-        raise ConversionError("unknown clustering method", expected="kmeans or exact", found=repr(method))
+        bounds = _lloyd(ordered, np.sort(INITS[init](ordered, k, np.random.default_rng(seed))))
     bounds = np.unique(bounds)
     centroids = (np.add.reduceat(ordered, bounds[:-1]) / np.diff(bounds)).astype(np.float32)
     for i in np.flatnonzero(centroids == 0):  # a cluster that balances around zero: take its smallest member

@@ -22,6 +22,7 @@ from dcz.converters.compression.constraints import (
 from dcz.converters.compression.pruning import PruneRule, largest_mask
 from dcz.converters.compression.sharing import BitsRule
 from dcz.converters.compression.targets import GlobalTarget, LayerTarget, RuleTarget
+from dcz.dcformat.codebook import find_grid
 
 
 def network() -> nn.Sequential:
@@ -140,3 +141,19 @@ def test_shared_weights_go_on_from_their_state(resumed: bool) -> None:
     steps(model, shared, sgd(shared), 2)
     steps(other, restored, sgd(restored), 2)
     assert torch.equal(model[4].weight, other[4].weight)
+
+
+def test_grid_holds_centroids_and_vectors() -> None:
+    model = network()
+    Masks({name: largest_mask(w, w.size // 2) for name, w in weights_of(model).items()}).apply(model)
+    masks = nonzero_masks(model)
+    shared = SharedWeights(model, BitsRule(3), grid=5, vectors=6)
+    assert set(shared.replaces()) == set(dict(model.named_parameters()))
+    steps(model, shared, torch.optim.SGD(shared.replaces().values(), lr=0.05))
+    for name, parameter in model.named_parameters():
+        values = parameter.detach().numpy()
+        found = find_grid(np.unique(values[values != 0])) if values.any() else (0.0, np.zeros(1))
+        assert found is not None, name
+        if name in masks:
+            assert np.array_equal(values != 0, masks[name])
+        assert not np.signbit(values[values == 0]).any()

@@ -118,7 +118,7 @@ def test_not_finite(bad: float) -> None:
         ({"bits": 0}, "expected 1 to 8, found 0"),
         ({"bits": 9}, "expected 1 to 8, found 9"),
         ({"bits": 4, "init": "lineal"}, "linear, density, random, kmeans"),
-        ({"bits": 4, "method": "guess"}, "kmeans or exact"),
+        ({"bits": 4, "method": "guess"}, "kmeans, exact"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
