@@ -234,7 +234,10 @@ class SharedWeights:
     def _write(self, model: nn.Module) -> None:
         parameters = dict(model.named_parameters())
         for name in self._codebooks:
-            parameters[name].detach().view(-1)[self._places[name]] = self._values(name)[self._symbols[name]]
+            parameter = parameters[name].detach()
+            flat = torch.zeros(parameter.numel(), dtype=parameter.dtype)
+            flat[self._places[name]] = self._values(name)[self._symbols[name]]
+            parameter.copy_(flat.view(parameter.shape))  # whose memory may have its channels last
 
     def replaces(self) -> Mapping[str, nn.Parameter]:
         """The shared weights train through their codebooks."""
