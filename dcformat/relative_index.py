@@ -87,7 +87,8 @@ def positions_of(
     Returns
     -------
     int
-        -1, or the first chunk whose gaps do not give its number of weights, in ascending positions below `size`.
+        -1, or the first chunk whose gaps do not give its number of weights, in ascending positions below `size`, the
+        first at its start, without an escape behind the last.
     """
     read = 0
     previous = -1
@@ -106,7 +107,8 @@ def positions_of(
                 position += 1
                 at += 1
         read += symbol_counts[c]
-        if at != end:
+        # One way to write each chunk: the first weight stands at the start, and no escape leads nowhere.
+        if at != end or out[c * chunk] != starts[c] or symbols[read - 1] == escape:
             return c
     return -1
 
