@@ -1,5 +1,5 @@
 import heapq
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_a_greater_count_never_has_a_longer_code_and_ties_go_by_symbol(counts: l
     lengths = hf.code_lengths(counts)
     ranked = sorted((symbol for symbol, count in enumerate(counts) if count), key=lambda s: (counts[s], s))
     # From the rarest to the most frequent, and among equals from the lowest symbol up, codes get no longer.
-    assert all(lengths[a] >= lengths[b] for a, b in zip(ranked, ranked[1:], strict=False))
+    assert all(lengths[a] >= lengths[b] for a, b in pairwise(ranked))
     assert hf.code_lengths(np.array(counts)).tolist() == lengths.tolist()
 
 
@@ -114,7 +114,7 @@ def test_codes_are_canonical(counts: list[int]) -> None:
     assert words == sorted(words)
     assert set(words[0]) == {"0"}
     assert set(words[-1]) == {"1"}
-    assert not any(b.startswith(a) for a, b in zip(words, words[1:], strict=False))
+    assert not any(b.startswith(a) for a, b in pairwise(words))
 
 
 def test_codes_equal_those_of_bitarray_where_there_are_no_ties() -> None:

@@ -1,3 +1,5 @@
+from itertools import chain
+
 import numpy as np
 import pytest
 from codec_cases import positions
@@ -30,7 +32,7 @@ def test_kernel_gives_back_the_positions(at: list[int], bits: int, chunk: int) -
     symbols = np.concatenate(parts)
     assert symbols.tolist() == gap_symbols(gaps, bits).tolist()
     by_hand = [positions(part.tolist(), bits, int(start)) for part, start in zip(parts, starts, strict=True)]
-    assert sum(by_hand, []) == at
+    assert list(chain(*by_hand)) == at
     counts = [len(part) for part in parts]
     assert decode(symbols, counts, starts, bits, chunk, at[-1] + 1, len(at)) == (-1, at)
     bad, _ = decode(symbols, counts, starts, bits, chunk, at[-1], len(at))
@@ -56,6 +58,9 @@ def test_histograms_are_those_of_the_symbols(at: list[int]) -> None:
         ([0, 0, 0, 0, 0], [4, 1], [0, 3], 5),  # the second chunk starts within the first
         ([0, 0, 0, 0, 0], [4, 1], [3, 0], 5),  # the chunks do not ascend
         ([0], [1], [10], 1),  # the start is outside
+        ([1, 0], [2], [0], 2),  # the first weight is not at the start
+        ([0, 0, 3], [3], [0], 2),  # an escape behind the last
+        ([], [0], [0], 1),  # nothing
     ],
 )
 def test_kernel_refuses_hostile_gaps(symbols: list[int], counts: list[int], starts: list[int], stored: int) -> None:
