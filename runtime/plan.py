@@ -275,19 +275,18 @@ def _windows(
 ) -> Step:
     (_, height, width), (_, out_h, out_w) = context.shapes[layer.inputs[0]], context.shapes[layer.output]
     dilation = _pair(layer.node.attrs.get("dilation", (1, 1)))
-    line = pool.line_elements(out_w, kernel[1], stride[1], dilation[1], width, padding[1])
+    scratch_size = pool.scratch_elements(out_w, kernel[1], stride[1], dilation[1], width, padding[1])
     count_pad = bool(layer.node.attrs.get("count_include_pad", True))
     rows = pool.window_counts(height, out_h, kernel[0], stride[0], padding[0], count_pad)
     columns = pool.window_counts(width, out_w, kernel[1], stride[1], padding[1], count_pad)
+    sizes = *kernel, *stride, *padding, *dilation
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        x, y, line_view = pool.planes(inputs[0]), pool.planes(out), scratch[:line]
-        if largest:
-            return [(pool.max_pool2d, (x, y, line_view, *kernel, *stride, *padding, *dilation))]
-        return [(pool.avg_pool2d, (x, y, line_view, rows, columns, *kernel, *stride, *padding))]
+        arrays = inputs[0].reshape(-1), out.reshape(-1), scratch[:scratch_size], rows, columns
+        return [(pool.pool2d, (*arrays, height, width, largest, *sizes))]
 
     name = "max_pool2d" if largest else "avg_pool2d"
-    return Step(layer.node.op, name, Use(layer.inputs, layer.output, scratch=line), bind)
+    return Step(layer.node.op, name, Use(layer.inputs, layer.output, scratch=scratch_size), bind)
 
 
 def _adaptive(layer: Layer, context: Context) -> Step:

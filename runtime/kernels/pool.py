@@ -1,8 +1,8 @@
 """Pooling. Images are planes: arrays of shape (batch * channels, height, width), C-contiguous float32.
 
-Windows are worked off in two passes, down and then across, over one padded line of scratch: both passes are plain
-loops over contiguous memory, which the compiler turns into vector code. NaN wins in max pooling, as in PyTorch. Sums
-run in an order that depends on the shape of a plane alone.
+Windows are worked off in two passes, down and then across. The first leaves one padded line; for the second that line
+is dealt out by the stride, so that both passes are plain loops over contiguous memory, which the compiler turns into
+vector code. NaN wins in max pooling, as in PyTorch. Sums run in an order that depends on the shape of a plane alone.
 """
 
 from __future__ import annotations
@@ -20,29 +20,66 @@ LANES = 16
 """Partial sums that global average pooling keeps: one vector."""
 
 
-def line_elements(out_width: int, kernel: int, stride: int, dilation: int, width: int, padding: int) -> int:
-    """Elements of the padded line that `max_pool2d` and `avg_pool2d` want as scratch."""
-    return max((out_width - 1) * stride + (kernel - 1) * dilation + 1, padding + width)
+def scratch_elements(out_width: int, kernel: int, stride: int, dilation: int, width: int, padding: int) -> int:
+    """Elements of scratch that `pool2d` wants: a padded line, and the same line dealt out by stride."""
+    phase: int = _phase(out_width, kernel, stride, dilation)
+    return 2 * max(phase * stride, padding + width)
 
 
 @kernel
-def _across(line: F32, stride: int, start: int, out: F32, largest: bool) -> None:
-    """Combine ``line[start + j * stride]`` into ``out[j]``: keep the larger, or add."""
-    n = out.shape[0]
-    if largest:
+def _phase(out_width: int, kernel: int, stride: int, dilation: int) -> int:
+    """Length of one phase of a line: the elements whose places leave the same remainder by the stride."""
+    return out_width + (kernel - 1) * dilation // stride
+
+
+@kernel
+def _take(source: F32, start: int, target: F32, at: int, n: int, first: bool, largest: bool) -> None:
+    """Combine ``source[start : start + n]`` with ``target[at : at + n]``: set it, keep the larger, or add."""
+    a, b = source[start : start + n], target[at : at + n]
+    if first:
         for j in range(n):
-            v = line[start + j * stride]
-            out[j] = v if (v > out[j]) | (v != v) else out[j]
+            b[j] = a[j]
+    elif largest:
+        for j in range(n):
+            b[j] = a[j] if (a[j] > b[j]) | (a[j] != a[j]) else b[j]
     else:
         for j in range(n):
-            out[j] += line[start + j * stride]
+            b[j] += a[j]
 
 
 @kernel
-def max_pool2d(
+def _deal(scratch: F32, stride: int, phase: int, half: int) -> None:
+    """Deal the line out: ``scratch[half + r * phase + j] = scratch[j * stride + r]``."""
+    line, dealt = scratch[:half], scratch[half:]
+    if stride == 2:  # a stride known to the compiler makes vector code
+        odd = dealt[phase:]
+        for j in range(phase):
+            dealt[j] = line[2 * j]
+            odd[j] = line[2 * j + 1]
+    else:
+        for r in range(stride):
+            for j in range(phase):
+                dealt[r * phase + j] = line[j * stride + r]
+
+
+@kernel
+def _divide(sums: F32, start: int, rows: Any, columns: F32) -> None:
+    """Divide ``sums[start + j]`` by ``rows * columns[j]``."""
+    line = sums[start : start + columns.shape[0]]
+    for j in range(columns.shape[0]):
+        line[j] /= rows * columns[j]
+
+
+@kernel
+def pool2d(
     x: F32,
     out: F32,
-    line: F32,
+    scratch: F32,
+    rows: F32,
+    columns: F32,
+    height: int,
+    width: int,
+    largest: bool,
     kernel_h: int,
     kernel_w: int,
     stride_h: int,
@@ -52,91 +89,46 @@ def max_pool2d(
     dilation_h: int,
     dilation_w: int,
 ) -> None:
-    """Max pooling with PyTorch's windows.
+    """Max or average pooling with PyTorch's windows.
 
     Parameters
     ----------
-    x : ndarray of float32, shape (planes, height, width)
-    out : ndarray of float32, shape (planes, out_height, out_width)
-    line : ndarray of float32, shape (>= `line_elements`,)
-        Scratch.
+    x : ndarray of float32, shape (planes * height * width,)
+    out : ndarray of float32, shape (planes * out_height * out_width,)
+    scratch : ndarray of float32, shape (`scratch_elements`,)
+    height, width : int
+    rows, columns : ndarray of float32, shape (out_height,), (out_width,)
+        An average is a sum divided by ``rows[i] * columns[j]`` (`window_counts`).
+    largest : bool
+        Keep the largest element of a window (padding counts as minus infinity), or the average.
     kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w : int
-        Padding counts as minus infinity. `out` may be larger than the padded image needs (ceil_mode).
     """
-    planes, height, width = x.shape
-    for j in range(line.shape[0]):
-        line[j] = -np.inf
-    for p in range(planes):
-        for i in range(out.shape[1]):
-            inner = line[padding_w : padding_w + width]
-            inner[:] = -np.inf
+    neutral = np.float32(-np.inf if largest else 0.0)
+    out_height, out_width = rows.shape[0], columns.shape[0]
+    half = scratch.shape[0] // 2
+    phase = _phase(out_width, kernel_w, stride_w, dilation_w)
+    for j in range(half):
+        scratch[j] = neutral
+    for p in range(x.shape[0] // (height * width)):
+        for i in range(out_height):
+            first = True
             for k in range(kernel_h):
                 row = i * stride_h - padding_h + k * dilation_h
                 if 0 <= row < height:
-                    source = x[p, row]
-                    for j in range(width):
-                        v = source[j]
-                        inner[j] = v if (v > inner[j]) | (v != v) else inner[j]
-            target = out[p, i]
-            target[:] = -np.inf
+                    _take(x, (p * height + row) * width, scratch, padding_w, width, first, largest)
+                    first = False
+            if first:
+                for j in range(width):
+                    scratch[padding_w + j] = neutral
+            target = (p * out_height + i) * out_width
+            if stride_w > 1:
+                _deal(scratch, stride_w, phase, half)
             for k in range(kernel_w):
-                if stride_w == 1:  # a stride known to the compiler makes vector code
-                    _across(line, 1, k * dilation_w, target, True)
-                elif stride_w == 2:
-                    _across(line, 2, k * dilation_w, target, True)
-                else:
-                    _across(line, stride_w, k * dilation_w, target, True)
-
-
-@kernel
-def avg_pool2d(
-    x: F32,
-    out: F32,
-    line: F32,
-    rows: F32,
-    columns: F32,
-    kernel_h: int,
-    kernel_w: int,
-    stride_h: int,
-    stride_w: int,
-    padding_h: int,
-    padding_w: int,
-) -> None:
-    """Average pooling: sums over windows, divided by ``rows[i] * columns[j]`` (`window_counts`).
-
-    Parameters
-    ----------
-    x : ndarray of float32, shape (planes, height, width)
-    out : ndarray of float32, shape (planes, out_height, out_width)
-    line : ndarray of float32, shape (>= `line_elements`,)
-        Scratch.
-    rows, columns : ndarray of float32, shape (out_height,), (out_width,)
-    kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w : int
-    """
-    planes, height, width = x.shape
-    for j in range(line.shape[0]):
-        line[j] = 0.0
-    for p in range(planes):
-        for i in range(out.shape[1]):
-            inner = line[padding_w : padding_w + width]
-            inner[:] = 0.0
-            for k in range(kernel_h):
-                row = i * stride_h - padding_h + k
-                if 0 <= row < height:
-                    source = x[p, row]
-                    for j in range(width):
-                        inner[j] += source[j]
-            target = out[p, i]
-            target[:] = 0.0
-            for k in range(kernel_w):
-                if stride_w == 1:
-                    _across(line, 1, k, target, False)
-                elif stride_w == 2:
-                    _across(line, 2, k, target, False)
-                else:
-                    _across(line, stride_w, k, target, False)
-            for j in range(target.shape[0]):
-                target[j] /= rows[i] * columns[j]
+                at = k * dilation_w
+                start = half + at % stride_w * phase + at // stride_w if stride_w > 1 else at
+                _take(scratch, start, out, target, out_width, k == 0, largest)
+            if not largest:
+                _divide(out, target, rows[i], columns)
 
 
 def window_counts(

@@ -34,40 +34,28 @@ def windows(draw):
     return x, attrs, tuple(dilation)
 
 
-def outputs(x, attrs, dilation):
-    args = zip(x.shape[2:], attrs["kernel"], attrs["stride"], attrs["padding"], dilation, strict=True)
+def run(x, attrs, dilation, largest, count_include_pad=True):
+    kernel, stride, padding = attrs["kernel"], attrs["stride"], attrs["padding"]
+    args = zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
     out_h, out_w = (pool_out(*arg, attrs["ceil_mode"]) for arg in args)
-    width = pool.line_elements(
-        out_w, attrs["kernel"][1], attrs["stride"][1], dilation[1], x.shape[3], attrs["padding"][1]
+    out = np.full((*x.shape[:2], out_h, out_w), 7, np.float32)
+    elements = pool.scratch_elements(out_w, kernel[1], stride[1], dilation[1], x.shape[3], padding[1])
+    rows, columns = (
+        pool.window_counts(x.shape[2 + a], out.shape[2 + a], kernel[a], stride[a], padding[a], count_include_pad)
+        for a in (0, 1)
     )
-    return np.full((*x.shape[:2], out_h, out_w), 7, np.float32), np.full(width, np.nan, np.float32)
+    scratch = np.full(elements, np.nan, np.float32)
+    arrays = x.reshape(-1), out.reshape(-1), scratch, rows, columns
+    pool.pool2d(*arrays, *x.shape[2:], largest, *kernel, *stride, *padding, *dilation)
+    return out
 
 
 def max_pool(x, attrs, dilation):
-    out, line = outputs(x, attrs, dilation)
-    pool.max_pool2d(
-        pool.planes(x), pool.planes(out), line, *attrs["kernel"], *attrs["stride"], *attrs["padding"], *dilation
-    )
-    return out
+    return run(x, attrs, dilation, True)
 
 
 def avg_pool(x, attrs, count_include_pad):
-    out, line = outputs(x, attrs, (1, 1))
-    rows, columns = (
-        pool.window_counts(
-            x.shape[2 + a],
-            out.shape[2 + a],
-            attrs["kernel"][a],
-            attrs["stride"][a],
-            attrs["padding"][a],
-            count_include_pad,
-        )
-        for a in (0, 1)
-    )
-    pool.avg_pool2d(
-        pool.planes(x), pool.planes(out), line, rows, columns, *attrs["kernel"], *attrs["stride"], *attrs["padding"]
-    )
-    return out
+    return run(x, attrs, (1, 1), False, count_include_pad)
 
 
 @settings(deadline=None)
