@@ -1,8 +1,8 @@
 """Is a container as small as the same weights under the best textbook coding? ``python -m benchmarks.sizes [NAME...]``.
 
 For each network of `benchmarks.weights`: bytes of the ``.dcz`` file, whole, beside what the paper's coding, the best
-fixed gap width a layer, a zero-order coder and xz need for the same tensors. Exits with 1 if a file is larger than the
-best fixed gap width allows.
+fixed gap width a layer, a zero-order coder and xz need for the same tensors; and how much of the file is overhead
+(manifest, labels, code tables). Exits with 1 if a file is larger than the best fixed gap width allows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .weights import NETWORKS, SEED, Network, state_dict
 RESULTS = Path(__file__).parent / "results" / "sizes.json"
 XZ_LIMIT = 20 << 20
 """Dense bytes up to which xz is tried: it takes minutes on more."""
-COLUMNS = ("fp32", "dcz", "limit", "best_gap", "paper", "zero_order", "xz")
+COLUMNS = ("fp32", "dcz", "overhead", "limit", "best_gap", "paper", "zero_order", "xz")
 
 
 def measure(network: Network, seed: int, folder: Path) -> dict[str, Any]:
@@ -36,11 +36,12 @@ def measure(network: Network, seed: int, folder: Path) -> dict[str, Any]:
     start = time.perf_counter()
     _write(network, tensors, path)
     written = time.perf_counter()
-    problems = _problems(path, tensors)
+    problems, parts = _check(path, tensors)
     return {
         "network": network.title,
         **references(network, tensors),
         "dcz": path.stat().st_size,
+        "overhead": parts["manifest"] + parts["labels"] + parts["tables"],
         "seconds_write": round(written - start, 2),
         "seconds_verify": round(time.perf_counter() - written, 2),
         "problems": problems,
@@ -81,12 +82,14 @@ def _write(network: Network, tensors: Mapping[str, NDArray[Any]], path: Path) ->
     dcz.convert(module.eval(), path, input_shape=architecture.input_shape)
 
 
-def _problems(path: Path, tensors: Mapping[str, NDArray[Any]]) -> list[str]:
+def _check(path: Path, tensors: Mapping[str, NDArray[Any]]) -> tuple[list[str], dict[str, int]]:
+    """What is wrong with a container, and its bytes by part."""
     import dcz
 
     with dcz.open(path) as container:
         different = [name for name, tensor in tensors.items() if not np.array_equal(container.tensor(name), tensor)]
-        return container.verify() + [f"{name} is not what was written" for name in different]
+        problems = container.verify() + [f"{name} is not what was written" for name in different]
+        return problems, container.info()["bytes"]
 
 
 def main() -> int:
