@@ -124,6 +124,8 @@ def convert(
         if isinstance(model, nn.Module):
             raise ConversionError("a module has no file name", hint="say where to write: dcz.convert(model, 'm.dcz')")
         out = Path(model).with_suffix(".dcz")
+    if not isinstance(model, nn.Module) and Path(out).resolve() == Path(model).resolve():
+        raise ConversionError("would overwrite the model", path=out, hint="choose another name for the container")
     # Options first: a mistake in them should not cost the time of a conversion.
     prune = parse_prune(prune) if isinstance(prune, str) else prune
     bits = parse_bits(str(bits)) if isinstance(bits, (str, int)) else bits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import pickle
 import re
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import safetensors
 import torch
 from safetensors.torch import load_file
@@ -29,6 +31,15 @@ WAY_OUT = (
     "save model.state_dict(), or torch.export.save(torch.export.export(model, inputs), 'model.pt2'), "
     "or call dcz.convert(model, ...) in Python"
 )
+
+_SCALAR = np.float64().__reduce__()[0]
+NUMPY_NUMBERS: list[Any] = [
+    *((_SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    np.dtype,
+    *{type(np.dtype(kind)) for kind in "?bhilqBHILQefd"},
+    codecs.encode,
+]
+"""What pickles a numpy number, under numpy 1 and 2: an accuracy kept in a checkpoint is no reason to refuse it."""
 
 
 def from_state_dict(path: Path, arch: str | None = None, input_shape: Shape | None = None) -> Source:
@@ -93,7 +104,8 @@ def read_torch(path: Path, messages: list[str]) -> dict[str, torch.Tensor]:
         The file is damaged, holds code, or holds no tensors.
     """
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(NUMPY_NUMBERS):
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise _refusal(error) from error
     except Exception as error:  # damaged bytes make torch's readers raise nearly anything

@@ -159,6 +159,14 @@ def test_arch_is_for_state_dicts(tmp_path: Path) -> None:
         convert(tmp_path / "net.pt2", arch="alexnet")
 
 
+def test_the_model_is_never_overwritten(lenet: dict[str, Tensor], tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    torch.save(lenet, path)
+    with pytest.raises(ConversionError, match="would overwrite the model"):
+        convert(path, tmp_path / "." / "net.pt")
+    assert torch.load(path, weights_only=True).keys() == lenet.keys()
+
+
 def test_a_module_needs_a_file_name(net: nn.Module) -> None:
     with pytest.raises(ConversionError, match="say where to write"):
         convert(net, input_shape=(3, 8, 8))

@@ -85,6 +85,14 @@ def test_what_is_no_tensor_is_left_out_and_told(save: Callable[..., Path], state
     assert any("'a', 'b', 'c' and 1 more" in message for message in source.messages)
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_numpy_numbers_do_no_harm(save: Callable[..., Path], state: dict, legacy: bool) -> None:
+    loaded = {"state_dict": state, "best": np.float64(91.7), "epoch": np.int64(3)}
+    source = from_state_dict(save(loaded, _use_new_zipfile_serialization=not legacy))
+    assert source.graph is not None
+    assert any("'best', 'epoch'" in message for message in source.messages)
+
+
 def test_legacy_format(save: Callable[..., Path], state: dict) -> None:
     source = from_state_dict(save(OrderedDict(state), "net.th", _use_new_zipfile_serialization=False))
     assert source.graph is not None
