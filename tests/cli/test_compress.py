@@ -1,0 +1,74 @@
+"""dcz compress: a tiny recipe through the command line, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dcz.cli import main
+
+RECIPE = """
+arch = "lenet_300_100"
+validation = 50
+[[stage]]
+do = "train"
+epochs = 1
+batch = 50
+lr = 0.05
+[[stage]]
+do = "share"
+bits = "3"
+epochs = 0
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 250), ("t10k", 60)):
+        labels = rng.integers(0, 10, count).astype(np.uint8)
+        images = rng.integers(0, 20, (count, 28, 28), dtype=np.uint8)
+        images[np.arange(count), 2 * labels + 3] += 200
+        for name, array in (("images-idx3", images), ("labels-idx1", labels)):
+            header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+            (tmp_path / f"{part}-{name}-ubyte").write_bytes(header + array.tobytes())
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    return tmp_path
+
+
+def arguments(folder: Path, arch: str = "lenet_300_100") -> list[str]:
+    recipe = str(folder / "recipe.toml")
+    return ["compress", "--arch", arch, "--data", str(folder), "--recipe", recipe, "-o", str(folder / "net.dcz")]
+
+
+def test_table_and_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*arguments(folder), "--threads", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 share" in printed
+    assert "of 60 test pictures right" in printed
+    assert main([*arguments(folder), "--json"]) == 0  # finds both stages done
+    report = json.loads(capsys.readouterr().out)
+    assert report["stages"][1]["file_bytes"] == (folder / "net.dcz").stat().st_size
+    assert (folder / "net.work" / "2-share.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("arch", "old", "new", "message"),
+    [
+        ("lenet5_caffe", "", "", "the recipe is for another network (expected lenet5_caffe, found lenet_300_100)"),
+        ("lenet_300_100", "epochs = 0", "epoch = 0", "unknown key 'epoch' (stage 2"),
+    ],
+)
+def test_refuses_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], arch: str, old: str, new: str, message: str
+) -> None:
+    (folder / "recipe.toml").write_text(RECIPE.replace(old, new) if old else RECIPE)
+    assert main(arguments(folder, arch)) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"dcz: error: {folder / 'recipe.toml'}: {message}")
+    assert error.count("\n") == 1
+    assert not (folder / "net.dcz").exists()
