@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 import zipfile
@@ -42,7 +43,7 @@ def from_module(module: nn.Module, input_shape: Shape) -> Source:
     UnsupportedOpError
         It uses an operator that dcz does not have.
     """
-    source = Source({}, reference=lambda: module)
+    source = Source({}, reference=lambda: copy.deepcopy(module).eval())
     with source.timed("capture"):
         graph, program = capture(module, input_shape)
     with source.timed("load"):

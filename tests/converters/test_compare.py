@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,16 @@ def test_a_lossless_container_agrees_with_its_module(net: nn.Module, container: 
     assert (result.tensors_equal, result.problems, result.tensor_errors) == (True, [], {})
     assert result.max_output_error is not None
     assert result.max_output_error < 1e-5
+
+
+def test_a_module_in_training_is_compared_in_eval_mode_and_left_as_it_is(net: nn.Module, container: Path) -> None:
+    training = copy.deepcopy(net).train()
+    before = copy.deepcopy(training.state_dict())
+    result = compare(container, training)
+    assert result.max_output_error is not None
+    assert result.max_output_error < 1e-5
+    assert training.training
+    assert all(torch.equal(training.state_dict()[name], value) for name, value in before.items())
 
 
 def test_with_a_bare_state_dict_torch_runs_the_graph(net: nn.Module, container: Path, tmp_path: Path) -> None:
