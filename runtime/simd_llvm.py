@@ -5,7 +5,7 @@ The functions are documented in `simd_numpy`, which says the same in NumPy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from llvmlite import ir
@@ -99,6 +99,18 @@ def get(typingctx: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
+def put(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+    """See `simd_numpy.put`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        data = context.make_array(array)(context, builder, args[0]).data
+        builder.store(args[2], builder.gep(data, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, array.dtype), codegen
+
+
+@intrinsic
 def weight(typingctx: Any, codebook: Any, symbols: Any, index: Any) -> Any:
     """See `simd_numpy.weight`."""
 
@@ -135,6 +147,19 @@ def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.int64, value), codegen
+
+
+@intrinsic
+def prefetch(typingctx: Any, tag: Any, array: Any, index: Any) -> Any:
+    """See `simd_numpy.prefetch`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        for i in range(len(tag)):
+            line = _address(context, builder, array, args[1], args[2], _VECTOR, _LANES * i)
+            _call(builder, "llvm.prefetch.p0", ir.VoidType(), [line, _I32(0), _I32(3), _I32(1)])
+        return context.get_dummy_value()
+
+    return types.void(tag, array, types.int64), codegen
 
 
 @intrinsic
@@ -228,6 +253,50 @@ def store_masked(typingctx: Any, array: Any, index: Any, low: Any, high: Any, va
         return context.get_dummy_value()
 
     return types.void(array, types.int64, types.int64, types.int64, value), codegen
+
+
+def _row_masks(builder: Any, count: int, low: Any, high: Any, end: Any, step: Any) -> Iterator[tuple[Any, Any]]:
+    """Offset of each row, and its mask: lanes ``low <= lane < min(high, end - offset)``."""
+    for row in range(count):
+        offset = builder.mul(step, ir.IntType(64)(row))
+        left = builder.sub(end, offset)
+        # Kept above the least int32: rows may lie far behind the end.
+        left = builder.select(builder.icmp_signed(">", left, ir.IntType(64)(0)), left, ir.IntType(64)(0))
+        yield offset, _mask(builder, low, builder.select(builder.icmp_signed("<", left, high), left, high))
+
+
+@intrinsic
+def load_rows(typingctx: Any, tag: Any, array: Any, index: Any, step: Any, low: Any, high: Any, end: Any) -> Any:
+    """See `simd_numpy.load_rows`."""
+    result = Vectors(len(tag))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, source, first, stride, *bounds = args
+        vectors = []
+        for offset, mask in _row_masks(builder, result.count, *bounds, stride):
+            address = _address(context, builder, array, source, builder.add(first, offset), _VECTOR)
+            arguments = [address, _I32(4), mask, ir.Constant(_VECTOR, None)]
+            vectors.append(_call(builder, "llvm.masked.load.v16f32.p0", _VECTOR, arguments))
+        return _pack(builder, vectors)
+
+    i64 = types.int64
+    return result(tag, array, i64, i64, i64, i64, i64), codegen
+
+
+@intrinsic
+def store_rows(typingctx: Any, array: Any, index: Any, step: Any, low: Any, high: Any, end: Any, value: Any) -> Any:
+    """See `simd_numpy.store_rows`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        target, first, stride, *bounds, vectors = args
+        for row, (offset, mask) in enumerate(_row_masks(builder, value.count, *bounds, stride)):
+            address = _address(context, builder, array, target, builder.add(first, offset), _VECTOR)
+            arguments = [builder.extract_value(vectors, row), address, _I32(4), mask]
+            _call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), arguments)
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(array, i64, i64, i64, i64, i64, value), codegen
 
 
 @intrinsic

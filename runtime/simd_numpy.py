@@ -33,6 +33,11 @@ def get(array: NDArray[Any], index: int) -> Any:
     return found if array.dtype == np.float32 else int(found)
 
 
+def put(array: NDArray[Any], index: int, value: Any) -> None:
+    """``array[index] = value``."""
+    _span(array, index, 1)[0] = value
+
+
 def weight(codebook: F32, symbols: NDArray[Any], index: int) -> Any:
     """Weight number `index`: ``codebook[symbols[index]]``, or ``symbols[index]`` where those are float32 weights."""
     found = get(symbols, index)
@@ -49,10 +54,15 @@ def store(array: F32, index: int, value: F32) -> None:
     _span(array, index, value.size)[:] = value.ravel()
 
 
+def prefetch(tag: Tag, array: F32, index: int) -> None:
+    """Ask for as many vectors as `tag` is long, from ``array[index]`` on, to be brought near; may lie out of bounds."""
+
+
 def fma(acc: F32, factor: float, array: F32, index: int) -> F32:
     """``acc + factor * load(array, index)``, rounded once."""
     columns = _span(array, index, acc.size).reshape(acc.shape).astype(np.float64)
-    return (acc + np.float64(factor) * columns).astype(np.float32)
+    total: F32 = (acc + np.float64(factor) * columns).astype(np.float32)
+    return total
 
 
 def fma_rows(acc: F32, rows: Tag, codebook: F32, symbols: NDArray[Any], first: int, array: F32, index: int) -> F32:
@@ -88,6 +98,21 @@ def store_masked(array: F32, index: int, low: int, high: int, value: F32) -> Non
     low, high = max(low, 0), min(high, _LANES)
     if low < high:
         _span(array, index + low, high - low)[:] = value[0, low:high]
+
+
+def load_rows(tag: Tag, array: F32, index: int, step: int, low: int, high: int, end: int) -> F32:
+    """As many vectors as `tag` is long, `step` elements apart, from ``array[index]`` on.
+
+    In row t lanes outside ``low <= lane < min(high, end - t * step)`` are zero and not read.
+    """
+    rows = [load_masked(array, index + t * step, low, min(high, end - t * step)) for t in range(len(tag))]
+    return np.concatenate(rows)
+
+
+def store_rows(array: F32, index: int, step: int, low: int, high: int, end: int, value: F32) -> None:
+    """Write vectors `step` elements apart, from ``array[index]`` on; lanes as in `load_rows`, others are left alone."""
+    for t in range(len(value)):
+        store_masked(array, index + t * step, low, min(high, end - t * step), value[t : t + 1])
 
 
 def evens(low: F32, high: F32) -> F32:

@@ -65,7 +65,7 @@ def conv_dense(
                 position = 0
                 for b in range(len(blocks)):
                     first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
-                    conv_tile.pack_tile(tag, x, first_in, first, last, row, column, scratch, d)
+                    conv_tile.pack_tile(rows, x, first_in, first, last, row, column, scratch, d)
                     at = d[conv_tile.SUMS]
                     for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], run):
                         sums = simd.zeros(sums_tag)
@@ -81,7 +81,7 @@ def conv_dense(
                             for r in range(min(run, blocks[b, LAST_OUTPUT] - channel)):
                                 o = channel + r
                                 conv_tile.finish(
-                                    *(tag, scratch, at + r * rows * LANES, out, residual),
+                                    *(tag, simd.load(tag, scratch, at + r * rows * LANES), out, residual),
                                     *(first_out + o * d[conv_tile.OUT_PLANE], row, column, scale[o], shift[o], d),
                                 )
                         at += run * rows * LANES

@@ -65,7 +65,7 @@ def conv_sparse(
                 position, segment = 0, 0
                 for b in range(len(blocks)):
                     first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
-                    conv_tile.pack_tile(tag, x, first_in, first, last, row, column, scratch, d)
+                    conv_tile.pack_tile(rows, x, first_in, first, last, row, column, scratch, d)
                     at = d[conv_tile.SUMS]
                     for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT]):
                         count = simd.get(counts, segment)
@@ -73,15 +73,17 @@ def conv_sparse(
                         sums = simd.zeros(tag)
                         if blocks[b, STARTS] == 0:
                             sums = simd.load(tag, scratch, at)
+                            simd.prefetch(tag, scratch, at + rows * LANES)
                         for k in range(position, position + count):
                             by = simd.weight(codebook, symbols, k)
                             sums = simd.fma(sums, by, scratch, simd.get(offsets, k) * LANES)
                         position += count
-                        simd.store(scratch, at, sums)
-                        if blocks[b, ENDS] != 0:
+                        if blocks[b, ENDS] == 0:
+                            simd.store(scratch, at, sums)
+                        else:
                             start = first_out + channel * d[conv_tile.OUT_PLANE]
                             conv_tile.finish(
-                                tag, scratch, at, out, residual, start, row, column, scale[channel], shift[channel], d
+                                tag, sums, out, residual, start, row, column, scale[channel], shift[channel], d
                             )
                         at += rows * LANES
 

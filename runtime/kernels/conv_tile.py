@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import simd
-from ..jit import kernel
+from ..jit import inlined, kernel
 from ..layer import ConvGeometry, Epilogue
 
 I64 = NDArray[np.int64]
@@ -184,13 +184,13 @@ def epilogue_arrays(epilogue: Epilogue, channels: int) -> tuple[F32, F32]:
 
 
 @kernel
-def pack_tile(tag: Any, x: F32, sample: int, first: int, last: int, row: int, column: int, tile: F32, d: I64) -> None:
+def pack_tile(rows: int, x: F32, sample: int, first: int, last: int, row: int, column: int, tile: F32, d: I64) -> None:
     """Pack units `first` to `last` as the tile at output (row, column) sees them.
 
     Parameters
     ----------
-    tag : tuple
-        As long as the tile has rows.
+    rows : int
+        Rows of the tile.
     x : ndarray of float32, flat
     sample : int
         Index of the sample's first element in `x`.
@@ -199,89 +199,67 @@ def pack_tile(tag: Any, x: F32, sample: int, first: int, last: int, row: int, co
     d : ndarray of int64
         The descriptor.
     """
-    height, width, plane = d[HEIGHT], d[WIDTH], d[IN_PLANE]
-    taps, stride_y, stride_x = d[TAPS], d[STRIDE_Y], d[STRIDE_X]
-    span, bands, reach = d[SPAN], d[BANDS], d[REACH]
-    at = 0
+    height, width, plane, taps = d[HEIGHT], d[WIDTH], d[IN_PLANE], d[TAPS]
+    stride_y, stride_x, dilation_x = d[STRIDE_Y], d[STRIDE_X], d[DILATION_X]
+    span, bands, reach, phases = d[SPAN], d[BANDS], d[REACH], d[PHASES]
+    top, left = row * stride_y - d[PAD_Y], column * stride_x - d[PAD_X]
+    start = 0
     for unit in range(first, last):
         channel = unit // taps
-        x0 = column * stride_x - d[PAD_X] + (unit - channel * taps) * d[DILATION_X]
-        for phase in range(d[PHASES]):
-            y0 = row * stride_y - d[PAD_Y] + d[FIRST_PHASE + phase]
-            for r in range(reach):
-                vector = simd.zeros((0,))
-                for band in range(bands):
-                    y = y0 + (band * len(tag) + r) * stride_y
-                    if y < 0 or y >= height:
-                        continue
-                    start = sample + channel * plane + y * width + x0
-                    lane = band * span
-                    valid = min(width, plane - y * width) - x0
+        x0 = left + (unit - channel * taps) * dilation_x
+        image = sample + channel * plane
+        low = max(0, -x0)
+        for phase in range(phases):
+            for band in range(bands):
+                lane = band * span
+                y = top + d[FIRST_PHASE + phase] + band * rows * stride_y
+                for at in range(start, start + reach * LANES, LANES):
+                    source = image + y * width + x0
+                    # Columns of the image from x0 on: none in a row of padding, few in the last row of a pointwise run.
+                    high = min(width, plane - y * width) - x0 if 0 <= y < height else 0
                     if stride_x == 1:
-                        low, high = lane + max(0, -x0), lane + min(span, valid)
-                        vector = simd.add(vector, simd.load_masked(x, start - lane, low, high))
+                        vector = simd.load_masked(x, source - lane, lane + low, lane + min(span, high))
+                        simd.store_masked(tile, at, lane, lane + span, vector)
                     elif stride_x == 2:
-                        low, high = 2 * lane + max(0, -x0), 2 * lane + min(2 * span - 1, valid)
-                        even = simd.load_masked(x, start - 2 * lane, low, high)
-                        odd = simd.load_masked(x, start - 2 * lane + LANES, low - LANES, high - LANES)
-                        vector = simd.add(vector, simd.evens(even, odd))
-                simd.store(tile, at, vector)
-                if stride_x > 2:
-                    _gather(x, sample + channel * plane, y0 + r * stride_y, x0, tile, at, len(tag) * stride_y, d)
-                at += LANES
+                        begin, end = 2 * lane + low, 2 * lane + min(2 * span - 1, high)
+                        near = simd.load_masked(x, source - 2 * lane, begin, end)
+                        far = simd.load_masked(x, source - 2 * lane + LANES, begin - LANES, end - LANES)
+                        simd.store_masked(tile, at, lane, lane + span, simd.evens(near, far))
+                    else:
+                        for s in range(span):
+                            inside = low <= s * stride_x < high
+                            value = simd.get(x, source + s * stride_x) if inside else np.float32(0)
+                            simd.put(tile, at + lane + s, value)
+                    y += stride_y
+            start += reach * LANES
 
 
-@kernel
-def _gather(x: F32, plane: int, y: int, x0: int, tile: F32, at: int, band_step: int, d: I64) -> None:
-    """Fill one vector of a tile, pixel by pixel, for horizontal strides above 2."""
-    width, span, stride = d[WIDTH], d[SPAN], d[STRIDE_X]
-    for band in range(d[BANDS]):
-        row = y + band * band_step
-        if 0 <= row < d[HEIGHT]:
-            for s in range(span):
-                column = x0 + s * stride
-                if 0 <= column < width:
-                    tile[at + band * span + s] = x[plane + row * width + column]
-
-
-@kernel
+@inlined
 def finish(
-    tag: Any,
-    sums: F32,
-    at: int,
-    out: F32,
-    residual: F32,
-    start: int,
-    row: int,
-    column: int,
-    scale: float,
-    shift: float,
-    d: I64,
+    tag: Any, sums: Any, out: F32, residual: F32, start: int, row: int, column: int, scale: float, shift: float, d: I64
 ) -> None:
     """Apply the epilogue to the sums of one output channel of a tile and store them.
 
     Parameters
     ----------
-    sums : ndarray of float32, flat
-        ``len(tag)`` vectors from `at` on.
+    tag : tuple
+        As long as the tile has rows.
+    sums : Vectors
     out, residual : ndarray of float32, flat
         `start` is the index of the channel's first element in both.
     """
-    width, plane, span = d[OUT_WIDTH], d[OUT_PLANE], d[SPAN]
-    activation, with_residual = d[ACTIVATION], d[RESIDUAL] != 0
-    for t in range(len(tag)):
-        value = simd.scale_shift(simd.load((0,), sums, at + t * LANES), scale, shift)
-        for band in range(d[BANDS]):
-            y = row + band * len(tag) + t
-            if y < d[OUT_HEIGHT]:
-                lane = band * span
-                high = lane + min(span, min(width, plane - y * width) - column)
-                target = start + y * width + column - lane
-                result = value
-                if with_residual:
-                    result = simd.add(result, simd.load_masked(residual, target, lane, high))
-                if activation >= 1:
-                    result = simd.maximum(result, np.float32(0))
-                if activation == 2:
-                    result = simd.minimum(result, np.float32(6))
-                simd.store_masked(out, target, lane, high, result)
+    width, plane = d[OUT_WIDTH], d[OUT_PLANE]
+    columns = min(d[SPAN], width - column)
+    floor = np.float32(0 if d[ACTIVATION] != 0 else -np.inf)
+    ceiling = np.float32(6 if d[ACTIVATION] == 2 else np.inf)
+    scaled = simd.scale_shift(sums, scale, shift)
+    for band in range(d[BANDS]):
+        lane = band * d[SPAN]
+        pixel = (row + band * len(tag)) * width + column
+        # Rows below the image begin behind the plane's end, and so does what the last row of a pointwise run lacks.
+        place, end = start + pixel - lane, lane + plane - pixel
+        value = scaled
+        if d[RESIDUAL] != 0:
+            value = simd.add(value, simd.load_rows(tag, residual, place, width, lane, lane + columns, end))
+        value = simd.minimum(simd.maximum(value, floor), ceiling)
+        simd.store_rows(out, place, width, lane, lane + columns, end, value)
