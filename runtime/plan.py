@@ -6,22 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..dcformat import Dense, Graph, Node, Shape, Shared, SparseRaw, SparseShared, Tensor
+from ..dcformat import Graph, Shape
 from . import kernels
 from .arena import Layout, Use, lay_out
+from .folding import Decode, float32, scale_and_shift
 from .fusion import Layer, fuse
 from .kernels import elementwise, pool
 from .layer import F32, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 
-Decode = Callable[[str], Tensor]
-"""Gives a tensor of the container by name."""
 Bind = Callable[[list[F32], F32, F32], list[Call]]
 """``bind(inputs, output, scratch)``: arrays of shape (batch, ...) in the arena, to calls ready to run."""
 
@@ -108,64 +106,11 @@ def plan(graph: Graph, shapes: list[Shape], decode: Decode, batch: int) -> Plan:
     return Plan(batch, shapes, graph.output, steps, lay_out(sizes, uses, 0, graph.output))
 
 
-# Tensors
-
-
-def _float32(tensor: Tensor) -> Tensor:
-    """The same tensor with float32 weights: what the kernels compute in."""
-    match tensor:
-        case Dense(array, "BF16"):
-            return Dense((array.astype(np.uint32) << 16).view(np.float32), "F32")
-        case Dense(array, _):
-            return Dense(array.astype(np.float32, copy=False), "F32")
-        case Shared() | SparseShared():
-            return replace(tensor, codebook=tensor.codebook.astype(np.float32, copy=False))
-        case SparseRaw():
-            return replace(tensor, weights=tensor.weights.astype(np.float32, copy=False))
-
-
-def _vector(node: Node, role: str, context: Context) -> NDArray[np.float64] | None:
-    """A bias or a parameter of a normalisation, exact in float64; None where the node has none."""
-    if role not in node.params:
-        return None
-    tensor = context.decode(node.params[role])
-    if isinstance(tensor, Dense) and tensor.dtype == "BF16":
-        tensor = _float32(tensor)
-    return tensor.dense().astype(np.float64)
-
-
-Channels = tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]
-"""Scale and shift per channel; None for ones and for zeros."""
-
-
-def _normalise(first: Channels, norm: Node, context: Context) -> Channels:
-    """Scale and shift of a batch normalisation behind another scale and shift (Ioffe & Szegedy 2015, algorithm 2)."""
-    scale, shift = first
-    variance, mean = _vector(norm, "running_var", context), _vector(norm, "running_mean", context)
-    gamma, beta = _vector(norm, "weight", context), _vector(norm, "bias", context)
-    assert variance is not None
-    assert mean is not None
-    with np.errstate(divide="ignore", invalid="ignore"):  # a broken variance gives inf or NaN, as in any framework
-        factor = (1.0 if gamma is None else gamma) / np.sqrt(variance + cast(float, norm.attrs["eps"]))
-        offset = (0.0 if shift is None else shift) - mean
-        new_shift = offset * factor + (0.0 if beta is None else beta)
-        return (factor if scale is None else scale * factor), new_shift
-
-
-def _rounded(channels: Channels) -> tuple[F32 | None, F32 | None]:
-    with np.errstate(over="ignore"):
-        scale, shift = (None if v is None else v.astype(np.float32) for v in channels)
-    return scale, shift
-
-
 # Convolution and linear layers
 
 
 def _epilogue(layer: Layer, context: Context) -> Epilogue:
-    channels: Channels = None, _vector(layer.node, "bias", context)
-    for norm in layer.norms:
-        channels = _normalise(channels, norm, context)
-    scale, shift = _rounded(channels)
+    scale, shift = scale_and_shift(layer.node, layer.norms, context.decode)
     return Epilogue(scale, shift, layer.residual is not None, layer.activation)
 
 
@@ -181,7 +126,7 @@ def _weighted(layer: Layer, packed: PackedLayer) -> Step:
 
 def _conv2d(layer: Layer, context: Context) -> Step:
     attrs = layer.node.attrs
-    weight = _float32(context.decode(layer.node.params["weight"]))
+    weight = float32(context.decode(layer.node.params["weight"]))
     (channels, height, width), out = context.shapes[layer.inputs[0]], context.shapes[layer.output]
     geometry = ConvGeometry(
         batch=context.batch,
@@ -201,7 +146,7 @@ def _conv2d(layer: Layer, context: Context) -> Step:
 
 
 def _linear(layer: Layer, context: Context) -> Step:
-    weight = _float32(context.decode(layer.node.params["weight"]))
+    weight = float32(context.decode(layer.node.params["weight"]))
     geometry = LinearGeometry(context.batch, in_features=weight.shape[1], out_features=weight.shape[0])
     return _weighted(layer, kernels.pack_linear(weight, geometry, _epilogue(layer, context)))
 
@@ -234,7 +179,7 @@ def _add(layer: Layer, context: Context) -> Step:
 
 def _batch_norm(layer: Layer, context: Context) -> Step:
     low, high = elementwise.CLAMPS[layer.activation]
-    scale, shift = _rounded(_normalise((None, None), layer.node, context))
+    scale, shift = scale_and_shift(None, [layer.node], context.decode)
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         x, y = (array.reshape(*array.shape[:2], -1) for array in (inputs[0], out))
