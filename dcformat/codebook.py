@@ -49,21 +49,20 @@ def find_grid(codebook: NDArray[np.float32]) -> tuple[np.float32, NDArray[np.int
     largest = float(np.abs(codebook).max())
     if not 0 < largest < np.inf or np.signbit(codebook[codebook == 0]).any():
         return None
-    exact = codebook.astype(np.float64)
-    steps = np.arange(1, _MAX_LEVELS)
     # The scale is the largest centroid over its level, but for rounding: try its neighbours too.
-    scales = (largest / steps).astype(np.float32)
+    scales = (largest / np.arange(1, _MAX_LEVELS)).astype(np.float32)
     with np.errstate(over="ignore"):
         above = np.nextafter(scales, np.float32(np.inf))
-    for scale in (scales, np.nextafter(scales, np.float32(0)), above):
-        usable = (scale > 0) & np.isfinite(scale)
-        safe = np.where(usable, scale, 1).astype(np.float64)
-        rounded = np.rint(exact / safe[:, None])
-        with np.errstate(over="ignore"):
-            fits = ((rounded * safe[:, None]).astype(np.float32) == codebook).all(axis=1) & usable
-        if fits.any():
-            first = int(fits.argmax())
-            return scale[first], rounded[first].astype(np.int64)
+    for candidates in (scales, np.nextafter(scales, np.float32(0)), above):
+        fitting = candidates[(candidates > 0) & np.isfinite(candidates)]
+        for part in (codebook[:8], codebook):  # a few centroids rule most scales out
+            scale = fitting.astype(np.float64)[:, None]
+            levels = np.rint(part / scale)
+            with np.errstate(over="ignore"):
+                fits = ((levels * scale).astype(np.float32) == part).all(axis=1)
+            fitting = fitting[fits]
+        if len(fitting):
+            return fitting[0], levels[fits.argmax()].astype(np.int64)
     return None
 
 
