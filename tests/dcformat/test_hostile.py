@@ -9,13 +9,13 @@ import sys
 import tracemalloc
 import zlib
 from itertools import islice
-from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from bitarray import bitarray
+from codec_cases import sparse_array
 from containers import build, deflate, holding, with_graph, write_full
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -624,11 +624,8 @@ def payload_cases() -> list[tuple[str, tuple[int, ...], bytes]]:
     rng = np.random.default_rng(2)
     cases = []
     for shape, density, values in (((20, 30), 0.2, 5), ((30, 2, 3), 0.9, 4), ((20, 30), 0.2, 0), ((90, 200), 0.95, 2)):
-        codebook = rng.normal(size=values or prod(shape)).astype(np.float32)
-        array = np.where(
-            rng.random(shape) < density, rng.permutation(np.resize(codebook, shape).ravel()).reshape(shape), 0
-        )
-        encoding, payload = encode_tensor(Dense(array.astype(np.float32), "F32"))
+        array = sparse_array(shape, density, values, rng)
+        encoding, payload = encode_tensor(Dense(array, "F32"))
         cases.append((encoding.value, shape, payload))
     return cases
 

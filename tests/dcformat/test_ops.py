@@ -5,16 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcz.dcformat import OPS, FormatError, Graph, Node, infer_shapes, make_node
+from dcz.dcformat import OPS, FormatError, Graph, Node, Shape, infer_shapes, make_node
 from dcz.dcformat.ops import conv_out, pool_out
 
 
-def shape_of(
-    op: str, inputs: list[tuple[int, ...]], params: dict[str, tuple[int, ...]] | None = None, **attrs: Any
-) -> Any:
+def shape_of(op: str, inputs: list[Shape], params: dict[str, Shape], attrs: dict[str, Any]) -> Shape:
     """Shape that one node makes of inputs of these shapes."""
-    node = make_node(op, range(len(inputs)), {role: role for role in params or {}}, attrs)
-    return OPS[op].shape(list(inputs), params or {}, node.attrs)
+    node = make_node(op, range(len(inputs)), {role: role for role in params}, attrs)
+    return OPS[op].shape(inputs, params, node.attrs)
 
 
 IMAGE = (3, 17, 23)
@@ -47,7 +45,7 @@ IMAGE = (3, 17, 23)
     ],
 )
 def test_shapes(op: str, inputs: Any, params: Any, attrs: Any, expected: tuple[int, ...]) -> None:
-    assert shape_of(op, inputs, params, **attrs) == expected
+    assert shape_of(op, inputs, params, attrs) == expected
 
 
 def test_every_op_has_a_shape_test() -> None:
