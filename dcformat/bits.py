@@ -57,10 +57,11 @@ def read_varint(data: bytes | memoryview, offset: int, limit: int, what: str) ->
     raise FormatError(f"{what}: number is too long", where=f"byte {offset}")
 
 
-def golomb_bits(values: NDArray[np.int64], order: int) -> int:
-    """Bits that a list of numbers takes at an order."""
-    quotients = (values >> order) + 1
-    return int((2 * np.frexp(quotients)[1] - 1 + order).sum())
+def best_order(values: NDArray[np.int64]) -> int:
+    """Smallest order at which a list of numbers takes the fewest bits."""
+    orders = np.arange(1 << ORDER_BITS)
+    digits = np.frexp((values >> orders[:, None]) + 1)[1]
+    return int(((2 * digits - 1).sum(axis=1) + orders * len(values)).argmin())
 
 
 def write_numbers(out: bitarray, values: Sequence[int] | NDArray[np.int64]) -> None:
@@ -70,13 +71,10 @@ def write_numbers(out: bitarray, values: Sequence[int] | NDArray[np.int64]) -> N
     many zeros as m has bits after its first one, then m) followed by the k low bits of n.
     """
     array = np.asarray(values, dtype=np.int64)
-    order = min(range(32), key=lambda k: golomb_bits(array, k))
+    order = best_order(array)
     out += int2ba(order, ORDER_BITS)
-    for value in array.tolist():
-        quotient = (value >> order) + 1
-        out += int2ba(quotient, 2 * quotient.bit_length() - 1)
-        if order:
-            out += int2ba(value & (1 << order) - 1, order)
+    for value in (array + (1 << order)).tolist():  # m and the low bits, read as one number
+        out += int2ba(value, 2 * value.bit_length() - 1 - order)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -71,8 +71,8 @@ def _candidates(array: Array) -> Iterator[tuple[Encoding, bytes]]:
         if len(stored) < array.size:
             yield Encoding.SPARSE_RAW, _sparse(array, None)
         return
-    yield Encoding.SPARSE_SHARED, _sparse(array, patterns)
     if len(stored) < array.size:
+        yield Encoding.SPARSE_SHARED, _sparse(array, patterns)
         patterns = np.concatenate([np.zeros(1, dtype=patterns.dtype), patterns])
     # Below this density a code of at least one bit a zero cannot win against gaps.
     if len(patterns) <= MAX_CODEBOOK and len(stored) * 8 > array.size:
