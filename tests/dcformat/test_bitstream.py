@@ -7,10 +7,10 @@ from dcz.dcformat.bitstream import PADDING, decode_streams
 
 
 def streams_of(chunks: list[np.ndarray], lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Data (read-only, with noise behind it), starts and counts."""
+    """Data (with noise behind it), starts and counts."""
     codes = hf.canonical_codes(lengths)
     parts = [hf.encode(chunk, codes) for chunk in chunks]
-    data = np.frombuffer(b"".join(parts) + b"\xa5" * PADDING, np.uint8)
+    data = np.frombuffer(bytearray(b"".join(parts) + b"\xa5" * PADDING), np.uint8)
     starts = np.cumsum([0, *map(len, parts)])
     return data, starts, np.array([len(chunk) for chunk in chunks], dtype=np.int64)
 
@@ -35,7 +35,6 @@ def test_kernel_decodes_uneven_chunks(chunks: int, alphabet: int) -> None:
     parts = random_chunks(sizes, weights / weights.sum(), rng)
     lengths = hf.code_lengths(np.bincount(np.concatenate(parts), minlength=alphabet) + 1)
     data, starts, counts = streams_of(parts, lengths)
-    assert not data.flags.writeable
     bad, out = decode(data, starts, counts, lengths)
     assert bad == -1
     assert out.tolist() == np.concatenate(parts).tolist()
@@ -62,6 +61,14 @@ def test_kernel_decodes_the_longest_codes() -> None:
     bad, out = decode(*streams_of(parts, lengths), lengths)
     assert bad == -1
     assert out.tolist() == np.concatenate(parts).tolist()
+
+
+def test_a_buffer_that_cannot_be_written_to_is_read() -> None:
+    parts = [np.array([0, 1, 2, 0, 1], np.uint8)] * 5
+    lengths = np.array([1, 2, 2], np.uint8)
+    data, starts, counts = streams_of(parts, lengths)
+    data.flags.writeable = False
+    assert decode(data, starts, counts, lengths)[1].tolist() == [0, 1, 2, 0, 1] * 5
 
 
 @pytest.mark.parametrize("chunks", [1, 4, 5])
