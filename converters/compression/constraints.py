@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .clustering import Clustering, cluster
 from .pruning import Mask
-from .sharing import BitsRule, cluster, nearest
+from .sharing import BitsRule
 
 
 class Constraint(Protocol):
@@ -166,8 +167,7 @@ class SharedWeights:
     model : nn.Module
         Its non-zero weights are clustered, and replaced by their centroids.
     bits : BitsRule
-    init, method, seed
-        As for `sharing.share_weights`.
+    how : Clustering, optional
     grid : int
         Bits of a uniform grid, sign included, that the centroids are snapped to, one scale a layer; 0 for none. The
         optimiser moves the centroids off the grid, and the network sees them snapped.
@@ -179,9 +179,7 @@ class SharedWeights:
         self,
         model: nn.Module,
         bits: BitsRule,
-        init: str = "linear",
-        method: str = "kmeans",
-        seed: int = 0,
+        how: Clustering | None = None,
         grid: int = 0,
         vectors: int = 0,
     ) -> None:
@@ -196,11 +194,8 @@ class SharedWeights:
             if count is None:
                 continue
             places = np.flatnonzero(weight)
-            values = weight.reshape(-1)[places]
-            codebook = np.unique(values)
-            if len(codebook) > 1 << count:
-                codebook = cluster(values, 1 << count, init, seed, method)
-            self._add(name, codebook, places, nearest(values, codebook), grid)
+            codebook, symbols = cluster(weight.reshape(-1)[places], 1 << count, how)
+            self._add(name, codebook, places, symbols, grid)
         if vectors:
             for name, vector in model.named_parameters():
                 if name not in weights:

@@ -99,6 +99,7 @@ def compress(
     checkpoint: str | os.PathLike[str] | None = None,
     teacher: nn.Module | None = None,
     work: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
 ) -> CompressionReport:
     """Run a recipe and write the container, with ``OUT.report.json`` and ``OUT.report.csv`` beside it.
 
@@ -116,6 +117,8 @@ def compress(
         For stages that distill; by default the dense network.
     work : path, optional
         Folder for checkpoints and the state dict of each stage: a run that was stopped goes on from there.
+    threads : int, optional
+        Of torch, in the whole process; left as they are without it.
 
     Raises
     ------
@@ -129,6 +132,8 @@ def compress(
         raise ConversionError("unknown architecture", expected=", ".join(ARCHITECTURES), found=repr(recipe.arch))
     architecture = ARCHITECTURES[recipe.arch]
     torch.manual_seed(recipe.seed)
+    if threads is not None:
+        torch.set_num_threads(threads)
     model = architecture.factory()
     for stage in recipe.stages:
         stage.check_layers(list(prunable(model)))
@@ -261,8 +266,8 @@ class _Run:
         if stage.do == "share":
             if stage.fold:
                 fold_normalisation(model)
-            bits, seed = parse_bits(stage.bits), self.recipe.seed
-            return SharedWeights(model, bits, stage.init, stage.method, seed, stage.grid, stage.vectors)
+            how = stage.clustering(self.recipe.seed)
+            return SharedWeights(model, parse_bits(stage.bits), how, stage.grid, stage.vectors)
         if stage.do == "train":
             return Masks(nonzero_masks(model))
         if stage.ramp > 0 and stage.settings.epochs > 0:

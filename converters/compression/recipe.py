@@ -28,8 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from ...dcformat.errors import ConversionError
+from .clustering import Clustering
 from .pruning import SCORES, parse_prune
-from .sharing import INITS, METHODS, parse_bits
+from .sharing import parse_bits
 from .targets import GlobalTarget, LayerTarget, RuleTarget, Target
 from .training import Settings
 
@@ -59,8 +60,10 @@ class Stage:
         "prune" with `density`: how layers compare.
     ramp : float
         "prune": share of the epochs over which the masks tighten; 0 prunes at once.
-    bits, init, method : str
-        "share": as for `sharing.parse_bits` and `sharing.share_weights`.
+    bits : str
+        "share": as for `sharing.parse_bits`.
+    init, method, spread, rate
+        "share": as in `clustering.Clustering`.
     grid, vectors : int
         "share": bits of a uniform grid for centroids, and for biases and normalisation; 0 leaves them off it.
     fold : bool
@@ -78,6 +81,8 @@ class Stage:
     bits: str = ""
     init: str = "linear"
     method: str = "kmeans"
+    spread: float = 0.5
+    rate: float = 0.0
     grid: int = 0
     vectors: int = 0
     fold: bool = False
@@ -95,10 +100,7 @@ class Stage:
             self.target()
         if self.do == "share":
             parse_bits(self.bits)
-            if self.init not in INITS:
-                raise ConversionError("unknown initialisation", expected=", ".join(INITS), found=repr(self.init))
-            if self.method not in METHODS:
-                raise ConversionError("unknown clustering method", expected=", ".join(METHODS), found=repr(self.method))
+            self.clustering(0)
             for grid in (self.grid, self.vectors):
                 if grid and not 2 <= grid <= MAX_GRID:
                     raise ConversionError("grid out of range", expected=f"2 to {MAX_GRID} bits, or 0", found=grid)
@@ -110,6 +112,10 @@ class Stage:
         if self.rule:
             return RuleTarget(parse_prune(self.rule))
         return GlobalTarget(self.density, self.least, self.score) if self.density else LayerTarget(self.layers)
+
+    def clustering(self, seed: int) -> Clustering:
+        """How a "share" stage clusters."""
+        return Clustering(self.init, self.method, seed, self.spread, self.rate)
 
     def check_layers(self, weights: Sequence[str]) -> None:
         """Raise ConversionError where the stage names a layer that the network has not."""

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from dcz.converters.compression.sharing import INITS, cluster, parse_bits, share_weights
+from dcz.converters.compression.clustering import INITS, Clustering, cluster
+from dcz.converters.compression.sharing import parse_bits, share_weights
 from dcz.dcformat import ConversionError
 
 F32 = NDArray[np.float32]
@@ -73,7 +74,7 @@ def test_exact_is_optimal() -> None:
         sum(float(np.square(run - run.mean()).sum()) for run in np.split(values, cuts))
         for cuts in itertools.combinations(range(1, 9), 3)
     )
-    codebook = cluster(values, 4, method="exact").astype(np.float64)
+    codebook = cluster(values, 4, Clustering(method="exact"))[0].astype(np.float64)
     found = np.square(values[:, None] - codebook).min(axis=1).sum()
     assert found == pytest.approx(best, rel=1e-5)
 
@@ -84,6 +85,40 @@ def test_exact_is_never_worse(init: str) -> None:
     assert (
         error(weight, share_weights(weight, 3, method="exact")) <= error(weight, share_weights(weight, 3, init)) + 1e-9
     )
+
+
+def test_dp_means_lets_the_data_choose() -> None:
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(centre, 0.05, 50) for centre in (-3, -1, 2, 5)])
+    codebook, symbols = cluster(values, 256, Clustering(method="dpmeans", spread=0.3))
+    assert codebook == pytest.approx([-3, -1, 2, 5], abs=0.05)
+    assert np.abs(values - codebook[symbols]).max() <= 0.3 * values.std()
+    assert len(cluster(values, 2, Clustering(method="dpmeans", spread=0.3))[0]) == 2
+
+
+def entropy(symbols: NDArray[np.intp]) -> float:
+    share = np.bincount(symbols) / len(symbols)
+    return float(-(share * np.log2(share)).sum())
+
+
+def test_rate_buys_shorter_codes_for_error() -> None:
+    values = np.random.default_rng(0).laplace(size=5000)
+    price = 0.05 * values.var()
+    costs = {}
+    for rate in (0.0, 5.0):
+        codebook, symbols = cluster(values, 16, Clustering(rate=rate))
+        costs[rate] = np.square(values - codebook[symbols]).mean(), entropy(symbols)
+    assert costs[5.0][1] < costs[0.0][1] - 0.2
+    assert costs[5.0][0] > costs[0.0][0]
+    assert costs[5.0][0] + price * costs[5.0][1] < costs[0.0][0] + price * costs[0.0][1]
+
+
+def test_rate_takes_the_cheapest_centroid_for_each_weight() -> None:
+    values = np.random.default_rng(1).laplace(size=400)
+    codebook, symbols = cluster(values, 8, Clustering(rate=5.0))
+    share = np.bincount(symbols) / len(symbols)
+    cost = np.square(values[:, None] - codebook) - 0.05 * values.var() * np.log2(share)
+    assert np.array_equal(cost.argmin(axis=1), symbols)
 
 
 def test_cluster_around_zero_keeps_its_sign_of_life() -> None:
@@ -118,7 +153,7 @@ def test_not_finite(bad: float) -> None:
         ({"bits": 0}, "expected 1 to 8, found 0"),
         ({"bits": 9}, "expected 1 to 8, found 9"),
         ({"bits": 4, "init": "lineal"}, "linear, density, random, kmeans"),
-        ({"bits": 4, "method": "guess"}, "kmeans, exact"),
+        ({"bits": 4, "method": "guess"}, "kmeans, exact, dpmeans"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, object], message: str) -> None:

@@ -1,0 +1,282 @@
+"""Clusters of numbers on a line: k-means and three relatives of it.
+
+On a line clusters are intervals of the sorted numbers. With prefix sums a step of Lloyd's algorithm costs O(k log n)
+instead of O(k n), and dynamic programming finds the global optimum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dcformat.errors import ConversionError
+
+F64 = NDArray[np.float64]
+Bounds = NDArray[np.intp]
+"""Shape (k + 1,): cluster i holds the sorted numbers from bounds[i] up to bounds[i + 1]."""
+
+METHODS = ("kmeans", "exact", "dpmeans")
+MAX_STEPS = 300
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """How to cluster.
+
+    Attributes
+    ----------
+    init : {"linear", "density", "random", "kmeans++"}
+        Where k-means starts: Deep Compression, section 3.2, and Arthur and Vassilvitskii 2007.
+    method : {"kmeans", "exact", "dpmeans"}
+        Lloyd's algorithm; the global optimum by dynamic programming (slow and large on millions of numbers); or
+        DP-means, where the numbers choose how many clusters there are.
+    seed : int
+        For the inits "random" and "kmeans++".
+    spread : float
+        "dpmeans": no number may lie further from its centroid than this many standard deviations.
+    rate : float
+        What a bit of code is worth, in hundredths of the variance: above zero, a number may go to a centroid that is
+        further away but coded shorter (entropy-constrained clustering, Chou, Lookabaugh and Gray 1989).
+    """
+
+    init: str = "linear"
+    method: str = "kmeans"
+    seed: int = 0
+    spread: float = 0.5
+    rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        for what, value, known in (("initialisation", self.init, INITS), ("clustering method", self.method, METHODS)):
+            if value not in known:
+                raise ConversionError(f"unknown {what}", expected=", ".join(known), found=repr(value))
+        if not self.spread > 0 or not self.rate >= 0:
+            raise ConversionError("out of range", expected="spread > 0 and rate >= 0")
+
+
+def cluster(
+    values: NDArray[Any], k: int, how: Clustering | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Cluster non-zero numbers.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n,)
+        None zero.
+    k : int
+        Clusters, at most.
+    how : Clustering, optional
+
+    Returns
+    -------
+    codebook : ndarray of float32, shape (<= k,)
+        Ascending, distinct, none zero.
+    symbols : ndarray of int, shape (n,)
+        The entry of each number.
+
+    Raises
+    ------
+    ConversionError
+        A number that is not finite.
+    """
+    how = how if how is not None else Clustering()
+    if not np.isfinite(values).all():
+        raise ConversionError("cannot share weights that are not finite", hint="the checkpoint holds NaN or infinity")
+    distinct, where = np.unique(values, return_inverse=True)
+    if len(distinct) <= k and not how.rate and how.method != "dpmeans":
+        return distinct.astype(np.float32), where.reshape(-1)
+    order = np.argsort(values, kind="stable")
+    ordered = values[order].astype(np.float64)
+    k = min(k, len(distinct))
+    if how.method == "exact":
+        bounds = _optimal(ordered, k)
+    elif how.method == "dpmeans":
+        bounds = _dp_means(ordered, k, how.spread * float(ordered.std()))
+    else:
+        bounds = _lloyd(ordered, np.sort(INITS[how.init](ordered, k, np.random.default_rng(how.seed))))
+    bounds = np.unique(bounds)
+    if how.rate:
+        bounds = _weigh_codes(ordered, bounds, how.rate * 0.01 * float(ordered.var()))
+    codebook, first = np.unique(_centroids(ordered, bounds), return_inverse=True)
+    symbols = np.empty(len(values), dtype=np.intp)
+    symbols[order] = np.repeat(first.reshape(-1), np.diff(bounds))
+    return codebook, symbols
+
+
+def _means(ordered: F64, bounds: Bounds) -> F64:
+    return np.asarray(np.add.reduceat(ordered, bounds[:-1]) / np.diff(bounds))
+
+
+def _centroids(ordered: F64, bounds: Bounds) -> NDArray[np.float32]:
+    """Means of the clusters, none zero: a cluster that balances around zero takes its smallest member."""
+    centroids = _means(ordered, bounds).astype(np.float32)
+    for i in np.flatnonzero(centroids == 0):
+        members = ordered[bounds[i] : bounds[i + 1]]
+        centroids[i] = members[np.argmin(np.abs(members))]
+    return centroids
+
+
+# Where k-means starts -------------------------------------------------------------------------------------------------
+
+
+def _linear(ordered: F64, k: int, rng: np.random.Generator) -> F64:
+    return np.linspace(ordered[0], ordered[-1], k)
+
+
+def _density(ordered: F64, k: int, rng: np.random.Generator) -> F64:
+    return ordered[((np.arange(k) + 0.5) / k * len(ordered)).astype(np.intp)]
+
+
+def _random(ordered: F64, k: int, rng: np.random.Generator) -> F64:
+    return rng.choice(np.unique(ordered), k, replace=False)
+
+
+def _kmeans_plus_plus(ordered: F64, k: int, rng: np.random.Generator) -> F64:
+    from sklearn.cluster import kmeans_plusplus  # here, because it is slow to import
+
+    centers, _ = kmeans_plusplus(ordered[:, None], k, random_state=int(rng.integers(1 << 31)))
+    return np.asarray(centers[:, 0], dtype=np.float64)
+
+
+INITS: dict[str, Callable[[F64, int, np.random.Generator], F64]] = {
+    "linear": _linear,
+    "density": _density,
+    "random": _random,
+    "kmeans++": _kmeans_plus_plus,
+}
+"""By name: ``(ascending numbers, k, generator) -> k centroids``."""
+
+
+# Lloyd's algorithm and DP-means ---------------------------------------------------------------------------------------
+
+
+def _lloyd(ordered: F64, centroids: F64) -> Bounds:
+    """Clusters that Lloyd's algorithm settles on; some may be empty."""
+    prefix = np.concatenate(([0.0], np.cumsum(ordered)))
+    for _ in range(MAX_STEPS):
+        bounds = _nearest(ordered, centroids)
+        counts = np.diff(bounds)
+        moved = np.where(counts > 0, np.diff(prefix[bounds]) / np.maximum(counts, 1), centroids)
+        empty = np.flatnonzero(counts == 0)
+        furthest, _ = _outliers(ordered, bounds, moved)
+        moved[empty[: len(furthest)]] = furthest[: len(empty)]
+        moved.sort()
+        if np.array_equal(moved, centroids):
+            break
+        centroids = moved
+    return _nearest(ordered, centroids)
+
+
+def _nearest(ordered: F64, centroids: F64) -> Bounds:
+    middles = (centroids[1:] + centroids[:-1]) / 2
+    return np.concatenate(([0], np.searchsorted(ordered, middles), [len(ordered)]))
+
+
+def _outliers(ordered: F64, bounds: Bounds, centroids: F64) -> tuple[F64, F64]:
+    """Numbers furthest from their centroid first, and the distances; only the ends of clusters can be."""
+    full = np.flatnonzero(np.diff(bounds))
+    ends = np.concatenate((ordered[bounds[full]], ordered[bounds[full + 1] - 1]))
+    distance = np.abs(ends - np.tile(centroids[full], 2))
+    order = np.argsort(-distance, kind="stable")
+    return ends[order], distance[order]
+
+
+def _dp_means(ordered: F64, k: int, limit: float) -> Bounds:
+    """Open a cluster at the furthest number while one lies beyond the limit (Kulis and Jordan 2012, algorithm 1)."""
+    bounds = np.array([0, len(ordered)])
+    while len(bounds) <= k:
+        centroids = _means(ordered, bounds)
+        furthest, distance = _outliers(ordered, bounds, centroids)
+        if distance[0] <= limit:
+            break
+        bounds = np.unique(_lloyd(ordered, np.sort(np.append(centroids, furthest[0]))))
+    return bounds
+
+
+# The global optimum ---------------------------------------------------------------------------------------------------
+
+
+def _optimal(ordered: F64, k: int) -> Bounds:
+    """The clusters of least squared error (Wang and Song 2011; Gronlund et al. 2017)."""
+    centred = ordered - ordered.mean()  # keeps the differences of prefix sums exact enough
+    prefix = np.concatenate(([0.0], np.cumsum(centred)))
+    squares = np.concatenate(([0.0], np.cumsum(centred * centred)))
+    bounds: Bounds = _optimal_jit(prefix, squares, k)
+    return bounds
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _optimal_jit(prefix: F64, squares: F64, k: int) -> Bounds:
+    """Dynamic programming; the best last bound rises with n, so each row is filled by halving: O(k n log n)."""
+    n = len(prefix) - 1
+    best = squares.copy()  # least error of the first j values in one cluster
+    for j in range(1, n + 1):
+        best[j] -= prefix[j] * prefix[j] / j
+    choice = np.zeros((k, n + 1), dtype=np.int32)
+    for row in range(1, k):
+        current = np.full(n + 1, np.inf)
+        # Ranges of j still to fill, each with the range in which its last bound lies.
+        stack = [(row + 1, n, row, n - 1)]
+        while len(stack) > 0:
+            low, high, first, last = stack.pop()
+            if low > high:
+                continue
+            j = (low + high) // 2
+            at = first
+            least = np.inf
+            for i in range(first, min(last, j - 1) + 1):
+                total = prefix[j] - prefix[i]
+                error = best[i] + squares[j] - squares[i] - total * total / (j - i)
+                if error < least:
+                    least = error
+                    at = i
+            current[j] = least
+            choice[row, j] = at
+            stack.append((low, j - 1, first, at))
+            stack.append((j + 1, high, at, last))
+        best = current
+    bounds = np.empty(k + 1, dtype=np.intp)
+    bounds[k] = n
+    for row in range(k - 1, -1, -1):
+        bounds[row] = choice[row, bounds[row + 1]]
+    return bounds
+
+
+# Code lengths ---------------------------------------------------------------------------------------------------------
+
+
+def _weigh_codes(ordered: F64, bounds: Bounds, price: float) -> Bounds:
+    """Move the clusters' ends until squared error plus `price` times the bits of an ideal code settles."""
+    for _ in range(MAX_STEPS):
+        shares = np.diff(bounds) / len(ordered)
+        moved = _cheapest(ordered, _means(ordered, bounds), -price * np.log2(shares))
+        if np.array_equal(moved, bounds):
+            break
+        bounds = moved
+    return bounds
+
+
+def _cheapest(ordered: F64, centroids: F64, penalties: F64) -> Bounds:
+    """Clusters of least ``(value - centroid)**2 + penalty``; those that nothing goes to are left out.
+
+    Less value**2, which is the same for all, each centroid's cost is a line in the value: the clusters are the pieces
+    of the lower envelope of k lines.
+    """
+    heights = centroids**2 + penalties
+    hull: list[int] = []
+    starts: list[float] = []
+    for i in range(len(centroids)):
+        start = -np.inf
+        while hull:
+            start = (heights[i] - heights[hull[-1]]) / (2 * (centroids[i] - centroids[hull[-1]]))
+            if start > starts[-1]:
+                break
+            hull.pop()
+            starts.pop()
+        hull.append(i)
+        starts.append(start if len(hull) > 1 else -np.inf)
+    return np.unique(np.concatenate(([0], np.searchsorted(ordered, starts[1:]), [len(ordered)])))
