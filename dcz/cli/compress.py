@@ -24,20 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the recipe, and print what each stage made."""
-    import torch
-
     from ..converters.compression.pipeline import compress
     from ..converters.compression.recipe import load_recipe
     from ..dcformat import ConversionError
 
-    if args.threads:
-        torch.set_num_threads(args.threads)
     recipe = load_recipe(args.recipe or args.arch)
     if recipe.arch != args.arch:
         what = "the recipe is for another network"
         raise ConversionError(what, path=args.recipe, expected=args.arch, found=recipe.arch)
     work = args.work or Path(args.output).with_suffix(".work")
-    report = compress(args.data, args.output, recipe, checkpoint=args.checkpoint, work=work).to_json()
+    done = compress(args.data, args.output, recipe, checkpoint=args.checkpoint, work=work, threads=args.threads)
+    report = done.to_json()
     if args.json:
         print(text.to_json(report))
         return 0
