@@ -21,6 +21,7 @@ from ...runtime import load
 from ..architectures import ARCHITECTURES, Architecture
 from ..convert import convert
 from ..state_dict import fit, read_safetensors, read_torch
+from .artefacts import write_artefacts
 from .batches import ordered_batches
 from .constraints import Constraint, GradualPruning, Masks, SharedWeights, nonzero_masks, prunable, weights_of
 from .datasets import Dataset, Split, load_dataset
@@ -99,6 +100,7 @@ def compress(
     checkpoint: str | os.PathLike[str] | None = None,
     teacher: nn.Module | None = None,
     work: str | os.PathLike[str] | None = None,
+    artefacts: str | os.PathLike[str] | None = None,
     threads: int | None = None,
 ) -> CompressionReport:
     """Run a recipe and write the container, with ``OUT.report.json`` and ``OUT.report.csv`` beside it.
@@ -117,6 +119,8 @@ def compress(
         For stages that distill; by default the dense network.
     work : path, optional
         Folder for checkpoints and the state dict of each stage: a run that was stopped goes on from there.
+    artefacts : path, optional
+        Folder for the networks, codebooks and codes that course works hand in (`artefacts.write_artefacts`).
     threads : int, optional
         Of torch, in the whole process; left as they are without it.
 
@@ -142,12 +146,14 @@ def compress(
         load_checkpoint(model, recipe.arch, checkpoint)
         while stages and stages[0].do == "train":
             stages.pop(0)
+    if not stages:
+        raise ConversionError("the recipe has nothing left to do", hint="with a checkpoint, train stages are skipped")
     assert architecture.preprocess is not None
     dataset = load_dataset(os.fspath(data), architecture.preprocess)
     run = _Run(architecture, recipe, dataset, Path(work) if work is not None else None, Path(out), teacher)
     reports = [run.stage(number, stage, model) for number, stage in enumerate(stages, 1)]
-    if not reports:
-        raise ConversionError("the recipe has nothing left to do", hint="with a checkpoint, train stages are skipped")
+    if artefacts is not None:
+        write_artefacts(Path(artefacts), recipe.arch, run.networks, model)
     _convert(model, architecture, Path(out))
     accuracy = runtime_accuracy(out, dataset.test, architecture)
     report = CompressionReport(recipe.arch, os.fspath(out), accuracy, len(dataset.test), reports)
@@ -222,6 +228,7 @@ class _Run:
         self.work = work
         self.out = out
         self.teacher = teacher
+        self.networks: dict[str, dict[str, torch.Tensor]] = {}
         self.split: Split = dataset.train
         self.validation: Split | None = None
         if recipe.validation:
@@ -233,6 +240,8 @@ class _Run:
         start = time.monotonic()
         if stage.do != "train" and self.teacher is None:
             self.teacher = copy.deepcopy(model).eval()
+        if stage.do == "prune":
+            self.networks.setdefault("before_pruning", copy.deepcopy(model.state_dict()))
         result = self.work / f"{number}-{stage.do}.pt" if self.work is not None else None
         if result is not None and result.exists():
             load_checkpoint(model, self.recipe.arch, result)
@@ -242,6 +251,9 @@ class _Run:
             if result is not None:
                 result.parent.mkdir(parents=True, exist_ok=True)
                 torch.save(model.state_dict(), result)
+        if stage.do != "train":
+            name = "after_pruning" if stage.do == "prune" else "after_quantization"
+            self.networks[name] = copy.deepcopy(model.state_dict())
         return self._measure(title, model, time.monotonic() - start)
 
     def _train(self, number: int, stage: Stage, model: nn.Module, title: str) -> None:

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT.dcz", required=True)
     parser.add_argument("--checkpoint", metavar="FILE", help="dense weights to start from; skips the recipe's training")
     parser.add_argument("--work", metavar="DIR", help="checkpoints and the network of each stage; default: OUT.work")
+    parser.add_argument("--artefacts", metavar="DIR", help="also write networks, codebooks and codes as plain arrays")
     parser.add_argument("--threads", metavar="N", type=arguments.positive, help="default: all cores")
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
@@ -33,7 +34,15 @@ def run(args: argparse.Namespace) -> int:
         what = "the recipe is for another network"
         raise ConversionError(what, path=args.recipe, expected=args.arch, found=recipe.arch)
     work = args.work or Path(args.output).with_suffix(".work")
-    done = compress(args.data, args.output, recipe, checkpoint=args.checkpoint, work=work, threads=args.threads)
+    done = compress(
+        args.data,
+        args.output,
+        recipe,
+        checkpoint=args.checkpoint,
+        work=work,
+        artefacts=args.artefacts,
+        threads=args.threads,
+    )
     report = done.to_json()
     if args.json:
         print(text.to_json(report))

@@ -48,7 +48,7 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_from_scratch_to_container(mnist: Path, tmp_path: Path) -> None:
     out, work = tmp_path / "net.dcz", tmp_path / "work"
-    report = compress(mnist, out, RECIPE, work=work)
+    report = compress(mnist, out, RECIPE, work=work, artefacts=tmp_path / "set")
     assert report.test_accuracy > 0.9
     assert report.test_pictures == 120
     dense, pruned, shared = report.stages
@@ -65,6 +65,12 @@ def test_from_scratch_to_container(mnist: Path, tmp_path: Path) -> None:
             assert len(np.unique(weight[weight != 0])) <= most
         last = torch.load(work / "3-share.pt", weights_only=True)
         assert all(np.array_equal(container.tensor(name), value.numpy()) for name, value in last.items())
+
+    before = torch.load(tmp_path / "set" / "net_before_pruning.pt", weights_only=True)
+    after = torch.load(tmp_path / "set" / "net_after_pruning.pt", weights_only=True)
+    assert before["fc1.weight"].all()
+    assert np.array_equal(after["fc1.weight"] != 0, last["fc1.weight"] != 0)
+    assert not torch.equal(after["fc1.weight"], last["fc1.weight"])
 
     written = json.loads((tmp_path / "net.report.json").read_text())
     assert written == json.loads(json.dumps(report.to_json()))
