@@ -18,7 +18,7 @@ MAX_RANK: Final = 8
 """Most axes of a tensor."""
 MAX_ELEMENTS: Final = 1 << 31
 """Most weights in one file, all tensors together."""
-FREE_ELEMENTS: Final = 1 << 20
+FREE_ELEMENTS: Final = 1 << 22
 MAX_EXPANSION: Final = 1 << 12
 """A file may hold FREE_ELEMENTS + MAX_EXPANSION x (its bytes) weights: 1 KB can't ask for 1 TB."""
 MAX_ACTIVATION: Final = 1 << 28

@@ -54,13 +54,14 @@ def encode_tensor(tensor: Dense) -> tuple[Encoding, bytes]:
         The same for the same tensor, always.
     """
     array = np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype]).reshape(tensor.shape)
-    best = (Encoding.RAW, array.tobytes())
-    if tensor.dtype not in SHAREABLE or array.size == 0:
-        return best
-    for encoding, payload in _candidates(array):
-        if len(payload) < len(best[1]):
-            best = (encoding, payload)
-    return best
+    candidates = list(_candidates(array)) if tensor.dtype in SHAREABLE and array.size else []
+    best = min(candidates, key=lambda candidate: len(candidate[1]), default=None)
+    return best if best is not None and len(best[1]) < array.nbytes else encode_raw(tensor)
+
+
+def encode_raw(tensor: Dense) -> tuple[Encoding, bytes]:
+    """Encode a tensor as its plain elements."""
+    return Encoding.RAW, np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype]).tobytes()
 
 
 def _candidates(array: Array) -> Iterator[tuple[Encoding, bytes]]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from .encoder import encode_tensor
+from .constants import FREE_ELEMENTS, MAX_EXPANSION
+from .encoder import Encoding, encode_raw, encode_tensor
 from .errors import FormatError
 from .graph import Graph
 from .layout import pack_header
@@ -60,16 +61,13 @@ def write(
     dense = {name: _as_dense(name, tensor) for name, tensor in tensors.items()}
     if graph is not None:
         infer_shapes(graph, {name: tensor.shape for name, tensor in dense.items()})
-    entries, payloads = [], []
-    for name, tensor in dense.items():
-        encoding, payload = encode_tensor(tensor)
-        entries.append(TensorEntry(name, tensor.shape, encoding, tensor.dtype))
-        payloads.append(payload)
-    sections = list(_gather(payloads))
+    encoded = {name: encode_tensor(tensor) for name, tensor in dense.items()}
+    _fill_up(dense, encoded)
+    sections = list(_gather([payload for _, payload in encoded.values()]))
     packed_labels = pack_labels(labels) if labels is not None else b""
     manifest = Manifest(
         graph=graph,
-        tensors=tuple(entries),
+        tensors=tuple(TensorEntry(name, t.shape, encoded[name][0], t.dtype) for name, t in dense.items()),
         sections=tuple(Section(len(data), zlib.crc32(data), count) for data, count in sections),
         preprocess=preprocess,
         labels=Section(len(packed_labels), zlib.crc32(packed_labels), 0) if labels is not None else None,
@@ -95,6 +93,21 @@ def _as_dense(name: str, tensor: Array | Dense) -> Dense:
     if tensor.dtype not in DTYPES or DTYPES[tensor.dtype] != tensor.array.dtype.newbyteorder("<"):
         raise FormatError(f"tensor {name!r}: numpy type {tensor.array.dtype} is not {tensor.dtype}")
     return tensor
+
+
+def _fill_up(dense: Mapping[str, Dense], encoded: dict[str, tuple[Encoding, bytes]]) -> None:
+    """Store tensors plainly, the emptiest first, while there are more weights than so few bytes may stand for.
+
+    A reader has to be able to bound what it may be asked for, and millions of zeros would fit a dozen bytes.
+    """
+    missing = sum(tensor.size for tensor in dense.values()) - FREE_ELEMENTS
+    missing -= MAX_EXPANSION * sum(len(payload) for _, payload in encoded.values())
+    for name in sorted(dense, key=lambda name: len(encoded[name][1]) / max(1, dense[name].size)):
+        if missing <= 0:
+            return
+        packed = len(encoded[name][1])
+        encoded[name] = encode_raw(dense[name])
+        missing -= MAX_EXPANSION * (len(encoded[name][1]) - packed)
 
 
 def _gather(payloads: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:

@@ -66,8 +66,8 @@ def test_limits_are_the_codes() -> None:
     assert constants.MAX_NODES == constants.MAX_TENSORS == 65_536
     assert "65,536" in limits
     assert f"| axes of a tensor | {constants.MAX_RANK} |" in limits
-    assert (constants.MAX_ELEMENTS, constants.FREE_ELEMENTS, constants.MAX_EXPANSION) == (2**31, 2**20, 4096)
-    assert "2^31, and 2^20 + 4,096 x" in limits
+    assert (constants.MAX_ELEMENTS, constants.FREE_ELEMENTS, constants.MAX_EXPANSION) == (2**31, 2**22, 4096)
+    assert "2^31, and 2^22 + 4,096 x" in limits
     assert constants.MAX_ACTIVATION == 2**28
     assert f"| centroids of a codebook | {constants.MAX_CODEBOOK} |" in limits
     assert f"| gap width | {constants.MAX_GAP_BITS} bits |" in limits

@@ -254,7 +254,6 @@ def test_a_target_in_no_folder(tmp_path: Path) -> None:
         ({"tensors": {"t": np.zeros((1,) * (MAX_RANK + 1))}}, "too many axes"),
         ({"tensors": {"t": Dense(np.zeros(2), "F32")}}, "numpy type float64 is not F32"),
         ({"tensors": {"t": Dense(np.zeros(2), "F128")}}, "numpy type float64 is not F128"),
-        ({"tensors": {"t": np.zeros((FREE_ELEMENTS * 3, 1), np.float32)}}, "larger than a file of this size"),
         ({"tensors": {"\ud800": np.zeros(2)}}, "not valid Unicode"),
         ({"tensors": {}, "labels": ["\ud800"]}, "not valid Unicode"),
         ({"tensors": {}, "labels": ["a", 1]}, "labels must be a list of texts"),
@@ -268,6 +267,23 @@ def test_what_cannot_be_read_is_not_written(tmp_path: Path, arguments: dict[str,
     with pytest.raises(FormatError, match=message):
         write(tmp_path / "x.dcz", **{"graph": None, **arguments})
     assert os.listdir(tmp_path) == []
+
+
+def test_more_zeros_than_a_small_file_may_stand_for_are_stored_plainly(tmp_path: Path) -> None:
+    tensors = {
+        "few": np.zeros(FREE_ELEMENTS // 4, np.float32),
+        "many": np.zeros(FREE_ELEMENTS, np.float32),
+        "one": np.ones(1, np.float32),
+    }
+    write(tmp_path / "zeros.dcz", None, tensors)
+    with open_container(tmp_path / "zeros.dcz") as container:
+        assert container.verify() == []
+        assert {name: e.encoding for name, e in container.entries.items()} == {
+            "few": "sparse_shared",
+            "many": "raw",
+            "one": "raw",
+        }
+        assert all(np.array_equal(container.tensor(name), tensor) for name, tensor in tensors.items())
 
 
 # Opening, closing, sharing.
