@@ -18,7 +18,7 @@ _F32, _I32, _BIT = ir.FloatType(), ir.IntType(32), ir.IntType(1)
 _VECTOR, _MASK, _LANE_IDS = (ir.VectorType(t, _LANES) for t in (_F32, _BIT, _I32))
 
 
-class Vectors(types.Type):  # type: ignore[misc]
+class Vectors(types.Type):
     """Type of `count` vectors of 16 float32 each."""
 
     def __init__(self, count: int) -> None:
@@ -30,6 +30,22 @@ class Vectors(types.Type):  # type: ignore[misc]
 class _VectorsModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, fe_type: Vectors) -> None:
         super().__init__(manager, fe_type, ir.ArrayType(_VECTOR, fe_type.count))
+
+
+class Indices(types.Type):
+    """Type of one vector of 16 int32."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Indices")
+
+
+@register_model(Indices)
+class _IndicesModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, fe_type: Indices) -> None:
+        super().__init__(manager, fe_type, _LANE_IDS)
+
+
+_indices = Indices()
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:
@@ -255,6 +271,78 @@ def store_masked(typingctx: Any, array: Any, index: Any, low: Any, high: Any, va
     return types.void(array, types.int64, types.int64, types.int64, value), codegen
 
 
+@intrinsic
+def load_indices(typingctx: Any, array: Any, index: Any) -> Any:
+    """See `simd_numpy.load_indices`."""
+    halves = ir.VectorType(ir.IntType(16), _LANES)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        packed = builder.load(_address(context, builder, array, args[0], args[1], halves), align=2)
+        return builder.zext(packed, _LANE_IDS)
+
+    return _indices(array, types.int64), codegen
+
+
+@intrinsic
+def shift_right(typingctx: Any, indices: Any, bits: Any) -> Any:
+    """See `simd_numpy.shift_right`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.lshr(args[0], _splat(builder, builder.trunc(args[1], _I32)))
+
+    return indices(indices, types.int64), codegen
+
+
+def _pick(builder: Any, table: list[Any], indices: Any) -> Any:
+    """Lane i is element ``indices[i]`` of vectors laid end to end: permutes of two vectors each, then blends by bit."""
+    name = "llvm.x86.avx512.vpermi2var.ps.512"
+    found = [_call(builder, name, _VECTOR, [a, indices, b]) for a, b in zip(table[::2], table[1::2], strict=True)]
+    bit = 2 * _LANES
+    while len(found) > 1:
+        masked = builder.and_(indices, ir.Constant(_LANE_IDS, [bit] * _LANES))
+        upper = builder.icmp_signed("!=", masked, ir.Constant(_LANE_IDS, [0] * _LANES))
+        found = [builder.select(upper, high, low) for low, high in zip(found[::2], found[1::2], strict=True)]
+        bit *= 2
+    return found[0]
+
+
+@intrinsic
+def pick(typingctx: Any, table: Any, indices: Any) -> Any:
+    """See `simd_numpy.pick`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vectors = [builder.extract_value(args[0], i) for i in range(table.count)]
+        return _pack(builder, [_pick(builder, vectors, args[1])])
+
+    return Vectors(1)(table, indices), codegen
+
+
+@intrinsic
+def fma_picked(
+    typingctx: Any, acc: Any, weights: Any, indices: Any, window: Any, array: Any, index: Any, step: Any
+) -> Any:
+    """See `simd_numpy.fma_picked`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        acc_value, weights_value, indices_value, _, array_value, first, stride = args
+        by = builder.extract_value(weights_value, 0)
+        sums = []
+        for sample in range(acc.count):
+            at = builder.add(first, builder.mul(stride, ir.IntType(64)(sample)))
+            table = [_load(context, builder, array, array_value, at, _LANES * i) for i in range(len(window))]
+            picked = _pick(builder, table, indices_value)
+            sums.append(_fma(builder, by, picked, builder.extract_value(acc_value, sample)))
+        return _pack(builder, sums)
+
+    return acc(acc, weights, indices, window, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def fma_vectors(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """See `simd_numpy.fma_vectors`."""
+    return a(a, b, c), _elementwise(_fma, 0)
+
+
 def _row_masks(builder: Any, count: int, low: Any, high: Any, end: Any, step: Any) -> Iterator[tuple[Any, Any]]:
     """Offset of each row, and its mask: lanes ``low <= lane < min(high, end - offset)``."""
     for row in range(count):
@@ -271,9 +359,9 @@ def load_rows(typingctx: Any, tag: Any, array: Any, index: Any, step: Any, low: 
     result = Vectors(len(tag))
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        _, source, first, stride, *bounds = args
+        _, source, first, stride, low, high, end = args
         vectors = []
-        for offset, mask in _row_masks(builder, result.count, *bounds, stride):
+        for offset, mask in _row_masks(builder, result.count, low, high, end, stride):
             address = _address(context, builder, array, source, builder.add(first, offset), _VECTOR)
             arguments = [address, _I32(4), mask, ir.Constant(_VECTOR, None)]
             vectors.append(_call(builder, "llvm.masked.load.v16f32.p0", _VECTOR, arguments))
@@ -288,8 +376,8 @@ def store_rows(typingctx: Any, array: Any, index: Any, step: Any, low: Any, high
     """See `simd_numpy.store_rows`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        target, first, stride, *bounds, vectors = args
-        for row, (offset, mask) in enumerate(_row_masks(builder, value.count, *bounds, stride)):
+        target, first, stride, low, high, end, vectors = args
+        for row, (offset, mask) in enumerate(_row_masks(builder, value.count, low, high, end, stride)):
             address = _address(context, builder, array, target, builder.add(first, offset), _VECTOR)
             arguments = [builder.extract_value(vectors, row), address, _I32(4), mask]
             _call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), arguments)

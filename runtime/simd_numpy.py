@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
+I64 = NDArray[np.int64]
 Tag = tuple[int, ...]
 
 _LANES = 16
 
 
-def _span(array: F32, first: int, count: int) -> F32:
+def _span(array: NDArray[Any], first: int, count: int) -> NDArray[Any]:
     if not 0 <= first <= first + count <= len(array):
         raise IndexError(f"elements {first} to {first + count} of an array of {len(array)}")
     return array[first : first + count]
@@ -54,15 +55,15 @@ def store(array: F32, index: int, value: F32) -> None:
     _span(array, index, value.size)[:] = value.ravel()
 
 
-def prefetch(tag: Tag, array: F32, index: int) -> None:
+def prefetch(tag: Tag, array: NDArray[Any], index: int) -> None:
     """Ask for as many vectors as `tag` is long, from ``array[index]`` on, to be brought near; may lie out of bounds."""
 
 
 def fma(acc: F32, factor: float, array: F32, index: int) -> F32:
     """``acc + factor * load(array, index)``, rounded once."""
     columns = _span(array, index, acc.size).reshape(acc.shape).astype(np.float64)
-    total: F32 = (acc + np.float64(factor) * columns).astype(np.float32)
-    return total
+    result: F32 = (acc + np.float64(factor) * columns).astype(np.float32)
+    return result
 
 
 def fma_rows(acc: F32, rows: Tag, codebook: F32, symbols: NDArray[Any], first: int, array: F32, index: int) -> F32:
@@ -81,7 +82,8 @@ def fma_dots(acc: F32, rows: Tag, a: F32, i: int, a_step: int, x: F32, j: int, x
     """
     columns = np.concatenate([load((0,), a, i + r * a_step) for r in range(len(rows))]).astype(np.float64)
     samples = [load((0,), x, j + s * x_step) for s in range(len(acc) // len(rows))]
-    return (acc + np.concatenate([columns * s for s in samples])).astype(np.float32)
+    result: F32 = (acc + np.concatenate([columns * s for s in samples])).astype(np.float32)
+    return result
 
 
 def load_masked(array: F32, index: int, low: int, high: int) -> F32:
@@ -113,6 +115,39 @@ def store_rows(array: F32, index: int, step: int, low: int, high: int, end: int,
     """Write vectors `step` elements apart, from ``array[index]`` on; lanes as in `load_rows`, others are left alone."""
     for t in range(len(value)):
         store_masked(array, index + t * step, low, min(high, end - t * step), value[t : t + 1])
+
+
+def load_indices(array: NDArray[np.uint16], index: int) -> I64:
+    """Sixteen integers of 16 bits, from ``array[index]`` on."""
+    return _span(array, index, _LANES).astype(np.int64)
+
+
+def shift_right(indices: I64, bits: int) -> I64:
+    """``indices >> bits``, lane by lane."""
+    return indices >> bits
+
+
+def pick(table: F32, indices: I64) -> F32:
+    """Lane i is element ``indices[i]``, modulo their number, of the table's vectors laid end to end.
+
+    The vectors of the table are 2, 4, 8 or 16. Needs AVX-512.
+    """
+    return table.ravel()[indices % table.size].reshape(1, _LANES)
+
+
+def fma_picked(acc: F32, weights: F32, indices: I64, window: Tag, array: F32, index: int, step: int) -> F32:
+    """Sparse products of some samples: vector s of `acc` gains `weights` times what `indices` pick from a window.
+
+    The window of sample s is ``load(window, array, index + s * step)``. Needs AVX-512.
+    """
+    picked = [pick(load(window, array, index + s * step), indices) for s in range(len(acc))]
+    return fma_vectors(np.broadcast_to(weights, acc.shape), np.concatenate(picked), acc)
+
+
+def fma_vectors(a: F32, b: F32, c: F32) -> F32:
+    """``a * b + c``, lane by lane, rounded once."""
+    result: F32 = (a.astype(np.float64) * b + c).astype(np.float32)
+    return result
 
 
 def evens(low: F32, high: F32) -> F32:

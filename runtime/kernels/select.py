@@ -11,13 +11,14 @@ from functools import partial
 import llvmlite.binding as llvm
 from numba import config
 
-from ...dcformat.tensors import Tensor
+from ...dcformat.tensors import Shared, SparseShared, Tensor
 from ..layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 from .conv_dense import ConvDense
 from .conv_sparse import ConvSparse
 from .conv_tile import LANES, Plane, Tiling
 from .linear_dense import LinearDense
 from .linear_sparse import LinearSparse
+from .linear_windowed import MOST_CENTROIDS, SAMPLES, LinearWindowed
 from .weights import DenseWeights, SparseWeights
 
 Factory = Callable[[], PackedLayer]
@@ -128,7 +129,7 @@ def pack_conv(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> Pac
 def linear_candidates(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> dict[str, Factory]:
     """Ways to compute a fully connected layer, by kernel name, the one estimated to be fastest first.
 
-    The choice depends on the layer alone, not on the batch: a batch gives the same bits however it is split.
+    The order depends on the layer alone, not on the batch: a batch gives the same bits however it is split.
 
     Parameters
     ----------
@@ -142,15 +143,32 @@ def linear_candidates(weight: Tensor, geometry: LinearGeometry, epilogue: Epilog
     dict of str to callable
         Each packs the weights when called.
     """
-    choices: list[tuple[str, Factory]] = [
-        ("linear_sparse", lambda: LinearSparse(SparseWeights.of(weight), geometry, epilogue)),
-        ("linear_dense", lambda: LinearDense(DenseWeights.of(weight), geometry, epilogue)),
+    choices: list[tuple[float, str, Factory]] = [
+        (
+            ROW_WEIGHT_CYCLES * weight.density,
+            "linear_sparse",
+            lambda: LinearSparse(SparseWeights.of(weight), geometry, epilogue),
+        ),
+        (DENSE_WEIGHT_CYCLES, "linear_dense", lambda: LinearDense(DenseWeights.of(weight), geometry, epilogue)),
     ]
-    return dict(choices if weight.density < LINEAR_CROSSOVER else choices[::-1])
+    if WIDE and isinstance(weight, Shared | SparseShared) and len(weight.codebook) <= MOST_CENTROIDS:
+        window = 64 if geometry.batch < SAMPLES else 32
+        cycles = next(cost for size, cost in SLOT_WEIGHT_CYCLES.items() if len(weight.codebook) < size)
+        if geometry.in_features >= 64:
+            choices.append(
+                (
+                    cycles * weight.density,
+                    "linear_windowed",
+                    lambda: LinearWindowed(SparseWeights.of(weight), geometry, epilogue, SLOTS, window),
+                )
+            )
+    return {name: factory for _, name, factory in sorted(choices, key=lambda choice: choice[0])}
 
 
-LINEAR_CROSSOVER = 0.5
-"""Density above which the dense kernel takes a fully connected layer."""
+# Cycles a weight, measured on Zen 4: a scalar row; a dense one, bound by memory; a slot, by the size of the codebook.
+ROW_WEIGHT_CYCLES, DENSE_WEIGHT_CYCLES = 2.2, 0.75
+SLOT_WEIGHT_CYCLES = {32: 0.46, 64: 0.68, 128: 0.88, 256: 1.24}
+SLOTS = 2
 
 
 def pack_linear(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> PackedLayer:

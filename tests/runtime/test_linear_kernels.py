@@ -27,7 +27,7 @@ def layers(draw: st.DrawFn) -> cases.LinearCase:
     )
 
 
-@pytest.mark.parametrize("name", ["linear_sparse", "linear_dense"])
+@pytest.mark.parametrize("name", ["linear_sparse", "linear_dense", "linear_windowed"])
 @SETTINGS
 @given(case=layers())
 def test_every_kernel_agrees_with_the_oracle(name: str, case: cases.LinearCase) -> None:
