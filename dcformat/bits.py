@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from bitarray import bitarray
 from bitarray.util import int2ba
-from numba import njit
 from numpy.typing import NDArray
 
 from .errors import FormatError, TruncatedError
+from .jit import kernel
 
 ORDER_BITS = 5
 """Bits in which the order of a list of numbers is written."""
@@ -77,7 +77,7 @@ def write_numbers(out: bitarray, values: Sequence[int] | NDArray[np.int64]) -> N
         out += int2ba(value, 2 * value.bit_length() - 1 - order)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _read_numbers(data: NDArray[np.uint8], bit: int, order: int, out: NDArray[np.int64]) -> int:
     """Fill `out` from bit `bit` on; returns the bit after the last number, or -1 where the data does not hold them."""
     end = len(data) * 8

@@ -7,17 +7,17 @@ together and the processor overlaps them. Each 64-bit window serves four look-up
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .constants import MAX_CODE_LENGTH
+from .jit import inlined, kernel
 
 _SHIFT = np.uint64(64 - MAX_CODE_LENGTH)
 PADDING = 8
 """Bytes that must follow the last stream in `data`; their values do not matter."""
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@inlined
 def _window(data: NDArray[np.uint8], bit: int, last: int) -> np.uint64:
     """Bits from `bit` on, in the top of 64: at least 57 of them. No byte beyond ``data[last + 7]`` is read."""
     byte = np.uint64(min(bit >> 3, last))  # unsigned: numba then adds no test for negative indices
@@ -34,7 +34,7 @@ def _window(data: NDArray[np.uint8], bit: int, last: int) -> np.uint64:
     return word << np.uint64(bit & 7)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel
 def _decode_one(
     data: NDArray[np.uint8], bit: int, last: int, table: NDArray[np.uint16], out: NDArray[np.uint8], at: int, count: int
 ) -> int:
@@ -46,7 +46,7 @@ def _decode_one(
     return bit
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel
 def decode_streams(
     data: NDArray[np.uint8],
     starts: NDArray[np.int64],

@@ -8,10 +8,10 @@ escape, skips that many positions and stores nothing. So gap g becomes ``g // (2
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .constants import MAX_GAP_BITS
+from .jit import kernel
 
 
 def gaps_of(positions: NDArray[np.int64], chunk: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -57,7 +57,7 @@ def gap_symbols(gaps: NDArray[np.int64], bits: int) -> NDArray[np.uint8]:
     return symbols
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel
 def positions_of(
     symbols: NDArray[np.uint8],
     symbol_counts: NDArray[np.int64],
@@ -113,7 +113,7 @@ def positions_of(
     return -1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel
 def rows_of(positions: NDArray[np.int64], row_size: int, indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> None:
     """Ascending flat positions to CSR.
 
@@ -140,7 +140,7 @@ def rows_of(positions: NDArray[np.int64], row_size: int, indptr: NDArray[np.int6
         indptr[r] = len(positions)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@kernel
 def swapped_rows_of(
     positions: NDArray[np.int64],
     rows: int,
