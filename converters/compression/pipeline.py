@@ -21,13 +21,15 @@ from ...runtime import load
 from ..architectures import ARCHITECTURES, Architecture
 from ..convert import convert
 from ..state_dict import fit, read_safetensors, read_torch
+from .allocation import allocate, importance
 from .artefacts import write_artefacts
 from .batches import ordered_batches
+from .clustering import Clustering
 from .constraints import Constraint, GradualPruning, Masks, SharedWeights, nonzero_masks, prunable, weights_of
 from .datasets import Dataset, Split, load_dataset
 from .folding import fold_normalisation
 from .recipe import Recipe, Stage, load_recipe
-from .sharing import parse_bits
+from .sharing import BitsRule, parse_bits
 from .training import evaluate, train
 
 log = logging.getLogger(__name__)
@@ -279,7 +281,7 @@ class _Run:
             if stage.fold:
                 fold_normalisation(model)
             how = stage.clustering(self.recipe.seed)
-            return SharedWeights(model, parse_bits(stage.bits), how, stage.grid, stage.vectors)
+            return SharedWeights(model, self._bits(stage, model, how), how, stage.grid, stage.vectors)
         if stage.do == "train":
             return Masks(nonzero_masks(model))
         if stage.ramp > 0 and stage.settings.epochs > 0:
@@ -287,6 +289,15 @@ class _Run:
         masks = Masks(stage.target()(weights_of(model), 1.0))
         masks.apply(model)
         return masks
+
+    def _bits(self, stage: Stage, model: nn.Module, how: Clustering) -> BitsRule:
+        if stage.bits:
+            return parse_bits(stage.bits)
+        assert self.architecture.preprocess is not None
+        weighing = importance(model, self.split, self.architecture.preprocess)
+        rule = allocate(weights_of(model), stage.average_bits, how, weighing)
+        log.info("bits: %s", ", ".join(f"{layer}={bits}" for layer, bits in rule.by_key.items()))
+        return rule
 
     def _measure(self, title: str, model: nn.Module, seconds: float) -> StageReport:
         assert self.architecture.preprocess is not None

@@ -62,6 +62,8 @@ class Stage:
         "prune": share of the epochs over which the masks tighten; 0 prunes at once.
     bits : str
         "share": as for `sharing.parse_bits`.
+    average_bits : float
+        "share", instead of `bits`: what a non-zero weight may take on average; see `allocation.allocate`.
     init, method, spread, rate
         "share": as in `clustering.Clustering`.
     grid, vectors : int
@@ -79,6 +81,7 @@ class Stage:
     score: str = "magnitude"
     ramp: float = 0.6
     bits: str = ""
+    average_bits: float = 0.0
     init: str = "linear"
     method: str = "kmeans"
     spread: float = 0.5
@@ -99,7 +102,10 @@ class Stage:
                 raise ConversionError("unknown score", expected=", ".join(SCORES), found=repr(self.score))
             self.target()
         if self.do == "share":
-            parse_bits(self.bits)
+            if bool(self.bits) == bool(self.average_bits):
+                raise ConversionError("a share stage takes one of bits and average_bits")
+            if self.bits:
+                parse_bits(self.bits)
             self.clustering(0)
             for grid in (self.grid, self.vectors):
                 if grid and not 2 <= grid <= MAX_GRID:

@@ -87,11 +87,16 @@ def test_from_scratch_to_container(mnist: Path, tmp_path: Path) -> None:
 def test_a_checkpoint_takes_the_place_of_training(mnist: Path, tmp_path: Path) -> None:
     torch.manual_seed(1)
     torch.save(ARCHITECTURES["lenet_300_100"].factory().state_dict(), tmp_path / "net.pt")
-    recipe = Recipe("lenet_300_100", (Stage("train", FAST), Stage("prune", Settings(epochs=0), rule="std:1")), 0)
-    report = compress(mnist, tmp_path / "net.dcz", recipe, checkpoint=tmp_path / "net.pt")
-    assert [stage.stage for stage in report.stages] == ["1 prune"]
-    assert 0.3 < report.stages[0].density < 0.5
-    assert report.stages[0].accuracy is None
+    still = Settings(epochs=0)
+    stages = (Stage("train", FAST), Stage("prune", still, rule="percent:90"), Stage("share", still, average_bits=3.0))
+    report = compress(mnist, tmp_path / "net.dcz", Recipe("lenet_300_100", stages, 0), checkpoint=tmp_path / "net.pt")
+    pruned, shared = report.stages
+    assert (pruned.stage, shared.stage) == ("1 prune", "2 share")
+    assert pruned.density == pytest.approx(0.1, abs=0.001)
+    assert pruned.accuracy is None
+    with dcz.open(report.path) as container:
+        bits = sum(8 * row["bytes"]["symbols"] for row in container.info()["tensors"])
+    assert 2.0 < bits / shared.nonzero < 3.1  # the budget, but for Huffman's whole bits
 
 
 def test_nothing_is_written_where_something_is_wrong(mnist: Path, tmp_path: Path) -> None:

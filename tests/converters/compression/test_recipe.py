@@ -88,6 +88,7 @@ def test_there_are_recipes() -> None:
         ("layers = {fc1 = 0.05, fc = 0.2}", 'density = 0.5\nscore = "size"', r"unknown score \(stage 2"),
         ('bits = "fc=4"', 'bits = "fc=9"', r"cannot read the bits \(stage 3"),
         ('bits = "fc=4"', 'bits = "4"\ninit = "lineal"', "unknown initialisation"),
+        ('bits = "fc=4"', "", "takes one of bits and average_bits"),
         ("lr = 1", 'schedule = "wild"', r"unknown schedule \(stage 1"),
         ("arch =", "arch ==", "not a TOML file"),
     ],

@@ -1,0 +1,117 @@
+"""Bits for each layer by rate against distortion: where a bit more helps most under a total budget.
+
+Each layer's error at 1 to 8 bits is weighed by how much the loss feels it; the choice that is best for one price of a
+bit, the same for all layers, is best for the total that it comes to (Shoham and Gersho 1988).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
+
+from ...dcformat.errors import ConversionError
+from ...dcformat.preprocess import Preprocess
+from .batches import training_batches
+from .clustering import Clustering, cluster
+from .constraints import prunable
+from .datasets import Split
+from .sharing import MAX_BITS, BitsRule
+
+CODEBOOK_BITS = 16
+"""Roughly what one centroid costs in the container."""
+
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+def importance(
+    model: nn.Module, split: Split, preprocess: Preprocess, batches: int = 20, batch: int = 64
+) -> dict[str, NDArray[np.float32]]:
+    """Mean squared gradient of every prunable weight: the diagonal of the empirical Fisher information.
+
+    Parameters
+    ----------
+    model : nn.Module
+    split : Split
+        The training set; `batches` of it are looked at.
+    preprocess : Preprocess
+    """
+    model.eval()
+    weights = prunable(model)
+    sums = {name: np.zeros(tuple(weight.shape), dtype=np.float32) for name, weight in weights.items()}
+    for _, (images, labels) in zip(
+        range(batches), training_batches(split, preprocess, batch, "none", (0, 0)), strict=False
+    ):
+        model.zero_grad(set_to_none=True)
+        F.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
+        for name, weight in weights.items():
+            if weight.grad is not None:
+                sums[name] += np.square(weight.grad.numpy())
+    model.zero_grad(set_to_none=True)
+    return {name: (total / batches).astype(np.float32) for name, total in sums.items()}
+
+
+def allocate(
+    weights: Arrays, average: float, how: Clustering | None = None, weighing: Arrays | None = None
+) -> BitsRule:
+    """Choose the bits of each layer.
+
+    Parameters
+    ----------
+    weights : mapping of str to ndarray of float32
+        Pruned weights by name.
+    average : float
+        Bits a non-zero weight, codebooks counted in, that the whole network may take at most.
+    how : Clustering, optional
+    weighing : mapping of str to ndarray, optional
+        What an error of each weight costs, of the weights' shapes; see `importance`. Ones by default.
+
+    Raises
+    ------
+    ConversionError
+        One bit a weight is more than the budget.
+    """
+    curves = {
+        name: _curve(weight, how, weighing[name] if weighing is not None else None)
+        for name, weight in weights.items()
+        if weight.any()
+    }
+    budget = average * sum(int(np.count_nonzero(weight)) for weight in weights.values())
+
+    def choose(price: float) -> tuple[dict[str, int], float]:
+        best = {name: int(np.argmin(errors + price * rates)) for name, (errors, rates) in curves.items()}
+        return best, sum(float(curves[name][1][bits]) for name, bits in best.items())
+
+    low, high = -60.0, 60.0  # of log2 of the price: from free to unaffordable
+    chosen, total = choose(2.0**high)
+    if total > budget:
+        raise ConversionError(
+            "the bits do not reach for a layer's codebook", expected=f">= {total / budget * average:.3g}", found=average
+        )
+    for _ in range(60):
+        middle = (low + high) / 2
+        candidate, total = choose(2.0**middle)
+        if total <= budget:
+            high, chosen = middle, candidate
+        else:
+            low = middle
+    return BitsRule(None, {name.removesuffix(".weight"): bits + 1 for name, bits in chosen.items()})
+
+
+def _curve(
+    weight: NDArray[np.float32], how: Clustering | None, weighing: NDArray[np.float32] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Error and bits of a layer, at 1 to 8 bits an index."""
+    values = weight[weight != 0]
+    costs = weighing[weight != 0] if weighing is not None else np.ones_like(values)
+    errors, rates = np.empty(MAX_BITS), np.empty(MAX_BITS)
+    for bits in range(MAX_BITS):
+        codebook, symbols = cluster(values, 2 << bits, how)
+        errors[bits] = float((costs.astype(np.float64) * np.square(values - codebook[symbols])).sum())
+        share = np.bincount(symbols) / len(symbols)
+        share = share[share > 0]
+        rates[bits] = -len(symbols) * float((share * np.log2(share)).sum()) + CODEBOOK_BITS * len(codebook)
+    return errors, rates

@@ -1,0 +1,68 @@
+"""Bits go where they help, and the budget holds."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dcz.converters.compression.allocation import CODEBOOK_BITS, allocate, importance
+from dcz.converters.compression.clustering import cluster
+from dcz.converters.compression.datasets import Split
+from dcz.dcformat import ConversionError, Preprocess
+
+RNG = np.random.default_rng(0)
+WEIGHTS = {
+    "loud.weight": RNG.normal(size=(40, 50)).astype(np.float32),
+    "quiet.weight": 0.1 * RNG.normal(size=(40, 50)).astype(np.float32),
+    "small.weight": RNG.normal(size=(10, 10)).astype(np.float32),
+}
+
+
+def cost(name: str, bits: int) -> tuple[float, float]:
+    values = WEIGHTS[name].ravel()
+    codebook, symbols = cluster(values, 1 << bits)
+    share = np.bincount(symbols) / len(symbols)
+    rate = -len(values) * float((share * np.log2(share)).sum()) + CODEBOOK_BITS * len(codebook)
+    return float(np.square(values - codebook[symbols]).sum()), rate
+
+
+@pytest.mark.parametrize("average", [2.0, 3.5])
+def test_budget_and_near_optimality(average: float) -> None:
+    rule = allocate(WEIGHTS, average)
+    budget = average * sum(w.size for w in WEIGHTS.values())
+    curves = {name: [cost(name, bits) for bits in range(1, 9)] for name in WEIGHTS}
+    chosen = [curves[name][(rule.bits(name, 2) or 0) - 1] for name in WEIGHTS]
+    assert sum(rate for _, rate in chosen) <= budget
+    # No allocation that takes no more bits than this one has less error: the chosen point is on the hull.
+    total = sum(rate for _, rate in chosen)
+    best = min(
+        sum(error for error, _ in way) for way in itertools.product(*curves.values()) if sum(r for _, r in way) <= total
+    )
+    assert sum(error for error, _ in chosen) == pytest.approx(best)
+    assert rule.bits("loud.weight", 2) > rule.bits("quiet.weight", 2)  # type: ignore[operator]
+
+
+def test_weighing_turns_the_choice() -> None:
+    weighing = {name: np.full_like(w, 1e4 if "quiet" in name else 1.0) for name, w in WEIGHTS.items()}
+    rule = allocate(WEIGHTS, 3.0, weighing=weighing)
+    assert rule.bits("quiet.weight", 2) > rule.bits("loud.weight", 2)  # type: ignore[operator]
+
+
+def test_too_small_a_budget() -> None:
+    with pytest.raises(ConversionError, match=r"expected >= .*found 0\.5"):
+        allocate(WEIGHTS, 0.5)
+
+
+def test_importance_is_the_mean_squared_gradient() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    split = Split(RNG.integers(0, 256, (8, 2, 2, 1), dtype=np.uint8), np.arange(8) % 3)
+    found = importance(model, split, Preprocess(mode="L", mean=(0.0,), std=(1.0,)), batches=1, batch=8)
+    x = torch.from_numpy(split.images[:].reshape(8, 4).astype(np.float32) / 255)
+    loss = nn.functional.cross_entropy(model[1](x), torch.from_numpy(split.labels))
+    (gradient,) = torch.autograd.grad(loss, model[1].weight)
+    assert found["1.weight"] == pytest.approx(gradient.numpy() ** 2, rel=1e-3, abs=1e-9)
