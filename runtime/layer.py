@@ -1,7 +1,8 @@
 """What the planner and the kernels say to each other: a layer's geometry, its epilogue, and a packed layer.
 
-A kernel module offers factories, ``pack_...(weight, geometry, epilogue) -> PackedLayer``. The planner chooses one by cost,
-asks for its scratch and binds it to buffers once; after that a call costs one function call and allocates nothing.
+A kernel module offers factories, ``pack_...(weight, geometry, epilogue) -> PackedLayer``. The planner chooses one by
+cost, asks for its scratch and binds it to buffers once; after that a call costs one function call and allocates
+nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ Call = tuple[Callable[..., Any], tuple[Any, ...]]
 class ConvGeometry:
     """Sizes of a 2-D convolution over a batch.
 
-    Input (batch, in_channels, height, width), output (batch, out_channels, out_height, out_width), both C-contiguous float32.
+    Input (batch, in_channels, height, width), output (batch, out_channels, out_height, out_width), both C-contiguous
+    float32.
     """
 
     batch: int
