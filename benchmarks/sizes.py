@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .machine import facts
+from dcz.cli.machine import facts
+
 from .reference import Streams, best_gap_coded_bytes, gap_coded_bytes, zero_order_bytes
 from .weights import NETWORKS, SEED, Network, state_dict
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..dcformat import Dense, Graph
+from ..dcformat import Dense, Graph, Node
 from ..dcformat.tensors import Array
 from .arrays import as_dense, to_torch
 
@@ -39,9 +40,21 @@ class GraphModule(nn.Module):
         """Map a batch (N, *input_shape) to (N, *output shape)."""
         values = [x]
         for node in self.graph.nodes:
-            params = {role: getattr(self, self._attribute[name]) for role, name in node.params.items()}
-            values.append(STEPS[node.op]([values[i] for i in node.inputs], params, node.attrs))
+            values.append(self._step(node, values))
         return values[self.graph.output]
+
+    def time_weighted(self, x: Tensor) -> Iterator[tuple[str, float]]:
+        """Run once; gives the weight's name and the seconds of each convolution and linear layer."""
+        values = [x]
+        for node in self.graph.nodes:
+            start = time.perf_counter()
+            values.append(self._step(node, values))
+            if node.op in ("conv2d", "linear"):
+                yield node.params["weight"], time.perf_counter() - start
+
+    def _step(self, node: Node, values: list[Tensor]) -> Tensor:
+        params = {role: getattr(self, self._attribute[name]) for role, name in node.params.items()}
+        return STEPS[node.op]([values[i] for i in node.inputs], params, node.attrs)
 
 
 def _batch_norm(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:

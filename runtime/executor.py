@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from math import prod
 from typing import Any
 
@@ -29,10 +30,11 @@ class Executor:
             return _window(arena, plan.layout.values[value], prod(shape)).reshape(shape)
 
         self._input, self._output = view(0), view(plan.output)
-        self._calls: list[Call] = []
+        self._steps: list[list[Call]] = []
         for step, offset in zip(plan.steps, plan.layout.scratch, strict=True):
             scratch = _window(arena, offset, step.use.scratch)
-            self._calls += step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch)
+            self._steps.append(step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch))
+        self._calls = [call for calls in self._steps for call in calls]
 
     def run(self, batch: NDArray[Any], out: F32) -> None:
         """Run the network once.
@@ -48,6 +50,25 @@ class Executor:
         for function, arguments in self._calls:
             function(*arguments)
         np.copyto(out, self._output)
+
+    def time_steps(self, batch: NDArray[Any]) -> NDArray[np.float64]:
+        """Run the network once, and tell how many seconds each step of the plan took.
+
+        Parameters
+        ----------
+        batch : ndarray of any real type, shape (plan.batch, *input shape)
+
+        Returns
+        -------
+        ndarray of float64, shape (steps,)
+        """
+        np.copyto(self._input, batch, casting="unsafe")
+        ends = [time.perf_counter()]
+        for calls in self._steps:
+            for function, arguments in calls:
+                function(*arguments)
+            ends.append(time.perf_counter())
+        return np.diff(ends)
 
 
 def _aligned(elements: int) -> F32:

@@ -39,9 +39,10 @@ class Prediction(NamedTuple):
 
 
 class LayerStats(TypedDict):
-    """One line of a model's layer table: operator, kernel, and bytes of packed weights."""
+    """One line of a model's layer table: operator, name of its weight tensor or "", kernel, bytes of packed weights."""
 
     op: str
+    weight: str
     kernel: str
     weight_bytes: int
 
@@ -94,7 +95,7 @@ class Model:
             file_bytes=container.file_bytes,
             weight_bytes=sum(step.weight_bytes for step in single.steps),
             arena_bytes=self._arena_bytes,
-            layers=[LayerStats(op=s.op, kernel=s.kernel, weight_bytes=s.weight_bytes) for s in single.steps],
+            layers=_layer_table(single),
             open_seconds=0.0,
             plan_seconds=time.perf_counter() - start,
         )
@@ -138,6 +139,33 @@ class Model:
         else:
             work()
         return out
+
+    def time_layers(self, batch: ArrayLike, rounds: int = 20) -> list[tuple[LayerStats, float]]:
+        """Time each layer, in one thread.
+
+        Parameters
+        ----------
+        batch : array-like of real numbers, shape (N, *input_shape)
+            N >= 1. Runs in slices, as in a call; a layer's time is the sum over them.
+        rounds : int
+            Runs, of which the median counts.
+
+        Returns
+        -------
+        list of (LayerStats, float)
+            In the order they run: what the layer is, for the largest slice, and its seconds.
+        """
+        x = self._checked(batch)
+        slices = list(self._slices(len(x)))
+        executors = {size: Executor(self._plan(size)) for _, size in slices}
+
+        def once() -> NDArray[np.float64]:
+            parts = [executors[size].time_steps(x[start : start + size]) for start, size in slices]
+            return np.sum(parts, axis=0)  # type: ignore[no-any-return]
+
+        once()
+        seconds = np.median([once() for _ in range(rounds)], axis=0)
+        return list(zip(_layer_table(self._plan(slices[0][1])), seconds.tolist(), strict=True))
 
     def preprocess(self, items: images.Item | Iterable[images.Item]) -> F32:
         """Turn images into a batch, as the container says.
@@ -313,6 +341,10 @@ def _thread_count(threads: int | None) -> int:
     if threads < 1:
         raise InputError("threads must be positive", found=threads)
     return threads
+
+
+def _layer_table(plan: Plan) -> list[LayerStats]:
+    return [LayerStats(op=s.op, weight=s.weight, kernel=s.kernel, weight_bytes=s.weight_bytes) for s in plan.steps]
 
 
 def _graph(container: Container) -> Graph:

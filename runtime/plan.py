@@ -39,6 +39,8 @@ class Step:
     bind : Bind
     weight_bytes : int
         Memory that its packed weights take.
+    weight : str
+        Name of its weight tensor; empty where it has none.
     """
 
     op: str
@@ -46,6 +48,7 @@ class Step:
     use: Use
     bind: Bind
     weight_bytes: int = 0
+    weight: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def _weighted(layer: Layer, packed: PackedLayer) -> Step:
         return packed.bind(inputs[0], out, inputs[1] if residual else None, scratch)
 
     use = Use((*layer.inputs, *residual), layer.output, overwrites=residual, scratch=packed.scratch_elements)
-    return Step(layer.node.op, packed.kernel_name, use, bind, packed.weight_bytes)
+    return Step(layer.node.op, packed.kernel_name, use, bind, packed.weight_bytes, layer.node.params["weight"])
 
 
 def _conv2d(layer: Layer, context: Context) -> Step:

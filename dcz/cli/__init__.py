@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from .. import __version__
-from . import compress, convert, demo, export, infer, info, verify
+from . import bench, compress, convert, demo, export, infer, info, report, verify
 
-COMMANDS = (convert, infer, info, verify, export, compress, demo)
+COMMANDS = (convert, infer, info, verify, export, compress, report, bench, demo)
 CONVERT_EXTRA = ("torch", "sklearn", "scipy", "safetensors", "onnx")
 """Modules that `pip install dcz` leaves out and `pip install 'dcz[convert]'` brings."""
 

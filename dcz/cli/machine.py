@@ -6,15 +6,17 @@ import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 PACKAGES = ("dcz", "numpy", "numba", "bitarray", "torch")
 
 
-def facts() -> dict[str, object]:
-    """Processor, cores that this process may use, and versions."""
+def facts() -> dict[str, Any]:
+    """Processor, cores that this process may use, how busy the machine is, and versions."""
     return {
         "cpu": _cpu_name(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": sys.version.split()[0],
         "packages": {name: _version(name) for name in PACKAGES},

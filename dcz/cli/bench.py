@@ -1,0 +1,167 @@
+"""dcz bench: how fast a container answers, beside its dense network in torch."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from . import text
+from .arguments import positive
+from .machine import facts
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..converters.baseline import Baseline
+    from ..runtime import Model
+    from ..runtime.timing import Clock
+
+SECONDS = 5.0
+"""About how long the rounds last altogether."""
+OURS = "dcz"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("model", metavar="MODEL.dcz")
+    parser.add_argument("--baseline", choices=("torch",), help="measure the dense network beside it, by turns")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="of the baseline; cuda asks for the baseline by itself"
+    )
+    parser.add_argument("--batch-size", metavar="N", type=positive, default=1, help="samples a run (default 1)")
+    parser.add_argument("--threads", metavar="N", type=positive, default=1, help="of each engine (default 1)")
+    parser.add_argument("--layers", action="store_true", help="time each layer of ours as well")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print medians and deciles of each engine, and how many times as long as ours the others take."""
+    import numpy as np
+
+    from ..runtime import load
+
+    model = load(args.model, threads=args.threads)
+    batch = np.random.default_rng(0).standard_normal((args.batch_size, *model.input_shape), dtype=np.float32)
+    result = measure(model, batch, args)
+    print(text.to_json(result) if args.json else describe(result))
+    return 0
+
+
+def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> dict[str, Any]:
+    """Run the engines by turns; gives what ``--json`` prints."""
+    from ..runtime.timing import Turns, milliseconds, ratio, wall_clock
+
+    torch, settings = _baselines(args, batch) if args.baseline or args.device == "cuda" else ([], {})
+    clocks: dict[str, Clock] = {OURS: wall_clock(lambda: model(batch))}
+    clocks |= {engine.name: engine.clock for engine in torch if engine.clock}
+    turns = Turns(clocks)
+    rounds = turns.rounds(SECONDS)
+    for _ in text.progress(range(rounds), args, "round", total=rounds):
+        turns.round()
+    answers = {OURS: model(batch)} | {engine.name: engine.answer for engine in torch if engine.answer is not None}
+    reference = next((engine.answer for engine in torch if engine.answer is not None), None)
+    runs = []
+    for name, device, why_not in [(OURS, "cpu", None), *((b.name, args.device, b.not_run) for b in torch)]:
+        row: dict[str, Any] = {"engine": name, "device": device, "batch": len(batch), "threads": args.threads}
+        if why_not is None:
+            error = None if reference is None else _error(answers[name], reference)
+            row |= {**milliseconds(turns.seconds[name]), "max_error": error}
+        else:
+            row |= {"not_run": why_not}
+        runs.append(row)
+    ratios = {name: ratio(times, turns.seconds[OURS]) for name, times in turns.seconds.items() if name != OURS}
+    result = {"model": args.model, "machine": facts(), "settings": settings, "runs": runs, "ratios": ratios}
+    return result | ({"layers": list(_layers(model, batch, args))} if args.layers else {})
+
+
+def _baselines(args: argparse.Namespace, batch: NDArray[np.float32]) -> tuple[list[Baseline], dict[str, Any]]:
+    try:
+        from ..converters import baseline
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        return [_NoTorch()], {}  # type: ignore[list-item]
+    engines = baseline.baselines(args.model, batch, args.device, args.threads)
+    built = list(
+        text.progress(engines, args, "engine", total=len(baseline.MODES) * len(baseline.PRECISIONS[args.device]))
+    )
+    return built, baseline.settings(args.device)
+
+
+class _NoTorch:
+    """Stands for the baselines where `dcz.converters.baseline` cannot be imported."""
+
+    name = "torch"
+    clock = answer = None
+    not_run = "torch is not installed; install with: pip install 'dcz[convert]'"
+
+
+def _error(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """Largest difference, relative to the largest magnitude expected."""
+    return float(abs(found - expected).max() / max(abs(expected).max(), 1e-30))
+
+
+def _layers(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    dense: dict[str, float] = {}
+    if args.baseline:
+        with suppress(ModuleNotFoundError):  # no torch: the engines' table says so
+            from ..converters.baseline import time_layers
+
+            dense = time_layers(args.model, batch, args.threads)
+    for layer, seconds in model.time_layers(batch):
+        row = {**layer, "weight": layer["weight"] or None, "us": 1e6 * seconds}
+        yield row | ({"dense_us": 1e6 * dense[layer["weight"]]} if layer["weight"] in dense else {})
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Lay out what `measure` gives as tables."""
+    machine, ours = result["machine"], result["runs"][0]
+    load = "" if machine["load_average"] is None else f", load average {machine['load_average']}"
+    parts = [
+        f"{result['model']}, batch {ours['batch']}, {ours['threads']} thread{'s'[: ours['threads'] > 1]}; "
+        f"{machine['cpu']}, {machine['cores']} cores{load}",
+        "",
+        _engine_table(result),
+    ]
+    if settings := result["settings"]:
+        parts += ["", "; ".join(f"{name} {value}" for name, value in settings.items())]
+    if layers := result.get("layers"):
+        total = sum(layer["us"] for layer in layers)
+        rows = [
+            (layer["weight"] or layer["op"], layer["op"], layer["kernel"], layer["us"], f"{layer['us'] / total:.1%}",
+             layer.get("dense_us"), layer["weight_bytes"])
+            for layer in layers
+        ]  # fmt: skip
+        header = ("layer", "op", "kernel", "us", "share", "eager torch us", "weight bytes")
+        parts += ["", text.table(header, rows, left=3)]
+    return "\n".join(parts)
+
+
+def _engine_table(result: dict[str, Any]) -> str:
+    rows: list[tuple[object, ...]] = []
+    notes = []
+    for engine in result["runs"]:
+        if "not_run" in engine:
+            notes.append(f"{engine['engine']} ({engine['device']}) not run: {engine['not_run']}")
+            continue
+        times = result["ratios"].get(engine["engine"])
+        spread = f"{times['median']:.2f} ({times['p10']:.2f} to {times['p90']:.2f})" if times else "1"
+        figures = (engine[key] for key in ("median_ms", "p10_ms", "p90_ms", "min_ms", "runs"))
+        least = times["of_least"] if times else 1.0
+        rows.append((engine["engine"], engine["device"], *figures, spread, least, engine["max_error"]))
+    header = (
+        "engine",
+        "device",
+        "median ms",
+        "p10",
+        "p90",
+        "min",
+        "rounds",
+        f"x {OURS} (p10 to p90)",
+        "x min",
+        "error",
+    )
+    return "\n".join([text.table(header, rows, left=2), *notes])
