@@ -14,11 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import simd
-from ..jit import kernel
+from ..jit import inlined, kernel
 from ..layer import Call, Epilogue
 from . import conv_tile
 from .conv_tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, STARTS, Tiling
 from .weights import SparseWeights
+
+LATENCY = 4
+"""Fewer rows than this leave multiply-adds waiting for each other."""
+
+
+@inlined
+def _multiply(sums: Any, tile: F32, offsets: NDArray[np.uint16], symbols: NDArray[Any], codebook: F32, k: int) -> Any:
+    """`sums` and the product of weight k with the vectors that it meets."""
+    return simd.fma(sums, simd.weight(codebook, symbols, k), tile, simd.get(offsets, k) * LANES)
 
 
 @kernel
@@ -74,10 +83,20 @@ def conv_sparse(
                         if blocks[b, STARTS] == 0:
                             sums = simd.load(tag, scratch, at)
                             simd.prefetch(tag, scratch, at + rows * LANES)
-                        for k in range(position, position + count):
-                            by = simd.weight(codebook, symbols, k)
-                            sums = simd.fma(sums, by, scratch, simd.get(offsets, k) * LANES)
-                        position += count
+                        # A short tile is summed in four chains, which hide the latency of the additions.
+                        end = position + count
+                        fours = position + count // 4 * 4 if rows < LATENCY else position
+                        second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
+                        for k in range(position, fours, 4):
+                            sums = _multiply(sums, scratch, offsets, symbols, codebook, k)
+                            second = _multiply(second, scratch, offsets, symbols, codebook, k + 1)
+                            third = _multiply(third, scratch, offsets, symbols, codebook, k + 2)
+                            fourth = _multiply(fourth, scratch, offsets, symbols, codebook, k + 3)
+                        for k in range(fours, end):
+                            sums = _multiply(sums, scratch, offsets, symbols, codebook, k)
+                        if rows < LATENCY:
+                            sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
+                        position = end
                         if blocks[b, ENDS] == 0:
                             simd.store(scratch, at, sums)
                         else:

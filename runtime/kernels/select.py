@@ -1,6 +1,9 @@
 """The choice of kernel and tiling for a layer, by an estimate of its cycles.
 
-The estimates need only rank the choices of one layer, so they are counts of vector operations with measured weights.
+The estimates need only rank the choices of one layer. They count vector operations, with weights fitted to timings of
+32 layers, each with all its tilings, on Zen 4; the tilings so chosen are 2 % slower, on average, than the best.
+
+No choice depends on the batch: a batch gives the same bits however it is split.
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ from numba import config
 
 from ...dcformat.tensors import Shared, SparseShared, Tensor
 from ..layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from . import conv_unrolled
 from .conv_dense import ConvDense
-from .conv_sparse import ConvSparse
+from .conv_sparse import LATENCY, ConvSparse
 from .conv_tile import LANES, Plane, Tiling
 from .linear_dense import LinearDense
 from .linear_sparse import LinearSparse
@@ -22,6 +26,7 @@ from .linear_windowed import MOST_CENTROIDS, SAMPLES, LinearWindowed
 from .weights import DenseWeights, SparseWeights
 
 Factory = Callable[[], PackedLayer]
+Choice = tuple[float, str, Factory]
 
 
 def _wide_registers() -> bool:
@@ -32,40 +37,56 @@ def _wide_registers() -> bool:
 
 
 WIDE = _wide_registers()
-TILE_ROWS = (1, 2, 4, 8, 14) if WIDE else (1, 2, 4, 6)
+SPARSE_ROWS = (1, 2, 4, 8, 14) if WIDE else (1, 2, 4, 6)
+DENSE_ROWS = (1, 2, 4, 7, 8) if WIDE else (1, 2)
 """Rows of a tile that kernels are compiled for: few, as each takes seconds the first time."""
 REGISTERS = 28 if WIDE else 7
 """Vectors that a dense kernel may hold."""
-SPARSE_BUDGET, DENSE_BUDGET = 384, 1536
-"""Vectors of a packed block: 24 KiB of the L1 cache, and 96 KiB of the L2 cache, whose loads serve several outputs."""
+BUDGET, THIN_BUDGET, DENSE_BUDGET = 448, 640, 1536
+"""Vectors of a packed block: 28 KiB of the L1 cache; a little more where weights are few, as less of it is read; and
+96 KiB of the L2 cache where a load serves several outputs."""
+THIN = 0.15
+"""Density below which weights are few."""
+UNROLLED_PIXELS = 4
+"""Most output pixels of a convolution that is tried as a fully connected layer."""
+SLOTS = 2
+"""Slots of a group of the windowed kernel."""
 
-# Cycles, measured on Zen 4, where a vector multiply-add takes one.
-SEGMENT_CYCLES, ROW_CYCLES, PACK_CYCLES, BAND_CYCLES, LATENCY = 18.0, 3.0, 3.0, 4.0, 4
+# Cycles, where a vector multiply-add takes one: of a weight beside its multiply-adds, of a vector of sums for each
+# segment, of a packed vector, what strides of 2 or more add to it, and of a finished vector.
+WEIGHT, SUMS, PACK, STRIDED, GATHERED, FINISH = 2.5, 5.7, 10.6, 5.2, 60.0, 7.4
+DENSE_WEIGHT = 2.0
+# Cycles of a weight in fully connected layers: a row at a time; dense, bound by memory; windowed, by size of codebook.
+ROW_CYCLES, LINEAR_DENSE_CYCLES = 2.2, 0.75
+WINDOWED_CYCLES = {32: 0.46, 64: 0.68, 128: 0.88, 256: 1.24}
+OUTPUT_CYCLES = 6.0
 
 
 def _spans(width: int) -> list[tuple[int, int]]:
     """Worthwhile (span, bands): even cuts of a row, and as many bands as fill the lanes."""
-    cuts = {-(-width // n) for n in range(-(-width // LANES), min(width, 4 * -(-width // LANES)) + 1)}
+    least = -(-width // LANES)
+    cuts = {-(-width // n) for n in range(least, min(width, 4 * least) + 1)}
     return sorted({(span, LANES // span) for span in cuts})
 
 
-def _tilings(geometry: ConvGeometry, budget: int, merge: bool) -> list[Tiling]:
+def _tilings(geometry: ConvGeometry, heights: tuple[int, ...], budget: int, merge: bool) -> list[Tiling]:
     spans = _spans(Plane.of(geometry).out_width)
-    return [Tiling(geometry, rows, *span, budget, merge) for rows in TILE_ROWS for span in spans]
+    return [Tiling(geometry, rows, *span, budget, merge) for rows in heights for span in spans]
 
 
-def _pack_cycles(tiling: Tiling) -> float:
+def _edge_cycles(tiling: Tiling) -> float:
+    """Cycles of packing and finishing one tile."""
     g = tiling.geometry
-    loads = {1: 1.0, 2: 2.0}.get(g.stride[1], 8.0)
-    vectors = g.in_channels * g.kernel[1] * tiling.unit_vectors
-    return vectors * (PACK_CYCLES + BAND_CYCLES * tiling.bands * loads)
+    packed = g.in_channels * g.kernel[1] * tiling.unit_vectors * tiling.bands
+    strided = {1: 0.0, 2: STRIDED}.get(g.stride[1], GATHERED)
+    return packed * (PACK + strided) + g.out_channels * tiling.rows * tiling.bands * FINISH
 
 
 def sparse_cycles(tiling: Tiling, nnz: int) -> float:
     """Estimated cycles of a sparse convolution of one sample."""
-    outputs = (tiling.blocks[:, 3] - tiling.blocks[:, 2]).sum()
-    segments = float(outputs) * (SEGMENT_CYCLES + ROW_CYCLES * tiling.rows)
-    return tiling.tiles * (nnz * max(tiling.rows, LATENCY) + segments + _pack_cycles(tiling))
+    outputs = float((tiling.blocks[:, 3] - tiling.blocks[:, 2]).sum())
+    weights = nnz * (max(tiling.rows, 1.5) + WEIGHT)
+    return tiling.tiles * (weights + outputs * tiling.rows * SUMS + _edge_cycles(tiling))
 
 
 def dense_run(rows: int) -> int:
@@ -79,17 +100,9 @@ def dense_cycles(tiling: Tiling) -> float:
     run = dense_run(tiling.rows)
     runs = g.groups * -(-(g.out_channels // g.groups) // run)
     taps = g.in_channels // g.groups * g.kernel[0] * g.kernel[1]
-    each = max(run * tiling.rows, LATENCY) + tiling.rows
-    sums = runs * (SEGMENT_CYCLES + ROW_CYCLES * tiling.rows * run)
-    return tiling.tiles * (taps * runs * each + sums + _pack_cycles(tiling))
-
-
-def _conv_choices(weight: Tensor, geometry: ConvGeometry) -> tuple[tuple[float, Tiling], tuple[float, Tiling]]:
-    """The best sparse and the best dense tiling, each with its cycles."""
-    sparse = ((sparse_cycles(t, weight.nnz), i, t) for i, t in enumerate(_tilings(geometry, SPARSE_BUDGET, True)))
-    dense = ((dense_cycles(t), i, t) for i, t in enumerate(_tilings(geometry, DENSE_BUDGET, False)))
-    (sparse_cost, _, sparse_tiling), (dense_cost, _, dense_tiling) = min(sparse), min(dense)
-    return (sparse_cost, sparse_tiling), (dense_cost, dense_tiling)
+    multiply = taps * runs * (max(run * tiling.rows, LATENCY) + DENSE_WEIGHT)
+    sums = len(tiling.blocks) / g.groups * runs * run * tiling.rows * SUMS
+    return tiling.tiles * (multiply + sums + _edge_cycles(tiling))
 
 
 def _conv_sparse(weight: Tensor, tiling: Tiling, epilogue: Epilogue) -> PackedLayer:
@@ -98,6 +111,13 @@ def _conv_sparse(weight: Tensor, tiling: Tiling, epilogue: Epilogue) -> PackedLa
 
 def _conv_dense(weight: Tensor, tiling: Tiling, epilogue: Epilogue) -> PackedLayer:
     return ConvDense(DenseWeights.of(weight), tiling, dense_run(tiling.rows), epilogue)
+
+
+def _unrolled_choice(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> Choice:
+    unrolled = conv_unrolled.unroll(SparseWeights.of(weight), geometry)
+    linear = conv_unrolled.linear_geometry(geometry)
+    cycles, _, factory = _linear_choices(unrolled, linear, conv_unrolled.linear_epilogue(epilogue, geometry))[0]
+    return cycles, "conv_unrolled", lambda: conv_unrolled.ConvUnrolled(factory())
 
 
 def conv_candidates(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> dict[str, Factory]:
@@ -115,10 +135,16 @@ def conv_candidates(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) 
     dict of str to callable
         Each packs the weights when called.
     """
-    (sparse_cost, sparse_tiling), (dense_cost, dense_tiling) = _conv_choices(weight, geometry)
-    sparse: tuple[str, Factory] = ("conv_sparse", partial(_conv_sparse, weight, sparse_tiling, epilogue))
-    dense: tuple[str, Factory] = ("conv_dense", partial(_conv_dense, weight, dense_tiling, epilogue))
-    return dict([sparse, dense] if sparse_cost <= dense_cost else [dense, sparse])
+    nnz, budget = weight.nnz, THIN_BUDGET if weight.density < THIN else BUDGET
+    sparse = min(_tilings(geometry, SPARSE_ROWS, budget, True), key=lambda t: sparse_cycles(t, nnz))
+    dense = min(_tilings(geometry, DENSE_ROWS, DENSE_BUDGET, False), key=dense_cycles)
+    choices: list[Choice] = [
+        (sparse_cycles(sparse, nnz), "conv_sparse", partial(_conv_sparse, weight, sparse, epilogue)),
+        (dense_cycles(dense), "conv_dense", partial(_conv_dense, weight, dense, epilogue)),
+    ]
+    if geometry.out_height * geometry.out_width <= UNROLLED_PIXELS:
+        choices.append(_unrolled_choice(weight, geometry, epilogue))
+    return _by_cost(choices)
 
 
 def pack_conv(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> PackedLayer:
@@ -126,10 +152,38 @@ def pack_conv(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> Pac
     return next(iter(conv_candidates(weight, geometry, epilogue).values()))()
 
 
+def _linear_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> list[Choice]:
+    size, outputs = weight.size, geometry.out_features * OUTPUT_CYCLES
+    choices: list[Choice] = [
+        (
+            weight.nnz * ROW_CYCLES + outputs,
+            "linear_sparse",
+            lambda: LinearSparse(SparseWeights.of(weight), geometry, epilogue),
+        ),
+        (
+            size * LINEAR_DENSE_CYCLES + outputs,
+            "linear_dense",
+            lambda: LinearDense(DenseWeights.of(weight), geometry, epilogue),
+        ),
+    ]
+    shared = isinstance(weight, Shared | SparseShared) and len(weight.codebook) <= MOST_CENTROIDS
+    if WIDE and shared and geometry.in_features >= 64:
+        assert isinstance(weight, Shared | SparseShared)
+        cycles = next(cost for most, cost in WINDOWED_CYCLES.items() if len(weight.codebook) < most)
+        # A narrow window costs a permute less for each sample, a wide one leaves fewer slots empty.
+        window = 64 if geometry.batch < SAMPLES else 32
+        choices.append(
+            (
+                weight.nnz * cycles + outputs,
+                "linear_windowed",
+                lambda: LinearWindowed(SparseWeights.of(weight), geometry, epilogue, SLOTS, window),
+            )
+        )
+    return sorted(choices, key=lambda choice: choice[0])
+
+
 def linear_candidates(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> dict[str, Factory]:
     """Ways to compute a fully connected layer, by kernel name, the one estimated to be fastest first.
-
-    The order depends on the layer alone, not on the batch: a batch gives the same bits however it is split.
 
     Parameters
     ----------
@@ -143,34 +197,13 @@ def linear_candidates(weight: Tensor, geometry: LinearGeometry, epilogue: Epilog
     dict of str to callable
         Each packs the weights when called.
     """
-    choices: list[tuple[float, str, Factory]] = [
-        (
-            ROW_WEIGHT_CYCLES * weight.density,
-            "linear_sparse",
-            lambda: LinearSparse(SparseWeights.of(weight), geometry, epilogue),
-        ),
-        (DENSE_WEIGHT_CYCLES, "linear_dense", lambda: LinearDense(DenseWeights.of(weight), geometry, epilogue)),
-    ]
-    if WIDE and isinstance(weight, Shared | SparseShared) and len(weight.codebook) <= MOST_CENTROIDS:
-        window = 64 if geometry.batch < SAMPLES else 32
-        cycles = next(cost for size, cost in SLOT_WEIGHT_CYCLES.items() if len(weight.codebook) < size)
-        if geometry.in_features >= 64:
-            choices.append(
-                (
-                    cycles * weight.density,
-                    "linear_windowed",
-                    lambda: LinearWindowed(SparseWeights.of(weight), geometry, epilogue, SLOTS, window),
-                )
-            )
-    return {name: factory for _, name, factory in sorted(choices, key=lambda choice: choice[0])}
-
-
-# Cycles a weight, measured on Zen 4: a scalar row; a dense one, bound by memory; a slot, by the size of the codebook.
-ROW_WEIGHT_CYCLES, DENSE_WEIGHT_CYCLES = 2.2, 0.75
-SLOT_WEIGHT_CYCLES = {32: 0.46, 64: 0.68, 128: 0.88, 256: 1.24}
-SLOTS = 2
+    return _by_cost(_linear_choices(weight, geometry, epilogue))
 
 
 def pack_linear(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> PackedLayer:
     """Pack a fully connected layer for the kernel estimated to be fastest. Parameters as for `linear_candidates`."""
     return next(iter(linear_candidates(weight, geometry, epilogue).values()))()
+
+
+def _by_cost(choices: list[Choice]) -> dict[str, Factory]:
+    return {name: factory for _, name, factory in sorted(choices, key=lambda choice: choice[0])}

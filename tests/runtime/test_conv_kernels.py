@@ -44,7 +44,7 @@ def layers(draw: st.DrawFn) -> cases.ConvCase:
     )
 
 
-@pytest.mark.parametrize("name", ["conv_sparse", "conv_dense"])
+@pytest.mark.parametrize("name", ["conv_sparse", "conv_dense", "conv_unrolled"])
 @SETTINGS
 @given(case=layers())
 def test_every_kernel_agrees_with_the_oracle(name: str, case: cases.ConvCase) -> None:
@@ -62,7 +62,7 @@ def test_bits_do_not_depend_on_the_batch(case: cases.ConvCase) -> None:
 POINTWISE = {"kernel": (1, 1), "padding": (0, 0)}
 
 
-@pytest.mark.parametrize("name", ["conv_sparse", "conv_dense"])
+@pytest.mark.parametrize("name", ["conv_sparse", "conv_dense", "conv_unrolled"])
 @pytest.mark.parametrize(
     "changes",
     [
@@ -71,6 +71,8 @@ POINTWISE = {"kernel": (1, 1), "padding": (0, 0)}
         {"size": (55, 55), **POINTWISE},
         {"size": (7, 9), "stride": (2, 2), **POINTWISE},
         {"size": (2, 2), "padding": (1, 1)},
+        {"size": (2, 2), "padding": (1, 1), "channels": (70, 40), "density": 0.1},
+        {"size": (3, 3), "padding": (1, 1), "channels": (32, 18), "groups": 2, "stride": (2, 2)},
         {"size": (4, 4), "padding": (1, 1)},
         {"size": (13, 13), "padding": (1, 1)},
         {"size": (40, 37), "kernel": (11, 11), "stride": (4, 4), "padding": (2, 2)},

@@ -1,0 +1,49 @@
+"""The kernels on a processor without AVX-512: the same sources, compiled for AVX2 in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CASES = """
+import kernel_cases as cases
+from dcz.runtime import kernels
+from dcz.runtime.kernels import select
+assert not select.WIDE
+for kernel, size, stride in (((3, 3), (13, 13), (1, 1)), ((1, 1), (9, 9), (1, 1)), ((5, 5), (12, 12), (2, 2))):
+    case = cases.ConvCase(kernel=kernel, size=size, stride=stride, channels=(6, 9))
+    for name in ("conv_sparse", "conv_dense"):
+        cases.check_conv(case, name)
+case = cases.LinearCase(features=(130, 40), batch=5)
+for name in ("linear_sparse", "linear_dense"):
+    cases.check_linear(case, name)
+import numpy as np
+from dcz.dcformat.tensors import Dense
+from dcz.runtime.layer import Epilogue, LinearGeometry
+rng = np.random.default_rng(0)
+weight = cases.make_weight(rng, (40, 130), 0.1, "sparse_shared", 31)
+assert "linear_windowed" not in kernels.linear_candidates(weight, LinearGeometry(1, 130, 40), Epilogue())
+from dcz.runtime.kernels.conv_sparse import conv_sparse
+assembly = "".join(conv_sparse.inspect_asm().values())
+assert "ymm" in assembly and "zmm" not in assembly
+print("done")
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="forces an x86 processor")
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+def test_kernels_without_avx512() -> None:
+    environment = {
+        **os.environ,
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "+avx2,+avx,+fma,+bmi,+bmi2,+sse4.2,+popcnt",
+        "PYTHONPATH": str(Path(__file__).parent),
+    }
+    result = subprocess.run([sys.executable, "-c", CASES], env=environment, capture_output=True, text=True, cwd="/")
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.stdout.strip() == "done"
