@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import copy
-import csv
-import json
 import logging
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,69 +26,11 @@ from .constraints import Constraint, GradualPruning, Masks, SharedWeights, nonze
 from .datasets import Dataset, Split, load_dataset
 from .folding import fold_normalisation
 from .recipe import Recipe, Stage, load_recipe
+from .report import CompressionReport, StageReport, write_report
 from .sharing import BitsRule, parse_bits
 from .training import evaluate, train
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StageReport:
-    """What one stage made.
-
-    Attributes
-    ----------
-    stage : str
-    accuracy : float or None
-        On the held-out part of the training set; None where nothing is held out.
-    nonzero, weights : int
-        Of convolutions and linear layers.
-    density : float
-    file_bytes : int
-        Of the container as it would ship.
-    ratio : float
-        fp32 bytes of the dense network over `file_bytes`.
-    ratio_course, ratio_paper : float or None
-        The formulas of ``Container.info``; None until weights are shared.
-    seconds : float
-    """
-
-    stage: str
-    accuracy: float | None
-    nonzero: int
-    weights: int
-    density: float
-    file_bytes: int
-    ratio: float
-    ratio_course: float | None
-    ratio_paper: float | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class CompressionReport:
-    """What a recipe made.
-
-    Attributes
-    ----------
-    arch : str
-    path : str
-        The container.
-    test_accuracy : float
-        Of the container, run by `dcz.runtime` on the whole test set.
-    test_pictures : int
-    stages : list of StageReport
-    """
-
-    arch: str
-    path: str
-    test_accuracy: float
-    test_pictures: int
-    stages: list[StageReport] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        """As written beside the container."""
-        return asdict(self)
 
 
 def compress(
@@ -143,20 +82,23 @@ def compress(
     model = architecture.factory()
     for stage in recipe.stages:
         stage.check_layers(list(prunable(model)))
-    stages = list(recipe.stages)
+    stages = list(enumerate(recipe.stages, 1))
     if checkpoint is not None:
         load_checkpoint(model, recipe.arch, checkpoint)
-        while stages and stages[0].do == "train":
+        while stages and stages[0][1].do == "train":
             stages.pop(0)
     if not stages:
         raise ConversionError("the recipe has nothing left to do", hint="with a checkpoint, train stages are skipped")
     assert architecture.preprocess is not None
     dataset = load_dataset(os.fspath(data), architecture.preprocess)
     run = _Run(architecture, recipe, dataset, Path(work) if work is not None else None, Path(out), teacher)
-    reports = [run.stage(number, stage, model) for number, stage in enumerate(stages, 1)]
-    if artefacts is not None:
-        write_artefacts(Path(artefacts), recipe.arch, run.networks, model)
-    _convert(model, architecture, Path(out))
+    try:
+        reports = [run.stage(number, stage, model) for number, stage in stages]
+        if artefacts is not None:
+            write_artefacts(Path(artefacts), recipe.arch, run.networks, model)
+        os.replace(run.trial, out)
+    finally:
+        run.trial.unlink(missing_ok=True)
     accuracy = runtime_accuracy(out, dataset.test, architecture)
     report = CompressionReport(recipe.arch, os.fspath(out), accuracy, len(dataset.test), reports)
     write_report(report, Path(out))
@@ -191,16 +133,6 @@ def runtime_accuracy(path: str | os.PathLike[str], split: Split, architecture: A
     return right / len(split)
 
 
-def write_report(report: CompressionReport, out: Path) -> None:
-    """Write ``OUT.report.json`` and ``OUT.report.csv`` (a row a stage)."""
-    out.with_suffix(".report.json").write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
-    rows = [asdict(stage) for stage in report.stages]
-    with out.with_suffix(".report.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def _convert(model: nn.Module, architecture: Architecture, out: Path) -> Mapping[str, Any]:
     plain = copy.deepcopy(model).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     report = convert(
@@ -228,7 +160,7 @@ class _Run:
         self.architecture = architecture
         self.recipe = recipe
         self.work = work
-        self.out = out
+        self.trial = out.with_name(f".{out.name}.trial")  # what the last stage would ship as
         self.teacher = teacher
         self.networks: dict[str, dict[str, torch.Tensor]] = {}
         self.split: Split = dataset.train
@@ -304,11 +236,7 @@ class _Run:
         accuracy = None
         if self.validation is not None:
             accuracy = evaluate(model, self.validation, self.architecture.preprocess).accuracy
-        trial = self.out.with_name(f".{self.out.name}.trial")
-        try:
-            info = _convert(model, self.architecture, trial)
-        finally:
-            trial.unlink(missing_ok=True)
+        info = _convert(model, self.architecture, self.trial)
         weights = weights_of(model)
         total = sum(w.size for w in weights.values())
         nonzero = sum(int((w != 0).sum()) for w in weights.values())

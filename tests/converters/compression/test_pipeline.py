@@ -91,7 +91,7 @@ def test_a_checkpoint_takes_the_place_of_training(mnist: Path, tmp_path: Path) -
     stages = (Stage("train", FAST), Stage("prune", still, rule="percent:90"), Stage("share", still, average_bits=3.0))
     report = compress(mnist, tmp_path / "net.dcz", Recipe("lenet_300_100", stages, 0), checkpoint=tmp_path / "net.pt")
     pruned, shared = report.stages
-    assert (pruned.stage, shared.stage) == ("1 prune", "2 share")
+    assert (pruned.stage, shared.stage) == ("2 prune", "3 share")
     assert pruned.density == pytest.approx(0.1, abs=0.001)
     assert pruned.accuracy is None
     with dcz.open(report.path) as container:
