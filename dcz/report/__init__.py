@@ -1,0 +1,7 @@
+"""One self-contained page about a container: sizes, layers, histograms, graph, provenance."""
+
+from .facts import Facts, collect, load_checkpoint
+from .page import render
+from .timing import LayerTimes, read_bench
+
+__all__ = ["Facts", "LayerTimes", "collect", "load_checkpoint", "read_bench", "render"]

@@ -1,0 +1,70 @@
+"""The page as a whole: one file that needs no network, no script and no other file."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from . import contents, sizes
+from .facts import Facts
+from .html import Markup, join, tag
+from .inside import inside
+from .words import name, shape
+
+SECTIONS = {
+    "sizes": (sizes.headline, "Sizes"),
+    "stages": (sizes.waterfall, "Stages"),
+    "parts": (sizes.parts, "Parts"),
+    "layers": (sizes.layers, "Layers"),
+    "times": (sizes.times, "Times"),
+    "inside": (inside, "Histograms"),
+    "inputs": (contents.inputs, "Preprocessing"),
+    "labels": (contents.labels, "Labels"),
+    "provenance": (contents.provenance, "Provenance"),
+    "graph": (contents.graph, "Graph"),
+    "tensors": (contents.tensors, "All tensors"),
+}
+"""In the order of the page, by id: what makes each, and its name in the menu."""
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+"""The browser refuses to load or run anything, whatever names a file brings in."""
+
+
+def render(facts: Facts) -> str:
+    """Make the page.
+
+    Parameters
+    ----------
+    facts : Facts
+
+    Returns
+    -------
+    str
+        HTML; the same facts give the same page.
+    """
+    made = {key: build(facts) for key, (build, _) in SECTIONS.items()}
+    links = [tag("li", tag("a", SECTIONS[key][1], href=f"#{key}")) for key, markup in made.items() if markup]
+    takes = f"{shape(facts.graph.input_shape)} in, {len(facts.graph.nodes):,} nodes" if facts.graph else "weights only"
+    body = tag(
+        "body",
+        tag("a", "Skip to the report", href="#sizes", class_="skip"),
+        tag("header", tag("h1", name(facts.file)), tag("p", f"Compressed network, dcz format "
+            f"{facts.info['format_version']}: {takes}.")),
+        tag("nav", tag("ul", links), aria_label="Sections"),
+        tag("main", made.values()),
+        tag("footer", tag("p", "Made by dcz report.")),
+    )  # fmt: skip
+    return join(Markup("<!DOCTYPE html>\n"), tag("html", _head(facts), body, lang="en"), Markup("\n"))
+
+
+def _head(facts: Facts) -> Markup:
+    style = Markup(files(__package__).joinpath("report.css").read_text(encoding="utf-8"))
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name_="color-scheme", content="light dark"),
+        tag("link", rel="icon", href="data:,"),
+        tag("title", f"{facts.file}: dcz report"),
+        tag("style", style),
+    )
