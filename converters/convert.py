@@ -13,6 +13,7 @@ from torch import nn
 
 from ..dcformat import ConversionError, DczError, FormatError, Graph, Preprocess, Shape, infer_shapes, open, write
 from . import presets
+from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune
 from .compression.sharing import BitsRule, parse_bits
 from .encode import TensorError, compress
@@ -77,6 +78,7 @@ def convert(
     prune: PruneRule | str | None = None,
     bits: BitsRule | str | int | None = None,
     init: str = "linear",
+    method: str = "kmeans",
     seed: int = 0,
     preprocess: Preprocess | str | os.PathLike[str] | None = None,
     labels: Sequence[str] | str | os.PathLike[str] | None = None,
@@ -100,8 +102,10 @@ def convert(
         Share the weights of convolutions and linear layers: ``4``, or ``conv=8,fc=5``.
     init : {"linear", "density", "random", "kmeans++"}
         Where the k-means of `bits` starts.
+    method : {"kmeans", "exact"}
+        How `bits` finds the shared values: k-means, or the global optimum by dynamic programming, slower by far.
     seed : int
-        For the two random ones.
+        For the two random starts.
     preprocess : Preprocess, str or path, optional
         ``imagenet``, ``cifar10``, ``mnist`` or a JSON file. By default the architecture's, if it has one.
     labels : sequence of str, str or path, optional
@@ -129,13 +133,14 @@ def convert(
     # Options first: a mistake in them should not cost the time of a conversion.
     prune = parse_prune(prune) if isinstance(prune, str) else prune
     bits = parse_bits(str(bits)) if isinstance(bits, (str, int)) else bits
+    clustering = Clustering(init, method, seed)
     given_preprocess = presets.resolve_preprocess(preprocess) if preprocess is not None else None
     given_labels = presets.resolve_labels(labels) if labels is not None else None
 
     source = load_source(model, arch=arch, input_shape=input_shape)
     _describe(source, given_preprocess, given_labels)
     with source.timed("compress"):
-        tensors, errors = compress(source, prune, bits, init, seed)
+        tensors, errors = compress(source, prune, bits, clustering)
     with source.timed("encode"):
         write(out, source.graph, tensors, preprocess=source.preprocess, labels=source.labels or None)
     for message in source.messages:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from ..dcformat import ConversionError, Dense
 from ..dcformat.tensors import Array
 from .arrays import STORABLE, from_torch, to_torch
+from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, threshold_mask
 from .compression.sharing import BitsRule, share_weights
 from .source import Source
@@ -43,7 +44,7 @@ def weight_names(source: Source) -> list[str]:
 
 
 def compress(
-    source: Source, prune: PruneRule | None, bits: BitsRule | None, init: str = "linear", seed: int = 0
+    source: Source, prune: PruneRule | None, bits: BitsRule | None, how: Clustering | None = None
 ) -> tuple[dict[str, Dense], dict[str, TensorError]]:
     """Prune and share a source's weights.
 
@@ -55,8 +56,8 @@ def compress(
         Which weights become zero, layer by layer. None: no more than are.
     bits : BitsRule or None
         How many bits each layer's shared weights get. None: the weights keep their values.
-    init, seed
-        As for `share_weights`.
+    how : Clustering, optional
+        How the shared values are found.
 
     Returns
     -------
@@ -81,7 +82,7 @@ def compress(
     for name in _progress(names):
         before = source.tensors[name]
         layer_bits = bits.bits(name, before.array.ndim) if bits else None
-        after = _compress_tensor(name, before, prune, layer_bits, init, seed)
+        after = _compress_tensor(name, before, prune, layer_bits, how or Clustering())
         if after.array.tobytes() != before.array.tobytes():
             tensors[name], errors[name] = after, error_between(before, after)
     return tensors, errors
@@ -98,16 +99,14 @@ def error_between(before: Dense, after: Dense) -> TensorError:
     return TensorError(float(np.abs(difference).max()), float(np.sqrt(np.mean(difference**2))))
 
 
-def _compress_tensor(
-    name: str, tensor: Dense, prune: PruneRule | None, bits: int | None, init: str, seed: int
-) -> Dense:
+def _compress_tensor(name: str, tensor: Dense, prune: PruneRule | None, bits: int | None, how: Clustering) -> Dense:
     weight: Array = to_torch(tensor).float().numpy()
     if not np.isfinite(weight).all():
         raise ConversionError(f"cannot prune or share {name!r}: it holds NaN or infinity")
     if prune is not None:
         weight = np.where(threshold_mask(weight, prune), weight, np.float32(0))
     if bits is not None:
-        weight = share_weights(weight, bits, init, seed)
+        weight = share_weights(weight, bits, how.init, how.seed, how.method)
     if prune is None and bits is None:
         return tensor
     kind = next(kind for kind, dtype in STORABLE.items() if dtype == tensor.dtype)

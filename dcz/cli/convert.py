@@ -10,7 +10,7 @@ from . import arguments, info, text
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("model", metavar="MODEL", help=".pt, .pth, .th, .safetensors, .pt2, or Song Han's .net")
+    parser.add_argument("model", metavar="MODEL", help=".pt, .pth, .th, .safetensors, .pt2, .onnx, or Song Han's .net")
     parser.add_argument("-o", "--output", metavar="OUT.dcz", help="default: MODEL with the ending .dcz")
     parser.add_argument(
         "--arch", metavar="NAME", help="a known architecture, or pkg.module:factory; default: recognised"
@@ -18,7 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input-shape", metavar="C,H,W", type=arguments.shape, help="shape of one sample: 3,32,32")
     parser.add_argument("--prune", metavar="RULE", help="std:S drops |w| <= S std(w), percent:Q the smallest Q %%")
     parser.add_argument("--bits", metavar="B", help="share weights: 2^B values a tensor; or conv=8,fc=5")
-    parser.add_argument("--init", choices=("linear", "density", "random", "kmeans++"), default="linear")
+    parser.add_argument(
+        "--init",
+        choices=("linear", "density", "random", "kmeans++"),
+        default="linear",
+        help="where k-means starts (%(default)s)",
+    )
+    parser.add_argument("--method", choices=("kmeans", "exact"), default="kmeans", help="exact: the optimum, slower")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="for the random starts (%(default)s)")
     parser.add_argument("--preprocess", metavar="NAME", help="cifar10, imagenet, mnist or a JSON file")
     parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line or a JSON list")
     parser.add_argument("--json", action="store_true", help="one JSON document")
@@ -37,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
         prune=args.prune,
         bits=args.bits,
         init=args.init,
+        method=args.method,
+        seed=args.seed,
         preprocess=args.preprocess,
         labels=args.labels,
     ).to_json()

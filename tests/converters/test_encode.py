@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from dcz.converters.compression.clustering import Clustering
 from dcz.converters.compression.pruning import parse_prune
 from dcz.converters.compression.sharing import parse_bits
 from dcz.converters.encode import compress, error_between, weight_names
@@ -86,3 +87,11 @@ def test_error_of_equal_of_empty_and_of_infinite_tensors() -> None:
     empty = Dense(np.zeros((0, 3), np.float32), "F32")
     assert error_between(empty, empty).rms_error == 0
     assert error_between(odd, Dense(np.array([np.nan, np.inf, 3], np.float32), "F32")).max_error == 2
+
+
+def test_the_exact_method_is_at_least_as_close(source: Source) -> None:
+    def rms(how: Clustering) -> float:
+        return compress(source, None, parse_bits("2"), how)[1]["0.weight"].rms_error
+
+    assert rms(Clustering(method="exact")) <= rms(Clustering()) + 1e-9
+    assert rms(Clustering("random", seed=1)) != rms(Clustering("random", seed=2))
