@@ -207,16 +207,19 @@ def fma_rows(
         acc_value, _, codebook_value, symbols_value, first_value, array_value, index_value = args
         weight_data = context.make_array(symbols)(context, builder, symbols_value).data
         book_data = context.make_array(codebook)(context, builder, codebook_value).data
-        columns = [_load(context, builder, array, array_value, index_value, _LANES * i) for i in range(width)]
-        sums = []
+        weights = []
         for row in range(len(rows)):
             at = builder.add(first_value, ir.IntType(64)(row))
             by = builder.load(builder.gep(weight_data, [at]))
             if symbols.dtype != types.float32:
                 by = builder.load(builder.gep(book_data, [builder.zext(by, ir.IntType(64))]))
-            by = _splat(builder, by)
-            for i, column in enumerate(columns):
-                sums.append(_fma(builder, by, column, builder.extract_value(acc_value, row * width + i)))
+            weights.append(_splat(builder, by))
+        sums = [builder.extract_value(acc_value, i) for i in range(acc.count)]
+        for i in range(width):
+            # Column by column, so that one vector of the tile at a time takes a register.
+            column = _load(context, builder, array, array_value, index_value, _LANES * i)
+            for row, by in enumerate(weights):
+                sums[row * width + i] = _fma(builder, by, column, sums[row * width + i])
         return _pack(builder, sums)
 
     return acc(acc, rows, codebook, symbols, types.int64, array, types.int64), codegen

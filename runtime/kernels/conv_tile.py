@@ -203,35 +203,84 @@ def pack_tile(rows: int, x: F32, sample: int, first: int, last: int, row: int, c
     stride_y, stride_x, dilation_x = d[STRIDE_Y], d[STRIDE_X], d[DILATION_X]
     span, bands, reach, phases = d[SPAN], d[BANDS], d[REACH], d[PHASES]
     top, left = row * stride_y - d[PAD_Y], column * stride_x - d[PAD_X]
-    start = 0
-    for unit in range(first, last):
-        channel = unit // taps
-        x0 = left + (unit - channel * taps) * dilation_x
-        image = sample + channel * plane
-        low = max(0, -x0)
+    step = width * stride_y
+    start, channel = 0, first // taps
+    tap = first - channel * taps
+    for _ in range(first, last):
+        x0 = left + tap * dilation_x
         for phase in range(phases):
             for band in range(bands):
-                lane = band * span
+                # Row r of the tile shows image row y + r * stride_y; rows before `skip` and from `end` on are padding.
                 y = top + d[FIRST_PHASE + phase] + band * rows * stride_y
-                for at in range(start, start + reach * LANES, LANES):
-                    source = image + y * width + x0
-                    # Columns of the image from x0 on: none in a row of padding, few in the last row of a pointwise run.
-                    high = min(width, plane - y * width) - x0 if 0 <= y < height else 0
-                    if stride_x == 1:
-                        vector = simd.load_masked(x, source - lane, lane + low, lane + min(span, high))
-                        simd.store_masked(tile, at, lane, lane + span, vector)
-                    elif stride_x == 2:
-                        begin, end = 2 * lane + low, 2 * lane + min(2 * span - 1, high)
-                        near = simd.load_masked(x, source - 2 * lane, begin, end)
-                        far = simd.load_masked(x, source - 2 * lane + LANES, begin - LANES, end - LANES)
-                        simd.store_masked(tile, at, lane, lane + span, simd.evens(near, far))
-                    else:
-                        for s in range(span):
-                            inside = low <= s * stride_x < high
-                            value = simd.get(x, source + s * stride_x) if inside else np.float32(0)
-                            simd.put(tile, at + lane + s, value)
-                    y += stride_y
+                skip = min(reach, _steps(-y, stride_y))
+                end = max(skip, min(reach, _steps(height - y, stride_y)))
+                lane = band * span
+                for r in range(skip):
+                    simd.store_masked(tile, start + r * LANES, lane, lane + span, simd.zeros((0,)))
+                for r in range(end, reach):
+                    simd.store_masked(tile, start + r * LANES, lane, lane + span, simd.zeros((0,)))
+                # The last row of a pointwise layer's run may be short.
+                length = plane - (y + end - 1) * width
+                short = length < width and end > skip
+                count, lane = end - skip - short, band * span
+                source, at = sample + channel * plane + (y + skip * stride_y) * width + x0, start + skip * LANES
+                _pack_rows(x, source, step, count, max(0, -x0), width - x0, stride_x, tile, at, lane, span)
+                if short:
+                    source, at = source + count * step, at + count * LANES
+                    vector = simd.load_masked(x, source - lane, lane, lane + min(span, length))
+                    simd.store_masked(tile, at, lane, lane + span, vector)
             start += reach * LANES
+        tap += 1
+        if tap == taps:
+            tap, channel = 0, channel + 1
+
+
+@inlined
+def _steps(distance: int, stride: int) -> int:
+    """Least number of steps of `stride` that cover `distance`. Division costs as much as packing some vectors."""
+    distance = max(0, distance)
+    return distance if stride == 1 else (distance + stride - 1) // stride
+
+
+@inlined
+def _pack_rows(
+    x: F32, source: int, step: int, count: int, low: int, high: int, stride: int,
+    tile: F32, at: int, lane: int, span: int,
+) -> None:  # fmt: skip
+    """Fill `span` lanes from `lane` on of `count` vectors of a tile, from rows of the image `step` apart.
+
+    The s-th of these lanes takes ``x[source + s * stride]``, or zero unless low <= s * stride < high.
+    """
+    if stride == 1:
+        begin, end, source = lane + low, lane + min(span, high), source - lane
+        for r in range(count):
+            vector = simd.load_masked(x, source + r * step, begin, end)
+            simd.store_masked(tile, at + r * LANES, lane, lane + span, vector)
+    elif stride == 2:
+        begin, end, source = 2 * lane + low, 2 * lane + min(2 * span - 1, high), source - 2 * lane
+        for r in range(count):
+            vector = _halve(x, source + r * step, begin, end)
+            simd.store_masked(tile, at + r * LANES, lane, lane + span, vector)
+    elif stride == 4:
+        begin, end, source = 4 * lane + low, 4 * lane + min(4 * span - 3, high), source - 4 * lane
+        for r in range(count):
+            near = _halve(x, source + r * step, begin, end)
+            far = _halve(x, source + r * step + 2 * LANES, begin - 2 * LANES, end - 2 * LANES)
+            simd.store_masked(tile, at + r * LANES, lane, lane + span, simd.evens(near, far))
+    else:
+        for r in range(count):
+            for s in range(span):
+                inside = low <= s * stride < high
+                value = simd.get(x, source + r * step + s * stride) if inside else np.float32(0)
+                simd.put(tile, at + r * LANES + lane + s, value)
+
+
+@inlined
+def _halve(x: F32, source: int, begin: int, end: int) -> Any:
+    """Every other of 32 elements of `x`, zero but for those from `begin` to `end`."""
+    near = simd.load_masked(x, source, begin, end)
+    far = simd.load_masked(x, source + LANES, begin - LANES, end - LANES)
+    return simd.evens(near, far)
 
 
 @inlined

@@ -38,10 +38,10 @@ def _wide_registers() -> bool:
 
 WIDE = _wide_registers()
 SPARSE_ROWS = (1, 2, 4, 8, 14) if WIDE else (1, 2, 4, 6)
-DENSE_ROWS = (1, 2, 4, 7, 8) if WIDE else (1, 2)
+DENSE_ROWS = (1, 2, 4, 7) if WIDE else (1, 2)
 """Rows of a tile that kernels are compiled for: few, as each takes seconds the first time."""
 REGISTERS = 28 if WIDE else 7
-"""Vectors that a dense kernel may hold."""
+"""Vectors that a dense kernel may hold: sums, and a weight for each run of them."""
 BUDGET, THIN_BUDGET, DENSE_BUDGET = 448, 640, 1536
 """Vectors of a packed block: 28 KiB of the L1 cache; a little more where weights are few, as less of it is read; and
 96 KiB of the L2 cache where a load serves several outputs."""
@@ -52,10 +52,13 @@ UNROLLED_PIXELS = 4
 SLOTS = 2
 """Slots of a group of the windowed kernel."""
 
-# Cycles, where a vector multiply-add takes one: of a weight beside its multiply-adds, of a vector of sums for each
-# segment, of a packed vector, what strides of 2 or more add to it, and of a finished vector.
-WEIGHT, SUMS, PACK, STRIDED, GATHERED, FINISH = 2.5, 5.7, 10.6, 5.2, 60.0, 7.4
-DENSE_WEIGHT = 2.0
+# Cycles, where a vector multiply-add takes one: of a weight beside its multiply-adds (fewer in a short tile with its
+# chains), of a vector of sums for each segment, of packing a unit, of a finished vector; of a packed vector by stride.
+WEIGHT, SHORT_WEIGHT, SUMS, UNIT, FINISH = 2.5, 1.5, 5.7, 30.0, 7.4
+PACK = {1: 7.0, 2: 10.0, 4: 16.0}
+GATHER = 60.0
+SHORT_SEGMENT = 40.0
+DENSE_WEIGHT = 1.0
 # Cycles of a weight in fully connected layers: a row at a time; dense, bound by memory; windowed, by size of codebook.
 ROW_CYCLES, LINEAR_DENSE_CYCLES = 2.2, 0.75
 WINDOWED_CYCLES = {32: 0.46, 64: 0.68, 128: 0.88, 256: 1.24}
@@ -77,21 +80,23 @@ def _tilings(geometry: ConvGeometry, heights: tuple[int, ...], budget: int, merg
 def _edge_cycles(tiling: Tiling) -> float:
     """Cycles of packing and finishing one tile."""
     g = tiling.geometry
-    packed = g.in_channels * g.kernel[1] * tiling.unit_vectors * tiling.bands
-    strided = {1: 0.0, 2: STRIDED}.get(g.stride[1], GATHERED)
-    return packed * (PACK + strided) + g.out_channels * tiling.rows * tiling.bands * FINISH
+    strips = g.in_channels * g.kernel[1] * len(tiling.phases) * tiling.bands
+    packed = strips * (UNIT + tiling.reach * PACK.get(g.stride[1], GATHER))
+    return packed + g.out_channels * tiling.rows * tiling.bands * FINISH
 
 
 def sparse_cycles(tiling: Tiling, nnz: int) -> float:
     """Estimated cycles of a sparse convolution of one sample."""
-    outputs = float((tiling.blocks[:, 3] - tiling.blocks[:, 2]).sum())
-    weights = nnz * (max(tiling.rows, 1.5) + WEIGHT)
-    return tiling.tiles * (weights + outputs * tiling.rows * SUMS + _edge_cycles(tiling))
+    segments = float((tiling.blocks[:, 3] - tiling.blocks[:, 2]).sum())
+    short = tiling.rows < LATENCY
+    weights = nnz * (tiling.rows + (SHORT_WEIGHT if short else WEIGHT))
+    sums = segments * (tiling.rows * SUMS + (SHORT_SEGMENT if short else 0))
+    return tiling.tiles * (weights + sums + _edge_cycles(tiling))
 
 
 def dense_run(rows: int) -> int:
     """Output channels that a dense kernel takes at a time."""
-    return max(1, min(12, REGISTERS // rows - 1))
+    return max(1, min(12, REGISTERS // (rows + 1)))
 
 
 def dense_cycles(tiling: Tiling) -> float:
