@@ -1,1 +1,1 @@
-"""Measurements. Run from the root of the repository: ``python -m benchmarks.sizes``."""
+"""Measurements. Run from the root of the repository: ``python -m benchmarks --help``."""

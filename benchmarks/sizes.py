@@ -1,52 +1,73 @@
-"""Is a container as small as the same weights under the best textbook coding? ``python -m benchmarks.sizes [NAME...]``.
+"""Is a container as small as the same weights under the best textbook coding?
 
-For each network of `benchmarks.weights`: bytes of the ``.dcz`` file, whole, beside what the paper's coding, the best
-fixed gap width a layer, a zero-order coder and xz need for the same tensors; and how much of the file is overhead
-(manifest, labels, code tables). Exits with 1 if a file is larger than the best fixed gap width allows.
+For each network: bytes of the ``.dcz`` file, whole, beside what the paper's coding, the best fixed gap width a layer, a
+zero-order coder, xz, zip and safetensors need for the same tensors; and how much of the file is overhead (manifest,
+labels, code tables). A file that is larger than the best fixed gap width allows is a failure.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import lzma
 import tempfile
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dcz.cli.machine import facts
-
 from .reference import Streams, best_gap_coded_bytes, gap_coded_bytes, zero_order_bytes
+from .suite import Benchmark, Options, Row, Table
 from .weights import NETWORKS, SEED, Network, state_dict
 
-RESULTS = Path(__file__).parent / "results" / "sizes.json"
 XZ_LIMIT = 20 << 20
 """Dense bytes up to which xz is tried: it takes minutes on more."""
-COLUMNS = ("fp32", "dcz", "overhead", "limit", "best_gap", "paper", "zero_order", "xz")
+COLUMNS = {
+    "fp32": "fp32",
+    "safetensors": "safetensors",
+    "zip": "zip",
+    "xz": "xz",
+    "paper": "paper",
+    "best_gap": "best gap",
+    "zero_order": "zero-order entropy",
+    "dcz": ".dcz",
+    "overhead": "of it overhead",
+}
 
 
-def measure(network: Network, seed: int, folder: Path) -> dict[str, Any]:
+def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
+    return {name: partial(_case, NETWORKS[name]) for name in options.networks}
+
+
+def _case(network: Network) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        return [measure(network, SEED, Path(folder))]
+
+
+def measure(network: Network, seed: int, folder: Path) -> Row:
     """Write one network and count: bytes by coding, the limit, and seconds to write and to verify."""
     tensors = state_dict(network, seed)
     path = folder / f"{network.arch}.dcz"
     start = time.perf_counter()
-    _write(network, tensors, path)
+    write_container(network, tensors, path)
     written = time.perf_counter()
     problems, parts = _check(path, tensors)
-    return {
+    row: Row = {
         "network": network.title,
+        "seed": seed,
         **references(network, tensors),
         "dcz": path.stat().st_size,
         "overhead": parts["manifest"] + parts["labels"] + parts["tables"],
         "seconds_write": round(written - start, 2),
         "seconds_verify": round(time.perf_counter() - written, 2),
-        "problems": problems,
     }
+    if row["dcz"] > row["limit"]:
+        problems.append(f"{network.title}: {row['dcz']} bytes, more than the limit of {row['limit']}")
+    return {**row, "problems": problems}
 
 
 def references(network: Network, tensors: Mapping[str, NDArray[Any]]) -> dict[str, int | None]:
@@ -56,21 +77,31 @@ def references(network: Network, tensors: Mapping[str, NDArray[Any]]) -> dict[st
     exact = sum(tensor.nbytes for name, tensor in tensors.items() if name not in weights)
     dense = sum(tensor.nbytes for tensor in tensors.values())
     best = exact + sum(best_gap_coded_bytes(stream)[0] for stream in streams)
+    content = b"".join(tensor.tobytes() for tensor in tensors.values())
     return {
         "fp32": dense,
+        "safetensors": dense + _safetensors_header(tensors),
         "best_gap": best,
         "limit": int(best * 1.01) + 40 * len(tensors) + 600,
         "paper": exact + sum(gap_coded_bytes(stream, network.paper_gap_bits) for stream in streams),
         "zero_order": exact + round(sum(zero_order_bytes(stream) for stream in streams)),
-        "xz": _xz(tensors) if dense <= XZ_LIMIT else None,
+        "zip": len(zlib.compress(content, 9)),
+        "xz": len(lzma.compress(content, preset=9)) if dense <= XZ_LIMIT else None,
     }
 
 
-def _xz(tensors: Mapping[str, NDArray[Any]]) -> int:
-    return len(lzma.compress(b"".join(tensor.tobytes() for tensor in tensors.values()), preset=9))
+def _safetensors_header(tensors: Mapping[str, NDArray[Any]]) -> int:
+    """Bytes that a safetensors file adds: a length and a JSON object, padded to eight bytes."""
+    end, entries = 0, {}
+    for name, tensor in tensors.items():
+        dtype = "I64" if tensor.dtype == np.int64 else "F32"
+        entries[name] = {"dtype": dtype, "shape": list(tensor.shape), "data_offsets": [end, end + tensor.nbytes]}
+        end += tensor.nbytes
+    return 8 + -(-len(json.dumps(entries, separators=(",", ":"))) // 8) * 8
 
 
-def _write(network: Network, tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
+def write_container(network: Network, tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Convert a network's tensors, as a module of its architecture."""
     import torch
 
     import dcz
@@ -93,29 +124,13 @@ def _check(path: Path, tensors: Mapping[str, NDArray[Any]]) -> tuple[list[str], 
         return problems, container.info()["bytes"]
 
 
-def main() -> int:
-    """Measure, print a table, write the results as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("networks", metavar="NAME", nargs="*", help=f"of {', '.join(NETWORKS)}; default all")
-    parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="JSON file")
-    args = parser.parse_args()
-    unknown = set(args.networks) - set(NETWORKS)
-    if unknown:
-        parser.error(f"unknown network {sorted(unknown)[0]}; known: {', '.join(NETWORKS)}")
-    rows = []
-    print(f"{'bytes':<14}" + "".join(f"{column:>13}" for column in COLUMNS) + "  dcz/best  fp32/dcz")
-    with tempfile.TemporaryDirectory() as folder:
-        for name in args.networks or NETWORKS:
-            row = measure(NETWORKS[name], args.seed, Path(folder))
-            rows.append(row)
-            cells = "".join(f"{'-' if row[column] is None else format(row[column], ','):>13}" for column in COLUMNS)
-            ratios = f"{row['dcz'] / row['best_gap']:>10.4f}{row['fp32'] / row['dcz']:>10.2f}"
-            print(f"{row['network']:<14}{cells}{ratios}", *row["problems"], flush=True)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text(json.dumps({"machine": facts(), "seed": args.seed, "sizes": rows}, indent=2) + "\n")
-    return int(any(row["problems"] or row["dcz"] > row["limit"] for row in rows))
+def tables(rows: list[Row]) -> list[Table]:
+    header = ("network", *COLUMNS.values(), "fp32 / .dcz", ".dcz / best gap")
+    body = [
+        (row["network"], *(row[column] for column in COLUMNS), row["fp32"] / row["dcz"], row["dcz"] / row["best_gap"])
+        for row in rows
+    ]
+    return [Table("Bytes of the same pruned and shared weights", header, body)]
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+BENCHMARK = Benchmark("sizes", "How many bytes do the same weights take in other codings?", cases, tables)

@@ -52,12 +52,20 @@ def _layers(bits: int, *percents: int) -> tuple[tuple[float, int], ...]:
 
 
 # Densities and bits from tables 2 to 5 of Han, Mao, Dally, "Deep Compression" (arXiv 1510.00149); AlexNet's are laid on
-# the network as torchvision has it. The two CIFAR networks are at densities that course reports reached.
+# the network as torchvision has it. The two CIFAR networks are at densities that course reports reached, SqueezeNet at
+# those of the file that S. Han published.
 NETWORKS: dict[str, Network] = {
     "lenet-300-100": Network("LeNet-300-100", "lenet_300_100", _layers(6, 8, 9, 26), 5),
     "lenet-5": Network("LeNet-5", "lenet5_caffe", _layers(8, 66, 12) + _layers(5, 8, 19), 5),
     "resnet-20": Network("ResNet-20", "resnet20_cifar", _layers(4, *(40,) * 20), 4),
     "vgg16-half": Network("VGG16-half", "vgg16_half", _layers(5, *(13,) * 16), 5),
+    "squeezenet": Network(
+        "SqueezeNet",
+        "squeezenet1_0",
+        _layers(8, 99, 99, 100, 33, 100, 100, 33, 100, 99, 33, 100, 99, 33, 99, 50, 33)
+        + _layers(8, 50, 99, 33, 99, 50, 30, 50, 100, 30, 20),
+        4,
+    ),
     "alexnet": Network("AlexNet", "alexnet", _layers(8, 84, 38, 35, 37, 37) + _layers(5, 9, 9, 25), 4),
     "vgg-16": Network(
         "VGG-16", "vgg16", _layers(8, 58, 22, 34, 36, 53, 24, 42, 32, 27, 34, 35, 29, 36) + _layers(5, 4, 4, 23), 5

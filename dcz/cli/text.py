@@ -22,18 +22,19 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1
     left : int
         How many columns, from the first, are aligned left; the others are numbers, aligned right.
     """
-    cells = [list(header), *([_cell(value) for value in row] for row in rows)]
+    cells = [list(header), *([cell(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if i < left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            content.ljust(width) if i < left else content.rjust(width)
+            for i, (content, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in cells
     )
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as a table shows it."""
     if value is None:
         return "-"
     if isinstance(value, float):

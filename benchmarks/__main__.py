@@ -1,0 +1,126 @@
+"""The benchmarks: ``python -m benchmarks [--quick] [NAME...]``, from the root of the repository.
+
+Every run is written to benchmarks/results/NAME-TIME.json as it goes, with the machine's facts; an older file is never
+touched. Tables go to stdout, progress and errors to stderr. ``--docs`` writes tables of the latest finished runs into
+docs/benchmarks.md instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dcz.cli.text import table as as_text
+
+from . import accuracy, latency, load, sizes
+from .networks import QUICK
+from .suite import RESULTS, Benchmark, Options, Record
+from .weights import NETWORKS
+
+BENCHMARKS: dict[str, Benchmark] = {
+    module.BENCHMARK.name: module.BENCHMARK for module in (sizes, latency, load, accuracy)
+}
+QUICK_BENCHMARKS = ("sizes", "latency", "load", "accuracy")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run what was asked for; 1 if a case failed."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if unknown := set(arguments.names) - set(BENCHMARKS):
+        parser.error(f"unknown benchmark {min(unknown)}; known: {', '.join(BENCHMARKS)}")
+    if arguments.docs:
+        from .pages import update
+
+        update(arguments.results, {name: BENCHMARKS[name] for name in arguments.names or BENCHMARKS})
+        return 0
+    options = _options(arguments)
+    command = "python -m benchmarks " + " ".join(_public(sys.argv[1:] if argv is None else argv))
+    names = arguments.names or (QUICK_BENCHMARKS if arguments.quick else tuple(BENCHMARKS))
+    failed = [
+        name for name in names if not run(BENCHMARKS[name], options, arguments.results, command, arguments.resume)
+    ]
+    return int(bool(failed))
+
+
+def run(benchmark: Benchmark, options: Options, folder: Path, command: str, resume: bool) -> bool:
+    """Measure the cases that are not on file yet, print the tables; whether all went well."""
+    record = (Record.resume(folder, benchmark.name) if resume else None) or Record.start(
+        folder, benchmark.name, command
+    )
+    sound = True
+    cases = {key: case for key, case in benchmark.cases(options).items() if key not in record.document["cases"]}
+    bar = tqdm(cases.items(), desc=benchmark.name, unit="case", leave=False, disable=None)
+    for key, case in bar:
+        bar.set_postfix_str(key)
+        try:
+            record.add(key, case())
+        except Exception:
+            traceback.print_exc()
+            print(f"benchmarks: {benchmark.name}: {key} failed; --resume tries it again", file=sys.stderr)
+            sound = False
+    problems = [problem for row in record.rows for problem in row.get("problems", ())]
+    if sound:
+        record.finish()
+    print(f"\n{benchmark.name}: {benchmark.question}\n{record.path}")
+    for table in benchmark.tables(record.rows):
+        print(f"\n{table.title}\n{as_text(table.header, table.rows, left=table.left)}")
+    reasons = {row["engine"]: row["not_run"] for row in record.rows if "not_run" in row and "engine" in row}
+    for engine, reason in reasons.items():
+        print(f"{engine}: not run: {reason}")
+    for problem in problems:
+        print(f"benchmarks: {benchmark.name}: {problem}", file=sys.stderr)
+    sys.stdout.flush()
+    return sound and not problems
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    quick = arguments.quick
+    fields = {name: value for name, value in vars(arguments).items() if name in Options.__dataclass_fields__}
+    fields["networks"] = tuple(arguments.networks or (QUICK if quick else NETWORKS))
+    fields["batches"] = tuple(arguments.batches or ((1,) if quick else (1, 16)))
+    fields["seconds"] = arguments.seconds or (3.0 if quick else 10.0)
+    return Options(**fields)
+
+
+def _public(argv: Sequence[str]) -> list[str]:
+    """The command line without the folders of one machine."""
+    return [argument if not argument.startswith("/") else Path(argument).name for argument in argv]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
+    parser.add_argument("names", metavar="NAME", nargs="*", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--quick", action="store_true", help="the small networks, short rounds: a few minutes")
+    parser.add_argument(
+        "--networks", metavar="NAME", nargs="+", choices=list(NETWORKS), help=f"of {', '.join(NETWORKS)}"
+    )
+    parser.add_argument("--batches", metavar="N", nargs="+", type=int)
+    parser.add_argument("--threads", metavar="N", type=int, default=1)
+    parser.add_argument("--seconds", metavar="S", type=float, help="that the rounds of a case last")
+    parser.add_argument("--resume", action="store_true", help="go on with the run that was broken off")
+    parser.add_argument("--results", metavar="FOLDER", type=Path, default=RESULTS)
+    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md from the results")
+    folders = parser.add_argument_group("where things are")
+    folders.add_argument(
+        "--work", metavar="FOLDER", type=Path, default=Options.work, help="for what is made on the way"
+    )
+    folders.add_argument(
+        "--peers", metavar="FOLDER", type=Path, default=Options.peers, help="environments of other engines"
+    )
+    folders.add_argument("--models", metavar="FOLDER", type=Path, default=Options.models, help="trained containers")
+    folders.add_argument(
+        "--squeezenet", metavar="FILE", type=Path, help="compressed_SqueezeNet.net, as S. Han published it"
+    )
+    for data in ("mnist", "cifar10", "imagenet"):
+        folders.add_argument(f"--{data}", metavar="FOLDER", type=Path, help="test set for the accuracy")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

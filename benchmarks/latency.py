@@ -1,0 +1,121 @@
+"""How long does an answer take? Ours, the dense network in torch, and the peers that are installed, by turns.
+
+torch runs in this process, peers in processes of their own at the other end of a pipe, where the time is taken. All get
+the same batch; how far their answers lie from torch's is a column.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import onnx_file
+from .networks import Container, container
+from .peers import PEERS, MissingPeerError, Worker
+from .suite import Benchmark, Options, Row, Table
+
+OURS = "dcz"
+PIPED = tuple(name for name in PEERS if name not in ("dcz", "torch"))
+"""Engines in other processes; torch and ours are nearer."""
+
+
+def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
+    keys = [(name, batch) for name in options.networks for batch in options.batches]
+    return {
+        f"{name} batch {batch} threads {options.threads}": partial(measure, name, batch, options)
+        for name, batch in keys
+    }
+
+
+def measure(name: str, batch_size: int, options: Options) -> list[Row]:
+    """Time one network at one batch size: a row an engine."""
+    import dcz
+    from dcz.converters.baseline import MODES, baselines
+    from dcz.runtime.timing import Turns, milliseconds, ratio, wall_clock
+
+    network = container(name, options)
+    batch = network.batch(batch_size)
+    model = dcz.load(network.path, threads=options.threads)
+    modes = MODES[:2] if options.quick else MODES  # compiling takes longer than all the rest
+    torch = list(baselines(network.path, batch, threads=options.threads, modes=modes))
+    clocks = {OURS: wall_clock(lambda: model(batch))} | {b.name: b.clock for b in torch if b.clock}
+    answers = {OURS: model(batch)} | {b.name: b.answer for b in torch if b.answer is not None}
+    not_run = {b.name: b.not_run for b in torch if b.not_run}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for peer, worker in start_peers(network, batch, options, folder, stack):
+            if isinstance(worker, Worker):
+                clocks[peer] = worker.clock
+                answers[peer] = worker.answer(folder / "answer.npy").reshape(answers[OURS].shape)
+            else:
+                not_run[peer] = worker
+        turns = Turns(clocks)
+        for _ in range(turns.rounds(options.seconds)):
+            turns.round()
+    reference = answers["torch eager fp32"]
+    common = {"network": network.title, "weights": network.weights, "batch": batch_size, "threads": options.threads}
+    rows: list[Row] = []
+    for engine, seconds in turns.seconds.items():
+        figures: dict[str, Any] = milliseconds(seconds) | {"ratio": ratio(seconds, turns.seconds[OURS])}
+        rows.append({**common, "engine": engine, **figures, "max_error": relative_error(answers[engine], reference)})
+    return rows + [{**common, "engine": engine, "not_run": reason} for engine, reason in not_run.items()]
+
+
+def start_peers(
+    network: Container, batch: NDArray[np.float32], options: Options, folder: Path, stack: ExitStack
+) -> Iterator[tuple[str, Worker | str]]:
+    """Every peer's worker, or the reason why there is none; they end with the stack."""
+    np.save(folder / "batch.npy", batch)
+    dense = onnx_file.write(network.path, folder / "network.onnx", len(batch))
+    for name in PIPED:
+        try:
+            worker = Worker(PEERS[name], dense, folder / "batch.npy", options.threads, options.peers)
+            yield name, stack.enter_context(worker)
+        except MissingPeerError as missing:
+            yield name, str(missing)
+
+
+def relative_error(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """Largest difference, relative to the largest magnitude expected."""
+    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30))
+
+
+def tables(rows: list[Row]) -> list[Table]:
+    made = []
+    settings = {(row["batch"], row["threads"]): None for row in rows}
+    for batch, threads in settings:
+        chosen = [row for row in rows if (row["batch"], row["threads"]) == (batch, threads)]
+        engines = list(dict.fromkeys(row["engine"] for row in chosen))
+        networks = {row["network"]: row["weights"] for row in chosen}
+        cells = {(row["network"], row["engine"]): row for row in chosen}
+        where = f"batch {batch}, {threads} thread{'s'[: threads > 1]}"
+        median = [
+            (network, source, *(_median(cells[network, engine]) for engine in engines))
+            for network, source in networks.items()
+        ]
+        made.append(Table(f"Milliseconds, {where}: median (p10 to p90)", ("network", "weights", *engines), median, 2))
+        others = [engine for engine in engines if engine != OURS and any("ratio" in cells[n, engine] for n in networks)]
+        ratios = [(network, *(_ratio(cells[network, engine]) for engine in others)) for network in networks]
+        title = f"Times as long as dcz, {where}: median of the rounds (ratio of the least times)"
+        made.append(Table(title, ("network", *others), ratios))
+    return made
+
+
+def _median(row: Row) -> str:
+    if "not_run" in row:
+        return "not run"
+    return f"{row['median_ms']:.3g} ({row['p10_ms']:.3g} to {row['p90_ms']:.3g})"
+
+
+def _ratio(row: Row) -> str:
+    return f"{row['ratio']['median']:.2f} ({row['ratio']['of_least']:.2f})" if "ratio" in row else "not run"
+
+
+BENCHMARK = Benchmark("latency", "How long does an answer take, beside dense engines?", cases, tables)

@@ -1,0 +1,62 @@
+"""From a file to the first answer: seconds and memory, each engine in a fresh process, the file dropped from the cache.
+
+Compiled kernels of ours are on disk already; what compiling them takes on a new machine is told by ``dcz infer -v``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from . import onnx_file
+from .networks import container
+from .peers import PEERS, MissingPeerError, Worker
+from .suite import Benchmark, Options, Row, Table
+
+STARTS = 3
+FIGURES = ("import_s", "load_s", "first_s", "import_mib", "peak_mib")
+
+
+def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
+    return {name: partial(measure, name, options) for name in options.networks}
+
+
+def measure(name: str, options: Options) -> list[Row]:
+    """Start every engine anew a few times, by turns; the medians count."""
+    network = container(name, options)
+    starts: dict[str, list[dict[str, float]]] = {}
+    rows: list[Row] = []
+    common = {"network": network.title, "weights": network.weights}
+    with tempfile.TemporaryDirectory() as folder:
+        batch, dense = Path(folder) / "batch.npy", Path(folder) / "network.onnx"
+        np.save(batch, network.batch(1))
+        onnx_file.write(network.path, dense, 1)
+        files = {"dcz": network.path, "onnx": dense}
+        missing: dict[str, str] = {}
+        for _ in range(1 if options.quick else STARTS):
+            for peer in PEERS.values():
+                if peer.name in missing:
+                    continue
+                try:
+                    with Worker(peer, files[peer.reads], batch, options.threads, options.peers) as worker:
+                        starts.setdefault(peer.name, []).append(worker.facts)
+                except MissingPeerError as reason:
+                    missing[peer.name] = str(reason)
+    for engine, facts in starts.items():
+        figures = {key: median(fact[key] for fact in facts) for key in FIGURES}
+        rows.append({**common, "engine": engine, "version": facts[0]["version"], "starts": len(facts), **figures})
+    return rows + [{**common, "engine": engine, "not_run": reason} for engine, reason in missing.items()]
+
+
+def tables(rows: list[Row]) -> list[Table]:
+    header = ("network", "engine", "import s", "load s", "first answer s", "MiB after import", "MiB at peak")
+    body = [(row["network"], row["engine"], *(row[key] for key in FIGURES)) for row in rows if "not_run" not in row]
+    return [Table("From a cold file to the first answer, in a fresh process", header, body, 2)]
+
+
+BENCHMARK = Benchmark("load", "How soon is the first answer there, and how much memory does it take?", cases, tables)

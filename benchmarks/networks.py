@@ -1,0 +1,59 @@
+"""The networks of the benchmarks as containers: trained ones where they are, generated weights elsewhere."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .sizes import write_container
+from .suite import Options
+from .weights import NETWORKS, SEED, state_dict
+
+QUICK = ("lenet-300-100", "lenet-5", "resnet-20", "vgg16-half", "squeezenet")
+
+
+@dataclass(frozen=True)
+class Container:
+    """A network to measure; `weights` says where its weights come from."""
+
+    name: str
+    title: str
+    path: Path
+    weights: str
+
+    def batch(self, size: int) -> NDArray[np.float32]:
+        """Noise of the network's input shape."""
+        import dcz
+
+        with dcz.open(self.path) as container:
+            assert container.graph is not None
+            shape = size, *container.graph.input_shape
+        return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+
+
+def container(name: str, options: Options) -> Container:
+    """Find or make the container of a network; what is made stays in the work folder."""
+    title = NETWORKS[name].title
+    options.work.mkdir(parents=True, exist_ok=True)
+    for path in sorted(options.models.glob("*.dcz")):
+        if _letters(path.stem).startswith(_letters(name)):
+            return Container(name, title, path, f"trained ({path.name})")
+    if name == "squeezenet" and options.squeezenet is not None:
+        import dcz
+
+        path = options.work / "squeezenet-published.dcz"
+        if not path.exists():
+            dcz.convert(options.squeezenet, path)
+        return Container(name, title, path, "published by S. Han")
+    path = options.work / f"{name}-{SEED}.dcz"
+    if not path.exists():
+        write_container(NETWORKS[name], state_dict(NETWORKS[name]), path)
+    return Container(name, title, path, "generated")
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

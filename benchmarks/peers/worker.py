@@ -1,0 +1,82 @@
+"""The side of an engine: loads a model in a process of its own, and runs it as often as it is told on a pipe.
+
+Needs numpy alone, so that it works in every engine's environment. A script beside this one gives `serve` two functions;
+it is called as ``python SCRIPT MODEL INPUT.npy THREADS``, says what loading took, and then answers lines of JSON:
+``["run", N]`` with the seconds that N runs took, ``["answer", PATH]`` after writing the engine's answer as ``.npy``.
+"""
+
+import importlib
+import json
+import os
+import resource
+import sys
+import time
+
+import numpy as np
+
+
+def serve(load, module, prepare=None):
+    """Talk to the other end until it hangs up.
+
+    Parameters
+    ----------
+    load : callable
+        ``load(path, threads, batch)`` gives a function from a batch to an answer.
+    module : str
+        What to import beforehand; its version is told.
+    prepare : callable, optional
+        ``prepare(path, batch)`` makes, beside the model, what `load` reads. Runs in a process of its own with
+        ``--prepare``, so that it counts neither as loading nor as memory.
+    """
+    arguments = sys.argv[1:]
+    if arguments[0] == "--prepare":
+        if prepare is not None:
+            prepare(arguments[1], np.load(arguments[2]))
+        return
+    channel = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a library prints goes elsewhere
+    path, batch, threads = arguments[0], np.load(arguments[1]), int(arguments[2])
+    start = time.perf_counter()
+    importlib.import_module(module)
+    imported, memory = time.perf_counter(), peak_mib()
+    _forget_cached(path)
+    begun = time.perf_counter()
+    run = load(path, threads, batch)
+    loaded = time.perf_counter()
+    answer = run(batch)
+    answered = time.perf_counter()
+    facts = {
+        "version": getattr(sys.modules[module.split(".")[0]], "__version__", None),
+        "import_s": imported - start,
+        "load_s": loaded - begun,
+        "first_s": answered - loaded,
+        "import_mib": memory,
+        "peak_mib": peak_mib(),
+    }
+    print(json.dumps(facts), file=channel, flush=True)
+    for line in sys.stdin:
+        command, argument = json.loads(line)
+        if command == "answer":
+            np.save(argument, np.asarray(answer))
+            print("0", file=channel, flush=True)
+            continue
+        begin = time.perf_counter()
+        for _ in range(argument):
+            run(batch)
+        print(time.perf_counter() - begin, file=channel, flush=True)
+
+
+def peak_mib():
+    """The most memory that this process ever held, in MiB."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+    except (OSError, StopIteration):  # not Linux; ru_maxrss may count the parent's memory
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1 << 20)
+
+
+def _forget_cached(path):
+    """Ask the system to drop the file from its page cache, where it can be asked."""
+    if hasattr(os, "posix_fadvise") and os.path.isfile(path):
+        with open(path, "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -1,0 +1,154 @@
+"""What a benchmark is, and the file that keeps its results: one JSON a run, written as it goes, never overwritten."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dcz.cli.machine import facts
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for; see ``python -m benchmarks --help``."""
+
+    quick: bool = False
+    networks: tuple[str, ...] = ()
+    batches: tuple[int, ...] = (1, 16)
+    threads: int = 1
+    seconds: float = 10.0
+    work: Path = Path("runs/benchmarks")
+    peers: Path = Path("runs/peers")
+    models: Path = HERE.parent / "models"
+    squeezenet: Path | None = None
+    mnist: Path | None = None
+    cifar10: Path | None = None
+    imagenet: Path | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for the terminal and for the docs; the first `left` columns are text."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    left: int = 1
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A question, the cases that answer it, and how the answer is shown.
+
+    Attributes
+    ----------
+    name : str
+    question : str
+        One line.
+    cases : callable
+        ``cases(options)`` maps keys to functions; each measures one case and gives its rows. Rows of a run that was
+        broken off are taken up again by their keys. A row's "problems" are a failure of the run.
+    tables : callable
+        ``tables(rows)`` of all rows.
+    """
+
+    name: str
+    question: str
+    cases: Callable[[Options], Mapping[str, Callable[[], list[Row]]]]
+    tables: Callable[[list[Row]], list[Table]]
+
+
+@dataclass
+class Record:
+    """One run of one benchmark on disk.
+
+    Attributes
+    ----------
+    path : Path
+    document : dict
+        ``benchmark``, ``command``, ``started``, ``finished`` (None until then), ``machine``, ``cases`` (rows by key).
+    """
+
+    path: Path
+    document: dict[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def start(folder: Path, name: str, command: str) -> Record:
+        """Begin a new file."""
+        folder.mkdir(parents=True, exist_ok=True)
+        started = time.gmtime()
+        stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S', started)}"
+        path = folder / f"{stem}.json"
+        number = 1
+        while True:
+            try:
+                path.open("x").close()
+                break
+            except FileExistsError:
+                number += 1
+                path = folder / f"{stem}-{number}.json"
+        head = {"benchmark": name, "command": command, "started": _stamp(), "finished": None, "machine": facts()}
+        record = Record(path, {**head, "cases": {}})
+        record._save()
+        return record
+
+    @staticmethod
+    def resume(folder: Path, name: str) -> Record | None:
+        """The latest run that was broken off, if there is one."""
+        records = [record for record in read_all(folder, name) if record.document["finished"] is None]
+        return records[-1] if records else None
+
+    def add(self, key: str, rows: list[Row]) -> None:
+        """Keep the rows of a case."""
+        self.document["cases"][key] = rows
+        self._save()
+
+    def finish(self) -> None:
+        """Every case is done."""
+        self.document["finished"] = _stamp()
+        self.document["load_average_at_end"] = facts()["load_average"]
+        self._save()
+
+    @property
+    def rows(self) -> list[Row]:
+        """Rows of all cases."""
+        return [row for rows in self.document["cases"].values() for row in rows]
+
+    def _save(self) -> None:
+        beside = self.path.with_suffix(".tmp")
+        beside.write_text(json.dumps(self.document, indent=1, default=str) + "\n")
+        os.replace(beside, self.path)
+
+
+def read_all(folder: Path, name: str) -> list[Record]:
+    """Every run of a benchmark, oldest first; files of another kind are left out."""
+    records = []
+    for path in sorted(folder.glob(f"{name}-*.json")):
+        document = json.loads(path.read_text() or "{}")
+        if document.get("benchmark") == name:
+            records.append(Record(path, document))
+    return sorted(records, key=lambda record: record.document["started"])
+
+
+def markdown(table: Table) -> str:
+    """A table as the docs have it."""
+    from dcz.cli.text import cell
+
+    lines = [f"| {' | '.join(table.header)} |"]
+    lines.append("|" + "".join(" --- |" if i < table.left else " ---: |" for i in range(len(table.header))))
+    lines += [f"| {' | '.join(cell(value) for value in row)} |" for row in table.rows]
+    return f"**{table.title}**\n\n" + "\n".join(lines)
+
+
+def _stamp() -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
