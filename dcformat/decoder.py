@@ -40,15 +40,25 @@ class _Streams:
         return int(self.starts[-1] - self.starts[0])
 
     def decode(self, data: Bytes, what: str) -> NDArray[np.uint8]:
-        begin, end = int(self.starts[0]), int(self.starts[-1])
-        padded = np.zeros(end - begin + PADDING, dtype=np.uint8)
-        padded[: end - begin] = np.frombuffer(data, np.uint8, end - begin, begin)
-        out = np.empty(int(self.counts.sum()), dtype=np.uint8)
-        table = huffman.decoding_table(self.lengths)
-        bad = decode_streams(padded, self.starts - begin, self.counts, table, out)
-        if bad >= 0:
-            raise FormatError(f"{what} do not decode to their length", where=f"chunk {bad}")
-        return out
+        return _decode(data, {what: self})[0]
+
+
+def _decode(data: Bytes, streams: dict[str, _Streams]) -> list[NDArray[np.uint8]]:
+    """Decode the streams of a tensor, by name, which lie one behind the other."""
+    parts = list(streams.values())
+    begin, end = int(parts[0].starts[0]), int(parts[-1].starts[-1])
+    padded = np.zeros(end - begin + PADDING, dtype=np.uint8)
+    padded[: end - begin] = np.frombuffer(data, np.uint8, end - begin, begin)
+    starts = np.concatenate([*(part.starts[:-1] for part in parts), parts[-1].starts[-1:]]) - begin
+    counts = np.concatenate([part.counts for part in parts])
+    tables = np.concatenate([huffman.decoding_table(part.lengths) for part in parts])
+    chunks = [len(part.counts) for part in parts]
+    out = np.empty(int(counts.sum()), dtype=np.uint8)
+    bad = decode_streams(padded, starts, counts, tables, np.repeat(np.arange(len(parts)), chunks), out)
+    if bad >= 0:
+        name, chunk = [(name, i) for name, count in zip(streams, chunks, strict=True) for i in range(count)][bad]
+        raise FormatError(f"{name} do not decode to their length", where=f"chunk {chunk}")
+    return np.split(out, np.cumsum([part.counts.sum() for part in parts])[:-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +114,14 @@ class Payload:
             assert self.codebook is not None
             assert self.symbols is not None
             return Shared(self.shape, self.codebook, self.symbols.decode(self.data, "symbols"))
-        indptr, indices, order = self._csr()
+        streams = {name: part for name, part in (("gaps", self.gaps), ("symbols", self.symbols)) if part is not None}
+        gaps, *rest = _decode(self.data, streams) if streams else (np.empty(0, dtype=np.uint8),)
+        indptr, indices, order = self._csr(gaps)
         if self.encoding == Encoding.SPARSE_RAW:
             values = self._values(len(indices))
             return SparseRaw(self.shape, indptr, indices, values if order is None else values[order])
         assert self.codebook is not None
-        symbols = self.symbols.decode(self.data, "symbols") if self.symbols else np.empty(0, dtype=np.uint8)
+        symbols = rest[0].copy() if rest else np.empty(0, dtype=np.uint8)  # a copy, so that it does not hold the gaps
         return SparseShared(self.shape, indptr, indices, self.codebook, symbols if order is None else symbols[order])
 
     def _values(self, count: int) -> Array:
@@ -120,7 +132,7 @@ class Payload:
             raise FormatError("elements: a boolean is neither 0 nor 1")
         return values
 
-    def _csr(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64] | None]:
+    def _csr(self, gaps: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64] | None]:
         """Row limits, columns, and, where the axes are swapped, which stored weight belongs at each place."""
         size = prod(self.shape)
         rows = self.shape[0] if self.shape else 1
@@ -132,9 +144,8 @@ class Payload:
         assert self.gaps is not None
         assert self.gap_bits is not None
         positions = np.empty(nnz, dtype=np.int64)
-        symbols = self.gaps.decode(self.data, "gaps")
         escape = (1 << self.gap_bits) - 1
-        bad = positions_of(symbols, self.gaps.counts, self.chunk_starts, escape, CHUNK_ENTRIES, size, positions)
+        bad = positions_of(gaps, self.gaps.counts, self.chunk_starts, escape, CHUNK_ENTRIES, size, positions)
         if bad >= 0:
             raise FormatError("gaps lead outside the tensor", where=f"chunk {bad}")
         if not self.swapped:

@@ -18,6 +18,9 @@ from .errors import FormatError
 
 Lengths = NDArray[np.uint8]
 
+LENGTH_SHIFT, FIRST_SHIFT, COUNT_SHIFT = 16, 22, 28
+"""Fields of an entry of the decoding table."""
+
 
 def code_lengths(counts: Sequence[int] | NDArray[np.int64], limit: int = MAX_CODE_LENGTH) -> Lengths:
     """Best code lengths for some symbol counts, none above `limit`.
@@ -112,18 +115,27 @@ def read_lengths(reader: BitReader, count: int) -> Lengths:
     return lengths.astype(np.uint8)
 
 
-def decoding_table(lengths: Lengths) -> NDArray[np.uint16]:
-    """Table from the next `MAX_CODE_LENGTH` bits to ``symbol | code length << 8``.
+def decoding_table(lengths: Lengths) -> NDArray[np.uint32]:
+    """Table from the next `MAX_CODE_LENGTH` bits to the one or two symbols whose codes they begin with.
 
     Returns
     -------
-    ndarray of uint16, shape (2**MAX_CODE_LENGTH,)
-        For a single symbol all entries hold it with length 0.
+    ndarray of uint32, shape (2**MAX_CODE_LENGTH,)
+        ``first symbol | second symbol << 8 | length of both codes << LENGTH_SHIFT | length of the first code <<
+        FIRST_SHIFT | number of symbols << COUNT_SHIFT``. For a single symbol all entries hold it twice, with length 0.
     """
     size = 1 << MAX_CODE_LENGTH
     used = np.flatnonzero(lengths)
     if len(used) == 1:
-        return np.full(size, used[0], dtype=np.uint16)
+        return np.full(size, used[0] | used[0] << 8 | 2 << COUNT_SHIFT, dtype=np.uint32)
     order = used[np.argsort(lengths[used], kind="stable")]
-    entries = order | lengths[order].astype(np.int64) << 8
-    return np.repeat(entries, 1 << (MAX_CODE_LENGTH - lengths[order].astype(np.int64))).astype(np.uint16)
+    repeats = 1 << (MAX_CODE_LENGTH - lengths[order].astype(np.int64))
+    symbol = np.repeat(order.astype(np.uint32), repeats)
+    length = np.repeat(lengths[order].astype(np.uint32), repeats)
+    rest = np.arange(size, dtype=np.uint32) << length & np.uint32(size - 1)  # what follows the first code
+    both = length + length[rest]
+    two = both <= MAX_CODE_LENGTH
+    entries = symbol | length << FIRST_SHIFT
+    entries |= np.where(two, symbol[rest] << 8 | both << LENGTH_SHIFT | 2 << COUNT_SHIFT, 0)
+    entries |= np.where(two, 0, length << LENGTH_SHIFT | 1 << COUNT_SHIFT)
+    return entries.astype(np.uint32)

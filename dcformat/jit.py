@@ -55,7 +55,7 @@ def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
     **options
         Of `numba.njit`.
     """
-    dispatcher = njit(nogil=True, **options)(function)
+    dispatcher = njit(nogil=True, no_cfunc_wrapper=True, **options)(function)
     if not config.DISABLE_JIT:
         dispatcher._cache = _Cache(function, valid)
     return dispatcher

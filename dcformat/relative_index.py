@@ -165,16 +165,19 @@ def swapped_rows_of(
     order : ndarray of int64, shape (n,)
         Receives, for each place in CSR order, the index of the stored weight that belongs there.
     """
-    indptr[:] = 0
+    for r in range(rows + 1):
+        indptr[r] = 0
     for k in range(len(positions)):
         indptr[positions[k] // inner % rows + 1] += 1
     for r in range(rows):
         indptr[r + 1] += indptr[r]
-    free = indptr[:rows].copy()
-    for k in range(len(positions)):
+    for k in range(len(positions)):  # indptr[row] is where the row's next weight goes
         position = positions[k]
         outer = position // inner
         row = outer % rows
-        indices[free[row]] = outer // rows * inner + position % inner
-        order[free[row]] = k
-        free[row] += 1
+        indices[indptr[row]] = outer // rows * inner + position % inner
+        order[indptr[row]] = k
+        indptr[row] += 1
+    for r in range(rows, 0, -1):
+        indptr[r] = indptr[r - 1]
+    indptr[0] = 0

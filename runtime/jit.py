@@ -21,4 +21,4 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a part of kernels that is always inlined: a call passes arrays by some 30 words and costs 100 cycles."""
-    return compiled(function, _STAMP, error_model="numpy", forceinline=True)
+    return compiled(function, _STAMP, error_model="numpy", forceinline=True, no_cpython_wrapper=True)

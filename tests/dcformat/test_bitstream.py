@@ -21,7 +21,8 @@ def random_chunks(sizes: list[int], probabilities: np.ndarray, rng: np.random.Ge
 
 def decode(data: np.ndarray, starts: np.ndarray, counts: np.ndarray, lengths: np.ndarray) -> tuple[int, np.ndarray]:
     out = np.full(int(counts.sum()) + 4, 99, dtype=np.uint8)
-    bad = decode_streams(data, starts, counts, hf.decoding_table(lengths), out[: int(counts.sum())])
+    codes = np.zeros(len(counts), np.int64)
+    bad = decode_streams(data, starts, counts, hf.decoding_table(lengths), codes, out[: int(counts.sum())])
     assert out[-4:].tolist() == [99] * 4, "wrote past the end"
     return bad, out[:-4]
 
@@ -50,6 +51,29 @@ def test_kernel_decodes_every_remainder_of_equal_chunks(size: int) -> None:
     bad, out = decode(*streams_of(parts, lengths), lengths)
     assert bad == -1
     assert out.tolist() == np.concatenate(parts).tolist()
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 3, 5])
+def test_kernel_decodes_streams_of_several_codes_together(chunks: int) -> None:
+    rng = np.random.default_rng(chunks)
+    data, starts, counts, tables, expected = [], [0], [], [], []
+    for alphabet in (3, 40):
+        sizes = rng.integers(1, 300, chunks).tolist()
+        parts = random_chunks(sizes, np.full(alphabet, 1 / alphabet), rng)
+        lengths = hf.code_lengths(np.bincount(np.concatenate(parts), minlength=alphabet) + 1)
+        buffer, ends, _ = streams_of(parts, lengths)
+        data.append(buffer[:-PADDING])
+        starts += (starts[-1] + ends[1:]).tolist()
+        counts += sizes
+        tables.append(hf.decoding_table(lengths))
+        expected += parts
+    out = np.empty(sum(counts), np.uint8)
+    codes = np.repeat([0, 1], chunks)
+    buffer = np.concatenate([*data, np.zeros(PADDING, np.uint8)])
+    arguments = (buffer, np.array(starts), np.array(counts), np.concatenate(tables))
+    assert decode_streams(*arguments, codes, out) == -1
+    assert out.tolist() == np.concatenate(expected).tolist()
+    assert decode_streams(*arguments, 1 - codes, out) >= 0
 
 
 def test_kernel_decodes_the_longest_codes() -> None:
@@ -102,4 +126,4 @@ def test_kernel_stays_inside_its_buffer_whatever_the_bytes() -> None:
             counts = rng.integers(0, 300, chunks)
             bad, out = decode(data, starts, counts, lengths)
             assert bad < chunks
-            assert set(out.tolist()) <= set(np.flatnonzero(lengths).tolist())
+            assert set(out.tolist()) <= {99, *np.flatnonzero(lengths).tolist()}  # 99: given up before it got there
