@@ -122,14 +122,21 @@ class GradualPruning(Masks):
         ``target(weights, way) -> masks``, with `way` from 0 (dense) to 1 (the goal); see `targets`.
     ramp : float
         Share of the training over which the masks tighten; the rest recovers.
+    start : mapping of str to ndarray of bool, optional
+        What is left of the weights already: nothing grows back.
     every : int
         Steps between two changes of the masks.
     """
 
     def __init__(
-        self, target: Callable[[Mapping[str, NDArray[Any]], float], dict[str, Mask]], ramp: float, every: int = 50
+        self,
+        target: Callable[[Mapping[str, NDArray[Any]], float], dict[str, Mask]],
+        ramp: float,
+        start: Mapping[str, Mask] | None = None,
+        every: int = 50,
     ) -> None:
-        super().__init__({})
+        super().__init__(start if start is not None else {})
+        self._start = dict(start) if start is not None else {}
         self._target = target
         self._ramp = ramp
         self._every = every
@@ -142,7 +149,8 @@ class GradualPruning(Masks):
         time = min(progress / self._ramp, 1.0) if self._ramp > 0 else 1.0
         if self._done or (self._steps % self._every and time < 1.0):
             return
-        self.set(self._target(weights_of(model), 1 - (1 - time) ** 3))
+        masks = self._target(weights_of(model), 1 - (1 - time) ** 3)
+        self.set({name: mask & self._start.get(name, True) for name, mask in masks.items()})
         self.apply(model, optimizer)
         self._done = time >= 1.0
 

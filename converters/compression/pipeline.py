@@ -217,7 +217,7 @@ class _Run:
         if stage.do == "train":
             return Masks(nonzero_masks(model))
         if stage.ramp > 0 and stage.settings.epochs > 0:
-            return GradualPruning(stage.target(), stage.ramp)
+            return GradualPruning(stage.target(), stage.ramp, nonzero_masks(model))
         masks = Masks(stage.target()(weights_of(model), 1.0))
         masks.apply(model)
         return masks

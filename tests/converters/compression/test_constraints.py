@@ -95,6 +95,17 @@ def test_gradual_pruning_tightens_to_the_target(kind: int) -> None:
     assert total == round(0.1 * sum(w.size for w in weights_of(model).values()))
 
 
+def test_gradual_pruning_lets_nothing_grow_back() -> None:
+    model = network()
+    Masks({name: largest_mask(w, w.size // 3) for name, w in weights_of(model).items()}).apply(model)
+    start = nonzero_masks(model)
+    pruning = GradualPruning(GlobalTarget(0.2), ramp=1.0, start=start, every=2)
+    steps(model, pruning, torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9), count=6)
+    final = nonzero_masks(model)
+    assert not any((final[name] & ~start[name]).any() for name in start)
+    assert sum(int(m.sum()) for m in final.values()) <= round(0.2 * sum(m.size for m in final.values()))
+
+
 def test_targets_from_dense_to_goal() -> None:
     weights = weights_of(network())
     layers = LayerTarget({"conv": 0.5, "5": 0.1})
