@@ -115,14 +115,12 @@ class Payload:
             assert self.symbols is not None
             return Shared(self.shape, self.codebook, self.symbols.decode(self.data, "symbols"))
         streams = {name: part for name, part in (("gaps", self.gaps), ("symbols", self.symbols)) if part is not None}
-        gaps, *rest = _decode(self.data, streams) if streams else (np.empty(0, dtype=np.uint8),)
-        indptr, indices, order = self._csr(gaps)
+        gaps, *rest = _decode(self.data, streams) if streams else [np.empty(0, dtype=np.uint8)]
         if self.encoding == Encoding.SPARSE_RAW:
-            values = self._values(len(indices))
-            return SparseRaw(self.shape, indptr, indices, values if order is None else values[order])
+            return SparseRaw(self.shape, *self._csr(gaps, self._values(self.nnz or 0)))
         assert self.codebook is not None
-        symbols = rest[0].copy() if rest else np.empty(0, dtype=np.uint8)  # a copy, so that it does not hold the gaps
-        return SparseShared(self.shape, indptr, indices, self.codebook, symbols if order is None else symbols[order])
+        indptr, indices, symbols = self._csr(gaps, rest[0].copy() if rest else gaps)  # a copy does not hold the gaps
+        return SparseShared(self.shape, indptr, indices, self.codebook, symbols)
 
     def _values(self, count: int) -> Array:
         """Plain elements: they are the last part of a payload."""
@@ -132,29 +130,29 @@ class Payload:
             raise FormatError("elements: a boolean is neither 0 nor 1")
         return values
 
-    def _csr(self, gaps: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64] | None]:
-        """Row limits, columns, and, where the axes are swapped, which stored weight belongs at each place."""
+    def _csr(self, gaps: NDArray[np.uint8], stored: Array) -> tuple[NDArray[np.int64], NDArray[np.int32], Array]:
+        """Row limits, columns, and what is stored there, in this order."""
         size = prod(self.shape)
         rows = self.shape[0] if self.shape else 1
         indptr = np.zeros(rows + 1, dtype=np.int64)
-        nnz = self.nnz or 0
-        indices = np.empty(nnz, dtype=np.int32)
-        if not nnz:
-            return indptr, indices, None
+        indices = np.empty(len(stored), dtype=np.int32)
+        if not self.nnz:
+            return indptr, indices, stored
         assert self.gaps is not None
         assert self.gap_bits is not None
-        positions = np.empty(nnz, dtype=np.int64)
+        positions = np.empty(len(stored), dtype=np.int32)
         escape = (1 << self.gap_bits) - 1
         bad = positions_of(gaps, self.gaps.counts, self.chunk_starts, escape, CHUNK_ENTRIES, size, positions)
         if bad >= 0:
             raise FormatError("gaps lead outside the tensor", where=f"chunk {bad}")
         if not self.swapped:
             rows_of(positions, size // rows, indptr, indices)
-            return indptr, indices, None
-        order = np.empty(nnz, dtype=np.int64)
-        columns = self.shape[1]
-        swapped_rows_of(positions, rows, columns, size // (rows * columns), indptr, indices, order)
-        return indptr, indices, order
+            return indptr, indices, stored
+        columns, bits = self.shape[1], f"u{stored.itemsize}"
+        out = np.empty_like(stored)
+        sizes = rows, columns, size // (rows * columns)
+        swapped_rows_of(positions, stored.view(bits), *sizes, indptr, indices, out.view(bits))
+        return indptr, indices, out
 
 
 def parse(data: Bytes, offset: int, shape: Shape, dtype: str, encoding: Encoding) -> Payload:

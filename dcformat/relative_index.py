@@ -7,6 +7,8 @@ escape, skips that many positions and stores nothing. So gap g becomes ``g // (2
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,7 +67,7 @@ def positions_of(
     escape: int,
     chunk: int,
     size: int,
-    out: NDArray[np.int64],
+    out: NDArray[np.int32],
 ) -> int:
     """Gap symbols back to flat positions.
 
@@ -81,7 +83,7 @@ def positions_of(
         Stored weights a chunk (the last one holds the rest).
     size : int
         Weights of the tensor, zeros counted: every position must be below.
-    out : ndarray of int64, shape (n,)
+    out : ndarray of int32, shape (n,)
         Receives the positions, ascending.
 
     Returns
@@ -114,12 +116,12 @@ def positions_of(
 
 
 @kernel
-def rows_of(positions: NDArray[np.int64], row_size: int, indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> None:
+def rows_of(positions: NDArray[np.int32], row_size: int, indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> None:
     """Ascending flat positions to CSR.
 
     Parameters
     ----------
-    positions : ndarray of int64, shape (n,)
+    positions : ndarray of int32, shape (n,)
     row_size : int
         Weights a row.
     indptr : ndarray of int64, shape (rows + 1,)
@@ -142,13 +144,14 @@ def rows_of(positions: NDArray[np.int64], row_size: int, indptr: NDArray[np.int6
 
 @kernel
 def swapped_rows_of(
-    positions: NDArray[np.int64],
+    positions: NDArray[np.int32],
+    stored: NDArray[Any],
     rows: int,
     columns: int,
     inner: int,
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],
-    order: NDArray[np.int64],
+    out: NDArray[Any],
 ) -> None:
     """Ascending flat positions of a tensor whose first two axes are swapped, to CSR of the tensor itself.
 
@@ -157,27 +160,40 @@ def swapped_rows_of(
 
     Parameters
     ----------
-    positions : ndarray of int64, shape (n,)
+    positions : ndarray of int32, shape (n,)
+    stored : ndarray of unsigned integers, shape (n,)
+        What is stored at the positions.
     rows, columns, inner : int
         Extent of axis 0, of axis 1, and of all others together.
     indptr : ndarray of int64, shape (rows + 1,)
     indices : ndarray of int32, shape (n,)
-    order : ndarray of int64, shape (n,)
-        Receives, for each place in CSR order, the index of the stored weight that belongs there.
+    out : ndarray of unsigned integers, shape (n,)
+        Receives what is stored, in CSR order.
     """
     for r in range(rows + 1):
         indptr[r] = 0
+    line = rows * inner  # one stored row; positions ascend, so which one it is takes no division
+    limit = line
     for k in range(len(positions)):
-        indptr[positions[k] // inner % rows + 1] += 1
+        position = np.int64(positions[k])
+        while position >= limit:
+            limit += line
+        offset = position - (limit - line)
+        indptr[(offset if inner == 1 else offset // inner) + 1] += 1
     for r in range(rows):
         indptr[r + 1] += indptr[r]
-    for k in range(len(positions)):  # indptr[row] is where the row's next weight goes
-        position = positions[k]
-        outer = position // inner
-        row = outer % rows
-        indices[indptr[row]] = outer // rows * inner + position % inner
-        order[indptr[row]] = k
-        indptr[row] += 1
+    limit, column = line, 0
+    for k in range(len(positions)):
+        position = np.int64(positions[k])
+        while position >= limit:
+            limit += line
+            column += inner
+        offset = position - (limit - line)
+        row = offset if inner == 1 else offset // inner
+        place = indptr[row]  # where the row's next weight goes
+        indices[place] = column + offset - row * inner
+        out[place] = stored[k]
+        indptr[row] = place + 1
     for r in range(rows, 0, -1):
         indptr[r] = indptr[r - 1]
     indptr[0] = 0

@@ -15,7 +15,7 @@ places = st.lists(st.integers(0, 3000), unique=True, min_size=1, max_size=60).ma
 def decode(
     symbols: np.ndarray, counts: list[int], starts: list[int], bits: int, chunk: int, size: int, stored: int
 ) -> tuple[int, list[int]]:
-    out = np.full(stored, -7, dtype=np.int64)
+    out = np.full(stored, -7, dtype=np.int32)
     symbols = np.array(symbols, dtype=np.uint8)
     bad = positions_of(symbols, np.array(counts), np.array(starts), (1 << bits) - 1, chunk, size, out)
     return bad, out.tolist()
@@ -75,7 +75,7 @@ def test_row_kernel_gives_csr(data: st.DataObject, rows: int, row_size: int) -> 
     dense = dense.reshape(rows, row_size)
     at = np.flatnonzero(dense)
     indptr, indices = np.full(rows + 1, -1), np.full(len(at), -1, dtype=np.int32)
-    rows_of(at, row_size, indptr, indices)
+    rows_of(at.astype(np.int32), row_size, indptr, indices)
     assert indptr.tolist() == [0, *np.cumsum(dense.sum(axis=1)).tolist()]
     assert indices.tolist() == np.nonzero(dense)[1].tolist()
 
@@ -87,12 +87,12 @@ def test_swapped_row_kernel_gives_csr(data: st.DataObject, rows: int, columns: i
     stored = np.ascontiguousarray(dense.swapaxes(0, 1))
     at = np.flatnonzero(stored)
     indptr, indices = np.full(rows + 1, -1), np.full(len(at), -1, dtype=np.int32)
-    order = np.full(len(at), -1)
-    swapped_rows_of(at, rows, columns, inner, indptr, indices, order)
+    # Number the weights in stored order: they must come to stand where the unswapped tensor has them.
+    numbers, out = np.arange(len(at), dtype=np.uint8), np.zeros(len(at), np.uint8)
+    swapped_rows_of(at.astype(np.int32), numbers, rows, columns, inner, indptr, indices, out)
     flat = dense.reshape(rows, -1)
     assert indptr.tolist() == [0, *np.cumsum(flat.sum(axis=1)).tolist()]
     assert indices.tolist() == np.nonzero(flat)[1].tolist()
-    # Number the weights in stored order: picked by `order`, they stand where the unswapped tensor has them.
-    numbered = np.zeros(stored.shape, dtype=int)
-    numbered.reshape(-1)[at] = np.arange(len(at)) + 1
-    assert (order + 1).tolist() == numbered.swapaxes(0, 1)[dense].tolist()
+    numbered = np.zeros(stored.shape, dtype=np.uint8)
+    numbered.reshape(-1)[at] = numbers
+    assert out.tolist() == numbered.swapaxes(0, 1)[dense].tolist()
