@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 """A compiled function and its arguments, ready to run as ``function(*arguments)``."""
+Share = tuple[int, int]
+"""A part of a layer's work: its number, from 0, and the number of parts."""
+WHOLE: Share = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class PackedLayer(Protocol):
     scratch_elements: int
     """float32 elements of scratch that a call needs; their content does not matter before or after."""
 
-    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32) -> list[Call]:
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """Bind to buffers.
 
         Parameters
@@ -91,10 +94,14 @@ class PackedLayer(Protocol):
         x, out, residual : ndarray of float32
             As the geometry says, C-contiguous; `out` overlaps neither `x` nor `scratch`, but may be `residual`.
         scratch : ndarray of float32, shape (>= scratch_elements,), 64-byte aligned
+        share : tuple of int
+            ``(i, n)``: bind part i of n of the work. All parts may run at once, each with scratch of its own; together
+            they give the bits that the whole gives.
 
         Returns
         -------
         list of Call
-            To be run in order. They hold views of the buffers, so nothing is allocated when they run.
+            To be run in order. They hold views of the buffers, so nothing is allocated when they run. Empty if nothing
+            falls to this part.
         """
         ...

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import kernel
-from ..layer import Call, Epilogue
+from ..layer import WHOLE, Call, Epilogue, Share
 from . import conv_tile
-from .conv_tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, STARTS, Tiling
+from .conv_tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, STARTS, Tiling
 from .weights import DenseWeights
 
 
@@ -50,7 +50,7 @@ def conv_dense(
     symbols : ndarray of uint8 or float32
         Weights by block, run of output channels, unit, vertical tap, output channel of the run.
     codebook : ndarray of float32
-    blocks : ndarray of int64, shape (blocks, 6)
+    blocks : ndarray of int64, shape (blocks, 8)
     scale, shift : ndarray of float32, shape (out_channels,)
     d : ndarray of int64
         The descriptor of `conv_tile.Tiling`.
@@ -60,31 +60,30 @@ def conv_dense(
     for sample in range(d[conv_tile.BATCH]):
         first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
         first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
-        for row in range(0, d[conv_tile.OUT_HEIGHT], rows * d[conv_tile.BANDS]):
-            for column in range(0, d[conv_tile.OUT_WIDTH], d[conv_tile.SPAN]):
-                position = 0
-                for b in range(len(blocks)):
-                    first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
-                    conv_tile.pack_tile(rows, x, first_in, first, last, row, column, scratch, d)
-                    at = d[conv_tile.SUMS]
-                    for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], run):
-                        sums = simd.zeros(sums_tag)
-                        if blocks[b, STARTS] == 0:
-                            sums = simd.load(sums_tag, scratch, at)
-                        for unit in range(last - first):
-                            for ky in range(len(taps)):
-                                place = (unit * unit_vectors + simd.get(taps, ky)) * LANES
-                                sums = simd.fma_rows(sums, rows_tag, codebook, symbols, position, scratch, place)
-                                position += run
-                        simd.store(scratch, at, sums)
-                        if blocks[b, ENDS] != 0:
-                            for r in range(min(run, blocks[b, LAST_OUTPUT] - channel)):
-                                o = channel + r
-                                conv_tile.finish(
-                                    *(tag, simd.load(tag, scratch, at + r * rows * LANES), out, residual),
-                                    *(first_out + o * d[conv_tile.OUT_PLANE], row, column, scale[o], shift[o], d),
-                                )
-                        at += run * rows * LANES
+        for tile in range(d[conv_tile.FIRST_TILE], d[conv_tile.LAST_TILE]):
+            row, column = conv_tile.corner(tile, rows, d)
+            for b in range(len(blocks)):
+                first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
+                conv_tile.pack_tile(rows, x, first_in, first, last, row, column, scratch, d)
+                at, position = d[conv_tile.SUMS], blocks[b, POSITION]
+                for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], run):
+                    sums = simd.zeros(sums_tag)
+                    if blocks[b, STARTS] == 0:
+                        sums = simd.load(sums_tag, scratch, at)
+                    for unit in range(last - first):
+                        for ky in range(len(taps)):
+                            place = (unit * unit_vectors + simd.get(taps, ky)) * LANES
+                            sums = simd.fma_rows(sums, rows_tag, codebook, symbols, position, scratch, place)
+                            position += run
+                    simd.store(scratch, at, sums)
+                    if blocks[b, ENDS] != 0:
+                        for r in range(min(run, blocks[b, LAST_OUTPUT] - channel)):
+                            o = channel + r
+                            conv_tile.finish(
+                                *(tag, simd.load(tag, scratch, at + r * rows * LANES), out, residual),
+                                *(first_out + o * d[conv_tile.OUT_PLANE], row, column, scale[o], shift[o], d),
+                            )
+                    at += run * rows * LANES
 
 
 def _stream(weights: DenseWeights, tiling: Tiling, run: int) -> NDArray[Any]:
@@ -125,22 +124,25 @@ class ConvDense:
         outputs = -(-tiling.most_outputs // run) * run
         self.scratch_elements = tiling.tile_elements + outputs * tiling.rows * LANES
 
-    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32) -> list[Call]:
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
         flat_out = out.reshape(-1)
-        rows = self.tiling.rows
+        rows, run = self.tiling.rows, self._run
+        tiles, channels = self.tiling.share(share, run)
+        d, blocks = conv_tile.part_of(self._descriptor, self._blocks(channels), tiles, channels)
         arguments = (
-            *((0,) * rows, (0,) * self._run, (0,) * (rows * self._run)),
-            x.reshape(-1),
-            flat_out,
-            flat_out if residual is None else residual.reshape(-1),
-            scratch,
-            self.tiling.tap_offsets(),
-            self._symbols,
-            self._codebook,
-            self.tiling.blocks,
-            self._scale,
-            self._shift,
-            self._descriptor,
+            *((0,) * rows, (0,) * run, (0,) * (rows * run), x.reshape(-1), flat_out),
+            *(flat_out if residual is None else residual.reshape(-1), scratch),
+            *(self.tiling.tap_offsets(), self._symbols, self._codebook, blocks, self._scale, self._shift, d),
         )
         return [(conv_dense, arguments)]
+
+    def _blocks(self, channels: range) -> I64:
+        """The table of blocks, POSITION being that of the first weight of `channels`."""
+        blocks = self.tiling.blocks.copy()
+        taps = (blocks[:, LAST_UNIT] - blocks[:, FIRST_UNIT]) * self.tiling.geometry.kernel[0]
+        outputs = blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]
+        sizes = (outputs + self._run - 1) // self._run * self._run * taps
+        skipped = np.maximum(0, channels.start - blocks[:, FIRST_OUTPUT])
+        blocks[:, POSITION] = np.cumsum(sizes) - sizes + skipped * taps
+        return blocks

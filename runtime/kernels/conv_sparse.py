@@ -15,9 +15,22 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import inlined, kernel
-from ..layer import Call, Epilogue
+from ..layer import WHOLE, Call, Epilogue, Share
 from . import conv_tile
-from .conv_tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, STARTS, Tiling
+from .conv_tile import (
+    ENDS,
+    F32,
+    FIRST_OUTPUT,
+    FIRST_UNIT,
+    I64,
+    LANES,
+    LAST_OUTPUT,
+    LAST_UNIT,
+    POSITION,
+    SEGMENT,
+    STARTS,
+    Tiling,
+)
 from .weights import SparseWeights
 
 LATENCY = 4
@@ -60,7 +73,7 @@ def conv_sparse(
         The stream of weights, see the module.
     counts : ndarray of uint32, shape (segments,)
         Weights of each segment, in order: blocks, and output channels within.
-    blocks : ndarray of int64, shape (blocks, 6)
+    blocks : ndarray of int64, shape (blocks, 8)
     scale, shift : ndarray of float32, shape (out_channels,)
     d : ndarray of int64
         The descriptor of `conv_tile.Tiling`.
@@ -69,42 +82,41 @@ def conv_sparse(
     for sample in range(d[conv_tile.BATCH]):
         first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
         first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
-        for row in range(0, d[conv_tile.OUT_HEIGHT], rows * d[conv_tile.BANDS]):
-            for column in range(0, d[conv_tile.OUT_WIDTH], d[conv_tile.SPAN]):
-                position, segment = 0, 0
-                for b in range(len(blocks)):
-                    first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
-                    conv_tile.pack_tile(rows, x, first_in, first, last, row, column, scratch, d)
-                    at = d[conv_tile.SUMS]
-                    for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT]):
-                        count = simd.get(counts, segment)
-                        segment += 1
-                        sums = simd.zeros(tag)
-                        if blocks[b, STARTS] == 0:
-                            sums = simd.load(tag, scratch, at)
-                            simd.prefetch(tag, scratch, at + rows * LANES)
-                        # A short tile is summed in four chains, which hide the latency of the additions.
-                        end = position + count
-                        fours = position + count // 4 * 4 if rows < LATENCY else position
-                        second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
-                        for k in range(position, fours, 4):
-                            sums = _multiply(sums, scratch, offsets, symbols, codebook, k)
-                            second = _multiply(second, scratch, offsets, symbols, codebook, k + 1)
-                            third = _multiply(third, scratch, offsets, symbols, codebook, k + 2)
-                            fourth = _multiply(fourth, scratch, offsets, symbols, codebook, k + 3)
-                        for k in range(fours, end):
-                            sums = _multiply(sums, scratch, offsets, symbols, codebook, k)
-                        if rows < LATENCY:
-                            sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
-                        position = end
-                        if blocks[b, ENDS] == 0:
-                            simd.store(scratch, at, sums)
-                        else:
-                            start = first_out + channel * d[conv_tile.OUT_PLANE]
-                            conv_tile.finish(
-                                tag, sums, out, residual, start, row, column, scale[channel], shift[channel], d
-                            )
-                        at += rows * LANES
+        for tile in range(d[conv_tile.FIRST_TILE], d[conv_tile.LAST_TILE]):
+            row, column = conv_tile.corner(tile, rows, d)
+            for b in range(len(blocks)):
+                first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
+                conv_tile.pack_tile(rows, x, first_in, first, last, row, column, scratch, d)
+                at, position, segment = d[conv_tile.SUMS], blocks[b, POSITION], blocks[b, SEGMENT]
+                for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT]):
+                    count = simd.get(counts, segment)
+                    segment += 1
+                    sums = simd.zeros(tag)
+                    if blocks[b, STARTS] == 0:
+                        sums = simd.load(tag, scratch, at)
+                        simd.prefetch(tag, scratch, at + rows * LANES)
+                    # A short tile is summed in four chains, which hide the latency of the additions.
+                    end = position + count
+                    fours = position + count // 4 * 4 if rows < LATENCY else position
+                    second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
+                    for k in range(position, fours, 4):
+                        sums = _multiply(sums, scratch, offsets, symbols, codebook, k)
+                        second = _multiply(second, scratch, offsets, symbols, codebook, k + 1)
+                        third = _multiply(third, scratch, offsets, symbols, codebook, k + 2)
+                        fourth = _multiply(fourth, scratch, offsets, symbols, codebook, k + 3)
+                    for k in range(fours, end):
+                        sums = _multiply(sums, scratch, offsets, symbols, codebook, k)
+                    if rows < LATENCY:
+                        sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
+                    position = end
+                    if blocks[b, ENDS] == 0:
+                        simd.store(scratch, at, sums)
+                    else:
+                        start = first_out + channel * d[conv_tile.OUT_PLANE]
+                        conv_tile.finish(
+                            tag, sums, out, residual, start, row, column, scale[channel], shift[channel], d
+                        )
+                    at += rows * LANES
 
 
 @kernel
@@ -151,14 +163,13 @@ def _stream(weights: SparseWeights, tiling: Tiling) -> _Stream:
     ci, ky, kx = np.unravel_index(np.arange(units * g.kernel[0]), (g.in_channels // g.groups, *g.kernel))
     unit = ci * g.kernel[1] + kx
     outputs = blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]
-    segment = np.concatenate([[0], np.cumsum(outputs)])
     places = (
         *(weights.indptr, weights.indices, weights.symbols),
         *(block[first_unit], offset[first_unit]),
         *(block[unit], offset[unit] + tiling.tap_offsets()[ky]),
-        *(segment, blocks[:, FIRST_OUTPUT].copy()),
+        *(blocks[:, SEGMENT].copy(), blocks[:, FIRST_OUTPUT].copy()),
     )
-    counts = np.zeros(segment[-1] + 1, np.int64)
+    counts = np.zeros(int(outputs.sum()) + 1, np.int64)
     _segments(*places, counts, np.empty(0, np.uint16), weights.symbols[:0])
     starts = np.cumsum(counts) - counts
     offsets, symbols = np.empty(weights.nnz, np.uint16), np.empty(weights.nnz, weights.symbols.dtype)
@@ -190,22 +201,15 @@ class ConvSparse:
         self.weight_bytes = sum(a.nbytes for a in (stream.offsets, stream.symbols, stream.counts, self._codebook))
         self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
 
-    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32) -> list[Call]:
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
-        flat_out = out.reshape(-1)
+        flat_out, stream = out.reshape(-1), self._stream
+        d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
+        blocks[:, POSITION] = (np.cumsum(stream.counts, dtype=np.int64) - stream.counts)[blocks[:, SEGMENT]]
         arguments = (
-            (0,) * self.tiling.rows,
-            x.reshape(-1),
-            flat_out,
-            flat_out if residual is None else residual.reshape(-1),
-            scratch,
-            self._stream.offsets,
-            self._stream.symbols,
-            self._codebook,
-            self._stream.counts,
-            self.tiling.blocks,
-            self._scale,
-            self._shift,
-            self._descriptor,
+            *((0,) * self.tiling.rows, x.reshape(-1), flat_out),
+            *(flat_out if residual is None else residual.reshape(-1), scratch),
+            *(stream.offsets, stream.symbols, self._codebook, stream.counts),
+            *(blocks, self._scale, self._shift, d),
         )
         return [(conv_sparse, arguments)]

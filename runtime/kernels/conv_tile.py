@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import inlined, kernel
-from ..layer import ConvGeometry, Epilogue
+from ..layer import ConvGeometry, Epilogue, Share
 
 I64 = NDArray[np.int64]
 F32 = NDArray[np.float32]
@@ -41,10 +41,11 @@ BATCH, IN_CHANNELS, HEIGHT, WIDTH, IN_PLANE = 0, 1, 2, 3, 4
 OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, OUT_PLANE = 5, 6, 7, 8
 TAPS, STRIDE_Y, STRIDE_X, PAD_Y, PAD_X, DILATION_X = 9, 10, 11, 12, 13, 14
 SPAN, BANDS, REACH, PHASES, SUMS = 15, 16, 17, 18, 19
-RESIDUAL, ACTIVATION, FIRST_PHASE = 20, 21, 22
+RESIDUAL, ACTIVATION, FIRST_TILE, LAST_TILE, FIRST_PHASE = 20, 21, 22, 23, 24
 
-# Columns of the table of blocks.
-FIRST_UNIT, LAST_UNIT, FIRST_OUTPUT, LAST_OUTPUT, STARTS, ENDS = range(6)
+# Columns of the table of blocks: units and outputs from, to; whether its sums start and end here; the first segment of
+# its outputs, and the place of that one's weights in the stream.
+FIRST_UNIT, LAST_UNIT, FIRST_OUTPUT, LAST_OUTPUT, STARTS, ENDS, SEGMENT, POSITION = range(8)
 
 
 @dataclass(frozen=True)
@@ -132,17 +133,20 @@ class Tiling:
 
     @cached_property
     def blocks(self) -> I64:
-        """The table of blocks, shape (blocks, 6): units and outputs from, to; whether its sums start and end here."""
+        """The table of blocks, shape (blocks, 8); POSITION is left to the packer."""
         g = self.geometry
         units, outputs = g.in_channels // g.groups * g.kernel[1], g.out_channels // g.groups
         together = min(g.groups, max(1, self.block_units // units)) if self.merge else 1
-        table = []
+        table: list[tuple[int, ...]] = []
+        segments = 0
         for group in range(0, g.groups, together):
             end = min(group + together, g.groups)
             step = self.block_units if together == 1 else units * together
             for first in range(group * units, end * units, step):
                 last = min(first + step, end * units)
-                table.append((first, last, group * outputs, end * outputs, first == group * units, last == end * units))
+                edges = first == group * units, last == end * units
+                table.append((first, last, group * outputs, end * outputs, *edges, segments, 0))
+                segments += (end - group) * outputs
         return np.array(table, dtype=np.int64)
 
     def weight_places(self) -> tuple[I64, I64]:
@@ -161,6 +165,20 @@ class Tiling:
         """Most outputs of a block."""
         return int((self.blocks[:, LAST_OUTPUT] - self.blocks[:, FIRST_OUTPUT]).max())
 
+    def share(self, share: Share, run: int = 1) -> tuple[range, range]:
+        """Tiles and output channels that fall to a part of the work.
+
+        Tiles are divided where there are enough of them, and channels, in whole runs of each group, where not.
+        """
+        part, parts = share
+        channels = self.geometry.out_channels
+        if self.tiles >= 2 * parts or self.tiles % parts == 0:
+            return range(self.tiles * part // parts, self.tiles * (part + 1) // parts), range(channels)
+        outputs = channels // self.geometry.groups
+        cuts = [channels * n // parts for n in (part, part + 1)]
+        first, last = (c - c % outputs % run if c < channels else c for c in cuts)
+        return range(self.tiles), range(first, last)
+
     def descriptor(self, epilogue: Epilogue) -> I64:
         """Everything a kernel needs to know, as one int64 array."""
         g, plane = self.geometry, self.plane
@@ -170,10 +188,21 @@ class Tiling:
                 *(g.out_channels, plane.out_height, plane.out_width, g.out_height * g.out_width),
                 *(g.kernel[1], *g.stride, *g.padding, g.dilation[1]),
                 *(self.span, self.bands, self.reach, len(self.phases), self.tile_elements),
-                *(epilogue.residual, ACTIVATIONS[epilogue.activation], *self.phases),
+                *(epilogue.residual, ACTIVATIONS[epilogue.activation], 0, self.tiles, *self.phases),
             ],
             dtype=np.int64,
         )
+
+
+def part_of(d: I64, blocks: I64, tiles: range, channels: range) -> tuple[I64, I64]:
+    """Descriptor and table of blocks for some of the tiles and output channels; POSITION stays that of the whole."""
+    part = d.copy()
+    part[FIRST_TILE], part[LAST_TILE] = tiles.start, tiles.stop
+    table = blocks.copy()
+    table[:, FIRST_OUTPUT] = np.maximum(blocks[:, FIRST_OUTPUT], channels.start)
+    table[:, LAST_OUTPUT] = np.minimum(blocks[:, LAST_OUTPUT], channels.stop)
+    table[:, SEGMENT] += table[:, FIRST_OUTPUT] - blocks[:, FIRST_OUTPUT]
+    return part, table[table[:, FIRST_OUTPUT] < table[:, LAST_OUTPUT]]
 
 
 def epilogue_arrays(epilogue: Epilogue, channels: int) -> tuple[F32, F32]:
@@ -181,6 +210,13 @@ def epilogue_arrays(epilogue: Epilogue, channels: int) -> tuple[F32, F32]:
     scale = np.ones(channels, np.float32) if epilogue.scale is None else epilogue.scale
     shift = np.zeros(channels, np.float32) if epilogue.shift is None else epilogue.shift
     return np.array(scale, np.float32), np.array(shift, np.float32)
+
+
+@inlined
+def corner(tile: int, rows: int, d: I64) -> tuple[int, int]:
+    """Output row and column at which a tile begins."""
+    across = (d[OUT_WIDTH] + d[SPAN] - 1) // d[SPAN]
+    return tile // across * rows * d[BANDS], tile % across * d[SPAN]
 
 
 @kernel

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dcformat.tensors import SparseRaw, SparseShared
-from ..layer import Call, ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from ..layer import WHOLE, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLayer, Share
 from .conv_tile import F32
 from .weights import SparseWeights
 
@@ -68,6 +68,6 @@ class ConvUnrolled:
         self.weight_bytes = linear.weight_bytes
         self.scratch_elements = linear.scratch_elements
 
-    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32) -> list[Call]:
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
-        return self._linear.bind(x, out, residual, scratch)
+        return self._linear.bind(x, out, residual, scratch, share)

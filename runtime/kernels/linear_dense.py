@@ -11,9 +11,9 @@ import numpy as np
 
 from .. import simd
 from ..jit import kernel
-from ..layer import Call, Epilogue, LinearGeometry
+from ..layer import WHOLE, Call, Epilogue, LinearGeometry, Share
 from .conv_tile import ACTIVATIONS, F32, LANES, epilogue_arrays
-from .linear_sparse import activate
+from .linear_sparse import activate, divide
 from .weights import DenseWeights
 
 ROWS = 4
@@ -53,8 +53,10 @@ def linear_dense(
     batch: int,
     with_residual: bool,
     activation: int,
+    first_run: int,
+    last_run: int,
 ) -> None:
-    """Multiply a batch.
+    """Multiply a batch by some of the runs of `ROWS` rows.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ def linear_dense(
             vector = simd.load_masked(x, sample * features + k, 0, features - k)
             simd.store(padded, sample * width + k, vector)
     fours = batch - batch % SAMPLES
-    for first in range(0, rows, ROWS):
+    for first in range(first_run * ROWS, last_run * ROWS, ROWS):
         for sample in range(0, fours, SAMPLES):
             _dots(
                 (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
@@ -105,11 +107,13 @@ class LinearDense:
             *epilogue_arrays(epilogue, rows),
             *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
         )
+        self._runs = len(padded) // ROWS
         self.weight_bytes = self._weights.nbytes
         self.scratch_elements = SAMPLES * ROWS * LANES + geometry.batch * padded.shape[1]
 
-    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32) -> list[Call]:
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
         flat_out = out.reshape(-1)
         flat_residual = flat_out if residual is None else residual.reshape(-1)
-        return [(linear_dense, (x.reshape(-1), flat_out, flat_residual, scratch, self._weights, *self._tail))]
+        buffers = (x.reshape(-1), flat_out, flat_residual, scratch)
+        return [(linear_dense, (*buffers, self._weights, *self._tail, *divide(self._runs, share)))]

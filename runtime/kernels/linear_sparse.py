@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import kernel
-from ..layer import Call, Epilogue, LinearGeometry
+from ..layer import WHOLE, Call, Epilogue, LinearGeometry, Share
 from .conv_tile import ACTIVATIONS, F32, I64, epilogue_arrays
 from .weights import SparseWeights
 
@@ -42,8 +42,10 @@ def linear_sparse(
     batch: int,
     with_residual: bool,
     activation: int,
+    first_row: int,
+    last_row: int,
 ) -> None:
-    """Multiply a batch.
+    """Multiply a batch by some of the rows.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ def linear_sparse(
     """
     rows = len(indptr) - 1
     features = len(x) // batch
-    for row in range(rows):
+    for row in range(first_row, last_row):
         first, last = indptr[row], indptr[row + 1]
         for sample in range(batch):
             start = sample * features
@@ -79,6 +81,12 @@ def linear_sparse(
             out[place] = activate(value, activation)
 
 
+def divide(items: int, share: Share) -> tuple[int, int]:
+    """First item of a part, and of the next."""
+    part, parts = share
+    return items * part // parts, items * (part + 1) // parts
+
+
 class LinearSparse:
     """A fully connected layer packed for `linear_sparse`."""
 
@@ -95,9 +103,10 @@ class LinearSparse:
         packed = (weights.indptr, self._columns, weights.symbols, weights.codebook)
         self.weight_bytes = sum(a.nbytes for a in packed)
 
-    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32) -> list[Call]:
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
         w, flat_out = self._weights, out.reshape(-1)
         flat_residual = flat_out if residual is None else residual.reshape(-1)
         weights = (w.indptr, self._columns, w.symbols, w.codebook)
-        return [(linear_sparse, (x.reshape(-1), flat_out, flat_residual, *weights, *self._tail))]
+        rows = divide(len(w.indptr) - 1, share)
+        return [(linear_sparse, (x.reshape(-1), flat_out, flat_residual, *weights, *self._tail, *rows))]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import inlined, kernel
-from ..layer import Call, Epilogue, LinearGeometry
+from ..layer import WHOLE, Call, Epilogue, LinearGeometry, Share
 from .conv_tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
 from .linear_sparse import activate
 from .weights import SparseWeights
@@ -91,8 +91,10 @@ def linear_windowed(
     batch: int,
     with_residual: bool,
     activation: int,
+    first_slice: int,
+    last_slice: int,
 ) -> None:
-    """Multiply a batch.
+    """Multiply a batch by some of the slices.
 
     Parameters
     ----------
@@ -123,7 +125,7 @@ def linear_windowed(
     features, outputs = len(x) // batch, len(out) // batch
     book = simd.load(book_tag, codebook, 0)
     fours = batch - batch % SAMPLES
-    for s in range(len(starts) - 1):
+    for s in range(first_slice, last_slice):
         first, last, lane = simd.get(starts, s), simd.get(starts, s + 1), s * LANES
         for sample in range(0, fours, SAMPLES):
             at = sample * features
@@ -228,10 +230,15 @@ class LinearWindowed:
         packed = (self._stream, self._bases, self._starts, self._rows, self._codebook)
         self.weight_bytes = sum(a.nbytes for a in packed)
 
-    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32) -> list[Call]:
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
         flat_out = out.reshape(-1)
         flat_residual = flat_out if residual is None else residual.reshape(-1)
         buffers = (x.reshape(-1), flat_out, flat_residual, scratch)
         weights = (self._stream, self._bases, self._starts, self._rows, self._codebook)
-        return [(linear_windowed, (*self._tags, *buffers, *weights, *self._tail))]
+        # Slices are of unequal length: parts get about the same number of groups.
+        part, parts = share
+        groups = self._starts[-1] * np.array([part, part + 1]) // parts
+        first, last = (int(n) for n in np.searchsorted(self._starts[:-1], groups))
+        last = len(self._starts) - 1 if part + 1 == parts else last
+        return [(linear_windowed, (*self._tags, *buffers, *weights, *self._tail, first, last))]

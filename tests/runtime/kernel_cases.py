@@ -123,21 +123,26 @@ class Buffers:
 def run_layer(
     packed: PackedLayer, x: np.ndarray, out_shape: tuple[int, ...], residual: np.ndarray | None
 ) -> np.ndarray:
-    """Run a packed layer twice, with different rubbish in scratch, and return its output."""
+    """Run a packed layer whole and in parts, with different rubbish in scratch, and return its output."""
     results = []
-    for rubbish in (np.nan, 1e30):
+    for rubbish, parts in ((np.nan, 1), (1e30, 2), (-1.0, 3)):
         buffers = Buffers()
         source, out = buffers.make(x.shape), buffers.make(out_shape)
         source[:] = x
         scratch = buffers.make((packed.scratch_elements,), rubbish)
         if residual is not None:
             out[:] = residual  # the output may be the residual
-        for function, arguments in packed.bind(source, out, None if residual is None else out, scratch):
-            function(*arguments)
+        for part in range(parts):
+            scratch[:] = rubbish
+            for function, arguments in packed.bind(
+                source, out, None if residual is None else out, scratch, (part, parts)
+            ):
+                function(*arguments)
         buffers.check()
         np.testing.assert_array_equal(source, x)
         results.append(out)
-    np.testing.assert_array_equal(results[0], results[1])
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0], other)
     return results[0]
 
 
