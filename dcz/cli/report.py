@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import text
+
+if TYPE_CHECKING:
+    from ..report import LayerTimes
+    from ..report.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,27 +19,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT.html", help="default: MODEL with the ending .html")
     parser.add_argument("--against", metavar="MODEL.pt", help="show the weights before sharing too; needs torch")
     parser.add_argument("--arch", metavar="NAME", help="architecture of that model, as for dcz convert")
-    parser.add_argument("--bench", metavar="FILE.json", help="times of layers, from: dcz bench --layers --json")
+    times = parser.add_mutually_exclusive_group()
+    times.add_argument("--time", action="store_true", help="time each layer, as stored and dense, and show the times")
+    times.add_argument("--bench", metavar="FILE.json", help="show the times that dcz bench --layers --json wrote")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the page, and say where and how large it is."""
-    from pathlib import Path
-
-    from ..dcformat import open as open_container
+    """Write the page, and say where it is and how large."""
+    from ..dcformat import InputError
     from ..dcformat.writer import replacing
-    from ..report import collect, load_checkpoint, read_bench, render
+    from ..report import collect, load_checkpoint, render
 
     output = Path(args.output) if args.output else Path(args.model).with_suffix(".html")
-    with open_container(args.model) as container:
-        names = set(container.entries)
-    times = read_bench(args.bench, names) if args.bench else None
+    if any(output.exists() and output.samefile(read) for read in (args.model, args.against, args.bench) if read):
+        raise InputError("the report would take the place of what it reads", path=output, hint="name another with -o")
     checkpoint = load_checkpoint(args.against, args.arch, args.model) if args.against else None
-    facts = collect(
-        args.model, checkpoint, times, lambda names, total: text.progress(names, args, "tensor", total=total)
-    )
-    page = render(facts).encode()
+    page = render(collect(args.model, checkpoint, _times(args), _progress(args, "tensor")))
+    content = page.encode()
     with replacing(output) as file:
-        file.write(page)
-    print(f"{output}: {len(page):,} bytes")
+        file.write(content)
+    print(f"{output}: {len(content):,} bytes")
     return 0
+
+
+def _times(args: argparse.Namespace) -> LayerTimes | None:
+    from dataclasses import replace
+
+    from ..dcformat import open as open_container
+    from ..report import measure, read_bench
+    from .machine import facts
+
+    if args.bench:
+        with open_container(args.model) as container:
+            return read_bench(args.bench, container.entries)
+    if not args.time:
+        return None
+    times = measure(args.model, _progress(args, "round"))
+    return replace(times, conditions=f"{times.conditions}; {facts()['cpu']}")
+
+
+def _progress(args: argparse.Namespace, unit: str) -> Progress:
+    return lambda items, total: text.progress(items, args, unit, total=total)

@@ -2,6 +2,6 @@
 
 from .facts import Facts, collect, load_checkpoint
 from .page import render
-from .timing import LayerTimes, read_bench
+from .timing import LayerTimes, measure, read_bench
 
-__all__ = ["Facts", "LayerTimes", "collect", "load_checkpoint", "read_bench", "render"]
+__all__ = ["Facts", "LayerTimes", "collect", "load_checkpoint", "measure", "read_bench", "render"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -14,14 +14,12 @@ from typing import Any
 from ..dcformat import Container, Dense, FormatError, Graph, Preprocess, Shape, infer_shapes, open
 from ..dcformat.decoder import Payload
 from .histograms import CodeLengths, Spread, code_lengths, spread
+from .progress import Progress, silent
 from .timing import LayerTimes
 
 FLOATS = ("F64", "F32", "F16", "BF16")
 PARTS = ("symbols", "gaps", "values", "codebook", "tables")
 """Parts of a tensor's bytes, in the order in which they are drawn."""
-
-Progress = Callable[[Iterable[str], int], Iterable[str]]
-"""``progress(names, total)`` gives the names back, and shows how far they were read."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ def collect(
     path: str | os.PathLike[str],
     checkpoint: Checkpoint | None = None,
     times: LayerTimes | None = None,
-    progress: Progress = lambda names, total: names,
+    progress: Progress = silent,
 ) -> Facts:
     """Read a container from end to end.
 

@@ -7,7 +7,7 @@ from math import prod
 
 from . import charts
 from .facts import PARTS, Facts
-from .html import Content, Markup, join, table, tag
+from .html import Markup, join, table, tag
 from .timing import LayerTime
 from .words import TIMES, count, definitions, name, percent, section
 
@@ -41,7 +41,7 @@ def waterfall(facts: Facts) -> Markup:
     largest = max((stage.nbytes for stage in facts.stages), default=0) or 1
     rows, before = [], None
     for stage in facts.stages:
-        parts = {"symbols": stage.nbytes, "saved": max(0, before - stage.nbytes) if before is not None else 0}
+        parts = {"stored": stage.nbytes, "saved": max(0, before - stage.nbytes) if before is not None else 0}
         drawn = charts.bar(parts, max(largest, sum(parts.values())), f"{stage.name}: {stage.nbytes:,} bytes")
         factor = f"{facts.stages[0].nbytes / stage.nbytes:.2f}" if stage.nbytes else "-"
         rows.append((tag("b", stage.name), drawn, f"{stage.nbytes:,}", factor))
@@ -89,11 +89,10 @@ def layers(facts: Facts) -> Markup | None:
     by_bytes = [
         (title, charts.bar(parts, largest, _listed(parts)), f"{sum(parts.values()):,}") for title, parts in sizes
     ]
+    shares = [(name(layer.name), layer.row["density"], f"{layer.row['density']:.1%}") for layer in facts.layers]
     by_density = [
-        (name(layer.name), charts.bar({"symbols": layer.row["density"]}, 1, f"{layer.row['density']:.1%}", "stored"),
-         f"{layer.row['density']:.1%}")
-        for layer in facts.layers
-    ]  # fmt: skip
+        (title, charts.bar({"stored": share}, 1, said, "of the weights"), said) for title, share, said in shares
+    ]
     legend = tag("p", [tag("span", _swatch(part), part) for part in PARTS], class_="legend")
     return section(
         "layers",
@@ -113,27 +112,38 @@ def times(facts: Facts) -> Markup | None:
         return None
     compared = any(row.dense is not None for row in measured.rows)
     largest = max(max(row.microseconds, row.dense or 0) for row in measured.rows) or 1
-    rows = [_time(row, largest, compared) for row in measured.rows]
-    total = sum(row.microseconds for row in measured.rows)
-    header = ("layer", DRAWN, "µs", *(("dense µs", "dense / ours") if compared else ("share",)))
-    if not compared:
-        rows = [(*cells, percent(row.microseconds, total)) for cells, row in zip(rows, measured.rows, strict=True)]
-    last = ("all", "", f"{total:,.1f}", *(("", "") if compared else ("100.0%",)))
-    caption = "Time of each layer" + (", with the weights as stored and with dense ones (pale)" if compared else "")
-    made = table(caption, header, rows, left=2, total=last, class_="bars")
+    ours = sum(row.microseconds for row in measured.rows)
+    dense = sum(row.microseconds if row.dense is None else row.dense for row in measured.rows)
+    figures = _compared if compared else _alone
+    rows = [
+        (_timed_name(row), _time_bars(row, largest), *figures(row.microseconds, row.dense, ours))
+        for row in measured.rows
+    ]
+    header = ("layer", DRAWN, "µs", *(("dense µs", "ratio") if compared else ("share",)))
+    caption = "Time of each layer" + (", as it is stored and, grey, with dense weights" if compared else "")
+    made = table(caption, header, rows, left=2, total=("all", "", *figures(ours, dense, ours)), class_="bars")
     return section("times", "Time by layer", tag("p", f"Measured with {measured.conditions}."), made)
 
 
-def _time(row: LayerTime, largest: float, compared: bool) -> tuple[Content, ...]:
-    title = join(name(row.name), tag("span", f"{row.op}, {row.kernel}", class_="note"))
-    bars = charts.bar({"symbols": row.microseconds}, largest, f"{row.microseconds:,.1f} µs", "µs")
-    if not compared:
-        return title, bars, f"{row.microseconds:,.1f}"
+def _timed_name(row: LayerTime) -> Markup:
+    return join(name(row.name), tag("span", row.kernel, class_="note") if row.kernel != row.name else None)
+
+
+def _time_bars(row: LayerTime, largest: float) -> Markup:
+    ours = charts.bar({"stored": row.microseconds}, largest, f"{row.microseconds:,.1f} µs", "µs")
     if row.dense is None:
-        return title, bars, f"{row.microseconds:,.1f}", "-", "-"
-    bars = join(bars, charts.bar({"saved": row.dense}, largest, f"dense {row.dense:,.1f} µs", "µs"))
-    ratio = f"{row.dense / row.microseconds:.2f}" if row.microseconds else "-"
-    return title, bars, f"{row.microseconds:,.1f}", f"{row.dense:,.1f}", ratio
+        return ours
+    return join(ours, charts.bar({"dense": row.dense}, largest, f"dense {row.dense:,.1f} µs", "µs"))
+
+
+def _compared(ours: float, dense: float | None, total: float) -> tuple[str, str, str]:
+    if dense is None:
+        return f"{ours:,.1f}", "-", "-"
+    return f"{ours:,.1f}", f"{dense:,.1f}", f"{dense / ours:.2f}" if ours else "-"
+
+
+def _alone(ours: float, dense: float | None, total: float) -> tuple[str, str]:
+    return f"{ours:,.1f}", percent(ours, total)
 
 
 def _listed(sizes: Mapping[str, int]) -> str:
