@@ -98,6 +98,8 @@ class Stage:
                 raise ConversionError("a prune stage takes one of rule, density and layers")
             if not all(0 < share <= 1 for share in (self.density or 1.0, *self.layers.values())):
                 raise ConversionError("density out of range", expected="0 < density <= 1")
+            if not 0 <= self.ramp <= 1 or not 0 <= self.least <= 1:
+                raise ConversionError("ramp or least out of range", expected="0 to 1")
             if self.score not in SCORES:
                 raise ConversionError("unknown score", expected=", ".join(SCORES), found=repr(self.score))
             self.target()

@@ -24,6 +24,18 @@ log = logging.getLogger(__name__)
 
 SCHEDULES = ("onecycle", "cosine", "step", "constant")
 OPTIMIZERS = ("sgd", "adam")
+LIMITS = {
+    "epochs": (0, 10_000),
+    "batch": (1, 1 << 20),
+    "lr": (0, math.inf),
+    "codebook_lr": (0, math.inf),
+    "warmup": (0, 0.99),
+    "momentum": (0, 0.9999),
+    "weight_decay": (0, 1),
+    "label_smoothing": (0, 0.99),
+    "distill": (0, 1),
+    "temperature": (1e-3, 1e3),
+}
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,9 @@ class Settings:
         for name, known in (("schedule", SCHEDULES), ("optimizer", OPTIMIZERS)):
             if getattr(self, name) not in known:
                 raise ConversionError(f"unknown {name}", expected=", ".join(known), found=repr(getattr(self, name)))
+        for name, (low, high) in LIMITS.items():
+            if not low <= getattr(self, name) <= high:
+                raise ConversionError(f"{name} out of range", expected=f"{low} to {high}", found=getattr(self, name))
 
     def rate(self, progress: float) -> float:
         """Learning rate, as a share of the highest, when `progress` (0 to 1) of the steps are done."""

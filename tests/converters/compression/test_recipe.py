@@ -90,6 +90,9 @@ def test_there_are_recipes() -> None:
         ('bits = "fc=4"', 'bits = "4"\ninit = "lineal"', "unknown initialisation"),
         ('bits = "fc=4"', "", "takes one of bits and average_bits"),
         ("lr = 1", 'schedule = "wild"', r"unknown schedule \(stage 1"),
+        ("lr = 1", "lr = nan", r"lr out of range \(stage 1, expected 0 to inf, found nan"),
+        ("lr = 1", "distill = 1.5", r"distill out of range"),
+        ("batch = 32", "ramp = 2", r"ramp or least out of range \(stage 2"),
         ("arch =", "arch ==", "not a TOML file"),
     ],
 )
