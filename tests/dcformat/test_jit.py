@@ -1,0 +1,70 @@
+"""The disk cache of kernels, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+PACKAGE = """
+    from pathlib import Path
+
+    import numpy as np
+
+    from dcz.dcformat.jit import compiled, stamp
+
+    VALID = stamp(Path(__file__).parent, "*.py")
+    """
+KERNEL = """
+    from constants import FACTOR
+
+    from package import VALID, compiled, np
+
+    def total(x):
+        parts = np.zeros(len(x))  # memory of Numba's runtime
+        for i in range(len(x)):
+            parts[i] = x[i] * FACTOR
+        return parts.sum()
+
+    total = compiled(total, VALID)
+    """
+MAIN = """
+    import sys
+
+    from numba.core import event
+
+    compiled = []
+
+    class Listener(event.Listener):
+        on_start = staticmethod(compiled.append)
+        on_end = staticmethod(lambda event: None)
+
+    event.register("numba:compile", Listener())
+    from kernel import np, total
+
+    print(total(np.arange(4.0)), len(compiled) > 0, "numba.misc.cffiimpl" in sys.modules)
+    """
+
+
+def run(folder: Path, **environment: str) -> str:
+    process = subprocess.run(
+        [sys.executable, "main.py"],
+        env={**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache"), **environment},
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    return process.stdout.strip()
+
+
+def test_cached_kernels_start_without_the_compiler_and_follow_the_sources(tmp_path: Path) -> None:
+    for name, text in (("package", PACKAGE), ("kernel", KERNEL), ("main", MAIN), ("constants", "FACTOR = 2.0")):
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+    assert run(tmp_path) == "12.0 True True"
+    assert run(tmp_path) == "12.0 False False"
+    (tmp_path / "constants.py").write_text("FACTOR = 10.0")
+    assert run(tmp_path) == "60.0 True True"
+    assert run(tmp_path) == "60.0 False False"
+    assert run(tmp_path, NUMBA_BOUNDSCHECK="1") == "60.0 True True", "code without checks passed for checked code"
+    assert run(tmp_path, NUMBA_DISABLE_JIT="1").startswith("60.0")
