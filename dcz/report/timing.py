@@ -81,9 +81,11 @@ def measure(path: str | os.PathLike[str], progress: Progress = silent) -> LayerT
     OSError
         It cannot be read.
     """
+    from ..runtime.announce import announce_compiling
     from ..runtime.executor import Executor
     from ..runtime.plan import plan
 
+    announce_compiling()
     with open(path) as container:
         graph = container.graph
         if graph is None:
