@@ -29,6 +29,10 @@ SLICES = (16, 4, 1)
 ARENA_LIMIT = 1 << 25
 """Bytes of activations above which a slice of more than one sample is not worth it: they would leave the cache."""
 
+PARALLEL_BYTES = 1 << 20
+"""Bytes of a container from which on its layers are packed in several threads: those of a small one only get in each
+other's way, as packing is Python for the most part."""
+
 
 class Prediction(NamedTuple):
     """One answer for one image: class label (its index as text, if the container has no labels), index, probability."""
@@ -295,7 +299,8 @@ class Model:
     def _plan(self, size: int) -> Plan:
         with self._planning:
             if size not in self._plans:
-                self._plans[size] = plan(self._graph, self._shapes, self._container.decode, size)
+                threads = self.threads if self._container.file_bytes >= PARALLEL_BYTES else 1
+                self._plans[size] = plan(self._graph, self._shapes, self._container.decode, size, threads)
             return self._plans[size]
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import prod
 from typing import cast
@@ -84,7 +85,7 @@ class Context:
     decode: Decode
 
 
-def plan(graph: Graph, shapes: list[Shape], decode: Decode, batch: int) -> Plan:
+def plan(graph: Graph, shapes: list[Shape], decode: Decode, batch: int, threads: int = 1) -> Plan:
     """Plan a graph for one batch size.
 
     Parameters
@@ -94,15 +95,19 @@ def plan(graph: Graph, shapes: list[Shape], decode: Decode, batch: int) -> Plan:
         What `dcz.dcformat.infer_shapes` gives for it.
     decode : callable
         ``decode(name) -> Tensor``. Each tensor is decoded when its layer is packed and dropped afterwards: at no time
-        are all decoded weights in memory.
+        are decoded weights of more layers than there are threads in memory.
     batch : int
+    threads : int
+        Threads that decode and pack layers; the plan does not depend on it.
 
     Returns
     -------
     Plan
     """
     context = Context(batch, shapes, decode)
-    steps = [STEPS[layer.node.op](layer, context) for layer in fuse(graph)]
+    layers = fuse(graph)
+    with ThreadPoolExecutor(threads) as pool:  # the kernels that decode and pack release the GIL
+        steps = list(pool.map(lambda layer: STEPS[layer.node.op](layer, context), layers))
     uses = [step.use for step in steps]
     values = {0, graph.output, *(value for use in uses for value in (*use.reads, use.makes))}
     sizes = {value: batch * prod(shapes[value]) for value in values}

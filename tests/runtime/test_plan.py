@@ -30,7 +30,7 @@ def forms(array):
         yield Shared(array.shape, codebook, symbols.reshape(-1).astype(np.uint8))
 
 
-def make(graph, tensors, batch, seed=0):
+def make(graph, tensors, batch, seed=0, threads=1):
     """Plan a graph, each tensor in a form drawn from those that fit."""
     rng = np.random.default_rng(seed)
     decoded = {}
@@ -38,7 +38,7 @@ def make(graph, tensors, batch, seed=0):
         choices = list(forms(array))
         decoded[name] = choices[rng.integers(len(choices))]
     shapes = infer_shapes(graph, {name: array.shape for name, array in tensors.items()})
-    return plan(graph, shapes, decoded.__getitem__, batch)
+    return plan(graph, shapes, decoded.__getitem__, batch, threads)
 
 
 def run(planned, x):
@@ -208,3 +208,12 @@ def test_bfloat16_and_float16_parameters():
         tensors = {"w": tensor, "b": bias}
         planned = plan(graph, [(3,), (1,)], tensors.__getitem__, 1)
         assert run(planned, np.ones((1, 3))).item() == 2.75
+
+
+def test_a_plan_does_not_depend_on_the_threads_that_pack_it():
+    graph, tensors = graphs.random_graph(3, nodes=40)
+    one, three = (make(graph, tensors, 1, threads=threads) for threads in (1, 3))
+    assert one.layout == three.layout
+    assert [step.kernel for step in one.steps] == [step.kernel for step in three.steps]
+    x = np.random.default_rng(0).normal(size=(1, *graph.input_shape)).astype(np.float32)
+    assert run(one, x).tobytes() == run(three, x).tobytes()
