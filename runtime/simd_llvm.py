@@ -179,6 +179,20 @@ def prefetch(typingctx: Any, tag: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
+def prefetch_rows(typingctx: Any, tag: Any, array: Any, index: Any, step: Any) -> Any:
+    """See `simd_numpy.prefetch_rows`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        for i in range(len(tag)):
+            at = builder.add(args[2], builder.mul(args[3], ir.IntType(64)(i)))
+            line = _address(context, builder, array, args[1], at, _VECTOR)
+            _call(builder, "llvm.prefetch.p0", ir.VoidType(), [line, _I32(1), _I32(3), _I32(1)])
+        return context.get_dummy_value()
+
+    return types.void(tag, array, types.int64, types.int64), codegen
+
+
+@intrinsic
 def fma(typingctx: Any, acc: Any, factor: Any, array: Any, index: Any) -> Any:
     """See `simd_numpy.fma`."""
 

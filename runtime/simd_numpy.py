@@ -59,6 +59,10 @@ def prefetch(tag: Tag, array: NDArray[Any], index: int) -> None:
     """Ask for as many vectors as `tag` is long, from ``array[index]`` on, to be brought near; may lie out of bounds."""
 
 
+def prefetch_rows(tag: Tag, array: F32, index: int, step: int) -> None:
+    """Ask for ``array[index + t * step]`` to be brought near for writing, t below the length of `tag`."""
+
+
 def fma(acc: F32, factor: float, array: F32, index: int) -> F32:
     """``acc + factor * load(array, index)``, rounded once."""
     columns = _span(array, index, acc.size).reshape(acc.shape).astype(np.float64)

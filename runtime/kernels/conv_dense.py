@@ -68,6 +68,10 @@ def conv_dense(
                 at, position = d[conv_tile.SUMS], blocks[b, POSITION]
                 for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], run):
                     sums = simd.zeros(sums_tag)
+                    start = first_out + channel * d[conv_tile.OUT_PLANE]
+                    if blocks[b, ENDS] != 0:
+                        for r in range(run):
+                            conv_tile.expect(tag, out, start + r * d[conv_tile.OUT_PLANE], row, column, d)
                     if blocks[b, STARTS] == 0:
                         sums = simd.load(sums_tag, scratch, at)
                     for unit in range(last - first):

@@ -95,6 +95,9 @@ def conv_sparse(
                     if blocks[b, STARTS] == 0:
                         sums = simd.load(tag, scratch, at)
                         simd.prefetch(tag, scratch, at + rows * LANES)
+                    start = first_out + channel * d[conv_tile.OUT_PLANE]
+                    if blocks[b, ENDS] != 0:
+                        conv_tile.expect(tag, out, start, row, column, d)
                     # A short tile is summed in four chains, which hide the latency of the additions.
                     end = position + count
                     fours = position + count // 4 * 4 if rows < LATENCY else position
@@ -112,7 +115,6 @@ def conv_sparse(
                     if blocks[b, ENDS] == 0:
                         simd.store(scratch, at, sums)
                     else:
-                        start = first_out + channel * d[conv_tile.OUT_PLANE]
                         conv_tile.finish(
                             tag, sums, out, residual, start, row, column, scale[channel], shift[channel], d
                         )

@@ -34,6 +34,8 @@ I64 = NDArray[np.int64]
 F32 = NDArray[np.float32]
 
 LANES = simd.LANES
+FAR = 1 << 18
+"""Elements of an output that does not stay in the L2 cache: 1 MiB."""
 ACTIVATIONS = {"none": 0, "relu": 1, "relu6": 2}
 
 # Places in the descriptor, an int64 array that carries all sizes into a kernel.
@@ -317,6 +319,13 @@ def _halve(x: F32, source: int, begin: int, end: int) -> Any:
     near = simd.load_masked(x, source, begin, end)
     far = simd.load_masked(x, source + LANES, begin - LANES, end - LANES)
     return simd.evens(near, far)
+
+
+@inlined
+def expect(tag: Any, out: F32, start: int, row: int, column: int, d: I64) -> None:
+    """Prefetch the places that `finish` is going to write, where the output is too large for the L2 cache."""
+    if d[OUT_CHANNELS] * d[OUT_PLANE] > FAR:
+        simd.prefetch_rows(tag, out, start + row * d[OUT_WIDTH] + column, d[OUT_WIDTH])
 
 
 @inlined

@@ -37,8 +37,8 @@ def _wide_registers() -> bool:
 
 
 WIDE = _wide_registers()
-SPARSE_ROWS = (1, 2, 4, 8, 14) if WIDE else (1, 2, 4, 6)
-DENSE_ROWS = (1, 2, 4, 7) if WIDE else (1, 2)
+SPARSE_ROWS = (1, 4, 8, 14) if WIDE else (1, 4, 6)
+DENSE_ROWS = (1, 4, 7) if WIDE else (1, 2)
 """Rows of a tile that kernels are compiled for: few, as each takes seconds the first time."""
 REGISTERS = 28 if WIDE else 7
 """Vectors that a dense kernel may hold: sums, and a weight for each run of them."""
