@@ -17,13 +17,13 @@ from tqdm import tqdm
 
 from dcz.cli.text import table as as_text
 
-from . import accuracy, latency, load, sizes
+from . import accuracy, latency, load, reproduce_paper, scaling, sizes
 from .networks import QUICK
 from .suite import RESULTS, Benchmark, Options, Record
 from .weights import NETWORKS
 
 BENCHMARKS: dict[str, Benchmark] = {
-    module.BENCHMARK.name: module.BENCHMARK for module in (sizes, latency, load, accuracy)
+    module.BENCHMARK.name: module.BENCHMARK for module in (sizes, latency, load, accuracy, reproduce_paper, scaling)
 }
 QUICK_BENCHMARKS = ("sizes", "latency", "load", "accuracy")
 
@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         update(arguments.results, {name: BENCHMARKS[name] for name in arguments.names or BENCHMARKS})
         return 0
+    if arguments.cpu_time and arguments.threads > 1:
+        parser.error("--cpu-time is for one thread: it adds up what several threads take")
     options = _options(arguments)
     command = "python -m benchmarks " + " ".join(_public(sys.argv[1:] if argv is None else argv))
     names = arguments.names or (QUICK_BENCHMARKS if arguments.quick else tuple(BENCHMARKS))
@@ -84,7 +86,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     fields = {name: value for name, value in vars(arguments).items() if name in Options.__dataclass_fields__}
     fields["networks"] = tuple(arguments.networks or (QUICK if quick else NETWORKS))
     fields["batches"] = tuple(arguments.batches or ((1,) if quick else (1, 16)))
-    fields["seconds"] = arguments.seconds or (3.0 if quick else 10.0)
+    fields["seconds"] = arguments.seconds or (1.5 if quick else 10.0)
     return Options(**fields)
 
 
@@ -103,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batches", metavar="N", nargs="+", type=int)
     parser.add_argument("--threads", metavar="N", type=int, default=1)
     parser.add_argument("--seconds", metavar="S", type=float, help="that the rounds of a case last")
+    parser.add_argument("--cpu-time", action="store_true", help="count processor time: one thread on a busy machine")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was broken off")
     parser.add_argument("--results", metavar="FOLDER", type=Path, default=RESULTS)
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md from the results")

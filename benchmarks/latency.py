@@ -38,14 +38,14 @@ def measure(name: str, batch_size: int, options: Options) -> list[Row]:
     """Time one network at one batch size: a row an engine."""
     import dcz
     from dcz.converters.baseline import MODES, baselines
-    from dcz.runtime.timing import Turns, milliseconds, ratio, wall_clock
+    from dcz.runtime.timing import Turns, clock_of, milliseconds, ratio
 
     network = container(name, options)
     batch = network.batch(batch_size)
     model = dcz.load(network.path, threads=options.threads)
     modes = MODES[:2] if options.quick else MODES  # compiling takes longer than all the rest
-    torch = list(baselines(network.path, batch, threads=options.threads, modes=modes))
-    clocks = {OURS: wall_clock(lambda: model(batch))} | {b.name: b.clock for b in torch if b.clock}
+    torch = list(baselines(network.path, batch, threads=options.threads, modes=modes, timer=options.timer))
+    clocks = {OURS: clock_of(lambda: model(batch), options.timer)} | {b.name: b.clock for b in torch if b.clock}
     answers = {OURS: model(batch)} | {b.name: b.answer for b in torch if b.answer is not None}
     not_run = {b.name: b.not_run for b in torch if b.not_run}
     with ExitStack() as stack:
@@ -61,6 +61,7 @@ def measure(name: str, batch_size: int, options: Options) -> list[Row]:
             turns.round()
     reference = answers["torch eager fp32"]
     common = {"network": network.title, "weights": network.weights, "batch": batch_size, "threads": options.threads}
+    common["timer"] = options.timer_name
     rows: list[Row] = []
     for engine, seconds in turns.seconds.items():
         figures: dict[str, Any] = milliseconds(seconds) | {"ratio": ratio(seconds, turns.seconds[OURS])}
@@ -75,8 +76,10 @@ def start_peers(
     np.save(folder / "batch.npy", batch)
     dense = onnx_file.write(network.path, folder / "network.onnx", len(batch))
     for name in PIPED:
+        if options.quick and PEERS[name].lossy:
+            continue
         try:
-            worker = Worker(PEERS[name], dense, folder / "batch.npy", options.threads, options.peers)
+            worker = Worker(PEERS[name], dense, folder / "batch.npy", options.threads, options.peers, options.cpu_time)
             yield name, stack.enter_context(worker)
         except MissingPeerError as missing:
             yield name, str(missing)
@@ -89,13 +92,13 @@ def relative_error(found: NDArray[np.float32], expected: NDArray[np.float32]) ->
 
 def tables(rows: list[Row]) -> list[Table]:
     made = []
-    settings = {(row["batch"], row["threads"]): None for row in rows}
-    for batch, threads in settings:
-        chosen = [row for row in rows if (row["batch"], row["threads"]) == (batch, threads)]
+    settings = dict.fromkeys((row["batch"], row["threads"], row["timer"]) for row in rows)
+    for batch, threads, timer in settings:
+        chosen = [row for row in rows if (row["batch"], row["threads"], row["timer"]) == (batch, threads, timer)]
         engines = list(dict.fromkeys(row["engine"] for row in chosen))
         networks = {row["network"]: row["weights"] for row in chosen}
         cells = {(row["network"], row["engine"]): row for row in chosen}
-        where = f"batch {batch}, {threads} thread{'s'[: threads > 1]}"
+        where = f"batch {batch}, {threads} thread{'s'[: threads > 1]}, {timer}"
         median = [
             (network, source, *(_median(cells[network, engine]) for engine in engines))
             for network, source in networks.items()

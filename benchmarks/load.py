@@ -40,7 +40,7 @@ def measure(name: str, options: Options) -> list[Row]:
         missing: dict[str, str] = {}
         for _ in range(1 if options.quick else STARTS):
             for peer in PEERS.values():
-                if peer.name in missing:
+                if peer.name in missing or (options.quick and peer.lossy):
                     continue
                 try:
                     with Worker(peer, files[peer.reads], batch, options.threads, options.peers) as worker:

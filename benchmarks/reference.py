@@ -70,13 +70,28 @@ def gap_coded_bytes(streams: Streams, width: int) -> int:
     A run of 2^width zeros costs a filler: the longest gap and a stored zero (Han et al., arXiv 1510.00149, section 2,
     figure 2). Counts bits and fp32 centroids; leaves out the code tables, so it favours the reference.
     """
+    coded = paper_streams(streams, width)
+    return -(-(coded.gap_bits + coded.symbol_bits) // 8) + CENTROID_BYTES * len(streams.symbol_counts)
+
+
+@dataclass(frozen=True)
+class PaperStreams:
+    """The paper's two streams: how many entries they have, fillers counted, and bits of each after Huffman coding."""
+
+    entries: int
+    gap_bits: int
+    symbol_bits: int
+
+
+def paper_streams(streams: Streams, width: int) -> PaperStreams:
+    """What becomes of gaps and symbols with relative indices of a fixed width; see `gap_coded_bytes`."""
     span = 1 << width
     zeros = np.arange(len(streams.gap_counts))
     fillers = int((streams.gap_counts * (zeros // span)).sum())
     gaps = np.bincount(zeros % span, weights=streams.gap_counts, minlength=span).astype(np.int64)
     gaps[span - 1] += fillers
-    bits = huffman_bits(gaps) + huffman_bits(np.append(streams.symbol_counts, fillers))
-    return -(-bits // 8) + CENTROID_BYTES * len(streams.symbol_counts)
+    symbols = np.append(streams.symbol_counts, fillers)
+    return PaperStreams(int(symbols.sum()), huffman_bits(gaps), huffman_bits(symbols))
 
 
 def best_gap_coded_bytes(streams: Streams) -> tuple[int, int]:

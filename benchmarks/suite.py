@@ -27,6 +27,7 @@ class Options:
     batches: tuple[int, ...] = (1, 16)
     threads: int = 1
     seconds: float = 10.0
+    cpu_time: bool = False
     work: Path = Path("runs/benchmarks")
     peers: Path = Path("runs/peers")
     models: Path = HERE.parent / "models"
@@ -34,6 +35,16 @@ class Options:
     mnist: Path | None = None
     cifar10: Path | None = None
     imagenet: Path | None = None
+
+    @property
+    def timer(self) -> Callable[[], float]:
+        """What times are read from."""
+        return time.process_time if self.cpu_time else time.perf_counter
+
+    @property
+    def timer_name(self) -> str:
+        """The timer's name, for rows."""
+        return "processor time" if self.cpu_time else "wall time"
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,31 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Peer:
-    """An engine: its script here, what pip installs for it, and whether it reads ONNX files or containers."""
+    """An engine.
+
+    Attributes
+    ----------
+    name : str
+    script : str
+        Here.
+    packages : tuple of str
+        What pip installs for it.
+    environment : str
+        Whose virtual environment it shares, if it has none of its own.
+    reads : {"onnx", "dcz"}
+    prepares : bool
+        Whether its script makes files before it loads; see `worker.serve`.
+    lossy : bool
+        Whether it answers something else; left out of quick runs.
+    """
 
     name: str
     script: str
     packages: tuple[str, ...] = ()
     environment: str = ""
     reads: str = "onnx"
+    prepares: bool = False
+    lossy: bool = False
 
     def python(self, folder: Path) -> Path:
         """Its interpreter: that of this process where it needs no packages of its own."""
@@ -43,11 +61,11 @@ class Peer:
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("dcz", "with_dcz.py", reads="dcz"),
-        Peer("torch", "with_torch.py", reads="dcz"),
+        Peer("dcz", "with_dcz.py", reads="dcz", prepares=True),
+        Peer("torch", "with_torch.py", reads="dcz", prepares=True),
         Peer("onnxruntime", "with_onnxruntime.py", ("onnxruntime",)),
         Peer("openvino", "with_openvino.py", ("openvino", "nncf")),
-        Peer("openvino int8", "with_openvino_int8.py", ("openvino", "nncf"), "openvino"),
+        Peer("openvino int8", "with_openvino_int8.py", ("openvino", "nncf"), "openvino", prepares=True, lossy=True),
         Peer("deepsparse", "with_deepsparse.py", ("deepsparse==1.8.0", "numpy<2")),
     )
 }
@@ -66,7 +84,9 @@ class Worker:
         Version, seconds to import, load and answer first, MiB after importing and at the peak.
     """
 
-    def __init__(self, peer: Peer, model: Path, batch: Path, threads: int, folder: Path) -> None:
+    def __init__(
+        self, peer: Peer, model: Path, batch: Path, threads: int, folder: Path, cpu_time: bool = False
+    ) -> None:
         python = peer.python(folder)
         if not python.exists():
             raise MissingPeerError(
@@ -75,14 +95,14 @@ class Worker:
         environment = os.environ | {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
         command = [str(python), str(HERE / peer.script)]
         files = [str(model.absolute()), str(batch.absolute())]
-        prepared = subprocess.run(
-            [*command, "--prepare", *files], capture_output=True, text=True, env=environment, timeout=600
-        )
-        if prepared.returncode:
-            raise MissingPeerError(_last_line(prepared.stderr))
+        if peer.prepares:
+            prepare = [*command, "--prepare", *files]
+            done = subprocess.run(prepare, capture_output=True, text=True, env=environment, timeout=600)
+            if done.returncode:
+                raise MissingPeerError(_error_line(done.stderr))
         self._messages = tempfile.TemporaryFile("w+")  # noqa: SIM115 (lives as long as the process)
         self._process = subprocess.Popen(
-            [*command, *files, str(threads)],
+            [*command, *files, str(threads), *(["--cpu-time"] if cpu_time else [])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages, text=True, env=environment,
         )  # fmt: skip
         self.facts: dict[str, Any] = json.loads(self._read())
@@ -121,7 +141,7 @@ class Worker:
             self._process.communicate()
             self._messages.seek(0)
             with self._messages:
-                raise MissingPeerError(_last_line(self._messages.read()))
+                raise MissingPeerError(_error_line(self._messages.read()))
         return line
 
 
@@ -133,5 +153,7 @@ def install(name: str, folder: Path, run: Callable[..., Any] = subprocess.run) -
     run([str(peer.python(folder)), "-m", "pip", "install", "--quiet", *peer.packages], check=True)
 
 
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["it ended without a word"])[-1]
+def _error_line(text: str) -> str:
+    """The last line that names an error, else the last."""
+    lines = text.strip().splitlines() or ["it ended without a word"]
+    return next((line for line in reversed(lines) if "error" in line.lower()), lines[-1])

@@ -1,8 +1,8 @@
 """The side of an engine: loads a model in a process of its own, and runs it as often as it is told on a pipe.
 
-Needs numpy alone, so that it works in every engine's environment. A script beside this one gives `serve` two functions;
-it is called as ``python SCRIPT MODEL INPUT.npy THREADS``, says what loading took, and then answers lines of JSON:
-``["run", N]`` with the seconds that N runs took, ``["answer", PATH]`` after writing the engine's answer as ``.npy``.
+Needs numpy alone, so that it works in every engine's environment. A script beside this one gives `serve` its functions;
+it is called as ``python SCRIPT MODEL INPUT.npy THREADS [--cpu-time]``, says what loading took, and then answers lines
+of JSON: ``["run", N]`` with the seconds that N runs took, ``["answer", PATH]`` after writing the answer as ``.npy``.
 """
 
 import importlib
@@ -36,6 +36,7 @@ def serve(load, module, prepare=None):
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints goes elsewhere
     path, batch, threads = arguments[0], np.load(arguments[1]), int(arguments[2])
+    timer = time.process_time if "--cpu-time" in arguments else time.perf_counter
     start = time.perf_counter()
     importlib.import_module(module)
     imported, memory = time.perf_counter(), peak_mib()
@@ -60,10 +61,10 @@ def serve(load, module, prepare=None):
             np.save(argument, np.asarray(answer))
             print("0", file=channel, flush=True)
             continue
-        begin = time.perf_counter()
+        begin = timer()
         for _ in range(argument):
             run(batch)
-        print(time.perf_counter() - begin, file=channel, flush=True)
+        print(timer() - begin, file=channel, flush=True)
 
 
 def peak_mib():

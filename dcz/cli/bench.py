@@ -52,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> dict[str, Any]:
     """Run the engines by turns; gives what ``--json`` prints."""
-    from ..runtime.timing import Turns, milliseconds, ratio, wall_clock
+    from ..runtime.timing import Turns, clock_of, milliseconds, ratio
 
     torch, settings = _baselines(args, batch) if args.baseline or args.device == "cuda" else ([], {})
-    clocks: dict[str, Clock] = {OURS: wall_clock(lambda: model(batch))}
+    clocks: dict[str, Clock] = {OURS: clock_of(lambda: model(batch))}
     clocks |= {engine.name: engine.clock for engine in torch if engine.clock}
     turns = Turns(clocks)
     rounds = turns.rounds(SECONDS)

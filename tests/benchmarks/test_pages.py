@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import pages, scaling
+from benchmarks.suite import Benchmark, Record, Table
+
+PAGE = "# Title\n\n<!-- begin one -->\nold\n<!-- end one -->\n\nkept\n\n<!-- begin two -->\nstays\n<!-- end two -->\n"
+
+
+def tables(rows: list[dict[str, object]]) -> list[Table]:
+    return [Table("Sizes", ("engine", "n"), [(row["engine"], row.get("n")) for row in rows])]
+
+
+@pytest.fixture
+def benchmarks() -> dict[str, Benchmark]:
+    return {name: Benchmark(name, "?", lambda options: {}, tables) for name in ("one", "two")}
+
+
+def test_tables_of_the_latest_finished_run_stand_between_the_markers(
+    tmp_path: Path, benchmarks: dict[str, Benchmark]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    for n in (1, 2):
+        record = Record.start(tmp_path, "one", "python -m benchmarks one")
+        record.add("case", [{"engine": "ours", "n": n}, {"engine": "theirs", "not_run": "not installed"}])
+        record.document["started"] += str(n)  # both within one second
+        record.finish()
+    Record.start(tmp_path, "two", "broken off").add("case", [])
+    pages.update(tmp_path, benchmarks, page)
+    text = page.read_text()
+    assert "| ours | 2 |" in text
+    assert "| ours | 1 |" not in text
+    assert "old" not in text
+    assert "- theirs was not run: not installed" in text
+    assert "`python -m benchmarks one`" in text
+    assert "\nkept\n" in text
+    assert "\nstays\n" in text
+    pages.update(tmp_path, benchmarks, page)
+    assert page.read_text() == text
+
+
+def test_every_benchmark_has_its_place_in_the_docs() -> None:
+    from benchmarks.__main__ import BENCHMARKS
+
+    text = pages.PAGE.read_text()
+    for name in BENCHMARKS:
+        assert f"<!-- begin {name} -->\n" in text
+        assert f"<!-- end {name} -->\n" in text
+
+
+def test_scaling_tables_split_by_axis_and_decode_counts_weights() -> None:
+    figures = {key: {"dcz": 1.0, "eager": 3.0} for key in ("median", "p10", "p90", "least")}
+    rows = [{"axis": "batch", "x": x, "what": "Net, ms a sample", **figures} for x in (1, 8)]
+    rows += [{"axis": "threads", "x": 1, "what": "Net, ms a sample, batch 32", **figures}]
+    rows += [
+        {"axis": "decode", "what": "Net", "file_bytes": 10, "nonzero": 2_000_000, "seconds": 0.5, "least_seconds": 0.25}
+    ]
+    batch, threads, decode = scaling.tables(rows)
+    assert [row[0] for row in batch.rows] == ["1", "8"]
+    assert batch.rows[0][-1] == "3.00"
+    assert len(threads.rows) == 1
+    assert decode.rows == [("Net", 10, 2_000_000, "500", "250", "8")]
