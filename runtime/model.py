@@ -23,6 +23,7 @@ from .announce import announce_compiling
 from .executor import Executor
 from .layer import F32
 from .plan import Plan, plan
+from .team import Team
 
 SLICES = (16, 4, 1)
 """Batch sizes that are planned for; a batch is cut into such slices."""
@@ -74,7 +75,8 @@ class Model:
     labels : list of str or None
         Class names.
     threads : int
-        Threads that a batch is spread over. Results do not depend on it, nor on how samples are put into batches.
+        Threads that a batch, or a single sample's large layers, are spread over. Results do not depend on it, nor on
+        how samples are put into batches.
     stats : Stats
         Sizes, kernels and times.
     """
@@ -92,6 +94,7 @@ class Model:
         self._planning = threading.Lock()
         self._plans: dict[int, Plan] = {}
         self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
+        self._team = Team(self.threads)
         self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="dcz")
         single = self._plan(1)
         self._arena_bytes = 4 * single.layout.elements
@@ -138,8 +141,9 @@ class Model:
 
         workers = min(self.threads, len(slices))
         if workers > 1:
-            for done in [self._workers.submit(work) for _ in range(workers)]:
-                done.result()
+            with self._team.taken():  # no cores are left to help
+                for done in [self._workers.submit(work) for _ in range(workers)]:
+                    done.result()
         else:
             work()
         return out
@@ -299,8 +303,9 @@ class Model:
     def _plan(self, size: int) -> Plan:
         with self._planning:
             if size not in self._plans:
-                threads = self.threads if self._container.file_bytes >= PARALLEL_BYTES else 1
-                self._plans[size] = plan(self._graph, self._shapes, self._container.decode, size, threads)
+                packers = self.threads if self._container.file_bytes >= PARALLEL_BYTES else 1
+                planned = plan(self._graph, self._shapes, self._container.decode, size, self._team, packers)
+                self._plans[size] = planned
             return self._plans[size]
 
 
@@ -315,7 +320,7 @@ def load(path: str | os.PathLike[str], threads: int | None = None) -> Model:
     ----------
     path : str or os.PathLike
     threads : int, optional
-        Threads that a batch is spread over; all cores without it.
+        Threads that a batch, or a single sample's large layers, are spread over; all cores without it.
 
     Returns
     -------

@@ -15,11 +15,12 @@ import numpy as np
 
 from ..dcformat import Graph, Shape
 from . import kernels
-from .arena import Layout, Use, lay_out
+from .arena import ALIGNMENT, Layout, Use, lay_out
 from .folding import Decode, float32, scale_and_shift
 from .fusion import Layer, fuse
 from .kernels import elementwise, pool
 from .layer import F32, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from .team import Team
 
 Bind = Callable[[list[F32], F32, F32], list[Call]]
 """``bind(inputs, output, scratch)``: arrays of shape (batch, ...) in the arena, to calls ready to run."""
@@ -83,9 +84,12 @@ class Context:
     batch: int
     shapes: list[Shape]
     decode: Decode
+    team: Team
 
 
-def plan(graph: Graph, shapes: list[Shape], decode: Decode, batch: int, threads: int = 1) -> Plan:
+def plan(
+    graph: Graph, shapes: list[Shape], decode: Decode, batch: int, team: Team | None = None, packers: int = 1
+) -> Plan:
     """Plan a graph for one batch size.
 
     Parameters
@@ -97,16 +101,18 @@ def plan(graph: Graph, shapes: list[Shape], decode: Decode, batch: int, threads:
         ``decode(name) -> Tensor``. Each tensor is decoded when its layer is packed and dropped afterwards: at no time
         are decoded weights of more layers than there are threads in memory.
     batch : int
-    threads : int
+    team : Team, optional
+        Threads that will run the large layers of a single sample; the answers do not depend on it.
+    packers : int
         Threads that decode and pack layers; the plan does not depend on it.
 
     Returns
     -------
     Plan
     """
-    context = Context(batch, shapes, decode)
+    context = Context(batch, shapes, decode, team or Team(1))
     layers = fuse(graph)
-    with ThreadPoolExecutor(threads) as pool:  # the kernels that decode and pack release the GIL
+    with ThreadPoolExecutor(packers) as pool:  # the kernels that decode and pack release the GIL
         steps = list(pool.map(lambda layer: STEPS[layer.node.op](layer, context), layers))
     uses = [step.use for step in steps]
     values = {0, graph.output, *(value for use in uses for value in (*use.reads, use.makes))}
@@ -116,19 +122,29 @@ def plan(graph: Graph, shapes: list[Shape], decode: Decode, batch: int, threads:
 
 # Convolution and linear layers
 
+PARALLEL_WORK = 1 << 24
+"""Multiply-adds, some .7 ms, from which on a layer is worth the 50 us that it takes to get helpers to work on it."""
+LINEAR_WORK = 8
+"""Multiply-adds in whose time the weight of a fully connected layer comes from memory."""
+
 
 def _epilogue(layer: Layer, context: Context) -> Epilogue:
     scale, shift = scale_and_shift(layer.node, layer.norms, context.decode)
     return Epilogue(scale, shift, layer.residual is not None, layer.activation)
 
 
-def _weighted(layer: Layer, packed: PackedLayer) -> Step:
+def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) -> Step:
     residual = () if layer.residual is None else (layer.residual,)
+    parts = context.team.threads if context.batch == 1 and work >= PARALLEL_WORK else 1
+    room = -(-packed.scratch_elements // ALIGNMENT) * ALIGNMENT
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        return packed.bind(inputs[0], out, inputs[1] if residual else None, scratch)
+        added = inputs[1] if residual else None
+        bound = [packed.bind(inputs[0], out, added, scratch[i * room :], (i, parts)) for i in range(parts)]
+        busy = [calls for calls in bound if calls]
+        return busy[0] if len(busy) == 1 else [(context.team.run, (busy,))]
 
-    use = Use((*layer.inputs, *residual), layer.output, overwrites=residual, scratch=packed.scratch_elements)
+    use = Use((*layer.inputs, *residual), layer.output, overwrites=residual, scratch=parts * room)
     return Step(layer.node.op, packed.kernel_name, use, bind, packed.weight_bytes, layer.node.params["weight"])
 
 
@@ -150,13 +166,15 @@ def _conv2d(layer: Layer, context: Context) -> Step:
         out_height=out[1],
         out_width=out[2],
     )
-    return _weighted(layer, kernels.pack_conv(weight, geometry, _epilogue(layer, context)))
+    work = weight.nnz * out[1] * out[2]
+    return _weighted(layer, kernels.pack_conv(weight, geometry, _epilogue(layer, context)), context, work)
 
 
 def _linear(layer: Layer, context: Context) -> Step:
     weight = float32(context.decode(layer.node.params["weight"]))
     geometry = LinearGeometry(context.batch, in_features=weight.shape[1], out_features=weight.shape[0])
-    return _weighted(layer, kernels.pack_linear(weight, geometry, _epilogue(layer, context)))
+    work = weight.nnz * LINEAR_WORK
+    return _weighted(layer, kernels.pack_linear(weight, geometry, _epilogue(layer, context)), context, work)
 
 
 def _pair(value: object) -> tuple[int, int]:

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import dcz.runtime.plan as planning
+from dcz import runtime
+from dcz.dcformat import Graph, make_node, write
+from dcz.runtime import team as teams
+from dcz.runtime.team import Team
+
+
+def marks(count, done):
+    return [[(done.append, ((part, call),)) for call in range(3)] for part in range(count)]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_every_call_runs_once_and_those_of_a_part_in_order(threads):
+    team = Team(threads)
+    for parts in (1, 2, 7):
+        done = []
+        team.run(marks(parts, done))
+        assert sorted(done) == [(part, call) for part in range(parts) for call in range(3)]
+        assert all(done.index((part, 0)) < done.index((part, 1)) < done.index((part, 2)) for part in range(parts))
+
+
+def test_parts_run_at_once():
+    both = threading.Barrier(2, timeout=20)
+    Team(2).run([[(both.wait, ())], [(both.wait, ())]])
+
+
+def test_whoever_finds_the_helpers_taken_works_alone():
+    team, done = Team(2), []
+    with team.taken() as mine:
+        assert mine
+        with team.taken() as again:
+            assert not again
+        team.run([[(lambda: done.append(threading.current_thread()), ())] for _ in range(4)])
+    assert set(done) == {threading.current_thread()}
+
+
+def test_late_helpers_are_left_alone_for_a_while(monkeypatch):
+    monkeypatch.setattr(teams, "ALONE", 2)
+    team, both, caller = Team(2), threading.Barrier(2, timeout=20), threading.current_thread()
+    seen = []
+
+    def meet():
+        both.wait()
+        seen.append(threading.current_thread())
+        if threading.current_thread() is not caller:
+            time.sleep(0.3)  # the caller is done at once, and waits
+
+    team.run([[(meet, ())], [(meet, ())]])
+    assert len(set(seen)) == 2
+    for _ in range(2):
+        seen.clear()
+        team.run([[(lambda: seen.append(threading.current_thread()), ())] for _ in range(4)])
+        assert set(seen) == {caller}
+    seen.clear()
+    team.run([[(meet, ())], [(meet, ())]])
+    assert len(set(seen)) == 2, "they get another chance"
+
+
+def test_what_a_helper_raises_reaches_the_caller():
+    both = threading.Barrier(2, timeout=20)
+
+    def fail():
+        both.wait()
+        if threading.current_thread() is not threading.main_thread():
+            raise KeyError("helper")
+
+    with pytest.raises(KeyError, match="helper"):
+        Team(2).run([[(fail, ())], [(fail, ())]])
+
+
+def test_answers_have_the_same_bits_for_any_number_of_threads(tmp_path, monkeypatch):
+    monkeypatch.setattr(planning, "PARALLEL_WORK", 0)
+    rng = np.random.default_rng(0)
+    nodes = (
+        make_node("conv2d", (0,), {"weight": "c"}, {"padding": (1, 1)}),
+        make_node("relu", (1,)),
+        make_node("flatten", (2,)),
+        make_node("linear", (3,), {"weight": "l"}),
+    )
+    sparse = lambda *shape: np.where(rng.random(shape) < 0.3, rng.normal(size=shape), 0).astype(np.float32)  # noqa: E731
+    write(tmp_path / "m.dcz", Graph((3, 20, 20), nodes, 4), {"c": sparse(33, 3, 3, 3), "l": sparse(50, 33 * 400)})
+    x = rng.normal(size=(3, 3, 20, 20)).astype(np.float32)
+    answers = [runtime.load(tmp_path / "m.dcz", threads=threads) for threads in (1, 2, 3)]
+    for batch in (x[:1], x):
+        bits = {model(batch).tobytes() for model in answers for _ in range(3)}
+        assert len(bits) == 1
