@@ -1,6 +1,6 @@
 """Make what ``dcz demo`` ships: a pruned and shared LeNet-5 as a small checkpoint, and ten digits of MNIST's test set.
 
-    python models/make_demo.py runs/lenet5/3-share.pt MNIST_FOLDER
+    python models/make_demo.py lenet5.work/3-share.pt MNIST_FOLDER
 
 The checkpoint is what ``torch.save`` writes, its zip archive compressed: ``torch.load`` reads it all the same.
 """
