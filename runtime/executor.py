@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,33 +35,33 @@ class Executor:
             self._steps.append(step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch))
         self._calls = [call for calls in self._steps for call in calls]
 
-    def run(self, batch: NDArray[Any], out: F32) -> None:
+    def run(self, batch: F32, out: F32) -> None:
         """Run the network once.
 
         Parameters
         ----------
-        batch : ndarray of any real type, shape (plan.batch, *input shape)
+        batch : ndarray of float32, shape (plan.batch, *input shape)
             Left as it is.
         out : ndarray of float32, shape (plan.batch, *output shape)
             Gets the answer.
         """
-        np.copyto(self._input, batch, casting="unsafe")
+        np.copyto(self._input, batch)
         for function, arguments in self._calls:
             function(*arguments)
         np.copyto(out, self._output)
 
-    def time_steps(self, batch: NDArray[Any]) -> NDArray[np.float64]:
+    def time_steps(self, batch: F32) -> NDArray[np.float64]:
         """Run the network once, and tell how many seconds each step of the plan took.
 
         Parameters
         ----------
-        batch : ndarray of any real type, shape (plan.batch, *input shape)
+        batch : ndarray of float32, shape (plan.batch, *input shape)
 
         Returns
         -------
         ndarray of float64, shape (steps,)
         """
-        np.copyto(self._input, batch, casting="unsafe")
+        np.copyto(self._input, batch)
         ends = [time.perf_counter()]
         for calls in self._steps:
             for function, arguments in calls:
