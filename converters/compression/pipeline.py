@@ -252,5 +252,6 @@ class _Run:
             ratio_paper=info["ratio_paper"],
             seconds=round(seconds, 1),
         )
-        log.info("%s", report)
+        held_out = "" if accuracy is None else f"held out {accuracy:.2%}, "
+        log.info("%s: %sdensity %.4g, %s bytes", title, held_out, report.density, f"{report.file_bytes:,}")
         return report
