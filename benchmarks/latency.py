@@ -22,6 +22,8 @@ from .peers import PEERS, MissingPeerError, Worker
 from .suite import Benchmark, Options, Row, Table
 
 OURS = "dcz"
+LARGE_ERROR = 1e-3
+"""Relative to the largest answer: beyond it, an engine computes something else, and the table says so."""
 PIPED = tuple(name for name in PEERS if name not in ("dcz", "torch"))
 """Engines in other processes; torch and ours are nearer."""
 
@@ -114,7 +116,8 @@ def tables(rows: list[Row]) -> list[Table]:
 def _median(row: Row) -> str:
     if "not_run" in row:
         return "not run"
-    return f"{row['median_ms']:.3g} ({row['p10_ms']:.3g} to {row['p90_ms']:.3g})"
+    error = f", error {row['max_error']:.1g}" if row["max_error"] > LARGE_ERROR else ""
+    return f"{row['median_ms']:.3g} ({row['p10_ms']:.3g} to {row['p90_ms']:.3g}){error}"
 
 
 def _ratio(row: Row) -> str:

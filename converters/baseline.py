@@ -94,6 +94,8 @@ def baselines(
     timer : callable
         Tells the time in seconds; on CUDA, events do.
 
+    What an earlier call compiled is forgotten: its engines compile again if they are run again.
+
     Yields
     ------
     Baseline
@@ -104,6 +106,8 @@ def baselines(
         yield from (Baseline(_name(mode, precision), not_run="no CUDA device") for precision, mode in chosen)
         return
     torch.set_num_threads(threads)
+    if "compile" in modes:
+        torch.compiler.reset()  # what was compiled before counts against a limit
     torch.backends.cudnn.benchmark = True  # let cuDNN try its algorithms: the best that eager torch can do
     for precision, mode in chosen:
         start = time.perf_counter()
@@ -165,7 +169,7 @@ def _runner(module: nn.Module, batch: Array, device: str, mode: str, precision: 
     x = torch.from_numpy(batch).to(device=device, dtype=dtype).contiguous(memory_format=layout)
     if mode == "compile":
         # Freezing makes the weights constants, which inductor may then store in the order that its kernels like.
-        module = torch.compile(module, fullgraph=True, options={"freezing": True})  # type: ignore[assignment]
+        module = torch.compile(module, fullgraph=True, dynamic=False, options={"freezing": True})  # type: ignore[assignment]
 
     def run() -> Tensor:
         with torch.no_grad():
