@@ -1,0 +1,137 @@
+"""Types of the vectors of `simd` for Numba, and the LLVM instructions that its intrinsics are built from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from llvmlite import ir
+from numba import extending
+from numba.core import cgutils, types
+from numba.extending import models, register_model
+
+LANES = 16
+F32, I32, BIT = ir.FloatType(), ir.IntType(32), ir.IntType(1)
+VECTOR, MASK, LANE_IDS = (ir.VectorType(t, LANES) for t in (F32, BIT, I32))
+
+
+class Vectors(types.Type):
+    """Type of `count` vectors of 16 float32 each."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__(name=f"Vectors({count})")
+
+
+@register_model(Vectors)
+class _VectorsModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, fe_type: Vectors) -> None:
+        super().__init__(manager, fe_type, ir.ArrayType(VECTOR, fe_type.count))
+
+
+class Indices(types.Type):
+    """Type of one vector of 16 int32."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Indices")
+
+
+@register_model(Indices)
+class _IndicesModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, fe_type: Indices) -> None:
+        super().__init__(manager, fe_type, LANE_IDS)
+
+
+INDICES = Indices()
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """`numba.extending.intrinsic`, with a type."""
+    return extending.intrinsic(function)
+
+
+def build_splat(builder: Any, scalar: Any) -> Any:
+    """A scalar in all lanes."""
+    lanes = ir.VectorType(scalar.type, LANES)
+    first = builder.insert_element(ir.Constant(lanes, ir.Undefined), scalar, I32(0))
+    return builder.shuffle_vector(first, ir.Constant(lanes, ir.Undefined), ir.Constant(LANE_IDS, [0] * LANES))
+
+
+def build_address(
+    context: Any, builder: Any, array_type: Any, array: Any, index: Any, target: Any, skip: int = 0
+) -> Any:
+    """Pointer to ``array[index + skip]`` as a pointer to `target`."""
+    data = context.make_array(array_type)(context, builder, array).data
+    element = builder.gep(builder.gep(data, [index]), [ir.IntType(64)(skip)])
+    return builder.bitcast(element, target.as_pointer())
+
+
+def build_load(context: Any, builder: Any, array_type: Any, array: Any, index: Any, skip: int = 0) -> Any:
+    """The vector at ``array[index + skip]``."""
+    return builder.load(build_address(context, builder, array_type, array, index, VECTOR, skip), align=4)
+
+
+def build_mask(builder: Any, low: Any, high: Any) -> Any:
+    """Lanes ``low <= lane < high``; both int64 values that fit int32."""
+    lanes = ir.Constant(LANE_IDS, list(range(LANES)))
+    first, last = (build_splat(builder, builder.trunc(bound, I32)) for bound in (low, high))
+    return builder.and_(builder.icmp_signed(">=", lanes, first), builder.icmp_signed("<", lanes, last))
+
+
+def build_call(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
+    """Call an LLVM intrinsic by its full name."""
+    function_type = ir.FunctionType(result, [a.type for a in arguments])
+    function = cgutils.get_or_insert_function(builder.module, function_type, name)
+    return builder.call(function, arguments)
+
+
+def build_fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c``, rounded once."""
+    return build_call(builder, "llvm.fma.v16f32", VECTOR, [a, b, c])
+
+
+def build_pack(builder: Any, vectors: list[Any]) -> Any:
+    """Vectors to one `Vectors` value."""
+    packed = ir.Constant(ir.ArrayType(VECTOR, len(vectors)), ir.Undefined)
+    for i, vector in enumerate(vectors):
+        packed = builder.insert_value(packed, vector, i)
+    return packed
+
+
+def build_pick(builder: Any, table: list[Any], indices: Any) -> Any:
+    """Lane i is element ``indices[i]`` of vectors laid end to end: permutes of two vectors each, then blends by bit."""
+    name = "llvm.x86.avx512.vpermi2var.ps.512"
+    found = [build_call(builder, name, VECTOR, [a, indices, b]) for a, b in zip(table[::2], table[1::2], strict=True)]
+    bit = 2 * LANES
+    while len(found) > 1:
+        masked = builder.and_(indices, ir.Constant(LANE_IDS, [bit] * LANES))
+        upper = builder.icmp_signed("!=", masked, ir.Constant(LANE_IDS, [0] * LANES))
+        found = [builder.select(upper, high, low) for low, high in zip(found[::2], found[1::2], strict=True)]
+        bit *= 2
+    return found[0]
+
+
+def build_row_masks(builder: Any, count: int, low: Any, high: Any, end: Any, step: Any) -> Iterator[tuple[Any, Any]]:
+    """Offset of each row, and its mask: lanes ``low <= lane < min(high, end - offset)``."""
+    for row in range(count):
+        offset = builder.mul(step, ir.IntType(64)(row))
+        left = builder.sub(end, offset)
+        # Kept above the least int32: rows may lie far behind the end.
+        left = builder.select(builder.icmp_signed(">", left, ir.IntType(64)(0)), left, ir.IntType(64)(0))
+        yield offset, build_mask(builder, low, builder.select(builder.icmp_signed("<", left, high), left, high))
+
+
+def elementwise(operation: Callable[..., Any], scalars: int) -> Callable[..., Any]:
+    """Code generator of ``operation(builder, vector, *others)``, the last `scalars` arguments broadcast first."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vectors, others = args[: len(args) - scalars], [build_splat(builder, a) for a in args[len(args) - scalars :]]
+        return build_pack(
+            builder,
+            [
+                operation(builder, *(builder.extract_value(v, i) for v in vectors), *others)
+                for i in range(sig.args[0].count)
+            ],
+        )
+
+    return codegen
