@@ -5,7 +5,7 @@ Byte layouts are in `docs/format.md`; `encoder` writes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -21,7 +21,7 @@ from .constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_GAP_BITS
 from .encoder import FORM_SHIFT, SHAREABLE, SWAPPED, Encoding
 from .errors import FormatError, TruncatedError, UnsupportedVersionError
 from .graph import Shape
-from .relative_index import positions_of, rows_of, swapped_rows_of
+from .relative_index import count_swapped, place_swapped, positions_of, rows_of
 from .tensors import DTYPES, Array, Dense, Shared, SparseRaw, SparseShared, Tensor
 
 Bytes = bytes | memoryview
@@ -119,8 +119,9 @@ class Payload:
         if self.encoding == Encoding.SPARSE_RAW:
             return SparseRaw(self.shape, *self._csr(gaps, self._values(self.nnz or 0)))
         assert self.codebook is not None
-        indptr, indices, symbols = self._csr(gaps, rest[0].copy() if rest else gaps)  # a copy does not hold the gaps
-        return SparseShared(self.shape, indptr, indices, self.codebook, symbols)
+        indptr, indices, symbols = self._csr(gaps, rest[0] if rest else gaps)
+        # A view would hold the gaps too.
+        return SparseShared(self.shape, indptr, indices, self.codebook, symbols if self.swapped else symbols.copy())
 
     def _values(self, count: int) -> Array:
         """Plain elements: they are the last part of a payload."""
@@ -132,27 +133,45 @@ class Payload:
 
     def _csr(self, gaps: NDArray[np.uint8], stored: Array) -> tuple[NDArray[np.int64], NDArray[np.int32], Array]:
         """Row limits, columns, and what is stored there, in this order."""
-        size = prod(self.shape)
         rows = self.shape[0] if self.shape else 1
         indptr = np.zeros(rows + 1, dtype=np.int64)
         indices = np.empty(len(stored), dtype=np.int32)
         if not self.nnz:
             return indptr, indices, stored
+        if not self.swapped:
+            for first, positions in self._positions(gaps):
+                indices[first : first + len(positions)] = positions
+            rows_of(indices, prod(self.shape) // rows, indptr, indices)
+            return indptr, indices, stored
+        # Positions are worked out twice, chunk by chunk: all at once they would take as much memory as the columns.
+        inner = prod(self.shape[2:])
+        for _, positions in self._positions(gaps):
+            count_swapped(positions, rows, inner, indptr[1:])
+        np.cumsum(indptr, out=indptr)
+        free, bits, out = indptr[:-1].copy(), f"u{stored.itemsize}", np.empty_like(stored)
+        for first, positions in self._positions(gaps):
+            there = stored[first : first + len(positions)].view(bits)
+            place_swapped(positions, there, rows, inner, free, indices, out.view(bits))
+        return indptr, indices, out
+
+    def _positions(self, gaps: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.int32]]]:
+        """Chunk by chunk, number of the first weight and the flat positions, valid until the next chunk."""
         assert self.gaps is not None
         assert self.gap_bits is not None
-        positions = np.empty(len(stored), dtype=np.int32)
-        escape = (1 << self.gap_bits) - 1
-        bad = positions_of(gaps, self.gaps.counts, self.chunk_starts, escape, CHUNK_ENTRIES, size, positions)
-        if bad >= 0:
-            raise FormatError("gaps lead outside the tensor", where=f"chunk {bad}")
-        if not self.swapped:
-            rows_of(positions, size // rows, indptr, indices)
-            return indptr, indices, stored
-        columns, bits = self.shape[1], f"u{stored.itemsize}"
-        out = np.empty_like(stored)
-        sizes = rows, columns, size // (rows * columns)
-        swapped_rows_of(positions, stored.view(bits), *sizes, indptr, indices, out.view(bits))
-        return indptr, indices, out
+        assert self.chunk_starts is not None
+        nnz, size, escape = self.nnz or 0, prod(self.shape), (1 << self.gap_bits) - 1
+        buffer = np.empty(min(nnz, CHUNK_ENTRIES), dtype=np.int32)
+        read, previous = 0, -1
+        for chunk, count in enumerate(self.gaps.counts.tolist()):
+            first = chunk * CHUNK_ENTRIES
+            positions = buffer[: nnz - first]
+            only = slice(chunk, chunk + 1)
+            symbols, counts, starts = gaps[read : read + count], self.gaps.counts[only], self.chunk_starts[only]
+            bad = positions_of(symbols, counts, starts, escape, CHUNK_ENTRIES, size, positions)
+            if bad >= 0 or positions[0] <= previous:
+                raise FormatError("gaps lead outside the tensor", where=f"chunk {chunk}")
+            yield first, positions
+            read, previous = read + count, int(positions[-1])
 
 
 def parse(data: Bytes, offset: int, shape: Shape, dtype: str, encoding: Encoding) -> Payload:

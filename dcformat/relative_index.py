@@ -127,7 +127,7 @@ def rows_of(positions: NDArray[np.int32], row_size: int, indptr: NDArray[np.int6
     indptr : ndarray of int64, shape (rows + 1,)
         Receives the row limits.
     indices : ndarray of int32, shape (n,)
-        Receives the columns.
+        Receives the columns; may be `positions`.
     """
     row = 0
     limit = row_size
@@ -143,57 +143,58 @@ def rows_of(positions: NDArray[np.int32], row_size: int, indptr: NDArray[np.int6
 
 
 @kernel
-def swapped_rows_of(
+def count_swapped(positions: NDArray[np.int32], rows: int, inner: int, counts: NDArray[np.int64]) -> None:
+    """Add to `counts` how many of some positions lie in each row; parameters as for `place_swapped`."""
+    line = rows * inner
+    start = positions[0] // line * line
+    for k in range(len(positions)):
+        position = np.int64(positions[k])
+        while position >= start + line:
+            start += line
+        offset = position - start
+        counts[offset if inner == 1 else offset // inner] += 1
+
+
+@kernel
+def place_swapped(
     positions: NDArray[np.int32],
     stored: NDArray[Any],
     rows: int,
-    columns: int,
     inner: int,
-    indptr: NDArray[np.int64],
+    free: NDArray[np.int64],
     indices: NDArray[np.int32],
     out: NDArray[Any],
 ) -> None:
     """Ascending flat positions of a tensor whose first two axes are swapped, to CSR of the tensor itself.
 
     Position ``(i * rows + o) * inner + k`` stands for row o, column ``i * inner + k``. Within a row positions ascend
-    with the column, so a stable counting sort by row is all that it takes.
+    with the column, so a stable counting sort by row is all that it takes: `count_swapped`, then this.
 
     Parameters
     ----------
     positions : ndarray of int32, shape (n,)
+        All, or, call by call, one stretch after the other; n >= 1.
     stored : ndarray of unsigned integers, shape (n,)
         What is stored at the positions.
-    rows, columns, inner : int
-        Extent of axis 0, of axis 1, and of all others together.
-    indptr : ndarray of int64, shape (rows + 1,)
-    indices : ndarray of int32, shape (n,)
-    out : ndarray of unsigned integers, shape (n,)
+    rows, inner : int
+        Extent of axis 0, and of all from axis 2 on together.
+    free : ndarray of int64, shape (rows,)
+        Where the next weight of each row goes; advanced.
+    indices : ndarray of int32, shape (all weights,)
+    out : ndarray of unsigned integers, shape (all weights,)
         Receives what is stored, in CSR order.
     """
-    for r in range(rows + 1):
-        indptr[r] = 0
-    line = rows * inner  # one stored row; positions ascend, so which one it is takes no division
-    limit = line
+    line = rows * inner  # a stored row; positions ascend, so which one it is takes no division
+    start = positions[0] // line * line
+    column = start // rows
     for k in range(len(positions)):
         position = np.int64(positions[k])
-        while position >= limit:
-            limit += line
-        offset = position - (limit - line)
-        indptr[(offset if inner == 1 else offset // inner) + 1] += 1
-    for r in range(rows):
-        indptr[r + 1] += indptr[r]
-    limit, column = line, 0
-    for k in range(len(positions)):
-        position = np.int64(positions[k])
-        while position >= limit:
-            limit += line
+        while position >= start + line:
+            start += line
             column += inner
-        offset = position - (limit - line)
+        offset = position - start
         row = offset if inner == 1 else offset // inner
-        place = indptr[row]  # where the row's next weight goes
+        place = free[row]
         indices[place] = column + offset - row * inner
         out[place] = stored[k]
-        indptr[row] = place + 1
-    for r in range(rows, 0, -1):
-        indptr[r] = indptr[r - 1]
-    indptr[0] = 0
+        free[row] = place + 1

@@ -7,7 +7,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dcz.dcformat.constants import MAX_GAP_BITS
-from dcz.dcformat.relative_index import gap_counts, gap_symbols, gaps_of, positions_of, rows_of, swapped_rows_of
+from dcz.dcformat.relative_index import (
+    count_swapped,
+    gap_counts,
+    gap_symbols,
+    gaps_of,
+    place_swapped,
+    positions_of,
+    rows_of,
+)
 
 places = st.lists(st.integers(0, 3000), unique=True, min_size=1, max_size=60).map(sorted)
 
@@ -81,15 +89,24 @@ def test_row_kernel_gives_csr(data: st.DataObject, rows: int, row_size: int) -> 
 
 
 @given(st.data(), st.integers(1, 5), st.integers(1, 5), st.integers(1, 4))
-def test_swapped_row_kernel_gives_csr(data: st.DataObject, rows: int, columns: int, inner: int) -> None:
+def test_swapped_row_kernels_give_csr(data: st.DataObject, rows: int, columns: int, inner: int) -> None:
     size = rows * columns * inner
     dense = np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size))).reshape(rows, columns, inner)
     stored = np.ascontiguousarray(dense.swapaxes(0, 1))
     at = np.flatnonzero(stored)
-    indptr, indices = np.full(rows + 1, -1), np.full(len(at), -1, dtype=np.int32)
+    indices = np.full(len(at), -1, dtype=np.int32)
     # Number the weights in stored order: they must come to stand where the unswapped tensor has them.
     numbers, out = np.arange(len(at), dtype=np.uint8), np.zeros(len(at), np.uint8)
-    swapped_rows_of(at.astype(np.int32), numbers, rows, columns, inner, indptr, indices, out)
+    indptr = np.zeros(rows + 1, dtype=np.int64)
+    cut = data.draw(st.integers(0, len(at)))
+    stretches = [part for part in (slice(0, cut), slice(cut, None)) if len(at[part])]
+    for part in stretches:
+        count_swapped(at[part].astype(np.int32), rows, inner, indptr[1:])
+    indptr = np.cumsum(indptr)
+    free = indptr[:-1].copy()
+    for part in stretches:
+        place_swapped(at[part].astype(np.int32), numbers[part], rows, inner, free, indices, out)
+    assert free.tolist() == indptr[1:].tolist()
     flat = dense.reshape(rows, -1)
     assert indptr.tolist() == [0, *np.cumsum(flat.sum(axis=1)).tolist()]
     assert indices.tolist() == np.nonzero(flat)[1].tolist()
