@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from math import prod
 from typing import cast
 
@@ -112,12 +113,19 @@ def plan(
     """
     context = Context(batch, shapes, decode, team or Team(1))
     layers = fuse(graph)
-    with ThreadPoolExecutor(packers) as pool:  # the kernels that decode and pack release the GIL
-        steps = list(pool.map(lambda layer: STEPS[layer.node.op](layer, context), layers))
+    if packers == 1:
+        steps = [_step(layer, context) for layer in layers]
+    else:
+        with ThreadPoolExecutor(packers) as pool:  # the kernels that decode and pack release the GIL
+            steps = list(pool.map(_step, layers, repeat(context)))
     uses = [step.use for step in steps]
     values = {0, graph.output, *(value for use in uses for value in (*use.reads, use.makes))}
     sizes = {value: batch * prod(shapes[value]) for value in values}
     return Plan(batch, shapes, graph.output, steps, lay_out(sizes, uses, 0, graph.output))
+
+
+def _step(layer: Layer, context: Context) -> Step:
+    return STEPS[layer.node.op](layer, context)
 
 
 # Convolution and linear layers
