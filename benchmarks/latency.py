@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from . import onnx_file
 from .networks import Container, container
 from .peers import PEERS, MissingPeerError, Worker
-from .suite import Benchmark, Options, Row, Table
+from .suite import Benchmark, Options, Row, Table, figure
 
 OURS = "dcz"
 LARGE_ERROR = 1e-3
@@ -117,7 +117,8 @@ def _median(row: Row) -> str:
     if "not_run" in row:
         return "not run"
     error = f", error {row['max_error']:.1g}" if row["max_error"] > LARGE_ERROR else ""
-    return f"{row['median_ms']:.3g} ({row['p10_ms']:.3g} to {row['p90_ms']:.3g}){error}"
+    median, low, high = (figure(row[key]) for key in ("median_ms", "p10_ms", "p90_ms"))
+    return f"{median} ({low} to {high}){error}"
 
 
 def _ratio(row: Row) -> str:

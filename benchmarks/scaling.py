@@ -18,7 +18,7 @@ import dcz
 from dcz.runtime.timing import Turns, clock_of, milliseconds
 
 from .networks import container
-from .suite import Benchmark, Options, Row, Table
+from .suite import Benchmark, Options, Row, Table, figure
 
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 CHANNELS = (16, 32, 64, 128, 256)
@@ -137,7 +137,7 @@ def tables(rows: list[Row]) -> list[Table]:
 
 
 def _cell(row: Row, engine: str) -> str:
-    return f"{row['median'][engine]:.3g} ({row['least'][engine]:.3g})"
+    return f"{figure(row['median'][engine])} ({figure(row['least'][engine])})"
 
 
 def _ratio(row: Row) -> str:

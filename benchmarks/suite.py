@@ -151,6 +151,11 @@ def read_all(folder: Path, name: str) -> list[Record]:
     return sorted(records, key=lambda record: record.document["started"])
 
 
+def figure(value: float) -> str:
+    """Three digits, and no exponent for large values."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def markdown(table: Table) -> str:
     """A table as the docs have it."""
     from dcz.cli.text import cell
