@@ -16,7 +16,7 @@ from . import presets
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune
 from .compression.sharing import BitsRule, parse_bits
-from .encode import TensorError, compress
+from .encode import TensorError, compress, negative_zeros
 from .han import from_han
 from .source import Source
 from .state_dict import from_state_dict
@@ -80,6 +80,7 @@ def convert(
     init: str = "linear",
     method: str = "kmeans",
     seed: int = 0,
+    positive_zeros: bool = False,
     preprocess: Preprocess | str | os.PathLike[str] | None = None,
     labels: Sequence[str] | str | os.PathLike[str] | None = None,
 ) -> Report:
@@ -106,6 +107,9 @@ def convert(
         How `bits` finds the shared values: k-means, or the global optimum by dynamic programming, slower by far.
     seed : int
         For the two random starts.
+    positive_zeros : bool
+        Make negative zeros positive ones. Multiplying with a mask leaves negative ones behind, and a container has to
+        store them, since they are not the same bits.
     preprocess : Preprocess, str or path, optional
         ``imagenet``, ``cifar10``, ``mnist`` or a JSON file. By default the architecture's, if it has one.
     labels : sequence of str, str or path, optional
@@ -140,7 +144,12 @@ def convert(
     source = load_source(model, arch=arch, input_shape=input_shape)
     _describe(source, given_preprocess, given_labels)
     with source.timed("compress"):
-        tensors, errors = compress(source, prune, bits, clustering)
+        tensors, errors = compress(source, prune, bits, clustering, positive_zeros=positive_zeros)
+    if not errors and (count := negative_zeros(source)):
+        source.messages.append(
+            f"{count:,} weights are negative zeros, as a mask leaves them, and stored as such;"
+            " --positive-zeros makes them plain zeros and the file smaller"
+        )
     with source.timed("encode"):
         write(out, source.graph, tensors, preprocess=source.preprocess, labels=source.labels or None)
     for message in source.messages:

@@ -43,8 +43,19 @@ def weight_names(source: Source) -> list[str]:
     return [name for name in names if source.tensors[name].dtype in FLOATS]
 
 
+def negative_zeros(source: Source) -> int:
+    """How many weights are negative zeros, as multiplying with a mask leaves them. Each is stored like any weight."""
+    weights = (to_torch(source.tensors[name]) for name in weight_names(source))
+    return sum(int(((weight == 0) & weight.signbit()).sum()) for weight in weights)
+
+
 def compress(
-    source: Source, prune: PruneRule | None, bits: BitsRule | None, how: Clustering | None = None
+    source: Source,
+    prune: PruneRule | None,
+    bits: BitsRule | None,
+    how: Clustering | None = None,
+    *,
+    positive_zeros: bool = False,
 ) -> tuple[dict[str, Dense], dict[str, TensorError]]:
     """Prune and share a source's weights.
 
@@ -58,6 +69,8 @@ def compress(
         How many bits each layer's shared weights get. None: the weights keep their values.
     how : Clustering, optional
         How the shared values are found.
+    positive_zeros : bool
+        Make negative zeros positive ones.
 
     Returns
     -------
@@ -72,7 +85,7 @@ def compress(
         A weight that is not finite, or a key of `bits` that names no layer.
     """
     tensors, errors = dict(source.tensors), dict[str, TensorError]()
-    if prune is None and bits is None:
+    if prune is None and bits is None and not positive_zeros:
         return tensors, errors
     names = weight_names(source)
     unknown = bits.unknown(names) if bits else []
@@ -82,7 +95,8 @@ def compress(
     for name in _progress(names):
         before = source.tensors[name]
         layer_bits = bits.bits(name, before.array.ndim) if bits else None
-        after = _compress_tensor(name, before, prune, layer_bits, how or Clustering())
+        after = from_torch(name, to_torch(before) + 0.0) if positive_zeros else before
+        after = _compress_tensor(name, after, prune, layer_bits, how or Clustering())
         if after.array.tobytes() != before.array.tobytes():
             tensors[name], errors[name] = after, error_between(before, after)
     return tensors, errors
@@ -100,6 +114,8 @@ def error_between(before: Dense, after: Dense) -> TensorError:
 
 
 def _compress_tensor(name: str, tensor: Dense, prune: PruneRule | None, bits: int | None, how: Clustering) -> Dense:
+    if prune is None and bits is None:
+        return tensor
     weight: Array = to_torch(tensor).float().numpy()
     if not np.isfinite(weight).all():
         raise ConversionError(f"cannot prune or share {name!r}: it holds NaN or infinity")
@@ -107,8 +123,6 @@ def _compress_tensor(name: str, tensor: Dense, prune: PruneRule | None, bits: in
         weight = np.where(threshold_mask(weight, prune), weight, np.float32(0))
     if bits is not None:
         weight = share_weights(weight, bits, how.init, how.seed, how.method)
-    if prune is None and bits is None:
-        return tensor
     kind = next(kind for kind, dtype in STORABLE.items() if dtype == tensor.dtype)
     return from_torch(name, torch.from_numpy(weight).to(kind))
 

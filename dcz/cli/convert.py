@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from . import arguments, info, text
 
@@ -26,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--method", choices=("kmeans", "exact"), default="kmeans", help="exact: the optimum, slower")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="for the random starts (%(default)s)")
+    parser.add_argument(
+        "--positive-zeros", action="store_true", help="make the negative zeros that a mask leaves plain zeros"
+    )
     parser.add_argument("--preprocess", metavar="NAME", help="cifar10, imagenet, mnist or a JSON file")
     parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line or a JSON list")
     parser.add_argument("--json", action="store_true", help="one JSON document")
@@ -46,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         init=args.init,
         method=args.method,
         seed=args.seed,
+        positive_zeros=args.positive_zeros,
         preprocess=args.preprocess,
         labels=args.labels,
     ).to_json()
@@ -56,5 +61,13 @@ def run(args: argparse.Namespace) -> int:
     print(info.layers(report, () if lossless else ("max_error", "rms_error"), args.verbose))
     print()
     print(info.totals(report))
-    print(f"{output}: {'lossless' if lossless else 'lossy, as asked: errors above'}")
+    print(f"{output}: {_verdict(report)}")
     return 0
+
+
+def _verdict(report: dict[str, Any]) -> str:
+    if report["lossless"]:
+        return "lossless"
+    if all(tensor["max_error"] == 0 for tensor in report["tensors"]):
+        return "equal to the model, but for the sign of its zeros"
+    return "lossy, as asked: errors above"

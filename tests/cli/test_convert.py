@@ -166,3 +166,19 @@ def test_the_model_is_never_its_own_output(fails: Callable, tmp_path: Path, chec
     model.write_bytes(checkpoint.read_bytes())
     fails("convert", model)
     assert model.read_bytes() == checkpoint.read_bytes()
+
+
+def test_negative_zeros_are_named_and_cost_nothing_once_positive(dcz: Callable, tmp_path: Path) -> None:
+    weight = torch.arange(-600.0, 600.0).reshape(30, 40)
+    torch.save({"fc.weight": weight * (weight.abs() > 500)}, tmp_path / "masked.pt")
+    before = dcz("convert", tmp_path / "masked.pt", "--json")
+    assert "500 weights are negative zeros" in before.err
+    assert json.loads(before.out)["lossless"] is True
+    after = dcz("convert", tmp_path / "masked.pt", "--positive-zeros")
+    assert "equal to the model, but for the sign of its zeros" in after.out
+    assert "negative zeros" not in after.err
+    with package.open(tmp_path / "masked.dcz") as container:
+        assert container.file_bytes < json.loads(before.out)["file_bytes"]
+        kept = container.tensor("fc.weight")
+    assert np.array_equal(kept, (weight * (weight.abs() > 500)).numpy())
+    assert not np.signbit(kept[kept == 0]).any()

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
+from dcz.converters.arrays import to_torch
 from dcz.converters.compression.clustering import Clustering
 from dcz.converters.compression.pruning import parse_prune
 from dcz.converters.compression.sharing import parse_bits
-from dcz.converters.encode import compress, error_between, weight_names
+from dcz.converters.encode import TensorError, compress, error_between, negative_zeros, weight_names
 from dcz.converters.source import Source
 from dcz.converters.torch_export import from_module
 from dcz.dcformat import ConversionError, Dense
@@ -95,3 +96,19 @@ def test_the_exact_method_is_at_least_as_close(source: Source) -> None:
 
     assert rms(Clustering(method="exact")) <= rms(Clustering()) + 1e-9
     assert rms(Clustering("random", seed=1)) != rms(Clustering("random", seed=2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_negative_zeros_are_counted_and_made_positive_if_asked(dtype: torch.dtype) -> None:
+    module = nn.Sequential(nn.Linear(30, 20)).to(dtype)
+    with torch.no_grad():
+        module[0].weight.mul_(module[0].weight.abs() > module[0].weight.abs().median())
+    source = from_module(module, (30,))
+    left_behind = negative_zeros(source)
+    assert 0 < left_behind < 20 * 30
+    assert compress(source, None, None) == (source.tensors, {})
+    tensors, errors = compress(source, None, None, positive_zeros=True)
+    assert errors["0.weight"] == TensorError(0.0, 0.0)
+    assert list(errors) == ["0.weight"]
+    assert negative_zeros(Source(tensors, source.graph)) == 0
+    assert torch.equal(to_torch(tensors["0.weight"]), module[0].weight)
