@@ -17,13 +17,14 @@ from tqdm import tqdm
 
 from dcz.cli.text import table as as_text
 
-from . import accuracy, latency, load, reproduce_paper, scaling, sizes
+from . import accuracy, checkpoints, latency, load, reproduce_paper, scaling, sizes
 from .networks import QUICK
 from .suite import RESULTS, Benchmark, Options, Record
 from .weights import NETWORKS
 
 BENCHMARKS: dict[str, Benchmark] = {
-    module.BENCHMARK.name: module.BENCHMARK for module in (sizes, latency, load, accuracy, reproduce_paper, scaling)
+    module.BENCHMARK.name: module.BENCHMARK
+    for module in (sizes, latency, load, accuracy, checkpoints, reproduce_paper, scaling)
 }
 QUICK_BENCHMARKS = ("sizes", "latency", "load", "accuracy")
 
@@ -120,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     folders.add_argument(
         "--squeezenet", metavar="FILE", type=Path, help="compressed_SqueezeNet.net, as S. Han published it"
     )
+    folders.add_argument("--checkpoints", metavar="FOLDER", type=Path, help="published checkpoints to convert")
     for data in ("mnist", "cifar10", "imagenet"):
         folders.add_argument(f"--{data}", metavar="FOLDER", type=Path, help="test set for the accuracy")
     return parser

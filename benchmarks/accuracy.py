@@ -46,9 +46,13 @@ def measure(path: Path, options: Options) -> list[Row]:
 
     dense = dense_module(path)
     right = torch_right = agree = seen = 0
+    difference = largest = 0.0
     for pictures, truth in ordered_batches(load_dataset(folder, preprocess).test, preprocess):
         batch = np.ascontiguousarray(pictures.numpy())
-        ours, theirs = model(batch).argmax(1), dense(pictures.contiguous()).argmax(1).numpy()
+        logits, torch_logits = model(batch), dense(pictures.contiguous()).numpy()
+        difference = max(difference, float(np.abs(logits - torch_logits).max()))
+        largest = max(largest, float(np.abs(torch_logits).max()))
+        ours, theirs = logits.argmax(1), torch_logits.argmax(1)
         right += int((ours == truth.numpy()).sum())
         torch_right += int((theirs == truth.numpy()).sum())
         agree += int((ours == theirs).sum())
@@ -56,6 +60,7 @@ def measure(path: Path, options: Options) -> list[Row]:
         if options.quick and seen >= QUICK_PICTURES:
             break
     scores = {"top1": right / seen, "torch_top1": torch_right / seen, "agree": agree / seen}
+    scores["logit_error"] = difference / largest
     return [row | {"pictures": seen, **scores}]
 
 

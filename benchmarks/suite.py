@@ -32,6 +32,7 @@ class Options:
     peers: Path = Path("runs/peers")
     models: Path = HERE.parent / "models"
     squeezenet: Path | None = None
+    checkpoints: Path | None = None
     mnist: Path | None = None
     cifar10: Path | None = None
     imagenet: Path | None = None
