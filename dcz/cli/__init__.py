@@ -19,7 +19,7 @@ from .. import __version__
 from . import bench, compress, convert, demo, export, infer, info, report, verify
 
 COMMANDS = (convert, infer, info, verify, export, compress, report, bench, demo)
-CONVERT_EXTRA = ("torch", "sklearn", "scipy", "safetensors", "onnx")
+EXTRAS = {**dict.fromkeys(("torch", "sklearn", "scipy", "safetensors", "onnx"), "convert"), "distributed": "dask"}
 """Modules that `pip install dcz` leaves out and `pip install 'dcz[convert]'` brings."""
 
 
@@ -94,8 +94,8 @@ def _explain(error: Exception) -> str:
 
     if isinstance(error, DczError):
         return str(error)
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in CONVERT_EXTRA:
-        return f"this command needs {error.name}, which is not installed; install with: pip install 'dcz[convert]'"
+    if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):
+        return f"this command needs {error.name}, which is not installed; install with: pip install 'dcz[{extra}]'"
     if isinstance(error, OSError) and error.strerror:
         return f"{os.fspath(error.filename)}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):

@@ -27,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", metavar="K", type=positive, default=5, help="answers an image (default 5)")
     parser.add_argument("--batch-size", metavar="N", type=positive, default=16, help="images at a time (default 16)")
     parser.add_argument("--threads", metavar="N", type=positive, help="threads to run on (default: all cores)")
+    parser.add_argument(
+        "--backend", choices=("local", "dask"), default="local", help="dask: spread images over a cluster (%(default)s)"
+    )
+    parser.add_argument("--scheduler", metavar="ADDR", help="a Dask cluster's; without it dask starts one here")
     style = parser.add_mutually_exclusive_group()
     style.add_argument("--json", action="store_true", help="one JSON document")
     style.add_argument("--csv", action="store_true", help="lines of path,rank,label,index,score")
@@ -41,6 +45,9 @@ def run(args: argparse.Namespace) -> int:
         from ..runtime import load
         from ..runtime.images import find
     paths = find(args.paths)
+    if args.backend == "dask" or args.scheduler:
+        _print(_on_cluster(paths, args), args)
+        return 0
     with event.install_timer("numba:compile", lambda spent: seconds.update(compile=spent)):
         with _timed(seconds, "load"):
             model = load(args.model, threads=args.threads)
@@ -52,6 +59,13 @@ def run(args: argparse.Namespace) -> int:
         _tell(seconds, model.stats["plan_seconds"], len(answers))
     _print(answers, args)
     return 0
+
+
+def _on_cluster(paths: list[str], args: argparse.Namespace) -> Answers:
+    from .cluster import classify
+
+    answers = classify(args.model, paths, args.top, args.batch_size, args.threads, args.scheduler)
+    return list(text.progress(answers, args, "image", total=len(paths)))
 
 
 @contextmanager
