@@ -3,7 +3,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,17 +27,6 @@ from dcz.dcformat import open as open_container
 from dcz.dcformat.constants import MAX_RANK
 from dcz.dcformat.encoder import Encoding
 from dcz.dcformat.tensors import DTYPES
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_full(tmp_path_factory.mktemp("full") / "full.dcz")
-
-
-@pytest.fixture
-def full(path: Path) -> Iterator[Container]:
-    with open_container(path) as container:
-        yield container
 
 
 def array_of(tensor: Any) -> np.ndarray:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import zlib
+from pathlib import Path
 
 import pytest
-from containers import deflate, write_full
+from containers import deflate
 from hostile import read_all, refused
 
 from dcz.dcformat import ChecksumError, FormatError, TruncatedError, UnsupportedVersionError
@@ -16,8 +17,8 @@ from dcz.dcformat.manifest import DICTIONARY
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return write_full(tmp_path_factory.mktemp("full") / "full.dcz").read_bytes()
+def full(path: Path) -> bytes:
+    return path.read_bytes()
 
 
 def test_the_full_container_is_sound(full: bytes) -> None:

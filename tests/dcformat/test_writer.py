@@ -1,17 +1,14 @@
 """Writing: never half a file, never one that the reader refuses."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from containers import write_full
 
 import dcz.dcformat.writer as writer
 from dcz.dcformat import (
-    Container,
     Dense,
     FormatError,
     Graph,
@@ -20,17 +17,6 @@ from dcz.dcformat import (
 )
 from dcz.dcformat import open as open_container
 from dcz.dcformat.constants import FREE_ELEMENTS, MAX_RANK
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_full(tmp_path_factory.mktemp("full") / "full.dcz")
-
-
-@pytest.fixture
-def full(path: Path) -> Iterator[Container]:
-    with open_container(path) as container:
-        yield container
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace", "chmod"])
