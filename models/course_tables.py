@@ -18,10 +18,10 @@ import torch
 from torch import nn
 
 from dcz.converters.architectures import ARCHITECTURES
+from dcz.converters.compression.checkpoints import load_checkpoint
 from dcz.converters.compression.clustering import INITS
 from dcz.converters.compression.constraints import Masks, nonzero_masks, weights_of
 from dcz.converters.compression.datasets import Dataset, load_dataset
-from dcz.converters.compression.pipeline import load_checkpoint
 from dcz.converters.compression.pruning import PruneRule, threshold_mask
 from dcz.converters.compression.sharing import share_weights
 from dcz.converters.compression.training import Settings, evaluate, train

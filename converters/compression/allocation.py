@@ -6,7 +6,7 @@ bit, the same for all layers, is best for the total that it comes to (Shoham and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,51 +54,87 @@ def importance(
     return {name: (total / batches).astype(np.float32) for name, total in sums.items()}
 
 
-def allocate(
-    weights: Arrays, average: float, how: Clustering | None = None, weighing: Arrays | None = None
-) -> BitsRule:
-    """Choose the bits of each layer.
+class Allocation:
+    """Chooses the bits of each layer for any total.
 
     Parameters
     ----------
     weights : mapping of str to ndarray of float32
         Pruned weights by name.
-    average : float
-        Bits a non-zero weight, codebooks counted in, that the whole network may take at most.
     how : Clustering, optional
     weighing : mapping of str to ndarray, optional
         What an error of each weight costs, of the weights' shapes; see `importance`. Ones by default.
-
-    Raises
-    ------
-    ConversionError
-        One bit a weight is more than the budget.
     """
-    curves = {
-        name: _curve(weight, how, weighing[name] if weighing is not None else None)
-        for name, weight in weights.items()
-        if weight.any()
-    }
-    budget = average * sum(int(np.count_nonzero(weight)) for weight in weights.values())
 
-    def choose(price: float) -> tuple[dict[str, int], float]:
-        best = {name: int(np.argmin(errors + price * rates)) for name, (errors, rates) in curves.items()}
-        return best, sum(float(curves[name][1][bits]) for name, bits in best.items())
+    def __init__(self, weights: Arrays, how: Clustering | None = None, weighing: Arrays | None = None) -> None:
+        self._curves = {
+            name: _curve(weight, how, weighing[name] if weighing is not None else None)
+            for name, weight in weights.items()
+            if weight.any()
+        }
+        self._count = sum(int(np.count_nonzero(weight)) for weight in weights.values())
 
-    low, high = -60.0, 60.0  # of log2 of the price: from free to unaffordable
-    chosen, total = choose(2.0**high)
-    if total > budget:
-        raise ConversionError(
-            "the bits do not reach for a layer's codebook", expected=f">= {total / budget * average:.3g}", found=average
-        )
-    for _ in range(60):
-        middle = (low + high) / 2
-        candidate, total = choose(2.0**middle)
-        if total <= budget:
-            high, chosen = middle, candidate
-        else:
-            low = middle
-    return BitsRule(None, {name.removesuffix(".weight"): bits + 1 for name, bits in chosen.items()})
+    def rule(self, average: float) -> BitsRule:
+        """Bits of each layer.
+
+        Parameters
+        ----------
+        average : float
+            Bits a non-zero weight, codebooks counted in, that the whole network may take at most.
+
+        Raises
+        ------
+        ConversionError
+            One bit a weight is more than that.
+        """
+        budget = average * self._count * (1 + 1e-12)  # a total's own average is within it
+        low, high = -60.0, 60.0  # of log2 of the price: from free to unaffordable
+        chosen, total = self._choose(2.0**high)
+        if total > budget:
+            what = "the bits do not reach for a layer's codebook"
+            raise ConversionError(what, expected=f">= {total / self._count:.3g}", found=average)
+        for _ in range(60):
+            middle = (low + high) / 2
+            candidate, total = self._choose(2.0**middle)
+            if total <= budget:
+                high, chosen = middle, candidate
+            else:
+                low = middle
+        return BitsRule(None, {name.removesuffix(".weight"): bits + 1 for name, bits in chosen.items()})
+
+    def turning_point(self, reached: Callable[[BitsRule], bool], steps: int = 7) -> tuple[BitsRule, BitsRule]:
+        """Where a property turns true as the bits grow: the last choice found without it, and the first with it.
+
+        Parameters
+        ----------
+        reached : callable
+            Tells whether the network with these bits has the property.
+        steps : int
+            Halvings of the range of bits; each calls `reached` once.
+
+        Returns
+        -------
+        without, having : BitsRule
+            The fewest bits twice where even these have the property, the most bits twice where even those lack it.
+        """
+        least, most = (self._choose(price)[1] / self._count for price in (2.0**60, 0.0))
+        low, high = self.rule(least), self.rule(most)
+        if reached(low):
+            return low, low
+        if not reached(high):
+            return high, high
+        for _ in range(steps):
+            middle = (least + most) / 2
+            rule = self.rule(middle)
+            if reached(rule):
+                most, high = middle, rule
+            else:
+                least, low = middle, rule
+        return low, high
+
+    def _choose(self, price: float) -> tuple[dict[str, int], float]:
+        best = {name: int(np.argmin(errors + price * rates)) for name, (errors, rates) in self._curves.items()}
+        return best, sum(float(self._curves[name][1][bits]) for name, bits in best.items())
 
 
 def _curve(

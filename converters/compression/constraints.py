@@ -114,7 +114,7 @@ class GradualPruning(Masks):
     """Masks that tighten while the network trains, fast at first and gently at the end.
 
     The way from dense to the target is ``1 - (1 - t)**3`` (Zhu and Gupta 2017, arXiv 1710.01878, equation 1), where t
-    runs from 0 to 1 over the first `ramp` of the training.
+    runs from 0 to 1 over the share `ramp` of the training that follows on the share `begin`.
 
     Parameters
     ----------
@@ -122,6 +122,8 @@ class GradualPruning(Masks):
         ``target(weights, way) -> masks``, with `way` from 0 (dense) to 1 (the goal); see `targets`.
     ramp : float
         Share of the training over which the masks tighten; the rest recovers.
+    begin : float
+        Share of the training before the masks first tighten, for a network that must learn something first.
     start : mapping of str to ndarray of bool, optional
         What is left of the weights already: nothing grows back.
     every : int
@@ -134,20 +136,22 @@ class GradualPruning(Masks):
         ramp: float,
         start: Mapping[str, Mask] | None = None,
         every: int = 50,
+        begin: float = 0.0,
     ) -> None:
         super().__init__(start if start is not None else {})
         self._start = dict(start) if start is not None else {}
         self._target = target
         self._ramp = ramp
         self._every = every
+        self._begin = begin
         self._steps = 0
         self._done = False
 
     def after_step(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: float) -> None:
         """Tighten the masks when it is time."""
         self._steps += 1
-        time = min(progress / self._ramp, 1.0) if self._ramp > 0 else 1.0
-        if self._done or (self._steps % self._every and time < 1.0):
+        time = min((progress - self._begin) / self._ramp, 1.0) if self._ramp > 0 else 1.0
+        if time <= 0.0 or self._done or (self._steps % self._every and time < 1.0):
             return
         masks = self._target(weights_of(model), 1 - (1 - time) ** 3)
         self.set({name: mask & self._start.get(name, True) for name, mask in masks.items()})
@@ -181,6 +185,8 @@ class SharedWeights:
         optimiser moves the centroids off the grid, and the network sees them snapped.
     vectors : int
         Bits of such a grid for biases and normalisation, each number for itself; 0 leaves them alone.
+    half : bool
+        Snap to half-precision numbers what is on no grid, biases and normalisation included.
     """
 
     def __init__(
@@ -190,7 +196,9 @@ class SharedWeights:
         how: Clustering | None = None,
         grid: int = 0,
         vectors: int = 0,
+        half: bool = False,
     ) -> None:
+        self._half = half
         self._codebooks: dict[str, nn.Parameter] = {}
         self._places: dict[str, Tensor] = {}
         self._symbols: dict[str, Tensor] = {}
@@ -204,7 +212,7 @@ class SharedWeights:
             places = np.flatnonzero(weight)
             codebook, symbols = cluster(weight.reshape(-1)[places], 1 << count, how)
             self._add(name, codebook, places, symbols, grid)
-        if vectors:
+        if vectors or half:
             for name, vector in model.named_parameters():
                 if name not in weights:
                     every = np.arange(vector.numel())
@@ -228,10 +236,13 @@ class SharedWeights:
     def _values(self, name: str) -> Tensor:
         """A codebook as the network sees it. Zero is no centroid of pruned weights."""
         values, scale = self._codebooks[name].detach(), self._scales[name]
+        least = scale or torch.finfo(values.dtype).tiny
         if scale:
             values = (torch.round(values.double() / scale) * scale).float() + 0.0  # the sum makes -0 to 0
+        elif self._half:
+            values, least = values.half().float() + 0.0, torch.finfo(torch.float16).tiny
         if name in self._pruned:
-            values = torch.where(values == 0, scale or torch.finfo(values.dtype).tiny, values)
+            values = torch.where(values == 0, least, values)
         return values
 
     def _write(self, model: nn.Module) -> None:

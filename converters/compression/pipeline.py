@@ -17,11 +17,10 @@ from ...dcformat.errors import ConversionError
 from ...runtime import load
 from ..architectures import ARCHITECTURES, Architecture
 from ..convert import convert
-from ..state_dict import fit, read_safetensors, read_torch
-from .allocation import allocate, importance
+from .allocation import Allocation, importance
 from .artefacts import write_artefacts
 from .batches import ordered_batches
-from .clustering import Clustering
+from .checkpoints import load_checkpoint, load_network
 from .constraints import Constraint, GradualPruning, Masks, SharedWeights, nonzero_masks, prunable, weights_of
 from .datasets import Dataset, Split, load_dataset
 from .folding import fold_normalisation
@@ -39,7 +38,7 @@ def compress(
     recipe: Recipe | str | os.PathLike[str],
     *,
     checkpoint: str | os.PathLike[str] | None = None,
-    teacher: nn.Module | None = None,
+    teacher: nn.Module | str | os.PathLike[str] | None = None,
     work: str | os.PathLike[str] | None = None,
     artefacts: str | os.PathLike[str] | None = None,
     threads: int | None = None,
@@ -56,8 +55,9 @@ def compress(
         A recipe, its file, or the name of one that dcz brings along.
     checkpoint : path, optional
         Dense weights to start from; the leading "train" stages are skipped.
-    teacher : nn.Module, optional
-        For stages that distill; by default the dense network.
+    teacher : nn.Module or path, optional
+        For stages that distill: a network, or a checkpoint of a known architecture with the same input; by default
+        the network as it came into the first such stage, mostly the dense one.
     work : path, optional
         Folder for checkpoints and the state dict of each stage: a run that was stopped goes on from there.
     artefacts : path, optional
@@ -90,6 +90,8 @@ def compress(
     if not stages:
         raise ConversionError("the recipe has nothing left to do", hint="with a checkpoint, train stages are skipped")
     assert architecture.preprocess is not None
+    if teacher is not None and not isinstance(teacher, nn.Module):
+        teacher = load_network(teacher, architecture)
     dataset = load_dataset(os.fspath(data), architecture.preprocess)
     run = _Run(architecture, recipe, dataset, Path(work) if work is not None else None, Path(out), teacher)
     try:
@@ -103,23 +105,6 @@ def compress(
     report = CompressionReport(recipe.arch, os.fspath(out), accuracy, len(dataset.test), reports)
     write_report(report, Path(out))
     return report
-
-
-def load_checkpoint(model: nn.Module, arch: str, path: str | os.PathLike[str]) -> None:
-    """Load dense weights (``.pt``, ``.pth``, ``.th``, ``.safetensors``) that fit a known architecture.
-
-    Raises
-    ------
-    ConversionError
-        The file cannot be read, or its keys or shapes are another network's.
-    """
-    path = Path(path)
-    try:
-        state = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path, [])
-        names = fit({name: tuple(value.shape) for name, value in state.items()}, arch).names
-    except ConversionError as error:
-        raise error.at(path) from None
-    model.load_state_dict({own: state[name] for own, name in names.items()})
 
 
 def runtime_accuracy(path: str | os.PathLike[str], split: Split, architecture: Architecture, batch: int = 250) -> float:
@@ -172,7 +157,7 @@ class _Run:
         """Run one stage in place, or load what an earlier run made of it."""
         title = f"{number} {stage.do}"
         start = time.monotonic()
-        if stage.do != "train" and self.teacher is None:
+        if stage.settings.distill > 0 and self.teacher is None:
             self.teacher = copy.deepcopy(model).eval()
         if stage.do == "prune":
             self.networks.setdefault("before_pruning", copy.deepcopy(model.state_dict()))
@@ -212,24 +197,48 @@ class _Run:
         if stage.do == "share":
             if stage.fold:
                 fold_normalisation(model)
-            how = stage.clustering(self.recipe.seed)
-            return SharedWeights(model, self._bits(stage, model, how), how, stage.grid, stage.vectors)
+            return self._shared(stage, model, self._bits(stage, model))
         if stage.do == "train":
             return Masks(nonzero_masks(model))
         if stage.ramp > 0 and stage.settings.epochs > 0:
-            return GradualPruning(stage.target(), stage.ramp, nonzero_masks(model))
+            return GradualPruning(stage.target(), stage.ramp, nonzero_masks(model), begin=stage.begin)
         masks = Masks(stage.target()(weights_of(model), 1.0))
         masks.apply(model)
         return masks
 
-    def _bits(self, stage: Stage, model: nn.Module, how: Clustering) -> BitsRule:
+    def _shared(self, stage: Stage, model: nn.Module, bits: BitsRule) -> SharedWeights:
+        return SharedWeights(model, bits, stage.clustering(self.recipe.seed), stage.grid, stage.vectors, stage.half)
+
+    def _bits(self, stage: Stage, model: nn.Module) -> BitsRule:
         if stage.bits:
             return parse_bits(stage.bits)
-        assert self.architecture.preprocess is not None
-        weighing = importance(model, self.split, self.architecture.preprocess)
-        rule = allocate(weights_of(model), stage.average_bits, how, weighing)
+        preprocess = self.architecture.preprocess
+        assert preprocess is not None
+        weighing = importance(model, self.split, preprocess)
+        choice = Allocation(weights_of(model), stage.clustering(self.recipe.seed), weighing)
+
+        def tried(bits: BitsRule) -> nn.Module:
+            trial = copy.deepcopy(model)
+            self._shared(stage, trial, bits)
+            return trial
+
+        if stage.average_bits:
+            rule = choice.rule(stage.average_bits)
+        elif stage.max_bytes:
+            rule, _ = choice.turning_point(lambda bits: self._bytes(tried(bits)) > stage.max_bytes)
+            if (least := self._bytes(tried(rule))) > stage.max_bytes:
+                what = "the container does not come down to max_bytes with one bit a weight"
+                raise ConversionError(what, expected=f">= {least}", found=stage.max_bytes, hint="prune more")
+        else:
+            assert self.validation is not None
+            held_out = self.validation
+            enough = evaluate(model, held_out, preprocess).accuracy - stage.max_drop
+            _, rule = choice.turning_point(lambda bits: evaluate(tried(bits), held_out, preprocess).accuracy >= enough)
         log.info("bits: %s", ", ".join(f"{layer}={bits}" for layer, bits in rule.by_key.items()))
         return rule
+
+    def _bytes(self, model: nn.Module) -> int:
+        return int(_convert(model, self.architecture, self.trial)["file_bytes"])
 
     def _measure(self, title: str, model: nn.Module, seconds: float) -> StageReport:
         assert self.architecture.preprocess is not None

@@ -113,29 +113,42 @@ def largest_mask(weight: NDArray[Any], keep: int) -> Mask:
     keep : int
         0 to ``weight.size``.
     """
-    order = np.argsort(-np.abs(weight), axis=None, kind="stable")
-    mask = np.zeros(weight.size, dtype=np.bool_)
-    mask[order[:keep]] = True
-    return mask.reshape(weight.shape)
+    if keep == 0:
+        return np.zeros(weight.shape, dtype=np.bool_)
+    magnitudes = np.abs(weight).ravel()
+    threshold = np.partition(magnitudes, weight.size - keep)[weight.size - keep]
+    mask = magnitudes > threshold
+    equals = np.flatnonzero(magnitudes == threshold)
+    mask[equals[: keep - np.count_nonzero(mask)]] = True
+    return np.asarray(mask.reshape(weight.shape))
+
+
+def magnitude_scores(weight: NDArray[Any]) -> NDArray[Any]:
+    """Magnitudes of a layer's weights, rising, 1-D."""
+    return np.sort(np.abs(weight), axis=None)
 
 
 def lamp_scores(weight: NDArray[Any]) -> NDArray[np.float64]:
     """Layer-adaptive magnitudes: w squared over the sum of the squares of the layer's weights that are no smaller.
 
     Comparable between layers, unlike magnitudes: a global threshold on them leaves no layer empty and finds good
-    densities per layer (Lee et al. 2021, arXiv 2010.07611, equation 4).
+    densities per layer (Lee et al. 2021, arXiv 2010.07611, equation 4). They rank a layer's weights as the magnitudes
+    do, so no more than their sorted values is needed.
+
+    Returns
+    -------
+    ndarray of float64, shape (weight.size,)
+        Rising.
     """
-    squares = np.square(weight.ravel().astype(np.float64))
-    order = np.argsort(squares, kind="stable")
-    at_least = np.cumsum(squares[order][::-1])[::-1]
+    squares: NDArray[np.float64] = np.square(magnitude_scores(weight).astype(np.float64))
+    at_least = np.cumsum(squares[::-1])[::-1]
     scores = np.zeros(weight.size)
-    np.divide(squares[order], at_least, out=at_least, where=at_least > 0)
-    scores[order] = at_least
-    return scores.reshape(weight.shape)
+    np.divide(squares, at_least, out=scores, where=at_least > 0)
+    return scores
 
 
-SCORES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {"magnitude": np.abs, "lamp": lamp_scores}
-"""What `global_masks` compares between layers."""
+SCORES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {"magnitude": magnitude_scores, "lamp": lamp_scores}
+"""What `global_masks` compares between layers: a layer's scores, rising, ranked as its magnitudes."""
 
 
 def global_masks(
@@ -159,11 +172,11 @@ def global_masks(
     dict of str to ndarray of bool
     """
     scores = {name: SCORES[score](weight) for name, weight in weights.items()}
-    everything = np.concatenate([s.ravel() for s in scores.values()])
+    everything = np.concatenate(list(scores.values()))
     keep = round(density * everything.size)
     last = everything.size - keep
     threshold = np.partition(everything, last)[last] if keep else np.inf
     return {
-        name: largest_mask(weights[name], max(int(np.count_nonzero(s >= threshold)), round(least * s.size)))
+        name: largest_mask(weights[name], max(s.size - int(np.searchsorted(s, threshold)), round(least * s.size)))
         for name, s in scores.items()
     }

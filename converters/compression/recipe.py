@@ -60,14 +60,23 @@ class Stage:
         "prune" with `density`: how layers compare.
     ramp : float
         "prune": share of the epochs over which the masks tighten; 0 prunes at once.
+    begin : float
+        "prune": share of the epochs before that, for a network that starts from scratch.
     bits : str
         "share": as for `sharing.parse_bits`.
     average_bits : float
-        "share", instead of `bits`: what a non-zero weight may take on average; see `allocation.allocate`.
+        "share", instead of `bits`: what a non-zero weight may take on average; see `allocation.Allocation`.
+    max_bytes : int
+        "share", instead of `bits`: the most bits that keep the container, before any fine-tuning, within these bytes.
+    max_drop : float
+        "share", instead of `bits`: the fewest bits that lose at most this share of the held-out pictures, before any
+        fine-tuning.
     init, method, spread, rate
         "share": as in `clustering.Clustering`.
     grid, vectors : int
         "share": bits of a uniform grid for centroids, and for biases and normalisation; 0 leaves them off it.
+    half : bool
+        "share": what is on no grid is made of half-precision numbers.
     fold : bool
         "share": make each batch norm one scale and shift a channel first; training needs ``frozen = true`` then.
     """
@@ -80,14 +89,18 @@ class Stage:
     least: float = 0.0
     score: str = "magnitude"
     ramp: float = 0.6
+    begin: float = 0.0
     bits: str = ""
     average_bits: float = 0.0
+    max_bytes: int = 0
+    max_drop: float = 0.0
     init: str = "linear"
     method: str = "kmeans"
     spread: float = 0.5
     rate: float = 0.0
     grid: int = 0
     vectors: int = 0
+    half: bool = False
     fold: bool = False
 
     def __post_init__(self) -> None:
@@ -98,14 +111,14 @@ class Stage:
                 raise ConversionError("a prune stage takes one of rule, density and layers")
             if not all(0 < share <= 1 for share in (self.density or 1.0, *self.layers.values())):
                 raise ConversionError("density out of range", expected="0 < density <= 1")
-            if not 0 <= self.ramp <= 1 or not 0 <= self.least <= 1:
-                raise ConversionError("ramp or least out of range", expected="0 to 1")
+            if min(self.ramp, self.begin, self.least) < 0 or self.begin + self.ramp > 1 or self.least > 1:
+                raise ConversionError("begin, ramp or least out of range", expected="0 to 1, begin + ramp <= 1")
             if self.score not in SCORES:
                 raise ConversionError("unknown score", expected=", ".join(SCORES), found=repr(self.score))
             self.target()
         if self.do == "share":
-            if bool(self.bits) == bool(self.average_bits):
-                raise ConversionError("a share stage takes one of bits and average_bits")
+            if sum(map(bool, (self.bits, self.average_bits, self.max_bytes, self.max_drop))) != 1:
+                raise ConversionError("a share stage takes one of bits, average_bits, max_bytes and max_drop")
             if self.bits:
                 parse_bits(self.bits)
             self.clustering(0)
@@ -210,7 +223,10 @@ def parse_recipe(data: Mapping[str, Any]) -> Recipe:
             raise
     if not stages:
         raise ConversionError("the recipe has no stage", expected="[[stage]]")
-    return Recipe(data["arch"], tuple(stages), data.get("validation", 5000), data.get("seed", 0))
+    recipe = Recipe(data["arch"], tuple(stages), data.get("validation", 5000), data.get("seed", 0))
+    if not recipe.validation and any(stage.max_drop for stage in stages):
+        raise ConversionError("max_drop is measured on held-out pictures", expected="validation > 0", found=0)
+    return recipe
 
 
 def _types(cls: type) -> dict[str, type]:

@@ -177,6 +177,7 @@ def train(
     run = {"settings": asdict(settings), "seed": seed, "pictures": len(split)}
     first = _resume(checkpoint, run, model, optimizer, constraint)
     steps = len(split) // settings.batch
+    shown: dict[str, Any] = {}
     with tqdm(total=settings.epochs * steps, initial=first * steps, desc=title, unit="step", disable=None) as bar:
         for epoch in range(first, settings.epochs):
             torch.manual_seed(seed * 10_007 + epoch)  # dropout; the batches have their own generator
@@ -198,10 +199,11 @@ def train(
                 constraint.after_step(model, optimizer, progress)
                 total += value
                 bar.update()
-                bar.set_postfix(epoch=epoch + 1, loss=f"{value:.3f}", refresh=False)
+                bar.set_postfix(shown | {"epoch": epoch + 1, "loss": f"{value:.3f}"}, refresh=False)
             note = f"loss {total / steps:.4f}"
             if validation is not None:
-                note += f", validation {evaluate(model, validation, preprocess).accuracy:.2%}"
+                shown["accuracy"] = f"{evaluate(model, validation, preprocess).accuracy:.2%}"
+                note += f", validation {shown['accuracy']}"
             log.info("%s: epoch %d of %d: %s", title, epoch + 1, settings.epochs, note)
             _save(checkpoint, run, epoch + 1, model, optimizer, constraint)
 

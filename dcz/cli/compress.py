@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", metavar="FILE.toml", help="default: the one that dcz brings along for NAME")
     parser.add_argument("-o", "--output", metavar="OUT.dcz", required=True)
     parser.add_argument("--checkpoint", metavar="FILE", help="dense weights to start from; skips the recipe's training")
+    parser.add_argument("--teacher", metavar="FILE", help="a checkpoint to distill from; default: the dense network")
     parser.add_argument("--work", metavar="DIR", help="checkpoints and the network of each stage; default: OUT.work")
     parser.add_argument("--artefacts", metavar="DIR", help="also write networks, codebooks and codes as plain arrays")
     parser.add_argument("--threads", metavar="N", type=arguments.positive, help="default: all cores")
@@ -39,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
         args.output,
         recipe,
         checkpoint=args.checkpoint,
+        teacher=args.teacher,
         work=work,
         artefacts=args.artefacts,
         threads=args.threads,

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from dcz.converters.compression.allocation import CODEBOOK_BITS, allocate, importance
+from dcz.converters.compression.allocation import CODEBOOK_BITS, Allocation, importance
 from dcz.converters.compression.clustering import cluster
 from dcz.converters.compression.datasets import Split
+from dcz.converters.compression.sharing import BitsRule
 from dcz.dcformat import ConversionError, Preprocess
 
 RNG = np.random.default_rng(0)
@@ -32,7 +33,7 @@ def cost(name: str, bits: int) -> tuple[float, float]:
 
 @pytest.mark.parametrize("average", [2.0, 3.5])
 def test_budget_and_near_optimality(average: float) -> None:
-    rule = allocate(WEIGHTS, average)
+    rule = Allocation(WEIGHTS).rule(average)
     budget = average * sum(w.size for w in WEIGHTS.values())
     curves = {name: [cost(name, bits) for bits in range(1, 9)] for name in WEIGHTS}
     chosen = [curves[name][(rule.bits(name, 2) or 0) - 1] for name in WEIGHTS]
@@ -48,13 +49,36 @@ def test_budget_and_near_optimality(average: float) -> None:
 
 def test_weighing_turns_the_choice() -> None:
     weighing = {name: np.full_like(w, 1e4 if "quiet" in name else 1.0) for name, w in WEIGHTS.items()}
-    rule = allocate(WEIGHTS, 3.0, weighing=weighing)
+    rule = Allocation(WEIGHTS, weighing=weighing).rule(3.0)
     assert rule.bits("quiet.weight", 2) > rule.bits("loud.weight", 2)  # type: ignore[operator]
 
 
 def test_too_small_a_budget() -> None:
     with pytest.raises(ConversionError, match=r"expected >= .*found 0\.5"):
-        allocate(WEIGHTS, 0.5)
+        Allocation(WEIGHTS).rule(0.5)
+
+
+def total_bits(rule: BitsRule) -> int:
+    return sum(rule.bits(name, 2) or 0 for name in WEIGHTS)
+
+
+def test_turning_point_brackets_a_property() -> None:
+    seen: list[int] = []
+
+    def reached(rule: BitsRule) -> bool:
+        seen.append(total_bits(rule))
+        return total_bits(rule) >= 10
+
+    without, having = Allocation(WEIGHTS).turning_point(reached)
+    assert total_bits(without) < 10 <= total_bits(having)
+    assert len(seen) == 9  # both ends and seven halvings
+    assert total_bits(having) - total_bits(without) <= 2
+
+
+@pytest.mark.parametrize(("property_holds", "bits"), [(True, 3), (False, 23)])
+def test_turning_point_beyond_the_ends(property_holds: bool, bits: int) -> None:
+    without, having = Allocation(WEIGHTS).turning_point(lambda rule: property_holds)
+    assert total_bits(without) == total_bits(having) == bits  # 7 bits hold the hundred weights of the small layer
 
 
 def test_importance_is_the_mean_squared_gradient() -> None:

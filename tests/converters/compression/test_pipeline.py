@@ -6,6 +6,7 @@ import csv
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ import torch
 
 import dcz
 from dcz.converters.architectures import ARCHITECTURES
+from dcz.converters.compression import pipeline
 from dcz.converters.compression.pipeline import compress
 from dcz.converters.compression.recipe import Recipe, Stage
-from dcz.converters.compression.training import Settings
+from dcz.converters.compression.report import CompressionReport
+from dcz.converters.compression.training import Score, Settings
 from dcz.dcformat import ConversionError
 
 FAST = Settings(epochs=2, batch=32, lr=0.05)
@@ -97,6 +100,70 @@ def test_a_checkpoint_takes_the_place_of_training(mnist: Path, tmp_path: Path) -
     with dcz.open(report.path) as container:
         bits = sum(8 * row["bytes"]["symbols"] for row in container.info()["tensors"])
     assert 2.0 < bits / shared.nonzero < 3.1  # the budget, but for Huffman's whole bits
+
+
+@pytest.fixture(scope="module")
+def trained(mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dense checkpoint that knows the made-up digits."""
+    folder = tmp_path_factory.mktemp("trained")
+    compress(mnist, folder / "net.dcz", Recipe("lenet_300_100", RECIPE.stages[:1], 100), work=folder)
+    return folder / "1-train.pt"
+
+
+def shared_only(mnist: Path, trained: Path, out: Path, **how: Any) -> CompressionReport:
+    stages = (
+        Stage("prune", Settings(epochs=0), rule="percent:80"),
+        Stage("share", Settings(epochs=0), init="density", **how),
+    )
+    return compress(mnist, out, Recipe("lenet_300_100", stages, 100), checkpoint=trained)
+
+
+def test_bits_by_a_budget_of_bytes(mnist: Path, trained: Path, tmp_path: Path) -> None:
+    sizes = {}
+    for budget in (50_000, 60_000):
+        report = shared_only(mnist, trained, tmp_path / "net.dcz", max_bytes=budget)
+        sizes[budget] = report.stages[-1].file_bytes
+        assert 0.9 * budget < sizes[budget] <= budget
+    with pytest.raises(ConversionError, match=r"max_bytes with one bit.*expected >= \d+.*found 5000"):
+        shared_only(mnist, trained, tmp_path / "net.dcz", max_bytes=5000)
+
+
+def test_bits_by_a_budget_of_accuracy(
+    mnist: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def accuracy_of_distinct_weights(model: torch.nn.Module, *_: object) -> Score:
+        return Score(1 - 1 / len(torch.unique(model.get_parameter("fc1.weight"))), 0.0)
+
+    monkeypatch.setattr(pipeline, "evaluate", accuracy_of_distinct_weights)
+    for most, fewest_values in ((0.3, 3), (0.1, 9), (0.02, 33)):  # with zero, at 1, 3 or 5 bits
+        shared_only(mnist, trained, tmp_path / "net.dcz", max_drop=most)
+        with dcz.open(tmp_path / "net.dcz") as container:
+            values = len(np.unique(container.tensor("fc1.weight")))
+        assert 1 / values <= most + 1e-3
+        assert fewest_values <= values <= 2 * fewest_values
+
+
+def test_half_precision(mnist: Path, trained: Path, tmp_path: Path) -> None:
+    shared_only(mnist, trained, tmp_path / "net.dcz", bits="4", half=True)
+    with dcz.open(tmp_path / "net.dcz") as container:
+        values = {row["name"]: container.tensor(row["name"]) for row in container.info()["tensors"]}
+    assert len(values) == 6
+    for value in values.values():
+        assert np.array_equal(value, value.astype(np.float16).astype(np.float32))
+
+
+def test_a_teacher_of_its_own(mnist: Path, trained: Path, tmp_path: Path) -> None:
+    learn = Settings(epochs=1, batch=32, lr=0.05, distill=1.0)
+    recipe = Recipe("lenet_300_100", (Stage("prune", learn, density=0.2),), 100)
+    report = compress(
+        mnist, tmp_path / "net.dcz", recipe, teacher=trained
+    )  # from scratch, by the teacher's answers alone
+    assert report.test_accuracy > 0.5
+    torch.save(ARCHITECTURES["resnet20_cifar"].factory().state_dict(), tmp_path / "other.pt")
+    torch.save({"a": torch.zeros(3)}, tmp_path / "unknown.pt")
+    for name, message in (("other.pt", "other pictures or has other classes"), ("unknown.pt", "no known architecture")):
+        with pytest.raises(ConversionError, match=rf"{name}: the teacher .*{message}"):
+            compress(mnist, tmp_path / "net.dcz", recipe, teacher=tmp_path / name)
 
 
 def test_nothing_is_written_where_something_is_wrong(mnist: Path, tmp_path: Path) -> None:

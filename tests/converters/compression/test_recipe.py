@@ -88,10 +88,11 @@ def test_there_are_recipes() -> None:
         ("layers = {fc1 = 0.05, fc = 0.2}", 'density = 0.5\nscore = "size"', r"unknown score \(stage 2"),
         ('bits = "fc=4"', 'bits = "fc=9"', r"cannot read the bits \(stage 3"),
         ('bits = "fc=4"', 'bits = "4"\ninit = "lineal"', "unknown initialisation"),
-        ('bits = "fc=4"', "", "takes one of bits and average_bits"),
+        ('bits = "fc=4"', "", "takes one of bits, average_bits, max_bytes and max_drop"),
         ("lr = 1", 'schedule = "wild"', r"unknown schedule \(stage 1"),
         ("lr = 1", "lr = nan", r"lr out of range \(stage 1, expected 0 to inf, found nan"),
         ("lr = 1", "distill = 1.5", r"distill out of range"),
+        ("batch = 32", "begin = 0.5", r"begin, ramp or least out of range"),
         ("batch = 32", "ramp = 2", r"ramp or least out of range \(stage 2"),
         ("arch =", "arch ==", "not a TOML file"),
     ],
@@ -117,3 +118,10 @@ def test_unknown_layers(tmp_path: Path, old: str, new: str) -> None:
 def test_no_such_recipe() -> None:
     with pytest.raises(OSError, match=r"nosuch"):
         load_recipe("nosuch")
+
+
+def test_a_budget_of_accuracy_needs_held_out_pictures(tmp_path: Path) -> None:
+    text = GOOD.replace('bits = "fc=4"', "max_drop = 0.01")
+    assert load_recipe(write(tmp_path, text)).stages[2].max_drop == 0.01
+    with pytest.raises(ConversionError, match=r"recipe\.toml: max_drop is measured on held-out pictures"):
+        load_recipe(write(tmp_path, text.replace("seed = 7", "validation = 0")))

@@ -1,0 +1,58 @@
+"""Checkpoints that a run starts from or learns from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ...dcformat.errors import ConversionError
+from ..architectures import Architecture
+from ..state_dict import find, fit, read_safetensors, read_torch
+
+
+def load_checkpoint(model: nn.Module, arch: str, path: str | os.PathLike[str]) -> None:
+    """Load dense weights (``.pt``, ``.pth``, ``.th``, ``.safetensors``) that fit a known architecture.
+
+    Raises
+    ------
+    ConversionError
+        The file cannot be read, or its keys or shapes are another network's.
+    """
+    try:
+        state = _read(path)
+        names = fit({name: tuple(value.shape) for name, value in state.items()}, arch).names
+    except ConversionError as error:
+        raise error.at(path) from None
+    model.load_state_dict({own: state[name] for own, name in names.items()})
+
+
+def load_network(path: str | os.PathLike[str], pupil: Architecture) -> nn.Module:
+    """Load a network of whatever known architecture the checkpoint's keys and shapes tell, to teach another.
+
+    Raises
+    ------
+    ConversionError
+        The file cannot be read, no known architecture fits, or its inputs or classes are not the pupil's.
+    """
+    try:
+        state = _read(path)
+        match = find({name: tuple(value.shape) for name, value in state.items()})
+        if match is None:
+            raise ConversionError("the teacher is of no known architecture")
+        own, wanted = match.architecture, pupil
+        if (own.input_shape, own.preprocess, own.labels) != (wanted.input_shape, wanted.preprocess, wanted.labels):
+            what = "the teacher takes other pictures or has other classes"
+            raise ConversionError(what, expected=f"those of {pupil.name}", found=own.name)
+    except ConversionError as error:
+        raise error.at(path) from None
+    model = match.architecture.factory()
+    model.load_state_dict({own: state[name] for own, name in match.names.items()})
+    return model.eval()
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+    path = Path(path)
+    return read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path, [])
