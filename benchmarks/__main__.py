@@ -1,8 +1,8 @@
 """The benchmarks: ``python -m benchmarks [--quick] [NAME...]``, from the root of the repository.
 
 Every run is written to benchmarks/results/NAME-TIME.json as it goes, with the machine's facts; an older file is never
-touched. Tables go to stdout, progress and errors to stderr. ``--docs`` writes tables of the latest finished runs into
-docs/benchmarks.md instead.
+touched. Tables go to stdout, progress and errors to stderr. ``--docs`` writes tables and plots of the latest finished
+runs into docs/benchmarks.md instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dcz.cli.text import table as as_text
 
 from . import accuracy, checkpoints, latency, load, reproduce_paper, scaling, sizes
 from .networks import QUICK
-from .suite import RESULTS, Benchmark, Options, Record
+from .suite import RESULTS, Benchmark, Options, Record, not_run
 from .weights import NETWORKS
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -38,7 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.docs:
         from .pages import update
 
-        update(arguments.results, {name: BENCHMARKS[name] for name in arguments.names or BENCHMARKS})
+        try:
+            update(arguments.results, {name: BENCHMARKS[name] for name in arguments.names or BENCHMARKS})
+        except ModuleNotFoundError as error:
+            print(f"benchmarks: --docs needs {error.name}; install with: pip install 'dcz[bench]'", file=sys.stderr)
+            return 1
         return 0
     if arguments.cpu_time and arguments.threads > 1:
         parser.error("--cpu-time is for one thread: it adds up what several threads take")
@@ -73,9 +77,8 @@ def run(benchmark: Benchmark, options: Options, folder: Path, command: str, resu
     print(f"\n{benchmark.name}: {benchmark.question}\n{record.path}")
     for table in benchmark.tables(record.rows):
         print(f"\n{table.title}\n{as_text(table.header, table.rows, left=table.left)}")
-    reasons = {row["engine"]: row["not_run"] for row in record.rows if "not_run" in row and "engine" in row}
-    for engine, reason in reasons.items():
-        print(f"{engine}: not run: {reason}")
+    for line in not_run(record.rows):
+        print(line)
     for problem in problems:
         print(f"benchmarks: {benchmark.name}: {problem}", file=sys.stderr)
     sys.stdout.flush()
@@ -109,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cpu-time", action="store_true", help="count processor time: one thread on a busy machine")
     parser.add_argument("--resume", action="store_true", help="go on with the run that was broken off")
     parser.add_argument("--results", metavar="FOLDER", type=Path, default=RESULTS)
-    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md from the results")
+    parser.add_argument("--docs", action="store_true", help="write tables and plots into docs/, from the results")
     folders = parser.add_argument_group("where things are")
     folders.add_argument(
         "--work", metavar="FOLDER", type=Path, default=Options.work, help="for what is made on the way"

@@ -15,11 +15,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from . import onnx_file
-from .networks import Container, container
-from .peers import PEERS, MissingPeerError, Worker
+from .dense_files import DenseFiles
+from .networks import container
+from .peers import PEERS, MissingToolError
+from .peers.process import Worker
 from .suite import Benchmark, Options, Row, Table, figure
+from .turns import take_turns
 
 OURS = "dcz"
 LARGE_ERROR = 1e-3
@@ -40,7 +43,7 @@ def measure(name: str, batch_size: int, options: Options) -> list[Row]:
     """Time one network at one batch size: a row an engine."""
     import dcz
     from dcz.converters.baseline import MODES, baselines
-    from dcz.runtime.timing import Turns, clock_of, milliseconds, ratio
+    from dcz.runtime.timing import clock_of, milliseconds, ratio
 
     network = container(name, options)
     batch = network.batch(batch_size)
@@ -52,15 +55,13 @@ def measure(name: str, batch_size: int, options: Options) -> list[Row]:
     not_run = {b.name: b.not_run for b in torch if b.not_run}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        for peer, worker in start_peers(network, batch, options, folder, stack):
+        for peer, worker in start_peers(DenseFiles(network.path, batch, folder), options, stack):
             if isinstance(worker, Worker):
                 clocks[peer] = worker.clock
                 answers[peer] = worker.answer(folder / "answer.npy").reshape(answers[OURS].shape)
             else:
                 not_run[peer] = worker
-        turns = Turns(clocks)
-        for _ in range(turns.rounds(options.seconds)):
-            turns.round()
+        turns = take_turns(clocks, options.seconds)
     reference = answers["torch eager fp32"]
     common = {"network": network.title, "weights": network.weights, "batch": batch_size, "threads": options.threads}
     common["timer"] = options.timer_name
@@ -71,19 +72,18 @@ def measure(name: str, batch_size: int, options: Options) -> list[Row]:
     return rows + [{**common, "engine": engine, "not_run": reason} for engine, reason in not_run.items()]
 
 
-def start_peers(
-    network: Container, batch: NDArray[np.float32], options: Options, folder: Path, stack: ExitStack
-) -> Iterator[tuple[str, Worker | str]]:
+def start_peers(files: DenseFiles, options: Options, stack: ExitStack) -> Iterator[tuple[str, Worker | str]]:
     """Every peer's worker, or the reason why there is none; they end with the stack."""
-    np.save(folder / "batch.npy", batch)
-    dense = onnx_file.write(network.path, folder / "network.onnx", len(batch))
-    for name in PIPED:
-        if options.quick and PEERS[name].lossy:
+    for name in tqdm(PIPED, desc="start", unit="engine", leave=False, disable=None):
+        peer = PEERS[name]
+        if options.quick and not peer.quick:
             continue
         try:
-            worker = Worker(PEERS[name], dense, folder / "batch.npy", options.threads, options.peers, options.cpu_time)
+            peer.command(options.peers)  # a file is not made for an engine that is missing
+            dense = files.path(peer.reads)
+            worker = Worker(peer, dense, files.batch, options.threads, options.peers, options.cpu_time)
             yield name, stack.enter_context(worker)
-        except MissingPeerError as missing:
+        except MissingToolError as missing:
             yield name, str(missing)
 
 

@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-import numpy as np
+from tqdm import tqdm
 
-from . import onnx_file
+from .dense_files import DenseFiles
 from .networks import container
-from .peers import PEERS, MissingPeerError, Worker
+from .peers import PEERS, MissingToolError
+from .peers.process import Worker
 from .suite import Benchmark, Options, Row, Table
 
 STARTS = 3
@@ -32,21 +33,22 @@ def measure(name: str, options: Options) -> list[Row]:
     starts: dict[str, list[dict[str, float]]] = {}
     rows: list[Row] = []
     common = {"network": network.title, "weights": network.weights}
+    missing: dict[str, str] = {}
+    peers = [peer for peer in PEERS.values() if peer.quick or not options.quick]
     with tempfile.TemporaryDirectory() as folder:
-        batch, dense = Path(folder) / "batch.npy", Path(folder) / "network.onnx"
-        np.save(batch, network.batch(1))
-        onnx_file.write(network.path, dense, 1)
-        files = {"dcz": network.path, "onnx": dense}
-        missing: dict[str, str] = {}
-        for _ in range(1 if options.quick else STARTS):
-            for peer in PEERS.values():
-                if peer.name in missing or (options.quick and peer.lossy):
-                    continue
-                try:
-                    with Worker(peer, files[peer.reads], batch, options.threads, options.peers) as worker:
-                        starts.setdefault(peer.name, []).append(worker.facts)
-                except MissingPeerError as reason:
-                    missing[peer.name] = str(reason)
+        files = DenseFiles(network.path, network.batch(1), Path(folder))
+        turns = [peer for _ in range(1 if options.quick else STARTS) for peer in peers]
+        for peer in tqdm(turns, desc="start", unit="engine", leave=False, disable=None):
+            if peer.name in missing:
+                continue
+            try:
+                peer.command(options.peers)  # a file is not made for an engine that is missing
+                dense = files.path(peer.reads)
+                first = peer.name not in starts
+                with Worker(peer, dense, files.batch, options.threads, options.peers, prepare=first) as worker:
+                    starts.setdefault(peer.name, []).append(worker.facts)
+            except MissingToolError as reason:
+                missing[peer.name] = str(reason)
     for engine, facts in starts.items():
         figures = {key: median(fact[key] for fact in facts) for key in FIGURES}
         rows.append({**common, "engine": engine, "version": facts[0]["version"], "starts": len(facts), **figures})

@@ -1,4 +1,4 @@
-"""Writes the tables of the latest finished runs between the markers of docs/benchmarks.md.
+"""Writes the tables and plots of the latest finished runs between the markers of docs/benchmarks.md.
 
 A place for them is a pair of lines, ``<!-- begin NAME -->`` and ``<!-- end NAME -->``; the rest is left alone.
 """
@@ -6,28 +6,42 @@ A place for them is a pair of lines, ``<!-- begin NAME -->`` and ``<!-- end NAME
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .suite import HERE, Benchmark, Record, markdown, read_all
+from . import plots
+from .suite import HERE, Benchmark, Record, markdown, not_run, read_all
 
 PAGE = HERE.parent / "docs" / "benchmarks.md"
+FIGURES = "figures"
+"""Folder of the plots, beside the page."""
 
 
 def update(results: Path, benchmarks: Mapping[str, Benchmark], page: Path = PAGE) -> None:
-    """Bring the page up to date; benchmarks without a finished run or without a place keep what is there."""
+    """Bring the page up to date; benchmarks without a finished run or without a place keep what is there.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        matplotlib is not installed; nothing is written.
+    """
+    import matplotlib  # noqa: F401 (before a page is half written)
+
     text = page.read_text()
     for name, benchmark in benchmarks.items():
         finished = [record for record in read_all(results, name) if record.document["finished"]]
         if finished:
             place = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-            section = render(benchmark, finished[-1])
+            drawn = plots.pictures(name, finished[-1].rows)
+            for picture in drawn:
+                plots.save(picture, page.parent / FIGURES)
+            section = render(benchmark, finished[-1], drawn)
             text = place.sub(lambda match, section=section: match[1] + section + match[2], text)  # type: ignore[misc]
     page.write_text(text)
 
 
-def render(benchmark: Benchmark, record: Record) -> str:
-    """Where the numbers come from, then the tables."""
+def render(benchmark: Benchmark, record: Record, drawn: Sequence[plots.Picture] = ()) -> str:
+    """Where the numbers come from, then the plots and the tables."""
     document = record.document
     machine, rows = document["machine"], record.rows
     versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items() if version)
@@ -41,7 +55,7 @@ def render(benchmark: Benchmark, record: Record) -> str:
     others = {row["engine"]: row["version"] for row in rows if row.get("version") and row["engine"] != "dcz"}
     if others:
         head += "Engines: " + ", ".join(f"{engine} {version}" for engine, version in others.items()) + ".\n"
-    missing = {row["engine"]: row["not_run"] for row in rows if "engine" in row and "not_run" in row}
-    notes = "".join(f"- {engine} was not run: {reason}\n" for engine, reason in missing.items())
+    notes = "".join(f"- {line}\n" for line in not_run(rows))
     tables = "\n\n".join(markdown(table) for table in benchmark.tables(rows) if table.rows)
-    return f"\n{head}\n{tables}\n\n{notes}" + ("\n" if notes else "")
+    shown = "".join(f"{plots.markdown(picture, FIGURES)}\n" for picture in drawn)
+    return f"\n{head}\n{shown}{tables}\n\n{notes}" + ("\n" if notes else "")

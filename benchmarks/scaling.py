@@ -19,6 +19,7 @@ from dcz.runtime.timing import Turns, clock_of, milliseconds
 
 from .networks import container
 from .suite import Benchmark, Options, Row, Table, figure
+from .turns import take_turns
 
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 CHANNELS = (16, 32, 64, 128, 256)
@@ -60,7 +61,7 @@ def layer_times(axis: str, x: float, layer: object, options: Options) -> list[Ro
     else:
         assert isinstance(layer, kernels.Linear)
         engines, facts = kernels.linear_engines(layer, rng, 1, False)
-    turns = _timed({name: clock_of(engines[name], options.timer) for name in ENGINES}, options.seconds / 5)
+    turns = take_turns({name: clock_of(engines[name], options.timer) for name in ENGINES}, options.seconds / 5)
     return [{"axis": axis, "x": x, "what": layer.name, "kernel": facts["chosen"], **_figures(turns, 1e3)}]
 
 
@@ -74,16 +75,9 @@ def network_times(axis: str, x: int, batch_size: int, threads: int, options: Opt
     timer = options.timer if threads == 1 else time.perf_counter  # several threads need the wall clock
     (eager,) = baselines(network.path, batch, threads=threads, modes=("eager",), timer=timer)
     assert eager.clock is not None
-    turns = _timed({"dcz": clock_of(lambda: model(batch), timer), "eager": eager.clock}, options.seconds / 2)
+    turns = take_turns({"dcz": clock_of(lambda: model(batch), timer), "eager": eager.clock}, options.seconds / 2)
     what = f"{network.title}, ms a sample" + (f", batch {batch_size}" if axis == "threads" else "")
     return [{"axis": axis, "x": x, "what": what, **_figures(turns, 1 / batch_size)}]
-
-
-def _timed(clocks: Mapping[str, Callable[[int], float]], seconds: float) -> Turns:
-    turns = Turns(clocks)
-    for _ in range(turns.rounds(seconds)):
-        turns.round()
-    return turns
 
 
 def _figures(turns: Turns, scale: float) -> dict[str, dict[str, float]]:

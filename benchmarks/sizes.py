@@ -1,8 +1,9 @@
 """Is a container as small as the same weights under the best textbook coding?
 
 For each network: bytes of the ``.dcz`` file, whole, beside what the paper's coding, the best fixed gap width a layer, a
-zero-order coder, xz, zip and safetensors need for the same tensors; and how much of the file is overhead (manifest,
-labels, code tables). A file that is larger than the best fixed gap width allows is a failure.
+zero-order coder, NNC, Core ML, general compressors and safetensors need for the same tensors, and ONNX Runtime's
+8 bits, which change them; and how much of the file is overhead (manifest, labels, code tables). A file that is larger
+than the best fixed gap width allows is a failure. Coders that are not installed are named.
 """
 
 from __future__ import annotations
@@ -19,18 +20,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
+from . import onnx_file
+from .peers import CODERS, MissingToolError
+from .peers.process import count
 from .reference import Streams, best_gap_coded_bytes, gap_coded_bytes, zero_order_bytes
 from .suite import Benchmark, Options, Row, Table
 from .weights import NETWORKS, SEED, Network, state_dict
 
-XZ_LIMIT = 20 << 20
-"""Dense bytes up to which xz is tried: it takes minutes on more."""
+SLOW_LIMIT = 20 << 20
+"""Dense bytes up to which xz and brotli are tried: they take many minutes on more."""
+EXTRA = "install with: pip install 'dcz[bench]'"
 COLUMNS = {
     "fp32": "fp32",
     "safetensors": "safetensors",
+    "onnx int8": "ONNX int8 (lossy)",
     "zip": "zip",
-    "xz": "xz",
+    "xz": "xz -9",
+    "zstd": "zstd -19",
+    "brotli": "brotli -11",
+    "coreml": "Core ML sparse + palette",
+    "nnc": "NNC",
     "paper": "paper",
     "best_gap": "best gap",
     "zero_order": "zero-order entropy",
@@ -40,15 +51,15 @@ COLUMNS = {
 
 
 def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
-    return {name: partial(_case, NETWORKS[name]) for name in options.networks}
+    return {name: partial(_case, NETWORKS[name], options) for name in options.networks}
 
 
-def _case(network: Network) -> list[Row]:
+def _case(network: Network, options: Options) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        return [measure(network, SEED, Path(folder))]
+        return [measure(network, SEED, Path(folder), options.peers)]
 
 
-def measure(network: Network, seed: int, folder: Path) -> Row:
+def measure(network: Network, seed: int, folder: Path, environments: Path) -> Row:
     """Write one network and count: bytes by coding, the limit, and seconds to write and to verify."""
     tensors = state_dict(network, seed)
     path = folder / f"{network.arch}.dcz"
@@ -56,14 +67,18 @@ def measure(network: Network, seed: int, folder: Path) -> Row:
     write_container(network, tensors, path)
     written = time.perf_counter()
     problems, parts = _check(path, tensors)
+    verified = time.perf_counter()
+    others, missing = other_coders(tensors, path, folder, environments)
     row: Row = {
         "network": network.title,
         "seed": seed,
         **references(network, tensors),
+        **others,
+        "missing": missing,
         "dcz": path.stat().st_size,
         "overhead": parts["manifest"] + parts["labels"] + parts["tables"],
         "seconds_write": round(written - start, 2),
-        "seconds_verify": round(time.perf_counter() - written, 2),
+        "seconds_verify": round(verified - written, 2),
     }
     if row["dcz"] > row["limit"]:
         problems.append(f"{network.title}: {row['dcz']} bytes, more than the limit of {row['limit']}")
@@ -77,7 +92,6 @@ def references(network: Network, tensors: Mapping[str, NDArray[Any]]) -> dict[st
     exact = sum(tensor.nbytes for name, tensor in tensors.items() if name not in weights)
     dense = sum(tensor.nbytes for tensor in tensors.values())
     best = exact + sum(best_gap_coded_bytes(stream)[0] for stream in streams)
-    content = b"".join(tensor.tobytes() for tensor in tensors.values())
     return {
         "fp32": dense,
         "safetensors": dense + _safetensors_header(tensors),
@@ -85,9 +99,61 @@ def references(network: Network, tensors: Mapping[str, NDArray[Any]]) -> dict[st
         "limit": int(best * 1.01) + 40 * len(tensors) + 600,
         "paper": exact + sum(gap_coded_bytes(stream, network.paper_gap_bits) for stream in streams),
         "zero_order": exact + round(sum(zero_order_bytes(stream) for stream in streams)),
-        "zip": len(zlib.compress(content, 9)),
-        "xz": len(lzma.compress(content, preset=9)) if dense <= XZ_LIMIT else None,
     }
+
+
+def other_coders(
+    tensors: Mapping[str, NDArray[Any]], container: Path, folder: Path, environments: Path
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Bytes that other people's coders need, and why some have none.
+
+    General compressors get all tensors as they lie in memory; NNC and Core ML the weights alone, what else there is
+    counts as it is.
+    """
+    content = b"".join(tensor.tobytes() for tensor in tensors.values())
+    weights = {name: tensor for name, tensor in tensors.items() if tensor.ndim >= 2}
+    exact = len(content) - sum(tensor.nbytes for tensor in weights.values())
+    model = onnx_file.write(container, folder / "network.onnx", 1)
+    np.savez(folder / "weights.npz", **weights)  # type: ignore[arg-type]
+    plain: dict[str, Callable[[bytes], int]] = {"zip": _zip, "xz": _xz, "zstd": _zstd, "brotli": _brotli}
+    coders: dict[str, Callable[[], int]] = {name: partial(coder, content) for name, coder in plain.items()}
+    for name, tool in CODERS.items():
+        coders[name] = partial(count, tool, environments, model, folder / "weights.npz")
+    found: dict[str, int] = {}
+    missing: dict[str, str] = {}
+    for name, coder in tqdm(coders.items(), desc="coders", unit="coder", leave=False, disable=None):
+        try:
+            found[name] = coder() + (exact if name in ("coreml", "nnc") else 0)
+        except (MissingToolError, ModuleNotFoundError) as reason:
+            missing[name] = EXTRA if isinstance(reason, ModuleNotFoundError) else str(reason)
+    return found, missing
+
+
+def _zip(content: bytes) -> int:
+    return len(zlib.compress(content, 9))
+
+
+def _xz(content: bytes) -> int:
+    _refuse_large(content)
+    return len(lzma.compress(content, preset=9))
+
+
+def _zstd(content: bytes) -> int:
+    import zstandard
+
+    return len(zstandard.ZstdCompressor(level=19).compress(content))
+
+
+def _brotli(content: bytes) -> int:
+    import brotli
+
+    _refuse_large(content)
+    return len(brotli.compress(content, quality=11, lgwin=24))
+
+
+def _refuse_large(content: bytes) -> None:
+    if len(content) > SLOW_LIMIT:
+        raise MissingToolError(f"not tried on more than {SLOW_LIMIT >> 20} MiB: it takes too long")
 
 
 def _safetensors_header(tensors: Mapping[str, NDArray[Any]]) -> int:
@@ -127,7 +193,12 @@ def _check(path: Path, tensors: Mapping[str, NDArray[Any]]) -> tuple[list[str], 
 def tables(rows: list[Row]) -> list[Table]:
     header = ("network", *COLUMNS.values(), "fp32 / .dcz", ".dcz / best gap")
     body = [
-        (row["network"], *(row[column] for column in COLUMNS), row["fp32"] / row["dcz"], row["dcz"] / row["best_gap"])
+        (
+            row["network"],
+            *(row.get(column) for column in COLUMNS),
+            row["fp32"] / row["dcz"],
+            row["dcz"] / row["best_gap"],
+        )
         for row in rows
     ]
     return [Table("Bytes of the same pruned and shared weights", header, body)]

@@ -152,6 +152,24 @@ def read_all(folder: Path, name: str) -> list[Record]:
     return sorted(records, key=lambda record: record.document["started"])
 
 
+def not_run(rows: list[Row]) -> list[str]:
+    """A line for each thing that was not measured, with the reason: engines with ``not_run``, names in ``missing``."""
+    networks = list(dict.fromkeys(row["network"] for row in rows if "network" in row))
+    where: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        reasons = dict(row.get("missing", {}))
+        if "engine" in row and "not_run" in row:
+            reasons[row["engine"]] = row["not_run"]
+        for name, reason in reasons.items():
+            found = where.setdefault((name, reason), [])
+            if row["network"] not in found:
+                found.append(row["network"])
+    return [
+        f"{name} was not run{'' if found == networks else ' on ' + ', '.join(found)}: {reason}"
+        for (name, reason), found in where.items()
+    ]
+
+
 def figure(value: float) -> str:
     """Three digits, and no exponent for large values."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

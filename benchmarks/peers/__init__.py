@@ -1,4 +1,4 @@
-"""Other engines, each in a process and, but for torch, a virtual environment of its own.
+"""Other engines and other coders, each in a process and, but for torch, a virtual environment of its own.
 
 ``python -m benchmarks.peers onnxruntime openvino`` makes the environments (in ``runs/peers``); what is not there is
 reported as missing.
@@ -6,25 +6,23 @@ reported as missing.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 HERE = Path(__file__).parent
+SAME_TORCH = f"torch=={version('torch').partition('+')[0]}"
+"""A network that this process exports must be read by the same release."""
 
 
 @dataclass(frozen=True)
-class Peer:
-    """An engine.
+class Tool:
+    """A program of someone else's that a script beside this file runs.
 
     Attributes
     ----------
@@ -33,29 +31,57 @@ class Peer:
         Here.
     packages : tuple of str
         What pip installs for it.
+    bare : tuple of str
+        What pip installs without what that asks for, since the script needs nothing of it.
     environment : str
         Whose virtual environment it shares, if it has none of its own.
-    reads : {"onnx", "dcz"}
-    prepares : bool
-        Whether its script makes files before it loads; see `worker.serve`.
-    lossy : bool
-        Whether it answers something else; left out of quick runs.
     """
 
     name: str
     script: str
     packages: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()
     environment: str = ""
-    reads: str = "onnx"
-    prepares: bool = False
-    lossy: bool = False
 
     def python(self, folder: Path) -> Path:
         """Its interpreter: that of this process where it needs no packages of its own."""
-        if not self.packages:
+        if not (self.packages or self.environment):
             return Path(sys.executable)
         scripts = "Scripts/python.exe" if os.name == "nt" else "bin/python"
         return (folder / (self.environment or self.name) / scripts).absolute()
+
+    def command(self, folder: Path) -> list[str]:
+        """How its script is started.
+
+        Raises
+        ------
+        MissingToolError
+            It is not installed.
+        """
+        python = self.python(folder)
+        if not python.exists():
+            name = self.environment or self.name
+            raise MissingToolError(f"not installed; install with: python -m benchmarks.peers {name}")
+        return [str(python), str(HERE / self.script)]
+
+
+@dataclass(frozen=True)
+class Peer(Tool):
+    """An engine.
+
+    Attributes
+    ----------
+    reads : {"onnx", "pt2", "dcz"}
+        What kind of file; see `benchmarks.dense_files`.
+    prepares : bool
+        Whether its script makes files before it loads; see `worker.serve`.
+    quick : bool
+        Whether quick runs have it: not those that answer something else, or take long to prepare.
+    """
+
+    reads: str = "onnx"
+    prepares: bool = False
+    quick: bool = True
 
 
 PEERS = {
@@ -63,97 +89,51 @@ PEERS = {
     for peer in (
         Peer("dcz", "with_dcz.py", reads="dcz", prepares=True),
         Peer("torch", "with_torch.py", reads="dcz", prepares=True),
-        Peer("onnxruntime", "with_onnxruntime.py", ("onnxruntime",)),
+        Peer("onnxruntime", "with_onnxruntime.py", ("onnxruntime", "onnx")),
         Peer("openvino", "with_openvino.py", ("openvino", "nncf")),
-        Peer("openvino int8", "with_openvino_int8.py", ("openvino", "nncf"), "openvino", prepares=True, lossy=True),
+        Peer("openvino int8", "with_openvino_int8.py", environment="openvino", prepares=True, quick=False),
+        Peer("litert", "with_litert.py", ("litert-torch", SAME_TORCH), reads="pt2", prepares=True, quick=False),
+        Peer("ncnn", "with_ncnn.py", ("ncnn",), bare=("pnnx",), prepares=True),
+        Peer("ncnn fp16", "with_ncnn_fp16.py", environment="ncnn", prepares=True, quick=False),
         Peer("deepsparse", "with_deepsparse.py", ("deepsparse==1.8.0", "numpy<2")),
     )
 }
 
+CODERS = {
+    coder.name: coder
+    for coder in (
+        Tool("onnx int8", "size_onnx_int8.py", environment="onnxruntime"),
+        Tool("coreml", "size_coreml.py", ("coremltools",)),
+        Tool("nnc", "size_nnc.py", ("numpy",), bare=("nncodec==2.1.3",)),
+    )
+}
 
-class MissingPeerError(Exception):
-    """An engine that is not installed, or that fails; the message says why."""
 
-
-class Worker:
-    """An engine's process, between `start` and `close`. A context manager.
-
-    Attributes
-    ----------
-    facts : dict
-        Version, seconds to import, load and answer first, MiB after importing and at the peak.
-    """
-
-    def __init__(
-        self, peer: Peer, model: Path, batch: Path, threads: int, folder: Path, cpu_time: bool = False
-    ) -> None:
-        python = peer.python(folder)
-        if not python.exists():
-            raise MissingPeerError(
-                f"not installed; install with: python -m benchmarks.peers {(peer.environment or peer.name)}"
-            )
-        environment = os.environ | {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-        command = [str(python), str(HERE / peer.script)]
-        files = [str(model.absolute()), str(batch.absolute())]
-        if peer.prepares:
-            prepare = [*command, "--prepare", *files]
-            done = subprocess.run(prepare, capture_output=True, text=True, env=environment, timeout=600)
-            if done.returncode:
-                raise MissingPeerError(_error_line(done.stderr))
-        self._messages = tempfile.TemporaryFile("w+")  # noqa: SIM115 (lives as long as the process)
-        self._process = subprocess.Popen(
-            [*command, *files, str(threads), *(["--cpu-time"] if cpu_time else [])],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages, text=True, env=environment,
-        )  # fmt: skip
-        self.facts: dict[str, Any] = json.loads(self._read())
-
-    def clock(self, runs: int) -> float:
-        """Seconds that so many runs take there."""
-        return float(self._ask("run", runs))
-
-    def answer(self, path: Path) -> NDArray[np.float32]:
-        """What it answers to the batch; travels through a file."""
-        self._ask("answer", str(path))
-        result: NDArray[np.float32] = np.load(path)
-        return result
-
-    def close(self) -> None:
-        """Hang up, and wait until it is gone."""
-        if self._process.poll() is None:
-            self._process.communicate()
-        self._messages.close()
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def _ask(self, command: str, argument: object) -> str:
-        assert self._process.stdin is not None
-        print(json.dumps([command, argument]), file=self._process.stdin, flush=True)
-        return self._read()
-
-    def _read(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._process.communicate()
-            self._messages.seek(0)
-            with self._messages:
-                raise MissingPeerError(_error_line(self._messages.read()))
-        return line
+class MissingToolError(Exception):
+    """A tool that is not installed, or that fails; the message says why."""
 
 
 def install(name: str, folder: Path, run: Callable[..., Any] = subprocess.run) -> None:
-    """Make the virtual environment of an engine."""
-    peer = PEERS[name]
-    place = folder / (peer.environment or peer.name)
-    run([sys.executable, "-m", "venv", str(place)], check=True)
-    run([str(peer.python(folder)), "-m", "pip", "install", "--quiet", *peer.packages], check=True)
+    """Make the virtual environment of a tool.
+
+    Raises
+    ------
+    MissingToolError
+        pip does not manage.
+    """
+    tool = (PEERS | CODERS)[name]
+    python = str(tool.python(folder))
+    pip = [python, "-m", "pip", "install", *([] if sys.stderr.isatty() else ["--quiet"])]  # it draws bars of its own
+    try:
+        run([sys.executable, "-m", "venv", "--clear", str(folder / name)], check=True)
+        run([*pip, *tool.packages], check=True)
+        if tool.bare:
+            run([*pip, "--no-deps", *tool.bare], check=True)
+    except subprocess.CalledProcessError as error:
+        raise MissingToolError(f"{name} was not installed: {' '.join(error.cmd)} failed") from error
 
 
-def _error_line(text: str) -> str:
+def error_line(text: str) -> str:
     """The last line that names an error, else the last."""
     lines = text.strip().splitlines() or ["it ended without a word"]
     return next((line for line in reversed(lines) if "error" in line.lower()), lines[-1])

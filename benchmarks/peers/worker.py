@@ -5,6 +5,7 @@ it is called as ``python SCRIPT MODEL INPUT.npy THREADS [--cpu-time]``, says wha
 of JSON: ``["run", N]`` with the seconds that N runs took, ``["answer", PATH]`` after writing the answer as ``.npy``.
 """
 
+import glob
 import importlib
 import json
 import os
@@ -77,7 +78,8 @@ def peak_mib():
 
 
 def _forget_cached(path):
-    """Ask the system to drop the file from its page cache, where it can be asked."""
-    if hasattr(os, "posix_fadvise") and os.path.isfile(path):
-        with open(path, "rb") as file:
+    """Ask the system to drop the file, and what was made of it, from its page cache, where it can be asked."""
+    for name in glob.glob(glob.escape(path) + "*") if hasattr(os, "posix_fadvise") else ():
+        with open(name, "rb") as file:
+            os.fsync(file.fileno())  # what is not on disk yet is not dropped
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,7 +16,8 @@ from onnx.reference import ReferenceEvaluator
 import dcz
 from benchmarks import onnx_file, peers
 from benchmarks.latency import relative_error
-from benchmarks.peers import MissingPeerError, Peer, Worker
+from benchmarks.peers import MissingToolError, Peer, Tool, process
+from benchmarks.peers.process import Worker
 
 HALF = """
 import sys
@@ -52,20 +56,101 @@ def test_a_worker_loads_runs_and_answers(tmp_path: Path, files: tuple[Path, Path
 
 
 def test_a_worker_that_fails_says_why(tmp_path: Path, files: tuple[Path, Path]) -> None:
-    with pytest.raises(MissingPeerError, match="ValueError: no such layer"):
+    with pytest.raises(MissingToolError, match="ValueError: no such layer"):
         Worker(engine(tmp_path, 'raise ValueError("no such layer")'), *files, threads=3, folder=tmp_path)
 
 
 def test_an_engine_that_is_not_installed_says_how_to(tmp_path: Path, files: tuple[Path, Path]) -> None:
-    with pytest.raises(MissingPeerError, match=r"python -m benchmarks\.peers openvino$"):
+    with pytest.raises(MissingToolError, match=r"python -m benchmarks\.peers openvino$"):
         Worker(peers.PEERS["openvino int8"], *files, threads=1, folder=tmp_path)
 
 
-def test_installing_makes_an_environment_and_fills_it(tmp_path: Path) -> None:
+def test_an_engine_that_hangs_is_given_up(
+    tmp_path: Path, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "ANSWER_SECONDS", 0.5)
+    with pytest.raises(MissingToolError, match=r"no answer within 0\.5 seconds"):
+        Worker(engine(tmp_path, "import time; time.sleep(60)"), *files, threads=3, folder=tmp_path)
+
+
+def test_an_engine_is_prepared_once_if_asked(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    script = tmp_path / "with_third.py"
+    script.write_text(
+        HALF.format(folder=str(peers.HERE), body="open(path + '.made').close()").replace(
+            'serve(load, "json")', 'serve(load, "json", lambda path, batch: open(path + ".made", "x").close())'
+        )
+    )
+    peer = Peer("third", str(script), prepares=True)
+    for first in (True, False):
+        with Worker(peer, *files, threads=3, folder=tmp_path, prepare=first):
+            pass
+    with pytest.raises(MissingToolError, match="FileExistsError"):
+        Worker(peer, *files, threads=3, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "packages"), [("deepsparse", [["deepsparse==1.8.0", "numpy<2"]]), ("ncnn", [["ncnn"], ["pnnx"]])]
+)
+def test_installing_makes_an_environment_and_fills_it(tmp_path: Path, name: str, packages: list[list[str]]) -> None:
     commands: list[list[str]] = []
-    peers.install("deepsparse", tmp_path, run=lambda command, check: commands.append(command))
-    assert commands[0] == [sys.executable, "-m", "venv", str(tmp_path / "deepsparse")]
-    assert commands[1][1:] == ["-m", "pip", "install", "--quiet", "deepsparse==1.8.0", "numpy<2"]
+    peers.install(name, tmp_path, run=lambda command, check: commands.append(command))
+    assert commands[0] == [sys.executable, "-m", "venv", "--clear", str(tmp_path / name)]
+    assert [[word for word in command[4:] if word[0] != "-"] for command in commands[1:]] == packages
+    assert ["--no-deps" in command for command in commands[1:]] == [False, True][: len(packages)]
+
+
+def test_what_pip_does_not_manage_is_said(tmp_path: Path) -> None:
+    def fail(command: list[str], check: bool) -> None:
+        raise subprocess.CalledProcessError(1, command)
+
+    with pytest.raises(MissingToolError, match=r"^nnc was not installed: .* failed$"):
+        peers.install("nnc", tmp_path, run=fail)
+
+
+def test_a_coder_tells_its_bytes_or_why_not(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    script = tmp_path / "coder.py"
+    script.write_text("import os, sys; print('words'); print(os.path.getsize(sys.argv[1]))")
+    assert process.count(Tool("length", str(script)), tmp_path, *files) == len(b"weights")
+    script.write_text("raise ValueError('too sparse')")
+    with pytest.raises(MissingToolError, match="ValueError: too sparse"):
+        process.count(Tool("length", str(script)), tmp_path, *files)
+    with pytest.raises(MissingToolError, match=r"python -m benchmarks\.peers coreml$"):
+        process.count(peers.CODERS["coreml"], tmp_path, *files)
+
+
+def test_nnc_numbers_centroids_in_the_order_of_values_with_zero_as_zero() -> None:
+    nnc = script_module("size_nnc")
+    weights = np.array([[0, -2, 0.5], [3, -1, 0]], np.float32)
+    numbers, centroids = nnc.numbered(weights)
+    assert numbers.tolist() == [[0, -2, 1], [2, -1, 0]]
+    assert centroids == 4
+
+
+def test_ncnn_gets_the_layers_that_pnnx_leaves() -> None:
+    sys.path.insert(0, str(peers.HERE))  # it imports the worker beside it
+    try:
+        ncnn = script_module("with_ncnn")
+    finally:
+        sys.path.remove(str(peers.HERE))
+    layers = "Tensor.slice  s_2  1 1 20 24\nPad  p_3  1 1 24 25\nReLU  r  1 1 25 26\n"
+    pnnx = "Tensor.slice s_2 1 1 a b dims=(2,3) starts=(0,0) steps=(2,4)\nPad p_3 1 1 b c pads=(0,8,0,0,0,7,0,0)\n"
+    assert ncnn.replace_layers(layers, pnnx).splitlines() == [
+        "Pooling  s_2  1 1 20 24 0=0 1=1 11=1 2=4 12=2 5=1",
+        "Padding  p_3  1 1 24 25 7=8 8=7",
+        "ReLU  r  1 1 25 26",
+    ]
+    with pytest.raises(NotImplementedError, match="pads 0,8,1,0,0,8,1,0"):
+        ncnn.replace_layers(layers, pnnx.replace("pads=(0,8,0,0,0,7,0,0)", "pads=(0,8,1,0,0,8,1,0)"))
+
+
+def script_module(name: str) -> Any:
+    """A script of another engine's environment, as a module of this one."""
+    spec = importlib.util.spec_from_file_location(name, peers.HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.parametrize("name", ["lenet5_caffe", "resnet20_cifar"])

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks import __main__ as driver
-from benchmarks.suite import Benchmark, Options, Record, Table, markdown, read_all
+from benchmarks.suite import Benchmark, Options, Record, Table, markdown, not_run, read_all
 
 
 class Counted:
@@ -95,6 +96,35 @@ def test_other_files_are_no_runs(tmp_path: Path) -> None:
 def test_markdown_aligns_numbers_right() -> None:
     lines = markdown(Table("T", ("name", "n"), [("x", 1234), ("y", None)])).splitlines()
     assert lines == ["**T**", "", "| name | n |", "| --- | ---: |", "| x | 1,234 |", "| y | - |"]
+
+
+def test_a_reason_names_the_networks_that_it_holds_for() -> None:
+    rows = [
+        {"network": "A", "engine": "one", "not_run": "not installed"},
+        {"network": "B", "engine": "one", "not_run": "not installed"},
+        {"network": "B", "engine": "two", "not_run": "crashed"},
+        {"network": "B", "missing": {"xz": "too large"}},
+        {"no": "network"},
+    ]
+    assert not_run(rows) == [
+        "one was not run: not installed",
+        "two was not run on B: crashed",
+        "xz was not run on B: too large",
+    ]
+
+
+def test_docs_without_matplotlib_say_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert driver.main(["--docs", "--results", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert error == "benchmarks: --docs needs matplotlib; install with: pip install 'dcz[bench]'\n"
+
+
+def test_no_progress_is_drawn_into_a_pipe(counted: Counted, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert driver.main(["counted", "--results", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("arguments", [["nothing"], ["sizes", "--networks", "nonet"]])

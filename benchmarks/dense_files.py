@@ -1,0 +1,52 @@
+"""A network with dense weights in the files that other engines read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import onnx_file
+
+
+class DenseFiles:
+    """Files of one network for one batch, each made when it is first asked for.
+
+    Parameters
+    ----------
+    container : Path
+    batch : ndarray of float32, shape (N, *input_shape)
+    folder : Path
+        Where they go.
+
+    Attributes
+    ----------
+    batch : Path
+        The input as ``.npy``.
+    """
+
+    def __init__(self, container: Path, batch: NDArray[np.float32], folder: Path) -> None:
+        self._container, self._batch, self._folder = container, batch, folder
+        self.batch = folder / "batch.npy"
+        np.save(self.batch, batch)
+
+    def path(self, kind: str) -> Path:
+        """The network as ``"dcz"``, ``"onnx"`` or ``"pt2"`` (a program that torch exported)."""
+        if kind == "dcz":
+            return self._container
+        path = self._folder / f"network.{kind}"
+        if not path.exists():
+            {"onnx": self._onnx, "pt2": self._exported}[kind](path)
+        return path
+
+    def _onnx(self, path: Path) -> None:
+        onnx_file.write(self._container, path, len(self._batch))
+
+    def _exported(self, path: Path) -> None:
+        import torch
+
+        from dcz.converters.baseline import dense_module
+
+        program = torch.export.export(dense_module(self._container), (torch.from_numpy(self._batch),))
+        torch.export.save(program, path)

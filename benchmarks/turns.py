@@ -1,0 +1,32 @@
+"""Rounds of engines by turns, within limits and with a progress bar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from tqdm import tqdm
+
+from dcz.runtime.timing import Clock, Turns
+
+LEAST_ROUNDS = 3
+LONGEST_SECONDS = 90.0
+"""Where a round takes long, no further one is begun after so many seconds; but there are `LEAST_ROUNDS`."""
+
+
+def take_turns(clocks: Mapping[str, Clock], seconds: float, longest: float = LONGEST_SECONDS) -> Turns:
+    """Time engines by turns for about `seconds`.
+
+    Parameters
+    ----------
+    clocks : mapping of str to Clock
+    seconds, longest : float
+        How long the rounds should last, and may last.
+    """
+    turns = Turns(clocks)
+    begun = time.perf_counter()
+    for number in tqdm(range(turns.rounds(seconds)), desc="rounds", unit="round", leave=False, disable=None):
+        if number >= LEAST_ROUNDS and time.perf_counter() - begun > longest:
+            break
+        turns.round()
+    return turns
