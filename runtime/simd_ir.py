@@ -29,22 +29,6 @@ class _VectorsModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, fe_type, ir.ArrayType(VECTOR, fe_type.count))
 
 
-class Indices(types.Type):
-    """Type of one vector of 16 int32."""
-
-    def __init__(self) -> None:
-        super().__init__(name="Indices")
-
-
-@register_model(Indices)
-class _IndicesModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, fe_type: Indices) -> None:
-        super().__init__(manager, fe_type, LANE_IDS)
-
-
-INDICES = Indices()
-
-
 def intrinsic(function: Callable[..., Any]) -> Any:
     """`numba.extending.intrinsic`, with a type."""
     return extending.intrinsic(function)
@@ -96,19 +80,6 @@ def build_pack(builder: Any, vectors: list[Any]) -> Any:
     for i, vector in enumerate(vectors):
         packed = builder.insert_value(packed, vector, i)
     return packed
-
-
-def build_pick(builder: Any, table: list[Any], indices: Any) -> Any:
-    """Lane i is element ``indices[i]`` of vectors laid end to end: permutes of two vectors each, then blends by bit."""
-    name = "llvm.x86.avx512.vpermi2var.ps.512"
-    found = [build_call(builder, name, VECTOR, [a, indices, b]) for a, b in zip(table[::2], table[1::2], strict=True)]
-    bit = 2 * LANES
-    while len(found) > 1:
-        masked = builder.and_(indices, ir.Constant(LANE_IDS, [bit] * LANES))
-        upper = builder.icmp_signed("!=", masked, ir.Constant(LANE_IDS, [0] * LANES))
-        found = [builder.select(upper, high, low) for low, high in zip(found[::2], found[1::2], strict=True)]
-        bit *= 2
-    return found[0]
 
 
 def build_row_masks(builder: Any, count: int, low: Any, high: Any, end: Any, step: Any) -> Iterator[tuple[Any, Any]]:

@@ -12,7 +12,6 @@ from numba.core import types
 
 from .simd_ir import (
     I32,
-    INDICES,
     LANE_IDS,
     LANES,
     VECTOR,
@@ -23,7 +22,6 @@ from .simd_ir import (
     build_load,
     build_mask,
     build_pack,
-    build_pick,
     build_row_masks,
     build_splat,
     elementwise,
@@ -222,59 +220,6 @@ def store_masked(typingctx: Any, array: Any, index: Any, low: Any, high: Any, va
         return context.get_dummy_value()
 
     return types.void(array, types.int64, types.int64, types.int64, value), codegen
-
-
-@intrinsic
-def load_indices(typingctx: Any, array: Any, index: Any) -> Any:
-    """See `simd_numpy.load_indices`."""
-    halves = ir.VectorType(ir.IntType(16), LANES)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        packed = builder.load(build_address(context, builder, array, args[0], args[1], halves), align=2)
-        return builder.zext(packed, LANE_IDS)
-
-    return INDICES(array, types.int64), codegen
-
-
-@intrinsic
-def shift_right(typingctx: Any, indices: Any, bits: Any) -> Any:
-    """See `simd_numpy.shift_right`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.lshr(args[0], build_splat(builder, builder.trunc(args[1], I32)))
-
-    return indices(indices, types.int64), codegen
-
-
-@intrinsic
-def pick(typingctx: Any, table: Any, indices: Any) -> Any:
-    """See `simd_numpy.pick`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        vectors = [builder.extract_value(args[0], i) for i in range(table.count)]
-        return build_pack(builder, [build_pick(builder, vectors, args[1])])
-
-    return Vectors(1)(table, indices), codegen
-
-
-@intrinsic
-def fma_picked(
-    typingctx: Any, acc: Any, weights: Any, indices: Any, window: Any, array: Any, index: Any, step: Any
-) -> Any:
-    """See `simd_numpy.fma_picked`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        acc_value, weights_value, indices_value, _, array_value, first, stride = args
-        by = builder.extract_value(weights_value, 0)
-        sums = []
-        for sample in range(acc.count):
-            at = builder.add(first, builder.mul(stride, ir.IntType(64)(sample)))
-            table = [build_load(context, builder, array, array_value, at, LANES * i) for i in range(len(window))]
-            picked = build_pick(builder, table, indices_value)
-            sums.append(build_fma(builder, by, picked, builder.extract_value(acc_value, sample)))
-        return build_pack(builder, sums)
-
-    return acc(acc, weights, indices, window, array, types.int64, types.int64), codegen
 
 
 @intrinsic

@@ -121,31 +121,55 @@ def store_rows(array: F32, index: int, step: int, low: int, high: int, end: int,
         store_masked(array, index + t * step, low, min(high, end - t * step), value[t : t + 1])
 
 
-def load_indices(array: NDArray[np.uint16], index: int) -> I64:
-    """Sixteen integers of 16 bits, from ``array[index]`` on."""
-    return _span(array, index, _LANES).astype(np.int64)
+def load_words(tag: Tag, array: NDArray[np.uint16], index: int) -> I64:
+    """As many vectors of 32 words as `tag` is long, from ``array[index]`` on."""
+    return _span(array, index, len(tag) * 2 * _LANES).reshape(len(tag), -1).astype(np.int64)
 
 
-def shift_right(indices: I64, bits: int) -> I64:
-    """``indices >> bits``, lane by lane."""
-    return indices >> bits
+def _joined(low: I64, high: I64) -> F32:
+    """Two vectors of float32 by their lower and upper words: of each eight words the first four, the second four."""
+    bits = (high << 16 | low).astype(np.uint32).view(np.float32)
+    return np.ascontiguousarray(bits.reshape(-1, 2, 4).swapaxes(0, 1)).reshape(2, _LANES)
 
 
-def pick(table: F32, indices: I64) -> F32:
-    """Lane i is element ``indices[i]``, modulo their number, of the table's vectors laid end to end.
+def pick(low: I64, high: I64, indices: I64, shift: int) -> F32:
+    """Look float32 up in a table given by its lower and upper words, in one vector of each or in 2, 4 or 8.
 
-    The vectors of the table are 2, 4, 8 or 16. Needs AVX-512.
+    The elements are ``indices >> shift``, modulo the size of the table. Of each eight indices the first four fall to
+    the first vector of the result, the others to the second. Needs AVX-512 for words.
     """
-    return table.ravel()[indices % table.size].reshape(1, _LANES)
+    at = (indices.ravel() >> shift) % low.size
+    return _joined(low.ravel()[at], high.ravel()[at])
 
 
-def fma_picked(acc: F32, weights: F32, indices: I64, window: Tag, array: F32, index: int, step: int) -> F32:
-    """Sparse products of some samples: vector s of `acc` gains `weights` times what `indices` pick from a window.
+def fma_picked(
+    acc: F32, weights: F32, indices: I64, window: Tag, array: NDArray[np.uint16], index: int, plane: int
+) -> F32:
+    """Sparse products of some samples, for each of which `acc` has two vectors.
 
-    The window of sample s is ``load(window, array, index + s * step)``. Needs AVX-512.
+    They gain `weights` times what `indices` pick from the sample's window: its lower words, ``load_words(window, array,
+    index)`` for the first sample, its upper words `plane` elements on, those of the next sample again that far on. The
+    order is that of `pick`.
     """
-    picked = [pick(load(window, array, index + s * step), indices) for s in range(len(acc))]
-    return fma_vectors(np.broadcast_to(weights, acc.shape), np.concatenate(picked), acc)
+    picked = []
+    for sample in range(len(acc) // 2):
+        low, high = (load_words(window, array, index + (2 * sample + half) * plane) for half in range(2))
+        picked.append(pick(low, high, indices, 0))
+    return fma_vectors(np.tile(weights, (len(picked), 1)), np.concatenate(picked), acc)
+
+
+def store_words(array: NDArray[np.uint16], index: int, plane: int, value: F32) -> None:
+    """Write the lower words of a vector from ``array[index]`` on, the upper ones `plane` elements on."""
+    bits = value.ravel().view(np.uint32)
+    _span(array, index, _LANES)[:] = bits & 0xFFFF
+    _span(array, index + plane, _LANES)[:] = bits >> 16
+
+
+def prefetch_far(array: NDArray[Any], index: int) -> None:
+    """Ask for the cache line of ``array[index]`` to be brought to the L2 cache; may lie out of bounds.
+
+    Far more lines can be under way there than to the L1 cache: a stream from memory arrives twice as fast.
+    """
 
 
 def fma_vectors(a: F32, b: F32, c: F32) -> F32:

@@ -1,15 +1,16 @@
 """Sparse fully connected layer with AVX-512 permutes: the windowed-permute kernel, for shared weights.
 
 Sixteen rows of the weights, a *slice*, work side by side, one in each lane; rows are sorted by their number of weights,
-so that those of a slice end together. The stream of a slice is cut into *groups* of a few *slots*. A slot holds one
-weight for each lane: 6 bits of ``column - base``, where `base` is the group's, and 8 bits of symbol. A group sees the
-window x[base .. base + 63], or 31; for each slot permutes fetch every lane's x from the window and its weight from the
-codebook, all in registers.
+so that those of a slice end together. The stream of a slice is cut into *groups*, a cache line each, with two *slots*
+for each lane. A slot holds one weight in 16 bits: 7 of ``column - base``, where `base` is the group's, and 8 of symbol.
+A group sees the window x[base .. base + 63], or 127; permutes fetch every lane's x from the window and its weight from
+the codebook, all in registers. They permute words, so the lower and upper words of x and of the codebook lie apart.
 
 Groups are packed greedily: the base is the least column that any lane still waits for, and each lane takes what it has
-in the window, up to the number of slots. Slots left over have the symbol of a zero.
+in the window, up to two. Slots left over have the symbol of a zero. The wider a window is in weights, the fewer slots
+are left over; a window of 128 takes twice the permutes, and pays where weights are few.
 
-Each row is summed in the order of its columns, whatever the packing: a batch gives the same bits however it is split.
+Each row is summed in an order that the packing alone tells: a batch gives the same bits however it is split.
 """
 
 from __future__ import annotations
@@ -24,49 +25,51 @@ from ..jit import inlined, kernel
 from ..layer import WHOLE, Call, Epilogue, LinearGeometry, Share
 from .conv_tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
 from .linear_sparse import activate
-from .weights import SparseWeights
+from .weights import SparseWeights, streamed
 
-COLUMN_BITS = 6
+U16 = NDArray[np.uint16]
+COLUMN_BITS = 7
+WORDS = 2 * LANES
+"""Slots of a group, and words of a vector."""
+SLOT = np.array([[8 * (lane // 4) + lane % 4 + 4 * slot for slot in range(2)] for lane in range(LANES)])
+"""Place of each lane's slots in a group, shape (16, 2): as `simd.pick` deals them out."""
 MOST_CENTROIDS = 255
 """A codebook needs one more entry, a zero for empty slots."""
 SAMPLES = 4
 """Samples that share the decoding of a slice."""
-AHEAD = 4096
-"""Elements of the stream to prefetch ahead: 8 KiB."""
+AHEAD = 8192
+"""Elements of the stream to prefetch ahead: 16 KiB."""
 
 
 @inlined
 def _slice(
-    tag: Any, slots: Any, window: Any, book: Any, x: F32, at: int, features: int,
-    stream: NDArray[np.uint16], bases: NDArray[np.int32], first: int, last: int,
+    tag: Any, window: Any, low: Any, high: Any, planes: U16, at: int, plane: int,
+    stream: U16, bases: NDArray[Any], first: int, last: int,
 ) -> Any:  # fmt: skip
-    """Sums of the 16 rows of one slice for ``len(tag)`` samples."""
+    """Sums of the 16 rows of one slice, two vectors for each of ``len(tag) / 2`` samples."""
     sums = simd.zeros(tag)
-    slot = first * len(slots) * LANES
     for group in range(first, last):
-        begin = at + simd.get(bases, group)
-        simd.prefetch((0,), stream, slot + AHEAD)
-        for _ in range(len(slots)):
-            indices = simd.load_indices(stream, slot)
-            weights = simd.pick(book, simd.shift_right(indices, COLUMN_BITS))
-            sums = simd.fma_picked(sums, weights, indices, window, x, begin, features)
-            slot += LANES
+        slots = group * WORDS
+        simd.prefetch_far(stream, slots + AHEAD)
+        indices = simd.load_words((0,), stream, slots)
+        weights = simd.pick(low, high, indices, COLUMN_BITS)
+        sums = simd.fma_picked(sums, weights, indices, window, planes, at + simd.get(bases, group), plane)
     return sums
 
 
 @inlined
 def _finish(
-    sums: Any, lane: int, out: F32, residual: F32, scratch: F32, start: int, rows: NDArray[np.int32],
+    at: int, lane: int, out: F32, residual: F32, scratch: F32, start: int, rows: NDArray[np.int32],
     scale: F32, shift: F32, with_residual: bool, activation: int,
 ) -> None:  # fmt: skip
-    """Apply the epilogue to the sums of 16 rows for one sample and scatter them to their outputs from `start` on."""
+    """Apply the epilogue to the two sums of 16 rows at ``scratch[at]`` and scatter them to outputs from `start` on."""
     tag = (0,)
-    value = simd.fma_vectors(sums, simd.load(tag, scale, lane), simd.load(tag, shift, lane))
-    simd.store(scratch, 0, value)
+    sums = simd.add(simd.load(tag, scratch, at), simd.load(tag, scratch, at + LANES))
+    simd.store(scratch, at, simd.fma_vectors(sums, simd.load(tag, scale, lane), simd.load(tag, shift, lane)))
     for i in range(LANES):
         row = simd.get(rows, lane + i)
         if row >= 0:
-            result = simd.get(scratch, i)
+            result = simd.get(scratch, at + i)
             if with_residual:
                 result += simd.get(residual, start + row)
             simd.put(out, start + row, activate(result, activation))
@@ -74,18 +77,18 @@ def _finish(
 
 @kernel
 def linear_windowed(
-    slots: Any,
     window: Any,
     book_tag: Any,
     x: F32,
     out: F32,
     residual: F32,
     scratch: F32,
-    stream: NDArray[np.uint16],
-    bases: NDArray[np.int32],
+    planes: U16,
+    stream: U16,
+    bases: NDArray[Any],
     starts: I64,
     rows: NDArray[np.int32],
-    codebook: F32,
+    codebook: U16,
     scale: F32,
     shift: F32,
     batch: int,
@@ -98,64 +101,69 @@ def linear_windowed(
 
     Parameters
     ----------
-    slots : tuple of int
-        As long as a group has slots.
     window : tuple of int
-        As long as a window has vectors: 2 or 4.
+        As long as a window has vectors of words: 2 or 4.
     book_tag : tuple of int
-        As long as the codebook has vectors: 2, 4, 8 or 16.
+        As long as the codebook has vectors of words: 1, 2, 4 or 8.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only if `with_residual`.
     scratch : ndarray of float32, flat
-        Sums of a slice, twice.
-    stream : ndarray of uint16
-        Slots of all groups.
-    bases : ndarray of int32, shape (groups,)
+        Sums of a slice.
+    planes : ndarray of uint16, flat
+        Scratch for the samples: of each the lower words, then the upper ones, with room for a window behind.
+    stream : ndarray of uint16, shape (32 * groups,)
+    bases : ndarray of uint16 or int32, shape (groups,)
     starts : ndarray of int64, shape (slices + 1,)
         First group of each slice.
     rows : ndarray of int32, shape (16 * slices,)
         Output of each lane; -1 for none.
-    codebook : ndarray of float32
-        Whole vectors.
+    codebook : ndarray of uint16
+        Lower words, then upper words, whole vectors of each.
     scale, shift : ndarray of float32, shape (16 * slices,)
         By lane.
     activation : int
         See `ACTIVATIONS`.
     """
-    features, outputs = len(x) // batch, len(out) // batch
-    book = simd.load(book_tag, codebook, 0)
+    features, outputs, plane = len(x) // batch, len(out) // batch, len(planes) // (2 * batch)
+    for sample in range(batch):
+        for k in range(0, features, LANES):
+            vector = simd.load_masked(x, sample * features + k, 0, features - k)
+            simd.store_words(planes, 2 * sample * plane + k, plane, vector)
+    low, high = simd.load_words(book_tag, codebook, 0), simd.load_words(book_tag, codebook, len(codebook) // 2)
     fours = batch - batch % SAMPLES
     for s in range(first_slice, last_slice):
         first, last, lane = simd.get(starts, s), simd.get(starts, s + 1), s * LANES
         for sample in range(0, fours, SAMPLES):
-            at = sample * features
-            sums = _slice((0, 0, 0, 0), slots, window, book, x, at, features, stream, bases, first, last)
-            simd.store(scratch, LANES, sums)
+            tag, at = (0, 0, 0, 0, 0, 0, 0, 0), 2 * sample * plane
+            sums = _slice(tag, window, low, high, planes, at, plane, stream, bases, first, last)
+            simd.store(scratch, 0, sums)
             for i in range(SAMPLES):
-                start, each = (sample + i) * outputs, simd.load((0,), scratch, (1 + i) * LANES)
-                _finish(each, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+                at, start = 2 * i * LANES, (sample + i) * outputs
+                _finish(at, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
         for sample in range(fours, batch):
-            at, start = sample * features, sample * outputs
-            each = _slice((0,), slots, window, book, x, at, features, stream, bases, first, last)
-            _finish(each, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+            at, start = 2 * sample * plane, sample * outputs
+            simd.store(scratch, 0, _slice((0, 0), window, low, high, planes, at, plane, stream, bases, first, last))
+            _finish(0, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
 
 
 @kernel
-def _groups(
+def _pack(
     indptr: I64,
     columns: NDArray[np.int32],
     symbols: NDArray[np.uint8],
     order: NDArray[np.int32],
+    places: I64,
     features: int,
-    slots: int,
     window: int,
+    step: int,
     zero: int,
     starts: I64,
-    bases: NDArray[np.int32],
-    stream: NDArray[np.uint16],
-) -> None:
-    """Pack all slices; with an empty stream only count their groups, into `starts`."""
-    pending, end = np.empty(LANES, np.int64), np.empty(LANES, np.int64)
+    bases: NDArray[Any],
+    stream: U16,
+    fronts: I64,
+) -> int:
+    """Pack all slices, as far as there is room, and tell how many groups they take; `fronts` is scratch."""
+    pending, end = fronts[:LANES], fronts[LANES:]
     group = 0
     for s in range(len(order) // LANES):
         starts[s] = group
@@ -170,20 +178,22 @@ def _groups(
                     base = min(base, columns[pending[lane]])
             if base == features:
                 break
-            base = min(base, features - window)
-            if len(stream) > 0:
+            base -= base % step
+            fits = group < len(bases)
+            if fits:
                 bases[group] = base
             for lane in range(LANES):
-                for slot in range(slots):
+                for slot in range(2):
                     entry = zero << COLUMN_BITS
                     k = pending[lane]
                     if k < end[lane] and columns[k] < base + window:
                         entry = (np.int64(symbols[k]) << COLUMN_BITS) + columns[k] - base
                         pending[lane] += 1
-                    if len(stream) > 0:
-                        stream[(group * slots + slot) * LANES + lane] = entry
+                    if fits:
+                        stream[group * WORDS + places[lane, slot]] = entry
             group += 1
     starts[len(order) // LANES] = group
+    return group
 
 
 class LinearWindowed:
@@ -194,39 +204,39 @@ class LinearWindowed:
     weights : SparseWeights
         Shared, with at most `MOST_CENTROIDS` centroids.
     geometry : LinearGeometry
-        With at least as many input features as a window.
     epilogue : Epilogue
-    slots : int
-        Slots of a group.
     window : int
-        Elements of a window: 32 or 64.
+        Columns of a window: 64, which may begin anywhere, or 128, which begin at a vector, as they are many loads.
     """
 
     kernel_name = "linear_windowed"
-    scratch_elements = (1 + SAMPLES) * LANES
 
-    def __init__(
-        self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue, slots: int, window: int
-    ) -> None:
+    def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue, window: int) -> None:
         rows = np.argsort(-np.diff(weights.indptr), kind="stable").astype(np.int32)
         self._rows = np.append(rows, np.full(-len(rows) % LANES, -1, np.int32))
         self._starts = np.zeros(len(self._rows) // LANES + 1, np.int64)
         zero = len(weights.codebook)
-        source = (weights.indptr, weights.indices, weights.symbols, self._rows, geometry.in_features)
-        cut = (slots, window, zero, self._starts)
-        _groups(*source, *cut, np.empty(0, np.int32), np.empty(0, np.uint16))
-        groups = int(self._starts[-1])
-        self._bases, self._stream = np.empty(groups, np.int32), np.empty(groups * slots * LANES, np.uint16)
-        if groups:
-            _groups(*source, *cut, self._bases, self._stream)
-        vectors = max(2, 1 << (zero // LANES).bit_length())
-        self._codebook = np.zeros(vectors * LANES, np.float32)
-        self._codebook[:zero] = weights.codebook
-        self._tags = ((0,) * slots, (0,) * (window // LANES), (0,) * vectors)
+        source = weights.indptr, weights.indices, weights.symbols, self._rows, SLOT
+        cut = geometry.in_features, window, 1 if window == 64 else WORDS, zero, self._starts
+        narrow = np.uint16 if geometry.in_features <= 1 << 16 else np.int32
+        room, groups = 0, 2 * weights.nnz // WORDS + len(self._rows)  # most often enough: half of the slots empty
+        while groups > room:
+            room = groups
+            self._bases, self._stream = np.empty(room, narrow), streamed(room * WORDS, np.uint16)
+            groups = _pack(*source, *cut, self._bases, self._stream, np.empty(2 * LANES, np.int64))
+        self._bases, self._stream = self._bases[:groups], self._stream[: groups * WORDS]
+        vectors = 1 << (zero // WORDS).bit_length()
+        book = np.zeros(vectors * WORDS, np.float32)
+        book[:zero] = weights.codebook
+        self._codebook = np.ascontiguousarray(book.view(np.uint16).reshape(-1, 2).T).reshape(-1)
+        self._tags = ((0,) * (window // WORDS), (0,) * vectors)
         self._tail = (
             *(array[self._rows] for array in epilogue_arrays(epilogue, geometry.out_features)),
             *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
         )
+        plane = -(-(geometry.in_features + window) // WORDS) * WORDS
+        self._sums, self._planes = 2 * SAMPLES * LANES, 2 * plane * geometry.batch
+        self.scratch_elements = self._sums + self._planes // 2
         packed = (self._stream, self._bases, self._starts, self._rows, self._codebook)
         self.weight_bytes = sum(a.nbytes for a in packed)
 
@@ -234,7 +244,8 @@ class LinearWindowed:
         """See `layer.PackedLayer`."""
         flat_out = out.reshape(-1)
         flat_residual = flat_out if residual is None else residual.reshape(-1)
-        buffers = (x.reshape(-1), flat_out, flat_residual, scratch)
+        planes = scratch[self._sums : self.scratch_elements].view(np.uint16)
+        buffers = (x.reshape(-1), flat_out, flat_residual, scratch, planes)
         weights = (self._stream, self._bases, self._starts, self._rows, self._codebook)
         # Slices are of unequal length: parts get about the same number of groups.
         part, parts = share

@@ -22,21 +22,24 @@ from .conv_sparse import LATENCY, ConvSparse
 from .conv_tile import LANES, Plane, Tiling
 from .linear_dense import LinearDense
 from .linear_sparse import LinearSparse
-from .linear_windowed import MOST_CENTROIDS, SAMPLES, LinearWindowed
+from .linear_windowed import MOST_CENTROIDS, LinearWindowed
 from .weights import DenseWeights, SparseWeights
 
 Factory = Callable[[], PackedLayer]
 Choice = tuple[float, str, Factory]
 
 
-def _wide_registers() -> bool:
-    """Whether the target of compilation has 32 registers of 512 bits, as told by Numba's settings or by the CPU."""
+def _has(feature: str) -> bool:
+    """Whether the target of compilation has a feature, as told by Numba's settings or by the CPU."""
     if config.CPU_FEATURES is not None:
-        return "+avx512f" in config.CPU_FEATURES
-    return bool(llvm.get_host_cpu_features().get("avx512f", False))
+        return f"+{feature}" in config.CPU_FEATURES
+    return bool(llvm.get_host_cpu_features().get(feature, False))
 
 
-WIDE = _wide_registers()
+WIDE = _has("avx512f")
+"""Whether there are 32 registers of 512 bits."""
+WORDS = WIDE and _has("avx512bw")
+"""Whether they are permuted word by word."""
 SPARSE_ROWS = (1, 4, 8, 14) if WIDE else (1, 4, 6)
 DENSE_ROWS = (1, 4, 7) if WIDE else (1, 2)
 """Rows of a tile that kernels are compiled for: few, as each takes seconds the first time."""
@@ -49,8 +52,8 @@ THIN = 0.15
 """Density below which weights are few."""
 UNROLLED_PIXELS = 4
 """Most output pixels of a convolution that is tried as a fully connected layer."""
-SLOTS = 2
-"""Slots of a group of the windowed kernel."""
+FEW = 0.06
+"""Density of fully connected layers below which the windowed kernel's wide windows pay."""
 
 # Cycles, where a vector multiply-add takes one: of a weight beside its multiply-adds (fewer in a short tile with its
 # chains), of a vector of sums for each segment, of packing a unit, of a finished vector; of a packed vector by stride.
@@ -61,7 +64,7 @@ SHORT_SEGMENT = 40.0
 DENSE_WEIGHT = 1.0
 # Cycles of a weight in fully connected layers: a row at a time; dense, bound by memory; windowed, by size of codebook.
 ROW_CYCLES, LINEAR_DENSE_CYCLES = 2.2, 0.75
-WINDOWED_CYCLES = {32: 0.46, 64: 0.68, 128: 0.88, 256: 1.24}
+WINDOWED_CYCLES = {64: 0.40, 128: 0.46, 256: 0.66}
 OUTPUT_CYCLES = 6.0
 
 
@@ -172,16 +175,15 @@ def _linear_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue
         ),
     ]
     shared = isinstance(weight, Shared | SparseShared) and len(weight.codebook) <= MOST_CENTROIDS
-    if WIDE and shared and geometry.in_features >= 64:
+    if WORDS and shared:
         assert isinstance(weight, Shared | SparseShared)
         cycles = next(cost for most, cost in WINDOWED_CYCLES.items() if len(weight.codebook) < most)
-        # A narrow window costs a permute less for each sample, a wide one leaves fewer slots empty.
-        window = 64 if geometry.batch < SAMPLES else 32
+        window = 128 if weight.density < FEW else 64
         choices.append(
             (
                 weight.nnz * cycles + outputs,
                 "linear_windowed",
-                lambda: LinearWindowed(SparseWeights.of(weight), geometry, epilogue, SLOTS, window),
+                lambda: LinearWindowed(SparseWeights.of(weight), geometry, epilogue, window),
             )
         )
     return sorted(choices, key=lambda choice: choice[0])
