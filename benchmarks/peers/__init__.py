@@ -136,4 +136,5 @@ def install(name: str, folder: Path, run: Callable[..., Any] = subprocess.run) -
 def error_line(text: str) -> str:
     """The last line that names an error, else the last."""
     lines = text.strip().splitlines() or ["it ended without a word"]
-    return next((line for line in reversed(lines) if "error" in line.lower()), lines[-1])
+    named = (line for line in reversed(lines) if "error" in line.lower() or line.startswith("Assertion"))
+    return next(named, lines[-1])

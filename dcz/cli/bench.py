@@ -88,7 +88,7 @@ def _baselines(args: argparse.Namespace, batch: NDArray[np.float32]) -> tuple[li
     built = list(
         text.progress(engines, args, "engine", total=len(baseline.MODES) * len(baseline.PRECISIONS[args.device]))
     )
-    return built, baseline.settings(args.device)
+    return built, baseline.settings(args.device) if any(engine.clock for engine in built) else {}
 
 
 class _NoTorch:
@@ -142,10 +142,10 @@ def describe(result: dict[str, Any]) -> str:
 
 def _engine_table(result: dict[str, Any]) -> str:
     rows: list[tuple[object, ...]] = []
-    notes = []
+    not_run: dict[tuple[str, str], list[str]] = {}
     for engine in result["runs"]:
         if "not_run" in engine:
-            notes.append(f"{engine['engine']} ({engine['device']}) not run: {engine['not_run']}")
+            not_run.setdefault((engine["device"], engine["not_run"]), []).append(engine["engine"])
             continue
         times = result["ratios"].get(engine["engine"])
         spread = f"{times['median']:.2f} ({times['p10']:.2f} to {times['p90']:.2f})" if times else "1"
@@ -164,4 +164,5 @@ def _engine_table(result: dict[str, Any]) -> str:
         "x min",
         "error",
     )
+    notes = [f"{device} not run: {reason} ({', '.join(names)})" for (device, reason), names in not_run.items()]
     return "\n".join([text.table(header, rows, left=2), *notes])

@@ -65,6 +65,19 @@ def test_an_engine_that_is_not_installed_says_how_to(tmp_path: Path, files: tupl
         Worker(peers.PEERS["openvino int8"], *files, threads=1, folder=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("Traceback\nValueError: bad\nbye", "ValueError: bad"),
+        ("Assertion at x.hpp:653\nPlease write to us", "Assertion at x.hpp:653"),
+        ("Killed", "Killed"),
+        (" \n", "it ended without a word"),
+    ],
+)
+def test_of_many_words_one_line_is_told(said: str, line: str) -> None:
+    assert peers.error_line(said) == line
+
+
 def test_an_engine_that_hangs_is_given_up(
     tmp_path: Path, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
