@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arena import ALIGNMENT
+from .kernels.lanes import from_lanes, to_lanes
 from .layer import F32, Call
 from .plan import Plan
 
@@ -25,10 +26,10 @@ class Executor:
         arena = _aligned(plan.layout.elements)
 
         def view(value: int) -> F32:
-            shape = plan.batch, *plan.shapes[value]
+            shape = plan.batch // plan.lanes, *plan.shapes[value], plan.lanes
             return _window(arena, plan.layout.values[value], prod(shape)).reshape(shape)
 
-        self._input, self._output = view(0), view(plan.output)
+        self._lanes, self._input, self._output = plan.lanes, view(0).reshape(-1), view(plan.output).reshape(-1)
         self._steps: list[list[Call]] = []
         for step, offset in zip(plan.steps, plan.layout.scratch, strict=True):
             scratch = _window(arena, offset, step.use.scratch)
@@ -42,13 +43,22 @@ class Executor:
         ----------
         batch : ndarray of float32, shape (plan.batch, *input shape)
             Left as it is.
-        out : ndarray of float32, shape (plan.batch, *output shape)
+        out : ndarray of float32, shape (plan.batch, *output shape), C-contiguous
             Gets the answer.
         """
-        np.copyto(self._input, batch)
+        self._take(batch)
         for function, arguments in self._calls:
             function(*arguments)
-        np.copyto(out, self._output)
+        if self._lanes > 1:
+            from_lanes(self._output, out.reshape(-1))
+        else:
+            np.copyto(out, self._output.reshape(out.shape))
+
+    def _take(self, batch: F32) -> None:
+        if self._lanes > 1:
+            to_lanes(np.ascontiguousarray(batch).reshape(-1), self._input)
+        else:
+            np.copyto(self._input.reshape(batch.shape), batch)
 
     def time_steps(self, batch: F32) -> NDArray[np.float64]:
         """Run the network once, and tell how many seconds each step of the plan took.
@@ -61,7 +71,7 @@ class Executor:
         -------
         ndarray of float64, shape (steps,)
         """
-        np.copyto(self._input, batch)
+        self._take(batch)
         ends = [time.perf_counter()]
         for calls in self._steps:
             for function, arguments in calls:

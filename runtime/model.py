@@ -23,10 +23,11 @@ from .announce import announce_compiling
 from .executor import Executor
 from .layer import F32
 from .plan import Plan, plan
+from .simd import LANES
 from .team import Team
 
-SLICES = (16, 4, 1)
-"""Batch sizes that are planned for; a batch is cut into such slices."""
+SLICES = (LANES, 4, 1)
+"""Batch sizes that are planned for; a batch is cut into such slices, the first of which run side by side, as lanes."""
 ARENA_LIMIT = 1 << 25
 """Bytes of activations above which a slice of more than one sample is not worth it: they would leave the cache."""
 
@@ -75,8 +76,8 @@ class Model:
     labels : list of str or None
         Class names.
     threads : int
-        Threads that a batch, or a single sample's large layers, are spread over. Results do not depend on it, nor on
-        how samples are put into batches.
+        Threads that a batch, or large layers, are spread over. Results do not depend on it. They may depend, by
+        rounding alone, on whether a sample is one of 16 of a batch, which run side by side, or of the rest.
     stats : Stats
         Sizes, kernels and times.
     """
@@ -133,6 +134,9 @@ class Model:
             self._run(1, x, out)
             return out
         slices = deque(self._slices(len(x)))
+        while slices and slices[0][1] == LANES and len(x) < LANES * self.threads:
+            start, size = slices.popleft()  # too few for all threads: they share its layers
+            self._run(size, x[start : start + size], out[start : start + size])
 
         def work() -> None:
             while slices:
@@ -290,7 +294,7 @@ class Model:
         for size in SLICES:
             if size > 1 and size * self._arena_bytes > ARENA_LIMIT:
                 continue
-            if size > max(1, samples // self.threads):
+            if size < LANES and size > max(1, samples // self.threads):
                 continue
             while samples - start >= size:
                 yield start, size
@@ -309,7 +313,8 @@ class Model:
         with self._planning:
             if size not in self._plans:
                 packers = self.threads if self._container.file_bytes >= PARALLEL_BYTES else 1
-                planned = plan(self._graph, self._shapes, self._container.decode, size, self._team, packers)
+                lanes = LANES if size == LANES else 1
+                planned = plan(self._graph, self._shapes, self._container.decode, size, self._team, packers, lanes)
                 self._plans[size] = planned
             return self._plans[size]
 

@@ -19,39 +19,11 @@ from . import kernels
 from .arena import ALIGNMENT, Layout, Use, lay_out
 from .folding import Decode, float32, scale_and_shift
 from .fusion import Layer, fuse
-from .kernels import elementwise, pool
+from .kernels import elementwise
 from .layer import F32, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from .pooling import pool2d
+from .step import Context, Step, pair, transfers, view
 from .team import Team
-
-Bind = Callable[[list[F32], F32, F32], list[Call]]
-"""``bind(inputs, output, scratch)``: arrays of shape (batch, ...) in the arena, to calls ready to run."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A layer with its kernel chosen and its weights packed, not yet bound to memory.
-
-    Attributes
-    ----------
-    op : str
-        The operator that does the main work.
-    kernel : str
-        Name of the kernel, for tables.
-    use : Use
-        The values that it reads and makes, and how they may share memory.
-    bind : Bind
-    weight_bytes : int
-        Memory that its packed weights take.
-    weight : str
-        Name of its weight tensor; empty where it has none.
-    """
-
-    op: str
-    kernel: str
-    use: Use
-    bind: Bind
-    weight_bytes: int = 0
-    weight: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +34,8 @@ class Plan:
     ----------
     batch : int
         Samples a run.
+    lanes : int
+        How many of them lie side by side in memory: 1 or 16.
     shapes : list of tuple of int
         Shape of each value of the graph, without the batch axis.
     output : int
@@ -72,24 +46,21 @@ class Plan:
     """
 
     batch: int
+    lanes: int
     shapes: list[Shape]
     output: int
     steps: list[Step]
     layout: Layout
 
 
-@dataclass(frozen=True)
-class Context:
-    """What a builder knows besides its layer."""
-
-    batch: int
-    shapes: list[Shape]
-    decode: Decode
-    team: Team
-
-
 def plan(
-    graph: Graph, shapes: list[Shape], decode: Decode, batch: int, team: Team | None = None, packers: int = 1
+    graph: Graph,
+    shapes: list[Shape],
+    decode: Decode,
+    batch: int,
+    team: Team | None = None,
+    packers: int = 1,
+    lanes: int = 1,
 ) -> Plan:
     """Plan a graph for one batch size.
 
@@ -103,15 +74,18 @@ def plan(
         are decoded weights of more layers than there are threads in memory.
     batch : int
     team : Team, optional
-        Threads that will run the large layers of a single sample; the answers do not depend on it.
+        Threads that will run the large layers of a single sample, or of samples side by side; the answers do not depend
+        on it.
     packers : int
         Threads that decode and pack layers; the plan does not depend on it.
+    lanes : int
+        Samples that lie side by side: 1, or 16 for a batch of 16. Rounding differs between the two.
 
     Returns
     -------
     Plan
     """
-    context = Context(batch, shapes, decode, team or Team(1))
+    context = Context(batch, lanes, shapes, decode, team or Team(1))
     layers = fuse(graph)
     if packers == 1:
         steps = [_step(layer, context) for layer in layers]
@@ -121,7 +95,7 @@ def plan(
     uses = [step.use for step in steps]
     values = {0, graph.output, *(value for use in uses for value in (*use.reads, use.makes))}
     sizes = {value: batch * prod(shapes[value]) for value in values}
-    return Plan(batch, shapes, graph.output, steps, lay_out(sizes, uses, 0, graph.output))
+    return Plan(batch, lanes, shapes, graph.output, steps, lay_out(sizes, uses, 0, graph.output))
 
 
 def _step(layer: Layer, context: Context) -> Step:
@@ -143,7 +117,8 @@ def _epilogue(layer: Layer, context: Context) -> Epilogue:
 
 def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) -> Step:
     residual = () if layer.residual is None else (layer.residual,)
-    parts = context.team.threads if context.batch == 1 and work >= PARALLEL_WORK else 1
+    alone = context.samples == 1 and work * context.lanes >= PARALLEL_WORK
+    parts = context.team.threads if alone else 1
     room = -(-packed.scratch_elements // ALIGNMENT) * ALIGNMENT
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
@@ -167,26 +142,24 @@ def _conv2d(layer: Layer, context: Context) -> Step:
         width=width,
         out_channels=out[0],
         kernel=(weight.shape[2], weight.shape[3]),
-        stride=_pair(attrs["stride"]),
-        padding=_pair(attrs["padding"]),
-        dilation=_pair(attrs["dilation"]),
+        stride=pair(attrs["stride"]),
+        padding=pair(attrs["padding"]),
+        dilation=pair(attrs["dilation"]),
         groups=cast(int, attrs["groups"]),
         out_height=out[1],
         out_width=out[2],
     )
     work = weight.nnz * out[1] * out[2]
-    return _weighted(layer, kernels.pack_conv(weight, geometry, _epilogue(layer, context)), context, work)
+    pack = kernels.pack_conv if context.lanes == 1 else kernels.pack_conv_lanes
+    return _weighted(layer, pack(weight, geometry, _epilogue(layer, context)), context, work)
 
 
 def _linear(layer: Layer, context: Context) -> Step:
     weight = float32(context.decode(layer.node.params["weight"]))
     geometry = LinearGeometry(context.batch, in_features=weight.shape[1], out_features=weight.shape[0])
     work = weight.nnz * LINEAR_WORK
-    return _weighted(layer, kernels.pack_linear(weight, geometry, _epilogue(layer, context)), context, work)
-
-
-def _pair(value: object) -> tuple[int, int]:
-    return cast(tuple[int, int], value)
+    pack = kernels.pack_linear if context.lanes == 1 else kernels.pack_linear_lanes
+    return _weighted(layer, pack(weight, geometry, _epilogue(layer, context)), context, work)
 
 
 # Element by element
@@ -225,7 +198,7 @@ def _batch_norm(layer: Layer, context: Context) -> Step:
 def _softmax(layer: Layer, context: Context) -> Step:
     axis, log = cast(int, layer.node.attrs["axis"]), bool(layer.node.attrs["log"])
     shape = context.shapes[layer.output]
-    view = context.batch * prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
+    view = context.samples * prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]) * context.lanes
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         return [(elementwise.softmax, (inputs[0].reshape(view), out.reshape(view), log))]
@@ -233,95 +206,21 @@ def _softmax(layer: Layer, context: Context) -> Step:
     return Step("softmax", "softmax", Use(layer.inputs, layer.output), bind)
 
 
-# Pooling
-
-
-def _pool2d(layer: Layer, context: Context) -> Step:
-    attrs, op = layer.node.attrs, layer.node.op
-    if "output" in attrs:
-        return _adaptive(layer, context)
-    kernel, stride, padding = _pair(attrs["kernel"]), _pair(attrs["stride"]), _pair(attrs["padding"])
-    return _windows(layer, context, op.startswith("max"), kernel, stride, padding)
-
-
-def _windows(
-    layer: Layer,
-    context: Context,
-    largest: bool,
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-) -> Step:
-    (_, height, width), (_, out_h, out_w) = context.shapes[layer.inputs[0]], context.shapes[layer.output]
-    dilation = _pair(layer.node.attrs.get("dilation", (1, 1)))
-    scratch_size = pool.scratch_elements(out_w, kernel[1], stride[1], dilation[1], width, padding[1])
-    count_pad = bool(layer.node.attrs.get("count_include_pad", True))
-    rows = pool.window_counts(height, out_h, kernel[0], stride[0], padding[0], count_pad)
-    columns = pool.window_counts(width, out_w, kernel[1], stride[1], padding[1], count_pad)
-    sizes = *kernel, *stride, *padding, *dilation
-
-    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        arrays = inputs[0].reshape(-1), out.reshape(-1), scratch[:scratch_size], rows, columns
-        return [(pool.pool2d, (*arrays, height, width, largest, *sizes))]
-
-    name = "max_pool2d" if largest else "avg_pool2d"
-    return Step(layer.node.op, name, Use(layer.inputs, layer.output, scratch=scratch_size), bind)
-
-
-def _adaptive(layer: Layer, context: Context) -> Step:
-    """Adaptive pooling, as the simplest kernel that does the same."""
-    largest = layer.node.op == "adaptive_max_pool2d"
-    (_, height, width), (_, out_h, out_w) = context.shapes[layer.inputs[0]], context.shapes[layer.output]
-    if (out_h, out_w) == (height, width):
-        return _copy(layer, "view", Use(layer.inputs, layer.output, view=True))
-    if (out_h, out_w) == (1, 1) and not largest:
-        return _global_average(layer)
-    if height % out_h == width % out_w == 0:
-        size = height // out_h, width // out_w
-        return _windows(layer, context, largest, size, size, (0, 0))
-
-    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        return [(pool.adaptive_pool2d, (pool.planes(inputs[0]), pool.planes(out), largest))]
-
-    return Step(layer.node.op, "adaptive_pool2d", Use(layer.inputs, layer.output), bind)
-
-
-def _global_average(layer: Layer) -> Step:
-    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        x = inputs[0]
-        planes = x.reshape(x.shape[0] * x.shape[1], -1)
-        return [(pool.global_avg_pool, (planes, out.reshape(-1), scratch[: pool.LANES]))]
-
-    return Step(layer.node.op, "global_avg_pool", Use(layer.inputs, layer.output, scratch=pool.LANES), bind)
-
-
 # Moving data
 
 
-def _transfers(pairs: list[tuple[F32, F32]]) -> list[Call]:
-    """Copies (to, from), but for data that was made in its place."""
-    return [(np.copyto, pair) for pair in pairs if pair[0].ctypes.data != pair[1].ctypes.data]
-
-
-def _copy(layer: Layer, name: str, use: Use) -> Step:
-    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        return _transfers([(out, inputs[0].reshape(out.shape))])
-
-    return Step(layer.node.op, name, use, bind)
-
-
 def _flatten(layer: Layer, context: Context) -> Step:
-    return _copy(layer, "view", Use(layer.inputs, layer.output, view=True))
+    return view(layer)
 
 
 def _concat(layer: Layer, context: Context) -> Step:
     axis = cast(int, layer.node.attrs["axis"])
     sizes = [context.shapes[value][axis] for value in layer.inputs]
-    one_run = context.batch * prod(context.shapes[layer.output][:axis]) == 1
+    one_run = context.samples * prod(context.shapes[layer.output][:axis]) == 1
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         targets = np.split(out, np.cumsum(sizes)[:-1], axis=axis + 1)
-        return _transfers(list(zip(targets, inputs, strict=True)))
+        return transfers(list(zip(targets, inputs, strict=True)))
 
     return Step("concat", "concat", Use(layer.inputs, layer.output, joins=one_run), bind)
 
@@ -339,7 +238,7 @@ def _slice_pad(layer: Layer, context: Context) -> Step:
         if pad is None:
             return [(np.copyto, (target, source))]
         before = cast(tuple[int, ...], pad.attrs["before"])
-        for axis, (start, size) in enumerate(zip(before, source.shape[1:], strict=True), 1):
+        for axis, (start, size) in enumerate(zip(before, source.shape[1:-1], strict=True), 1):
             target = target[(slice(None),) * axis + (slice(start, start + size),)]
         return [(out.fill, (0.0,)), (np.copyto, (target, source))]
 
@@ -352,10 +251,10 @@ STEPS: Mapping[str, Callable[[Layer, Context], Step]] = {
     "batch_norm": _batch_norm,
     "relu": _clamp,
     "relu6": _clamp,
-    "max_pool2d": _pool2d,
-    "avg_pool2d": _pool2d,
-    "adaptive_avg_pool2d": _pool2d,
-    "adaptive_max_pool2d": _pool2d,
+    "max_pool2d": pool2d,
+    "avg_pool2d": pool2d,
+    "adaptive_avg_pool2d": pool2d,
+    "adaptive_max_pool2d": pool2d,
     "add": _add,
     "concat": _concat,
     "flatten": _flatten,

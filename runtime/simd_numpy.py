@@ -214,3 +214,32 @@ def maximum(value: F32, bound: Any) -> F32:
 def minimum(value: F32, bound: Any) -> F32:
     """The lesser of each lane and `bound`; NaN stays."""
     return np.where(value > np.float32(bound), np.float32(bound), value)
+
+
+def greater(a: F32, b: F32) -> F32:
+    """The greater of two vectors, lane by lane; NaN wins."""
+    return np.where((a > b) | np.isnan(a), a, b)
+
+
+def fma_grid(acc: F32, rows: Tag, factor: float, array: F32, index: int, pitch: int) -> F32:
+    """``acc + factor * load_grid(array, index, pitch)``, rounded once."""
+    grid = load_grid((0,) * len(acc), rows, array, index, pitch).astype(np.float64)
+    result: F32 = (acc + np.float64(factor) * grid).astype(np.float32)
+    return result
+
+
+def load_grid(tag: Tag, rows: Tag, array: F32, index: int, pitch: int) -> F32:
+    """As many vectors as `tag` is long: ``len(rows)`` rows of consecutive ones, `pitch` elements apart."""
+    width = tag[: len(tag) // len(rows)]
+    return np.concatenate([load(width, array, index + row * pitch) for row in range(len(rows))])
+
+
+def store_grid(rows: Tag, array: F32, index: int, pitch: int, value: F32) -> None:
+    """Write vectors as ``len(rows)`` rows of consecutive ones, `pitch` elements apart."""
+    for row, vectors in enumerate(value.reshape(len(rows), -1, _LANES)):
+        store(array, index + row * pitch, vectors)
+
+
+def transpose(value: F32) -> F32:
+    """Lane i of vector j becomes lane j of vector i; 16 vectors."""
+    return value.T.copy()

@@ -1,13 +1,10 @@
 """Sparse convolution: each stored weight of an output channel meets a packed tile of pixels.
 
-The weights of one block and one output channel are a *segment*: for each, a 16-bit offset into the packed tile, in
-vectors, and an 8-bit symbol, looked up in the codebook as it is broadcast (3 bytes a weight); or the float32 value
-itself where weights are not shared.
+Weights come as a stream (`conv_stream`); a symbol is looked up in the codebook as it is broadcast.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +14,7 @@ from .. import simd
 from ..jit import inlined, kernel
 from ..layer import WHOLE, Call, Epilogue, Share
 from . import conv_tile
+from .conv_stream import make_stream
 from .conv_tile import (
     ENDS,
     F32,
@@ -70,9 +68,9 @@ def conv_sparse(
     scratch : ndarray of float32, flat
         The packed tile, then the sums.
     offsets, symbols, codebook
-        The stream of weights, see the module.
+        The stream of weights.
     counts : ndarray of uint32, shape (segments,)
-        Weights of each segment, in order: blocks, and output channels within.
+        Weights of each segment.
     blocks : ndarray of int64, shape (blocks, 8)
     scale, shift : ndarray of float32, shape (out_channels,)
     d : ndarray of int64
@@ -121,65 +119,6 @@ def conv_sparse(
                     at += rows * LANES
 
 
-@kernel
-def _segments(
-    indptr: I64,
-    indices: NDArray[np.int32],
-    symbols: NDArray[Any],
-    row_block: I64,
-    row_offset: I64,
-    column_block: I64,
-    column_offset: I64,
-    block_segment: I64,
-    block_output: I64,
-    starts: I64,
-    offsets: NDArray[np.uint16],
-    out_symbols: NDArray[Any],
-) -> None:
-    """Sort CSR weights by segment. `starts` counts weights on entry to the second pass and is advanced by it."""
-    fill = len(offsets) > 0
-    for row in range(len(indptr) - 1):
-        for k in range(indptr[row], indptr[row + 1]):
-            block = row_block[row] + column_block[indices[k]]
-            segment = block_segment[block] + row - block_output[block]
-            if fill:
-                place = starts[segment]
-                offsets[place] = row_offset[row] + column_offset[indices[k]]
-                out_symbols[place] = symbols[k]
-            starts[segment] += 1
-
-
-@dataclass(frozen=True)
-class _Stream:
-    offsets: NDArray[np.uint16]
-    symbols: NDArray[Any]
-    counts: NDArray[np.uint32]
-
-
-def _stream(weights: SparseWeights, tiling: Tiling) -> _Stream:
-    g = tiling.geometry
-    blocks = tiling.blocks
-    block, offset = tiling.weight_places()
-    units = g.in_channels // g.groups * g.kernel[1]
-    first_unit = np.arange(g.out_channels) // (g.out_channels // g.groups) * units
-    ci, ky, kx = np.unravel_index(np.arange(units * g.kernel[0]), (g.in_channels // g.groups, *g.kernel))
-    unit = ci * g.kernel[1] + kx
-    outputs = blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]
-    places = (
-        *(weights.indptr, weights.indices, weights.symbols),
-        *(block[first_unit], offset[first_unit]),
-        *(block[unit], offset[unit] + tiling.tap_offsets()[ky]),
-        *(blocks[:, SEGMENT].copy(), blocks[:, FIRST_OUTPUT].copy()),
-    )
-    counts = np.zeros(int(outputs.sum()) + 1, np.int64)
-    _segments(*places, counts, np.empty(0, np.uint16), weights.symbols[:0])
-    starts = np.cumsum(counts) - counts
-    offsets, symbols = np.empty(weights.nnz, np.uint16), np.empty(weights.nnz, weights.symbols.dtype)
-    if weights.nnz:
-        _segments(*places, starts, offsets, symbols)
-    return _Stream(offsets, symbols, counts[:-1].astype(np.uint32))
-
-
 class ConvSparse:
     """A convolution packed for `conv_sparse`.
 
@@ -195,23 +134,23 @@ class ConvSparse:
 
     def __init__(self, weights: SparseWeights, tiling: Tiling, epilogue: Epilogue) -> None:
         self.tiling = tiling
-        self._stream = _stream(weights, tiling)
-        self._codebook = weights.codebook
-        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
+        g = tiling.geometry
+        inputs, ky, kx = np.indices((g.in_channels // g.groups, *g.kernel)).reshape(3, -1)
+        unit, vector = inputs * g.kernel[1] + kx, tiling.tap_offsets()[ky]
+        self._stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector)
+        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
         self._descriptor = tiling.descriptor(epilogue)
-        stream = self._stream
-        self.weight_bytes = sum(a.nbytes for a in (stream.offsets, stream.symbols, stream.counts, self._codebook))
+        self.weight_bytes = self._stream.nbytes
         self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
         flat_out, stream = out.reshape(-1), self._stream
         d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
-        blocks[:, POSITION] = (np.cumsum(stream.counts, dtype=np.int64) - stream.counts)[blocks[:, SEGMENT]]
         arguments = (
             *((0,) * self.tiling.rows, x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
-            *(stream.offsets, stream.symbols, self._codebook, stream.counts),
-            *(blocks, self._scale, self._shift, d),
+            *(stream.offsets, stream.symbols, stream.codebook, stream.counts),
+            *(stream.locate(blocks), self._scale, self._shift, d),
         )
         return [(conv_sparse, arguments)]

@@ -137,25 +137,7 @@ class Tiling:
     def blocks(self) -> I64:
         """The table of blocks, shape (blocks, 8); POSITION is left to the packer."""
         g = self.geometry
-        units, outputs = g.in_channels // g.groups * g.kernel[1], g.out_channels // g.groups
-        together = min(g.groups, max(1, self.block_units // units)) if self.merge else 1
-        table: list[tuple[int, ...]] = []
-        segments = 0
-        for group in range(0, g.groups, together):
-            end = min(group + together, g.groups)
-            step = self.block_units if together == 1 else units * together
-            for first in range(group * units, end * units, step):
-                last = min(first + step, end * units)
-                edges = first == group * units, last == end * units
-                table.append((first, last, group * outputs, end * outputs, *edges, segments, 0))
-                segments += (end - group) * outputs
-        return np.array(table, dtype=np.int64)
-
-    def weight_places(self) -> tuple[I64, I64]:
-        """Block of each unit, shape (groups * units,), and its first vector in the packed block."""
-        block = np.concatenate([np.full(b[LAST_UNIT] - b[FIRST_UNIT], i) for i, b in enumerate(self.blocks)])
-        first = self.blocks[block, FIRST_UNIT]
-        return block, (np.arange(len(block)) - first) * self.unit_vectors
+        return block_table(g, g.in_channels // g.groups * g.kernel[1], self.block_units, self.merge)
 
     @property
     def tile_elements(self) -> int:
@@ -168,18 +150,8 @@ class Tiling:
         return int((self.blocks[:, LAST_OUTPUT] - self.blocks[:, FIRST_OUTPUT]).max())
 
     def share(self, share: Share, run: int = 1) -> tuple[range, range]:
-        """Tiles and output channels that fall to a part of the work.
-
-        Tiles are divided where there are enough of them, and channels, in whole runs of each group, where not.
-        """
-        part, parts = share
-        channels = self.geometry.out_channels
-        if self.tiles >= 2 * parts or self.tiles % parts == 0:
-            return range(self.tiles * part // parts, self.tiles * (part + 1) // parts), range(channels)
-        outputs = channels // self.geometry.groups
-        cuts = [channels * n // parts for n in (part, part + 1)]
-        first, last = (c - c % outputs % run if c < channels else c for c in cuts)
-        return range(self.tiles), range(first, last)
+        """Tiles and output channels that fall to a part of the work."""
+        return divide_work(self.geometry, self.tiles, share, run)
 
     def descriptor(self, epilogue: Epilogue) -> I64:
         """Everything a kernel needs to know, as one int64 array."""
@@ -194,6 +166,49 @@ class Tiling:
             ],
             dtype=np.int64,
         )
+
+
+def block_table(g: ConvGeometry, units: int, block_units: int, merge: bool = True) -> I64:
+    """The table of blocks, shape (blocks, 8); POSITION is left to the packer.
+
+    Parameters
+    ----------
+    g : ConvGeometry
+    units : int
+        Units of a group.
+    block_units : int
+        Most units of a block.
+    merge : bool
+        Whether small groups may share a block.
+    """
+    outputs = g.out_channels // g.groups
+    together = min(g.groups, max(1, block_units // units)) if merge else 1
+    block_units = -(-units // -(-units // block_units))  # blocks of a group are of one size
+    table: list[tuple[int, ...]] = []
+    segments = 0
+    for group in range(0, g.groups, together):
+        end = min(group + together, g.groups)
+        step = block_units if together == 1 else units * together
+        for first in range(group * units, end * units, step):
+            last = min(first + step, end * units)
+            edges = first == group * units, last == end * units
+            table.append((first, last, group * outputs, end * outputs, *edges, segments, 0))
+            segments += (end - group) * outputs
+    return np.array(table, dtype=np.int64)
+
+
+def divide_work(g: ConvGeometry, tiles: int, share: Share, run: int = 1) -> tuple[range, range]:
+    """Tiles and output channels that fall to a part of the work.
+
+    Tiles are divided where there are enough of them, and channels, in whole runs of each group, where not.
+    """
+    part, parts = share
+    channels = g.out_channels
+    if tiles >= 2 * parts or tiles % parts == 0:
+        return range(tiles * part // parts, tiles * (part + 1) // parts), range(channels)
+    cuts = [channels * n // parts for n in (part, part + 1)]
+    first, last = (c - c % (channels // g.groups) % run if c < channels else c for c in cuts)
+    return range(tiles), range(first, last)
 
 
 def part_of(d: I64, blocks: I64, tiles: range, channels: range) -> tuple[I64, I64]:

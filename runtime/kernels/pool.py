@@ -206,5 +206,5 @@ def adaptive_pool2d(x: F32, out: F32, largest: bool) -> None:
 
 
 def planes(array: F32) -> Any:
-    """View a batch of images (batch, channels, height, width) as planes (batch * channels, height, width)."""
-    return array.reshape(-1, *array.shape[2:])
+    """View a batch of images (batch, channels, height, width, 1) as planes (batch * channels, height, width)."""
+    return array.reshape(-1, *array.shape[2:4])

@@ -3,7 +3,7 @@
 The estimates need only rank the choices of one layer. They count vector operations, with weights fitted to timings of
 32 layers, each with all its tilings, on Zen 4; the tilings so chosen are 2 % slower, on average, than the best.
 
-No choice depends on the batch: a batch gives the same bits however it is split.
+No choice depends on the batch, but for samples that lie side by side, so a batch that is split gives the same bits.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ...dcformat.tensors import Shared, SparseShared, Tensor
 from ..layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 from . import conv_unrolled
 from .conv_dense import ConvDense
+from .conv_lanes import ConvLanes, LaneTiling, as_convolution
 from .conv_sparse import LATENCY, ConvSparse
 from .conv_tile import LANES, Plane, Tiling
 from .linear_dense import LinearDense
@@ -48,6 +49,10 @@ REGISTERS = 28 if WIDE else 7
 BUDGET, THIN_BUDGET, DENSE_BUDGET = 448, 640, 1536
 """Vectors of a packed block: 28 KiB of the L1 cache; a little more where weights are few, as less of it is read; and
 96 KiB of the L2 cache where a load serves several outputs."""
+LANE_SHAPES = ((1, 1), (2, 2), (4, 4), (2, 7), (1, 13)) if WIDE else ((1, 1), (2, 2), (1, 6))
+"""Height and width of a tile of pixels of samples that lie side by side."""
+LANE_BUDGET = 448
+"""Vectors of a packed block of such a tile."""
 THIN = 0.15
 """Density below which weights are few."""
 UNROLLED_PIXELS = 4
@@ -62,6 +67,8 @@ PACK = {1: 7.0, 2: 10.0, 4: 16.0}
 GATHER = 60.0
 SHORT_SEGMENT = 40.0
 DENSE_WEIGHT = 1.0
+# The same for samples side by side: of a vector of sums for each segment, of packing a vector.
+LANE_SUMS, LANE_PACK = 8.0, 6.0
 # Cycles of a weight in fully connected layers: a row at a time; dense, bound by memory; windowed, by size of codebook.
 ROW_CYCLES, LINEAR_DENSE_CYCLES = 2.2, 0.75
 WINDOWED_CYCLES = {64: 0.40, 128: 0.46, 256: 0.66}
@@ -158,6 +165,28 @@ def conv_candidates(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) 
 def pack_conv(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> PackedLayer:
     """Pack a convolution for the kernel estimated to be fastest. Parameters as for `conv_candidates`."""
     return next(iter(conv_candidates(weight, geometry, epilogue).values()))()
+
+
+def lanes_cycles(tiling: LaneTiling, nnz: int) -> float:
+    """Estimated cycles of a sparse convolution of samples side by side."""
+    g, pixels = tiling.geometry, tiling.shape[0] * tiling.shape[1]
+    short = pixels < LATENCY
+    segments = float((tiling.blocks[:, 3] - tiling.blocks[:, 2]).sum())
+    weights = nnz * (pixels + (SHORT_WEIGHT if short else WEIGHT))
+    sums = segments * (pixels * LANE_SUMS + (SHORT_SEGMENT if short else 0))
+    return tiling.tiles * (weights + sums + g.in_channels * tiling.unit_vectors * LANE_PACK)
+
+
+def pack_conv_lanes(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> PackedLayer:
+    """Pack a convolution for samples that lie side by side. Parameters as for `conv_candidates`."""
+    tilings = [LaneTiling(geometry, shape, LANE_BUDGET) for shape in LANE_SHAPES]
+    tiling = min(tilings, key=lambda t: lanes_cycles(t, weight.nnz))
+    return ConvLanes(SparseWeights.of(weight), tiling, epilogue)
+
+
+def pack_linear_lanes(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> PackedLayer:
+    """Pack a fully connected layer for samples that lie side by side. Parameters as for `linear_candidates`."""
+    return pack_conv_lanes(weight, as_convolution(geometry), epilogue)
 
 
 def _linear_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> list[Choice]:

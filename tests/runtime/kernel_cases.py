@@ -9,11 +9,14 @@ import numpy as np
 
 from dcz.dcformat import tensors
 from dcz.runtime import kernels
+from dcz.runtime.kernels.conv_lanes import ConvLanes, LaneTiling
+from dcz.runtime.kernels.weights import SparseWeights
 from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 
 FORMS = ("sparse_shared", "sparse_raw", "shared", "dense", "dense_f16")
 EPILOGUES = ("none", "scale", "shift", "relu", "relu6", "residual")
 GUARD = 64
+LANES = 16
 
 
 @dataclass(frozen=True)
@@ -215,6 +218,44 @@ def check_close(found: np.ndarray, expected: np.ndarray) -> None:
 def check_conv(case: ConvCase, name: str) -> None:
     """Compare a kernel with the oracle."""
     check_close(*_conv(case, name, case.batch))
+
+
+def check_lanes(case: ConvCase, shape: tuple[int, int] | None = None, budget: int = 448) -> None:
+    """Compare the convolution of 16 samples side by side with the oracle: tiles of a shape, or the one chosen."""
+    rng = np.random.default_rng(case.seed)
+    weight = make_weight(
+        rng, (case.channels[1], case.channels[0] // case.groups, *case.kernel), case.density, case.form, case.codebook
+    )
+    epilogue = make_epilogue(rng, case.epilogue, case.channels[1])
+    geometry = ConvGeometry(
+        LANES, case.channels[0], *case.size, case.channels[1], case.kernel, case.stride, case.padding, case.dilation,
+        case.groups, *case.out_size,
+    )  # fmt: skip
+    x = rng.standard_normal((LANES, case.channels[0], *case.size)).astype(np.float32)
+    out_shape = (case.channels[1], *case.out_size, LANES)
+    residual = rng.standard_normal(out_shape).astype(np.float32) if epilogue.residual else None
+    if shape is None:
+        packed = kernels.pack_conv_lanes(weight, geometry, epilogue)
+    else:
+        packed = ConvLanes(SparseWeights.of(weight), LaneTiling(geometry, shape, budget), epilogue)
+    out = run_layer(packed, np.ascontiguousarray(np.moveaxis(x, 0, -1)), out_shape, residual)
+    added = None if residual is None else np.moveaxis(residual, -1, 0)
+    expected = oracle_epilogue(conv_oracle(case, weight.dense(), x), epilogue, added)
+    check_close(np.moveaxis(out, -1, 0), expected)
+
+
+def check_linear_lanes(case: LinearCase) -> None:
+    """Compare a fully connected layer of 16 samples side by side with the oracle."""
+    rng = np.random.default_rng(case.seed)
+    inputs, outputs = case.features
+    weight = make_weight(rng, (outputs, inputs), case.density, case.form, case.codebook)
+    epilogue = make_epilogue(rng, case.epilogue, outputs)
+    x = rng.standard_normal((inputs, LANES)).astype(np.float32)
+    residual = rng.standard_normal((outputs, LANES)).astype(np.float32) if epilogue.residual else None
+    packed = kernels.pack_linear_lanes(weight, LinearGeometry(LANES, inputs, outputs), epilogue)
+    out = run_layer(packed, x, (outputs, LANES), residual)
+    sums = x.T.astype(np.float64) @ weight.dense().astype(np.float64).T
+    check_close(out.T, oracle_epilogue(sums, epilogue, None if residual is None else residual.T))
 
 
 def _linear(case: LinearCase, name: str | None, batch: int) -> tuple[np.ndarray, np.ndarray]:

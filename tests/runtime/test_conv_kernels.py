@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dcz.runtime.kernels.select import LANE_SHAPES
+
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 SETTINGS = settings(
     max_examples=80 if JIT else 12,
@@ -59,10 +61,16 @@ def test_bits_do_not_depend_on_the_batch(case: cases.ConvCase) -> None:
     np.testing.assert_array_equal(whole[:1], single)
 
 
+@SETTINGS
+@given(shape=st.sampled_from(LANE_SHAPES), case=layers(), budget=st.sampled_from([1, 50, 448]))
+def test_samples_side_by_side_agree_with_the_oracle(shape: tuple[int, int], case: cases.ConvCase, budget: int) -> None:
+    cases.check_lanes(case, shape, budget)
+
+
 POINTWISE = {"kernel": (1, 1), "padding": (0, 0)}
 
 
-@pytest.mark.parametrize("name", ["conv_sparse", "conv_dense", "conv_unrolled"])
+@pytest.mark.parametrize("name", ["conv_sparse", "conv_dense", "conv_unrolled", "conv_lanes"])
 @pytest.mark.parametrize(
     "changes",
     [
@@ -85,4 +93,8 @@ POINTWISE = {"kernel": (1, 1), "padding": (0, 0)}
 )
 @pytest.mark.skipif(not JIT, reason="too slow without compilation")
 def test_shapes_of_real_networks(name: str, changes: dict[str, object]) -> None:
-    cases.check_conv(cases.ConvCase(**{"kernel": (3, 3), **changes}), name)
+    case = cases.ConvCase(**{"kernel": (3, 3), **changes})
+    if name == "conv_lanes":
+        cases.check_lanes(case)
+    else:
+        cases.check_conv(case, name)

@@ -19,9 +19,12 @@ for kernel, size, stride in (((3, 3), (13, 13), (1, 1)), ((1, 1), (9, 9), (1, 1)
     case = cases.ConvCase(kernel=kernel, size=size, stride=stride, channels=(6, 9))
     for name in ("conv_sparse", "conv_dense"):
         cases.check_conv(case, name)
+    for shape in select.LANE_SHAPES:
+        cases.check_lanes(case, shape)
 case = cases.LinearCase(features=(130, 40), batch=5)
 for name in ("linear_sparse", "linear_dense"):
     cases.check_linear(case, name)
+cases.check_linear_lanes(case)
 import numpy as np
 from dcz.dcformat.tensors import Dense
 from dcz.runtime.layer import Epilogue, LinearGeometry
@@ -37,11 +40,12 @@ print("done")
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="forces an x86 processor")
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
-def test_kernels_without_avx512() -> None:
+def test_kernels_without_avx512(tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "NUMBA_CPU_NAME": "haswell",
         "NUMBA_CPU_FEATURES": "+avx2,+avx,+fma,+bmi,+bmi2,+sse4.2,+popcnt",
+        "NUMBA_CACHE_DIR": str(tmp_path),  # machine code from a cache has no assembly to look at
         "PYTHONPATH": str(Path(__file__).parent),
     }
     result = subprocess.run([sys.executable, "-c", CASES], env=environment, capture_output=True, text=True, cwd="/")

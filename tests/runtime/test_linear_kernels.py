@@ -56,3 +56,9 @@ def test_bits_do_not_depend_on_the_batch(case: cases.LinearCase) -> None:
     whole = cases.run_linear(case, None)
     single = cases.run_linear(case, None, batch=1)
     np.testing.assert_array_equal(whole[:1], single)
+
+
+@SETTINGS
+@given(case=layers())
+def test_samples_side_by_side_agree_with_the_oracle(case: cases.LinearCase) -> None:
+    cases.check_linear_lanes(case)

@@ -54,12 +54,13 @@ def close(found, expected):
 
 
 @settings(max_examples=100, deadline=None)
-@given(seed=st.integers(0, 2**32), batch=st.sampled_from([1, 2, 5]))
-def test_random_graphs_equal_the_interpreter(seed, batch):
+@given(seed=st.integers(0, 2**32), size=st.sampled_from([(1, 1), (2, 1), (5, 1), (16, 16)]))
+def test_random_graphs_equal_the_interpreter(seed, size):
+    batch, lanes = size
     graph, tensors = graphs.random_graph(seed)
     x = np.random.default_rng(seed).normal(size=(batch, *graph.input_shape)).astype(np.float32)
     expected = reference.run(graph, tensors, x)
-    planned = make(graph, tensors, batch, seed)
+    planned = make(graph, tensors, batch, seed, lanes=lanes)
     executor, out = Executor(planned), np.empty(expected.shape, dtype=np.float32)
     for _ in range(2):  # the second run finds what the first left in the arena
         executor.run(x, out)
@@ -171,6 +172,14 @@ def test_a_concatenation_of_one_sample_copies_nothing():
     offsets = planned.layout.values
     assert (offsets[1], offsets[2]) == (offsets[3], offsets[3] + 18)
     assert offsets[4] == offsets[3]
+    assert len(Executor(planned)._calls) == 2
+
+
+def test_side_by_side_a_concatenation_of_channels_copies_nothing():
+    nodes = make_node("relu", (0,)), make_node("relu6", (0,)), make_node("concat", (1, 2))
+    planned = make(Graph((2, 3, 3), nodes, 3), {}, 16, lanes=16)
+    offsets = planned.layout.values
+    assert (offsets[1], offsets[2]) == (offsets[3], offsets[3] + 16 * 18)
     assert len(Executor(planned)._calls) == 2
 
 

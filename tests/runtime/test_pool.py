@@ -9,6 +9,7 @@ from numba import config
 
 from dcz.dcformat.ops import pool_out
 from dcz.runtime.kernels import pool
+from dcz.runtime.kernels.pool_lanes import Windows, pool_lanes
 
 SLOW = bool(config.DISABLE_JIT)
 sizes = st.integers(1, 6 if SLOW else 40)
@@ -50,6 +51,52 @@ def run(x, attrs, dilation, largest, count_include_pad=True):
     return out
 
 
+def run_lanes(x, down, across, largest):
+    """Pool the same images in 16 lanes, each scaled by another power of two, which changes no bit of the digits."""
+    scale = np.float32(2) ** np.arange(16, dtype=np.float32)
+    lanes = np.ascontiguousarray(x[..., None] * scale)
+    shape = *x.shape[:2], len(down.divisors), len(across.divisors)
+    out = np.full((*shape, 16), 7, np.float32)
+    pool_lanes(lanes.reshape(-1), out.reshape(-1), *x.shape[2:], *down.arrays(), *across.arrays(), largest)
+    np.testing.assert_array_equal(out, out[..., :1] * scale)
+    return out[..., 0]
+
+
+def regular(x, attrs, dilation, count_include_pad):
+    """The windows of rows and of columns."""
+    for a in (0, 1):
+        size, kernel, stride, padding = x.shape[2 + a], attrs["kernel"][a], attrs["stride"][a], attrs["padding"][a]
+        out = pool_out(size, kernel, stride, padding, dilation[a], attrs["ceil_mode"])
+        counts = pool.window_counts(size, out, kernel, stride, padding, count_include_pad)
+        yield Windows.regular(size, kernel, stride, padding, dilation[a], counts)
+
+
+@settings(deadline=None)
+@given(windows())
+def test_max_pooling_side_by_side(case):
+    x, attrs, dilation = case
+    found = run_lanes(x, *regular(x, attrs, dilation, True), True)
+    np.testing.assert_array_equal(found, reference.max_pool2d(x, **attrs, dilation=dilation))
+
+
+@settings(deadline=None)
+@given(windows(), st.booleans())
+def test_average_pooling_side_by_side(case, count_include_pad):
+    x, attrs, _ = case
+    expected = reference.avg_pool2d(x.astype(np.float64), **attrs, count_include_pad=count_include_pad)
+    found = run_lanes(x, *regular(x, attrs, (1, 1), count_include_pad), False)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_nan_wins_side_by_side(place):
+    x = np.arange(6, dtype=np.float32)
+    x[place] = np.nan
+    x[(place + 3) % 6] = np.inf
+    window = Windows.adaptive(6, 1), Windows.adaptive(1, 1)
+    assert np.isnan(run_lanes(x.reshape(1, 1, 6, 1), *window, True)).all()
+
+
 def max_pool(x, attrs, dilation):
     return run(x, attrs, dilation, True)
 
@@ -81,7 +128,11 @@ def test_adaptive_pooling(height, width, out_height, out_width):
     pool.adaptive_pool2d(pool.planes(x), pool.planes(out), True)
     np.testing.assert_array_equal(out, reference.adaptive_max_pool2d(x, out.shape[2:]))
     pool.adaptive_pool2d(pool.planes(x), pool.planes(out), False)
-    np.testing.assert_allclose(out, reference.adaptive_avg_pool2d(x.astype(np.float64), out.shape[2:]), atol=1e-6)
+    means = reference.adaptive_avg_pool2d(x.astype(np.float64), out.shape[2:])
+    np.testing.assert_allclose(out, means, atol=1e-6)
+    windows = Windows.adaptive(height, out_height), Windows.adaptive(width, out_width)
+    np.testing.assert_array_equal(run_lanes(x, *windows, True), reference.adaptive_max_pool2d(x, out.shape[2:]))
+    np.testing.assert_allclose(run_lanes(x, *windows, False), means, atol=1e-6)
 
 
 @settings(deadline=None)

@@ -1,0 +1,332 @@
+"""Sparse convolution of 16 samples side by side, a sample a lane; fully connected layers are images of one pixel.
+
+Activations lie as (channels, height, width, 16), so a pixel of all samples is one vector: a tap is an aligned load
+whatever its place, no lane idles at the edge of an odd image, and strides cost nothing. A *tile* is a rectangle of
+output pixels, ``rows`` high, whose sums a kernel keeps in registers. A *unit* is an input channel; packing it copies
+the pixels that the tile sees, padding as zeros, separated by stride, so that the tile meets each tap as a grid of
+vectors with rows `pitch` apart. Blocks of units, segments of weights and sums between blocks are those of `conv_tile`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import simd
+from ..jit import inlined, kernel
+from ..layer import WHOLE, Call, ConvGeometry, Epilogue, LinearGeometry, Share
+from . import conv_tile
+from .conv_stream import make_stream
+from .conv_tile import (
+    ACTIVATIONS,
+    ENDS,
+    F32,
+    FIRST_OUTPUT,
+    FIRST_UNIT,
+    I64,
+    LANES,
+    LAST_OUTPUT,
+    LAST_UNIT,
+    POSITION,
+    SEGMENT,
+    STARTS,
+)
+from .weights import SparseWeights
+
+LATENCY = 4
+"""A tile of fewer pixels than this leaves multiply-adds waiting for each other."""
+
+# Places in the descriptor; those of `conv_tile` that both have lie where they lie there.
+HEIGHT, WIDTH, OUT_HEIGHT, OUT_WIDTH = 0, 1, 2, 3
+STRIDE_Y, STRIDE_X, PAD_Y, PAD_X, REACH_Y, REACH_X = 4, 5, 6, 7, 8, 9
+SUMS, RESIDUAL, ACTIVATION, PHASES_Y, PHASES_X = 10, 11, 12, 13, 14
+FIRST_TILE, LAST_TILE, PHASES = conv_tile.FIRST_TILE, conv_tile.LAST_TILE, conv_tile.LAST_TILE + 1
+
+
+def as_convolution(g: LinearGeometry) -> ConvGeometry:
+    """A fully connected layer as a convolution of an image of one pixel."""
+    one = (1, 1)
+    return ConvGeometry(g.batch, g.in_features, 1, 1, g.out_features, one, one, (0, 0), one, 1, 1, 1)
+
+
+@dataclass(frozen=True)
+class LaneTiling:
+    """How a layer is cut into tiles and blocks.
+
+    Attributes
+    ----------
+    geometry : ConvGeometry
+    shape : tuple of int
+        Height and width of a tile.
+    budget : int
+        Vectors that a packed block may take.
+    """
+
+    geometry: ConvGeometry
+    shape: tuple[int, int]
+    budget: int
+
+    @cached_property
+    def image(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Sizes of input and output as tiles see them: a pointwise layer's image is one row."""
+        g = self.geometry
+        if g.kernel == g.stride == (1, 1) and g.padding == (0, 0):
+            return (1, g.height * g.width), (1, g.height * g.width)
+        return (g.height, g.width), (g.out_height, g.out_width)
+
+    @cached_property
+    def phases(self) -> tuple[list[int], list[int]]:
+        """Remainders, by the stride, of the input rows and of the input columns that any tap reads."""
+        g = self.geometry
+        rows, columns = (sorted({k * g.dilation[a] % g.stride[a] for k in range(g.kernel[a])}) for a in range(2))
+        return rows, columns
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Rows and columns that a unit packs for each pair of phases."""
+        g = self.geometry
+        y, x = (self.shape[a] + (g.kernel[a] - 1) * g.dilation[a] // g.stride[a] for a in range(2))
+        return y, x
+
+    @property
+    def unit_vectors(self) -> int:
+        """Vectors that a unit packs."""
+        return len(self.phases[0]) * len(self.phases[1]) * self.reach[0] * self.reach[1]
+
+    @cached_property
+    def blocks(self) -> I64:
+        """The table of blocks, shape (blocks, 8); POSITION is left to the packer."""
+        units = self.geometry.in_channels // self.geometry.groups
+        return conv_tile.block_table(self.geometry, units, max(1, self.budget // self.unit_vectors))
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        (height, width), (_, (out_height, out_width)) = self.shape, self.image
+        return -(-out_height // height) * -(-out_width // width)
+
+    def tap_offsets(self) -> I64:
+        """Vector, within a unit, of each tap: shape (KH * KW,)."""
+        g = self.geometry
+        (row, column), (reach_y, reach_x) = np.indices(g.kernel), self.reach
+        row, column = row * g.dilation[0], column * g.dilation[1]
+        phase = np.searchsorted(self.phases[0], row % g.stride[0]) * len(self.phases[1])
+        phase = phase + np.searchsorted(self.phases[1], column % g.stride[1])
+        return ((phase * reach_y + row // g.stride[0]) * reach_x + column // g.stride[1]).ravel()
+
+    @property
+    def tile_elements(self) -> int:
+        """Elements of scratch for a packed block."""
+        return int((self.blocks[:, LAST_UNIT] - self.blocks[:, FIRST_UNIT]).max()) * self.unit_vectors * LANES
+
+    @property
+    def sum_elements(self) -> int:
+        """Elements of scratch for the sums of all outputs of a block."""
+        outputs = int((self.blocks[:, LAST_OUTPUT] - self.blocks[:, FIRST_OUTPUT]).max())
+        return outputs * self.shape[0] * self.shape[1] * LANES
+
+    def descriptor(self, epilogue: Epilogue) -> I64:
+        """Everything a kernel needs to know, as one int64 array."""
+        g = self.geometry
+        d = np.zeros(PHASES + len(self.phases[0]) + len(self.phases[1]), np.int64)
+        d[: PHASES_X + 1] = (
+            *(*self.image[0], *self.image[1], *g.stride, *g.padding, *self.reach, self.tile_elements),
+            *(epilogue.residual, ACTIVATIONS[epilogue.activation], len(self.phases[0]), len(self.phases[1])),
+        )
+        d[FIRST_TILE], d[LAST_TILE] = 0, self.tiles
+        d[PHASES:] = (*self.phases[0], *self.phases[1])
+        return d
+
+
+@inlined
+def _steps(distance: int, stride: int) -> int:
+    """Least number of steps of `stride` that cover `distance`."""
+    distance = max(0, distance)
+    return distance if stride == 1 else (distance + stride - 1) // stride
+
+
+@kernel
+def pack_lanes(x: F32, first: int, last: int, row: int, column: int, tile: F32, d: I64) -> None:
+    """Pack units `first` to `last` as the tile at output (row, column) sees them.
+
+    Parameters
+    ----------
+    x : ndarray of float32, flat
+    tile : ndarray of float32, flat
+        Written: ``(last - first) * unit_vectors`` vectors.
+    d : ndarray of int64
+        The descriptor.
+    """
+    height, width = d[HEIGHT], d[WIDTH]
+    stride_y, stride_x, reach_y, reach_x = d[STRIDE_Y], d[STRIDE_X], d[REACH_Y], d[REACH_X]
+    top, left = row * stride_y - d[PAD_Y], column * stride_x - d[PAD_X]
+    at = 0
+    for channel in range(first, last):
+        for i in range(d[PHASES_Y]):
+            y = top + d[PHASES + i]
+            for j in range(d[PHASES_X]):
+                x0 = left + d[PHASES + d[PHASES_Y] + j]
+                skip = min(reach_x, _steps(-x0, stride_x))
+                end = max(skip, min(reach_x, _steps(width - x0, stride_x)))
+                for r in range(reach_y):
+                    image_row = y + r * stride_y
+                    inside = 0 <= image_row < height
+                    begin, stop = (skip, end) if inside else (reach_x, reach_x)
+                    for c in range(begin):
+                        simd.store(tile, at + c * LANES, simd.zeros((0,)))
+                    source = ((channel * height + image_row) * width + x0) * LANES
+                    for c in range(begin, stop):
+                        simd.store(tile, at + c * LANES, simd.load((0,), x, source + c * stride_x * LANES))
+                    for c in range(stop, reach_x):
+                        simd.store(tile, at + c * LANES, simd.zeros((0,)))
+                    at += reach_x * LANES
+
+
+@inlined
+def _multiply(
+    sums: Any, rows: Any, tile: F32, pitch: int, offsets: NDArray[np.uint16], symbols: NDArray[Any], codebook: F32,
+    k: int,
+) -> Any:  # fmt: skip
+    """`sums` and the product of weight k with the pixels that it meets."""
+    return simd.fma_grid(sums, rows, simd.weight(codebook, symbols, k), tile, simd.get(offsets, k) * LANES, pitch)
+
+
+@inlined
+def _finish(
+    tag: Any, rows: Any, sums: Any, out: F32, residual: F32, spare: F32, at: int, channel: int, row: int, column: int,
+    scale: float, shift: float, d: I64,
+) -> None:  # fmt: skip
+    """Apply the epilogue to the sums of one output channel of a tile and store them; ``spare[at:]`` may be written."""
+    height, width, tile_width = d[OUT_HEIGHT], d[OUT_WIDTH], len(tag) // len(rows)
+    floor = np.float32(0 if d[ACTIVATION] != 0 else -np.inf)
+    ceiling = np.float32(6 if d[ACTIVATION] == 2 else np.inf)
+    place, pitch = ((channel * height + row) * width + column) * LANES, width * LANES
+    value = simd.scale_shift(sums, scale, shift)
+    if row + len(rows) <= height and column + tile_width <= width:
+        if d[RESIDUAL] != 0:
+            value = simd.add(value, simd.load_grid(tag, rows, residual, place, pitch))
+        simd.store_grid(rows, out, place, pitch, simd.minimum(simd.maximum(value, floor), ceiling))
+    else:
+        simd.store(spare, at, value)
+        for r in range(min(len(rows), height - row)):
+            for c in range(min(tile_width, width - column)):
+                pixel = simd.load((0,), spare, at + (r * tile_width + c) * LANES)
+                target = place + r * pitch + c * LANES
+                if d[RESIDUAL] != 0:
+                    pixel = simd.add(pixel, simd.load((0,), residual, target))
+                simd.store(out, target, simd.minimum(simd.maximum(pixel, floor), ceiling))
+
+
+@kernel
+def conv_lanes(
+    tag: Any,
+    rows: Any,
+    x: F32,
+    out: F32,
+    residual: F32,
+    scratch: F32,
+    offsets: NDArray[np.uint16],
+    symbols: NDArray[Any],
+    codebook: F32,
+    counts: NDArray[np.uint32],
+    blocks: I64,
+    scale: F32,
+    shift: F32,
+    d: I64,
+) -> None:
+    """Convolve 16 samples.
+
+    Parameters
+    ----------
+    tag, rows : tuple of int
+        As long as a tile has pixels, and as it has rows.
+    x, out, residual : ndarray of float32, flat
+        Activations; `residual` is read only where the descriptor says so.
+    scratch : ndarray of float32, flat
+        The packed tile, then the sums.
+    offsets, symbols, codebook, counts
+        The stream of weights.
+    blocks : ndarray of int64, shape (blocks, 8)
+    scale, shift : ndarray of float32, shape (out_channels,)
+    d : ndarray of int64
+        The descriptor of `LaneTiling`.
+    """
+    width, pitch = len(tag) // len(rows), d[REACH_X] * LANES
+    across = (d[OUT_WIDTH] + width - 1) // width
+    for tile in range(d[FIRST_TILE], d[LAST_TILE]):
+        row, column = tile // across * len(rows), tile % across * width
+        for b in range(len(blocks)):
+            pack_lanes(x, blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT], row, column, scratch, d)
+            at, position, segment = d[SUMS], blocks[b, POSITION], blocks[b, SEGMENT]
+            for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT]):
+                count = simd.get(counts, segment)
+                segment += 1
+                sums = simd.zeros(tag)
+                if blocks[b, STARTS] == 0:
+                    sums = simd.load(tag, scratch, at)
+                    simd.prefetch(tag, scratch, at + len(tag) * LANES)
+                # A small tile is summed in four chains, which hide the latency of the additions.
+                end = position + count
+                fours = position + count // 4 * 4 if len(tag) < LATENCY else position
+                second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
+                for k in range(position, fours, 4):
+                    sums = _multiply(sums, rows, scratch, pitch, offsets, symbols, codebook, k)
+                    second = _multiply(second, rows, scratch, pitch, offsets, symbols, codebook, k + 1)
+                    third = _multiply(third, rows, scratch, pitch, offsets, symbols, codebook, k + 2)
+                    fourth = _multiply(fourth, rows, scratch, pitch, offsets, symbols, codebook, k + 3)
+                for k in range(fours, end):
+                    sums = _multiply(sums, rows, scratch, pitch, offsets, symbols, codebook, k)
+                if len(tag) < LATENCY:
+                    sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
+                position = end
+                if blocks[b, ENDS] == 0:
+                    simd.store(scratch, at, sums)
+                else:
+                    _finish(
+                        *(tag, rows, sums, out, residual, scratch, at, channel, row, column),
+                        *(scale[channel], shift[channel], d),
+                    )
+                at += len(tag) * LANES
+
+
+class ConvLanes:
+    """A convolution packed for `conv_lanes`.
+
+    Parameters
+    ----------
+    weights : SparseWeights
+        Rows are output channels; columns count input channel of the group, ky, kx.
+    tiling : LaneTiling
+    epilogue : Epilogue
+    """
+
+    kernel_name = "conv_lanes"
+
+    def __init__(self, weights: SparseWeights, tiling: LaneTiling, epilogue: Epilogue) -> None:
+        self.tiling = tiling
+        g = tiling.geometry
+        unit, tap = np.indices((g.in_channels // g.groups, g.kernel[0] * g.kernel[1])).reshape(2, -1)
+        vector = tiling.tap_offsets()[tap]
+        self._stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector)
+        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
+        self._descriptor = tiling.descriptor(epilogue)
+        self.weight_bytes = self._stream.nbytes
+        self.scratch_elements = tiling.tile_elements + tiling.sum_elements
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
+        """See `layer.PackedLayer`; activations are (channels, height, width, 16)."""
+        flat_out, stream = out.reshape(-1), self._stream
+        tiles, channels = conv_tile.divide_work(self.tiling.geometry, self.tiling.tiles, share)
+        d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, tiles, channels)
+        height, width = self.tiling.shape
+        arguments = (
+            *((0,) * (height * width), (0,) * height, x.reshape(-1), flat_out),
+            *(flat_out if residual is None else residual.reshape(-1), scratch),
+            *(stream.offsets, stream.symbols, stream.codebook, stream.counts),
+            *(stream.locate(blocks), self._scale, self._shift, d),
+        )
+        return [(conv_lanes, arguments)]

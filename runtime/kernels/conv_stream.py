@@ -1,0 +1,113 @@
+"""The stream of weights of a sparse convolution: for each block and output channel a *segment* of weights.
+
+Of each weight it holds a 16-bit offset into the block's packed tile, in vectors, and an 8-bit symbol (3 bytes a
+weight), or the float32 value itself where weights are not shared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..jit import kernel
+from ..layer import ConvGeometry
+from .conv_tile import FIRST_OUTPUT, FIRST_UNIT, I64, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT
+from .weights import SparseWeights
+
+
+@kernel
+def _segments(
+    indptr: I64,
+    indices: NDArray[np.int32],
+    symbols: NDArray[Any],
+    row_block: I64,
+    row_offset: I64,
+    column_block: I64,
+    column_offset: I64,
+    block_segment: I64,
+    block_output: I64,
+    starts: I64,
+    offsets: NDArray[np.uint16],
+    out_symbols: NDArray[Any],
+) -> None:
+    """Sort CSR weights by segment. `starts` counts weights on entry to the second pass and is advanced by it."""
+    fill = len(offsets) > 0
+    for row in range(len(indptr) - 1):
+        for k in range(indptr[row], indptr[row + 1]):
+            block = row_block[row] + column_block[indices[k]]
+            segment = block_segment[block] + row - block_output[block]
+            if fill:
+                place = starts[segment]
+                offsets[place] = row_offset[row] + column_offset[indices[k]]
+                out_symbols[place] = symbols[k]
+            starts[segment] += 1
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Weights in the order in which a kernel meets them.
+
+    Attributes
+    ----------
+    offsets : ndarray of uint16, shape (nnz,)
+    symbols : ndarray of uint8 or float32, shape (nnz,)
+    codebook : ndarray of float32
+        Empty where weights are not shared.
+    counts : ndarray of uint32, shape (segments,)
+        Weights of each segment, in order: blocks, and output channels within.
+    """
+
+    offsets: NDArray[np.uint16]
+    symbols: NDArray[Any]
+    codebook: NDArray[np.float32]
+    counts: NDArray[np.uint32]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes in memory."""
+        return sum(a.nbytes for a in (self.offsets, self.symbols, self.codebook, self.counts))
+
+    def locate(self, blocks: I64) -> I64:
+        """The table of blocks with POSITION filled in: where each one's first weight lies."""
+        located = blocks.copy()
+        located[:, POSITION] = (np.cumsum(self.counts, dtype=np.int64) - self.counts)[blocks[:, SEGMENT]]
+        return located
+
+
+def make_stream(
+    weights: SparseWeights, g: ConvGeometry, blocks: I64, unit_vectors: int, unit: I64, vector: I64
+) -> Stream:
+    """Sort the weights of a convolution by segment.
+
+    Parameters
+    ----------
+    weights : SparseWeights
+        Rows are output channels; columns count input channel of the group, ky, kx.
+    g : ConvGeometry
+    blocks : ndarray of int64, shape (blocks, 8)
+    unit_vectors : int
+        Vectors that a unit takes in the packed tile.
+    unit, vector : ndarray of int64, shape (columns,)
+        Unit of the group that a column's weights meet, and the vector within the unit that the first pixel of a tile
+        meets.
+    """
+    block = np.concatenate([np.full(b[LAST_UNIT] - b[FIRST_UNIT], i) for i, b in enumerate(blocks)])
+    offset = (np.arange(len(block)) - blocks[block, FIRST_UNIT]) * unit_vectors
+    units, outputs = len(block) // g.groups, g.out_channels // g.groups
+    first_unit = np.arange(g.out_channels) // outputs * units
+    places = (
+        *(weights.indptr, weights.indices, weights.symbols),
+        *(block[first_unit], offset[first_unit], block[unit], offset[unit] + vector),
+        *(blocks[:, SEGMENT].copy(), blocks[:, FIRST_OUTPUT].copy()),
+    )
+    segments = int((blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]).sum())
+    counts = np.zeros(segments + 1, np.int64)
+    _segments(*places, counts, np.empty(0, np.uint16), weights.symbols[:0])
+    starts = np.cumsum(counts) - counts
+    offsets, symbols = np.empty(weights.nnz, np.uint16), np.empty(weights.nnz, weights.symbols.dtype)
+    if weights.nnz:
+        _segments(*places, starts, offsets, symbols)
+    return Stream(offsets, symbols, weights.codebook, counts[:-1].astype(np.uint32))

@@ -1,0 +1,112 @@
+"""More vectors of `simd` as Numba intrinsics: grids of pixels, transposition, and the greater of two vectors.
+
+The functions are documented in `simd_numpy`, which says the same in NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+
+from .simd_ir import (
+    LANE_IDS,
+    LANES,
+    VECTOR,
+    Vectors,
+    build_address,
+    build_fma,
+    build_pack,
+    build_splat,
+    elementwise,
+    intrinsic,
+)
+
+I64 = types.int64
+
+
+def _places(
+    context: Any, builder: Any, array: Any, value: Any, first: Any, pitch: Any, rows: int, count: int
+) -> Iterator[Any]:
+    """Pointers to the vectors of a grid, row by row."""
+    for row in range(rows):
+        start = builder.add(first, builder.mul(pitch, ir.IntType(64)(row)))
+        for column in range(count // rows):
+            yield build_address(context, builder, array, value, start, VECTOR, LANES * column)
+
+
+@intrinsic
+def fma_grid(typingctx: Any, acc: Any, rows: Any, factor: Any, array: Any, index: Any, pitch: Any) -> Any:
+    """See `simd_numpy.fma_grid`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        acc_value, _, by, value, first, step = args
+        by = build_splat(builder, by)
+        places = _places(context, builder, array, value, first, step, len(rows), acc.count)
+        sums = (builder.extract_value(acc_value, i) for i in range(acc.count))
+        return build_pack(
+            builder, [build_fma(builder, by, builder.load(p, align=4), s) for p, s in zip(places, sums, strict=True)]
+        )
+
+    return acc(acc, rows, types.float32, array, I64, I64), codegen
+
+
+@intrinsic
+def load_grid(typingctx: Any, tag: Any, rows: Any, array: Any, index: Any, pitch: Any) -> Any:
+    """See `simd_numpy.load_grid`."""
+    result = Vectors(len(tag))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, _, value, first, step = args
+        places = _places(context, builder, array, value, first, step, len(rows), result.count)
+        return build_pack(builder, [builder.load(place, align=4) for place in places])
+
+    return result(tag, rows, array, I64, I64), codegen
+
+
+@intrinsic
+def store_grid(typingctx: Any, rows: Any, array: Any, index: Any, pitch: Any, value: Any) -> Any:
+    """See `simd_numpy.store_grid`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, target, first, step, vectors = args
+        places = _places(context, builder, array, target, first, step, len(rows), value.count)
+        for i, place in enumerate(places):
+            builder.store(builder.extract_value(vectors, i), place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(rows, array, I64, I64, value), codegen
+
+
+@intrinsic
+def transpose(typingctx: Any, value: Any) -> Any:
+    """See `simd_numpy.transpose`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vectors = [builder.extract_value(args[0], i) for i in range(LANES)]
+        # Rounds swap the off-diagonal quarters of ever smaller squares.
+        for size in (8, 4, 2, 1):
+            low = [i if not i & size else i - size + LANES for i in range(LANES)]
+            high = [i + size if not i & size else i + LANES for i in range(LANES)]
+            for i in range(LANES):
+                if not i & size:
+                    a, b = vectors[i], vectors[i + size]
+                    vectors[i] = builder.shuffle_vector(a, b, ir.Constant(LANE_IDS, low))
+                    vectors[i + size] = builder.shuffle_vector(a, b, ir.Constant(LANE_IDS, high))
+        return build_pack(builder, vectors)
+
+    return value(value), codegen
+
+
+def _greater(builder: Any, a: Any, b: Any) -> Any:
+    # The first select is one instruction on x86, which gives b if either is NaN.
+    larger = builder.select(builder.fcmp_ordered(">", a, b), a, b)
+    return builder.select(builder.fcmp_unordered("uno", a, a), a, larger)
+
+
+@intrinsic
+def greater(typingctx: Any, a: Any, b: Any) -> Any:
+    """See `simd_numpy.greater`."""
+    return a(a, b), elementwise(_greater, 0)
