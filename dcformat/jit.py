@@ -3,7 +3,8 @@
 Numba's own cache looks at the source file of a kernel alone. A kernel inlines what it calls, so an edit of an imported
 file would leave stale machine code behind; here a stamp covers every source of a package, and whether bounds are
 checked. And Numba readies its whole compiler (and imports SciPy) before it looks into its cache, which takes .4 s of
-CPU time and 20 MiB; here it does so when a kernel has to be compiled.
+CPU time and 20 MiB; here it does so when a kernel has to be compiled. Nor is the LLVM module parsed that lies beside
+the machine code: it takes longer than all the rest, and only other kernels that are compiled later need it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any
 
 import llvmlite.binding as llvm
 from numba import config, njit
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import compile_result
 from numba.core.runtime import _nrt_python
 
 Stamp = tuple[object, ...]
@@ -35,8 +38,55 @@ def _link_runtime() -> None:
         llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
 
+class _Library(JITCodeLibrary):  # type: ignore[misc]
+    """Machine code from the cache, whose LLVM module is parsed when something is linked with it."""
+
+    _shared_module: Any
+
+    def __init__(self, codegen: Any, name: str, machine_code: bytes, bitcode: bytes) -> None:
+        super().__init__(codegen, name)
+        self._bitcode = bitcode
+        self.enable_object_caching()
+        self._set_compiled_object(machine_code)
+        self._finalize_final_module()
+
+    def _get_module_for_linking(self) -> Any:
+        if self._shared_module is None:
+            self._shared_module = llvm.parse_bitcode(self._bitcode)
+        return self._shared_module
+
+
+class _Loader(CompileResultCacheImpl):  # type: ignore[misc]
+    """Numba's own, but for the library."""
+
+    def rebuild(self, target_context: Any, payload: Any) -> Any:
+        """Make a compiled function of what lies in the cache."""
+        (name, _, code), descriptor, environment, signature, *modes, inits, environments = payload
+        for init in inits:
+            init()
+        codegen = target_context.codegen()
+        library = _Library(codegen, name, *code)
+        codegen._engine._defined_symbols |= {descriptor.llvm_func_name, descriptor.llvm_cpython_wrapper_name}
+        for referenced in environments:
+            codegen.set_env(referenced.env_name, referenced)
+        return compile_result(
+            target_context=target_context,
+            typing_context=target_context.typing_context,
+            library=library,
+            environment=environment,
+            entry_point=target_context.get_executable(library, descriptor, environment),
+            fndesc=descriptor,
+            signature=signature,
+            **dict(zip(("objectmode", "lifted", "type_annotation"), modes, strict=True)),
+            reload_init=inits,
+            referenced_envs=environments,
+        )
+
+
 class _Cache(FunctionCache):  # type: ignore[misc]
     """Numba's cache, valid as long as a stamp stays the same."""
+
+    _impl_class = _Loader
 
     def __init__(self, function: Callable[..., Any], valid: Stamp) -> None:
         super().__init__(function)

@@ -68,3 +68,25 @@ def test_cached_kernels_start_without_the_compiler_and_follow_the_sources(tmp_pa
     assert run(tmp_path) == "60.0 False False"
     assert run(tmp_path, NUMBA_BOUNDSCHECK="1") == "60.0 True True", "code without checks passed for checked code"
     assert run(tmp_path, NUMBA_DISABLE_JIT="1").startswith("60.0")
+
+
+CALLER = """
+    from kernel import VALID, compiled, np, total
+
+    def twice(x):
+        return 2 * total(x)
+
+    if FIRST:
+        total(np.arange(4.0))  # comes from the cache before the caller is compiled
+    print(compiled(twice, VALID)(np.arange(4.0)), len(total.overloads))
+    """
+
+
+def test_cached_kernels_are_linked_with_new_ones(tmp_path: Path) -> None:
+    files = ("package", PACKAGE), ("kernel", KERNEL), ("main", MAIN), ("constants", "FACTOR = 2.0")
+    for name, text in files:
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+    assert run(tmp_path) == "12.0 True True"
+    for first in (False, True):
+        (tmp_path / "main.py").write_text(textwrap.dedent(CALLER).replace("FIRST", str(first)))
+        assert run(tmp_path) == "24.0 1"
