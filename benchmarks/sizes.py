@@ -29,8 +29,9 @@ from .reference import Streams, best_gap_coded_bytes, gap_coded_bytes, zero_orde
 from .suite import Benchmark, Options, Row, Table
 from .weights import NETWORKS, SEED, Network, state_dict
 
-SLOW_LIMIT = 20 << 20
-"""Dense bytes up to which xz and brotli are tried: they take many minutes on more."""
+LIMITS = {"xz": 20 << 20, "brotli": 20 << 20}
+QUICK_LIMITS = dict.fromkeys(("xz", "brotli", "coreml"), 2 << 20)
+"""Dense bytes up to which slow coders are tried: they take many minutes on more; or, in a quick run, many seconds."""
 EXTRA = "install with: pip install 'dcz[bench]'"
 COLUMNS = {
     "fp32": "fp32",
@@ -56,10 +57,10 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
 
 def _case(network: Network, options: Options) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        return [measure(network, SEED, Path(folder), options.peers)]
+        return [measure(network, SEED, Path(folder), options.peers, QUICK_LIMITS if options.quick else LIMITS)]
 
 
-def measure(network: Network, seed: int, folder: Path, environments: Path) -> Row:
+def measure(network: Network, seed: int, folder: Path, environments: Path, limits: Mapping[str, int]) -> Row:
     """Write one network and count: bytes by coding, the limit, and seconds to write and to verify."""
     tensors = state_dict(network, seed)
     path = folder / f"{network.arch}.dcz"
@@ -68,7 +69,7 @@ def measure(network: Network, seed: int, folder: Path, environments: Path) -> Ro
     written = time.perf_counter()
     problems, parts = _check(path, tensors)
     verified = time.perf_counter()
-    others, missing = other_coders(tensors, path, folder, environments)
+    others, missing = other_coders(tensors, path, folder, environments, limits)
     row: Row = {
         "network": network.title,
         "seed": seed,
@@ -103,7 +104,7 @@ def references(network: Network, tensors: Mapping[str, NDArray[Any]]) -> dict[st
 
 
 def other_coders(
-    tensors: Mapping[str, NDArray[Any]], container: Path, folder: Path, environments: Path
+    tensors: Mapping[str, NDArray[Any]], container: Path, folder: Path, environments: Path, limits: Mapping[str, int]
 ) -> tuple[dict[str, int], dict[str, str]]:
     """Bytes that other people's coders need, and why some have none.
 
@@ -122,6 +123,9 @@ def other_coders(
     found: dict[str, int] = {}
     missing: dict[str, str] = {}
     for name, coder in tqdm(coders.items(), desc="coders", unit="coder", leave=False, disable=None):
+        if len(content) > limits.get(name, len(content)):
+            missing[name] = f"not tried on more than {limits[name] >> 20} MiB: it takes too long"
+            continue
         try:
             found[name] = coder() + (exact if name in ("coreml", "nnc") else 0)
         except (MissingToolError, ModuleNotFoundError) as reason:
@@ -134,7 +138,6 @@ def _zip(content: bytes) -> int:
 
 
 def _xz(content: bytes) -> int:
-    _refuse_large(content)
     return len(lzma.compress(content, preset=9))
 
 
@@ -147,13 +150,7 @@ def _zstd(content: bytes) -> int:
 def _brotli(content: bytes) -> int:
     import brotli
 
-    _refuse_large(content)
     return len(brotli.compress(content, quality=11, lgwin=24))
-
-
-def _refuse_large(content: bytes) -> None:
-    if len(content) > SLOW_LIMIT:
-        raise MissingToolError(f"not tried on more than {SLOW_LIMIT >> 20} MiB: it takes too long")
 
 
 def _safetensors_header(tensors: Mapping[str, NDArray[Any]]) -> int:
