@@ -1,8 +1,8 @@
 """Pooling. Images are planes: arrays of shape (batch * channels, height, width), C-contiguous float32.
 
-Windows are worked off in two passes, down and then across. The first leaves one padded line; for the second that line
-is dealt out by the stride, so that both passes are plain loops over contiguous memory, which the compiler turns into
-vector code. NaN wins in max pooling, as in PyTorch. Sums run in an order that depends on the shape of a plane alone.
+Windows are worked off in two passes of vectors, down and then across. The first leaves one padded line; for a stride
+above 2 that line is dealt out by the stride, so that both passes read contiguous memory. NaN wins in max pooling, as in
+PyTorch. Sums run in an order that depends on the shape of a plane alone.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..jit import kernel
+from .. import simd
+from ..jit import inlined, kernel
 
 F32 = NDArray[np.float32]
 
-LANES = 16
+LANES = simd.LANES
 """Partial sums that global average pooling keeps: one vector."""
 
 
 def scratch_elements(out_width: int, kernel: int, stride: int, dilation: int, width: int, padding: int) -> int:
     """Elements of scratch that `pool2d` wants: a padded line, and the same line dealt out by stride."""
     phase: int = _phase(out_width, kernel, stride, dilation)
-    return 2 * max(phase * stride, padding + width)
+    return 2 * (max(phase * stride, padding + width) + 3 * LANES)  # vectors are read beyond the end
 
 
 @kernel
@@ -33,33 +34,17 @@ def _phase(out_width: int, kernel: int, stride: int, dilation: int) -> int:
 
 
 @kernel
-def _take(source: F32, start: int, target: F32, at: int, n: int, first: bool, largest: bool) -> None:
-    """Combine ``source[start : start + n]`` with ``target[at : at + n]``: set it, keep the larger, or add."""
-    a, b = source[start : start + n], target[at : at + n]
-    if first:
-        for j in range(n):
-            b[j] = a[j]
-    elif largest:
-        for j in range(n):
-            b[j] = a[j] if (a[j] > b[j]) | (a[j] != a[j]) else b[j]
-    else:
-        for j in range(n):
-            b[j] += a[j]
-
-
-@kernel
 def _deal(scratch: F32, stride: int, phase: int, half: int) -> None:
     """Deal the line out: ``scratch[half + r * phase + j] = scratch[j * stride + r]``."""
     line, dealt = scratch[:half], scratch[half:]
-    if stride == 2:  # a stride known to the compiler makes vector code
-        odd = dealt[phase:]
+    for r in range(stride):
         for j in range(phase):
-            dealt[j] = line[2 * j]
-            odd[j] = line[2 * j + 1]
-    else:
-        for r in range(stride):
-            for j in range(phase):
-                dealt[r * phase + j] = line[j * stride + r]
+            dealt[r * phase + j] = line[j * stride + r]
+
+
+@inlined
+def _combine(value: Any, other: Any, largest: bool) -> Any:
+    return simd.greater(value, other) if largest else simd.add(value, other)
 
 
 @kernel
@@ -111,22 +96,30 @@ def pool2d(
         scratch[j] = neutral
     for p in range(x.shape[0] // (height * width)):
         for i in range(out_height):
-            first = True
-            for k in range(kernel_h):
-                row = i * stride_h - padding_h + k * dilation_h
-                if 0 <= row < height:
-                    _take(x, (p * height + row) * width, scratch, padding_w, width, first, largest)
-                    first = False
-            if first:
-                for j in range(width):
-                    scratch[padding_w + j] = neutral
+            top = i * stride_h - padding_h
+            for c in range(0, width, LANES):
+                value = simd.scale_shift(simd.zeros((0,)), 1.0, neutral)
+                for row in range(top, top + (kernel_h - 1) * dilation_h + 1, dilation_h):
+                    if 0 <= row < height:
+                        pixels = simd.load_masked(x, (p * height + row) * width + c, 0, width - c)
+                        value = _combine(pixels, value, largest)
+                simd.store_masked(scratch, padding_w + c, 0, width - c, value)
             target = (p * out_height + i) * out_width
-            if stride_w > 1:
+            if stride_w > 2:
                 _deal(scratch, stride_w, phase, half)
-            for k in range(kernel_w):
-                at = k * dilation_w
-                start = half + at % stride_w * phase + at // stride_w if stride_w > 1 else at
-                _take(scratch, start, out, target, out_width, k == 0, largest)
+            for j in range(0, out_width, LANES):
+                value = simd.scale_shift(simd.zeros((0,)), 1.0, neutral)
+                for k in range(kernel_w):
+                    at = k * dilation_w
+                    if stride_w == 1:
+                        pixels = simd.load((0,), scratch, at + j)
+                    elif stride_w == 2:
+                        near, far = simd.load((0,), scratch, at + 2 * j), simd.load((0,), scratch, at + 2 * j + LANES)
+                        pixels = simd.evens(near, far)
+                    else:
+                        pixels = simd.load((0,), scratch, half + at % stride_w * phase + at // stride_w + j)
+                    value = _combine(pixels, value, largest)
+                simd.store_masked(out, target + j, 0, out_width - j, value)
             if not largest:
                 _divide(out, target, rows[i], columns)
 

@@ -84,14 +84,11 @@ def pool_lanes(
     largest : bool
         Keep the largest element of a window (minus infinity if it is empty), or the sum divided by the divisors.
     """
-    target = 0
+    neutral, target = np.float32(-np.inf if largest else 0), 0
     for plane in range(0, len(x), height * width * LANES):
         for i in range(len(rows)):
             for j in range(len(columns)):
-                value = simd.zeros((0,))
-                if largest:
-                    value = simd.maximum(value, np.float32(np.inf))
-                    value = simd.scale_shift(value, -1.0, 0.0)
+                value = simd.scale_shift(simd.zeros((0,)), 1.0, neutral)
                 for row in range(top[i], bottom[i], row_step):
                     for column in range(left[j], right[j], column_step):
                         pixel = simd.load((0,), x, plane + (row * width + column) * LANES)
