@@ -2,9 +2,10 @@
 
 Activations lie as (channels, height, width, 16), so a pixel of all samples is one vector: a tap is an aligned load
 whatever its place, no lane idles at the edge of an odd image, and strides cost nothing. A *tile* is a rectangle of
-output pixels, ``rows`` high, whose sums a kernel keeps in registers. A *unit* is an input channel; packing it copies
-the pixels that the tile sees, padding as zeros, separated by stride, so that the tile meets each tap as a grid of
-vectors with rows `pitch` apart. Blocks of units, segments of weights and sums between blocks are those of `conv_tile`.
+output pixels, ``rows`` high, whose sums a kernel keeps in registers. A *unit* is an input channel, or every n-th column
+of one where the horizontal stride is n; packing it copies the pixels that the tile sees, padding as zeros, rows
+separated by stride, so that the tile meets each tap as a grid of vectors with rows `pitch` apart. Blocks of units,
+segments of weights and sums between blocks are those of `conv_tile`.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class LaneTiling:
 
     @property
     def reach(self) -> tuple[int, int]:
-        """Rows and columns that a unit packs for each pair of phases."""
+        """Rows, for each phase, and columns that a unit packs."""
         g = self.geometry
         y, x = (self.shape[a] + (g.kernel[a] - 1) * g.dilation[a] // g.stride[a] for a in range(2))
         return y, x
@@ -95,12 +96,12 @@ class LaneTiling:
     @property
     def unit_vectors(self) -> int:
         """Vectors that a unit packs."""
-        return len(self.phases[0]) * len(self.phases[1]) * self.reach[0] * self.reach[1]
+        return len(self.phases[0]) * self.reach[0] * self.reach[1]
 
     @cached_property
     def blocks(self) -> I64:
         """The table of blocks, shape (blocks, 8); POSITION is left to the packer."""
-        units = self.geometry.in_channels // self.geometry.groups
+        units = self.geometry.in_channels // self.geometry.groups * len(self.phases[1])
         return conv_tile.block_table(self.geometry, units, max(1, self.budget // self.unit_vectors))
 
     @property
@@ -109,14 +110,13 @@ class LaneTiling:
         (height, width), (_, (out_height, out_width)) = self.shape, self.image
         return -(-out_height // height) * -(-out_width // width)
 
-    def tap_offsets(self) -> I64:
-        """Vector, within a unit, of each tap: shape (KH * KW,)."""
+    def taps(self) -> tuple[I64, I64]:
+        """Unit, of those of a channel, and vector within it of each tap: shape (KH * KW,) both."""
         g = self.geometry
-        (row, column), (reach_y, reach_x) = np.indices(g.kernel), self.reach
-        row, column = row * g.dilation[0], column * g.dilation[1]
-        phase = np.searchsorted(self.phases[0], row % g.stride[0]) * len(self.phases[1])
-        phase = phase + np.searchsorted(self.phases[1], column % g.stride[1])
-        return ((phase * reach_y + row // g.stride[0]) * reach_x + column // g.stride[1]).ravel()
+        row, column = np.indices(g.kernel).reshape(2, -1) * np.array(g.dilation)[:, None]
+        y = np.searchsorted(self.phases[0], row % g.stride[0]) * self.reach[0] + row // g.stride[0]
+        unit = np.searchsorted(self.phases[1], column % g.stride[1])
+        return unit, y * self.reach[1] + column // g.stride[1]
 
     @property
     def tile_elements(self) -> int:
@@ -165,25 +165,25 @@ def pack_lanes(x: F32, first: int, last: int, row: int, column: int, tile: F32, 
     stride_y, stride_x, reach_y, reach_x = d[STRIDE_Y], d[STRIDE_X], d[REACH_Y], d[REACH_X]
     top, left = row * stride_y - d[PAD_Y], column * stride_x - d[PAD_X]
     at = 0
-    for channel in range(first, last):
+    for unit in range(first, last):
+        channel = unit // d[PHASES_X]
+        x0 = left + d[PHASES + d[PHASES_Y] + unit - channel * d[PHASES_X]]
+        skip = min(reach_x, _steps(-x0, stride_x))
+        end = max(skip, min(reach_x, _steps(width - x0, stride_x)))
         for i in range(d[PHASES_Y]):
             y = top + d[PHASES + i]
-            for j in range(d[PHASES_X]):
-                x0 = left + d[PHASES + d[PHASES_Y] + j]
-                skip = min(reach_x, _steps(-x0, stride_x))
-                end = max(skip, min(reach_x, _steps(width - x0, stride_x)))
-                for r in range(reach_y):
-                    image_row = y + r * stride_y
-                    inside = 0 <= image_row < height
-                    begin, stop = (skip, end) if inside else (reach_x, reach_x)
-                    for c in range(begin):
-                        simd.store(tile, at + c * LANES, simd.zeros((0,)))
-                    source = ((channel * height + image_row) * width + x0) * LANES
-                    for c in range(begin, stop):
-                        simd.store(tile, at + c * LANES, simd.load((0,), x, source + c * stride_x * LANES))
-                    for c in range(stop, reach_x):
-                        simd.store(tile, at + c * LANES, simd.zeros((0,)))
-                    at += reach_x * LANES
+            for r in range(reach_y):
+                image_row = y + r * stride_y
+                inside = 0 <= image_row < height
+                begin, stop = (skip, end) if inside else (reach_x, reach_x)
+                for c in range(begin):
+                    simd.store(tile, at + c * LANES, simd.zeros((0,)))
+                source = ((channel * height + image_row) * width + x0) * LANES
+                for c in range(begin, stop):
+                    simd.store(tile, at + c * LANES, simd.load((0,), x, source + c * stride_x * LANES))
+                for c in range(stop, reach_x):
+                    simd.store(tile, at + c * LANES, simd.zeros((0,)))
+                at += reach_x * LANES
 
 
 @inlined
@@ -309,9 +309,10 @@ class ConvLanes:
     def __init__(self, weights: SparseWeights, tiling: LaneTiling, epilogue: Epilogue) -> None:
         self.tiling = tiling
         g = tiling.geometry
-        unit, tap = np.indices((g.in_channels // g.groups, g.kernel[0] * g.kernel[1])).reshape(2, -1)
-        vector = tiling.tap_offsets()[tap]
-        self._stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector)
+        channel, tap = np.indices((g.in_channels // g.groups, g.kernel[0] * g.kernel[1])).reshape(2, -1)
+        unit, vector = tiling.taps()
+        unit = channel * len(tiling.phases[1]) + unit[tap]
+        self._stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector[tap])
         self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
         self._descriptor = tiling.descriptor(epilogue)
         self.weight_bytes = self._stream.nbytes

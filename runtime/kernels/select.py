@@ -174,7 +174,8 @@ def lanes_cycles(tiling: LaneTiling, nnz: int) -> float:
     segments = float((tiling.blocks[:, 3] - tiling.blocks[:, 2]).sum())
     weights = nnz * (pixels + (SHORT_WEIGHT if short else WEIGHT))
     sums = segments * (pixels * LANE_SUMS + (SHORT_SEGMENT if short else 0))
-    return tiling.tiles * (weights + sums + g.in_channels * tiling.unit_vectors * LANE_PACK)
+    packed = g.in_channels * len(tiling.phases[1]) * tiling.unit_vectors
+    return tiling.tiles * (weights + sums + packed * LANE_PACK)
 
 
 def pack_conv_lanes(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> PackedLayer:
