@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from . import MissingToolError, Peer, Tool, error_line
 
 PREPARE_SECONDS = 900
-ANSWER_SECONDS = 300
+ANSWER_SECONDS = 600
 """An engine that says nothing for so long is given up."""
 
 
