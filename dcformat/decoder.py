@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -58,7 +59,8 @@ def _decode(data: Bytes, streams: dict[str, _Streams]) -> list[NDArray[np.uint8]
     if bad >= 0:
         name, chunk = [(name, i) for name, count in zip(streams, chunks, strict=True) for i in range(count)][bad]
         raise FormatError(f"{name} do not decode to their length", where=f"chunk {chunk}")
-    return np.split(out, np.cumsum([part.counts.sum() for part in parts])[:-1])
+    ends = np.cumsum(counts)[np.cumsum(chunks) - 1].tolist()
+    return [out[first:last] for first, last in pairwise([0, *ends])]
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from .bits import BitReader, write_numbers, zigzag
 from .constants import MAX_CODE_LENGTH
 from .errors import FormatError
+from .jit import kernel
 
 Lengths = NDArray[np.uint8]
 
 LENGTH_SHIFT, FIRST_SHIFT, COUNT_SHIFT = 16, 22, 28
 """Fields of an entry of the decoding table."""
+_LENGTH_MASK = (1 << COUNT_SHIFT - FIRST_SHIFT) - 1
 
 
 def code_lengths(counts: Sequence[int] | NDArray[np.int64], limit: int = MAX_CODE_LENGTH) -> Lengths:
@@ -104,15 +106,29 @@ def read_lengths(reader: BitReader, count: int) -> Lengths:
     FormatError
         A length is out of range, or they are not those of a complete prefix code.
     """
-    steps = reader.numbers(count, 2 * MAX_CODE_LENGTH)
-    lengths = np.cumsum(np.where(steps & 1, -(steps + 1) >> 1, steps >> 1))
-    if count and not 0 <= lengths.min() <= lengths.max() <= MAX_CODE_LENGTH:
+    lengths = np.empty(count, dtype=np.uint8)
+    spare = _lengths(reader.numbers(count, 2 * MAX_CODE_LENGTH), lengths)
+    if spare < 0:
         raise FormatError("code length is out of range", expected=f"0 to {MAX_CODE_LENGTH}")
-    used = lengths[lengths > 0]
-    single = len(used) == 1 and used[0] == 1
-    if not single and int((1 << (MAX_CODE_LENGTH - used)).sum()) != 1 << MAX_CODE_LENGTH:
+    if spare > 0:
         raise FormatError("code lengths do not make a complete prefix code", found=lengths.tolist())
-    return lengths.astype(np.uint8)
+    return lengths
+
+
+@kernel
+def _lengths(steps: NDArray[np.int64], lengths: NDArray[np.uint8]) -> int:
+    """Work lengths out from their zigzag differences: 0 for a complete code, -1 for a length out of range, else 1."""
+    length, used, taken = 0, 0, 0
+    for i in range(len(steps)):
+        length += -((steps[i] + 1) >> 1) if steps[i] & 1 else steps[i] >> 1
+        if length < 0 or length > MAX_CODE_LENGTH:
+            return -1
+        lengths[i] = length
+        if length > 0:
+            used += 1
+            taken += 1 << (MAX_CODE_LENGTH - length)
+    single = used == 1 and taken == 1 << (MAX_CODE_LENGTH - 1)
+    return 0 if single or taken == 1 << MAX_CODE_LENGTH else 1
 
 
 def decoding_table(lengths: Lengths) -> NDArray[np.uint32]:
@@ -124,18 +140,29 @@ def decoding_table(lengths: Lengths) -> NDArray[np.uint32]:
         ``first symbol | second symbol << 8 | length of both codes << LENGTH_SHIFT | length of the first code <<
         FIRST_SHIFT | number of symbols << COUNT_SHIFT``. For a single symbol all entries hold it twice, with length 0.
     """
-    size = 1 << MAX_CODE_LENGTH
-    used = np.flatnonzero(lengths)
-    if len(used) == 1:
-        return np.full(size, used[0] | used[0] << 8 | 2 << COUNT_SHIFT, dtype=np.uint32)
-    order = used[np.argsort(lengths[used], kind="stable")]
-    repeats = 1 << (MAX_CODE_LENGTH - lengths[order].astype(np.int64))
-    symbol = np.repeat(order.astype(np.uint32), repeats)
-    length = np.repeat(lengths[order].astype(np.uint32), repeats)
-    rest = np.arange(size, dtype=np.uint32) << length & np.uint32(size - 1)  # what follows the first code
-    both = length + length[rest]
-    two = both <= MAX_CODE_LENGTH
-    entries = symbol | length << FIRST_SHIFT
-    entries |= np.where(two, symbol[rest] << 8 | both << LENGTH_SHIFT | 2 << COUNT_SHIFT, 0)
-    entries |= np.where(two, 0, length << LENGTH_SHIFT | 1 << COUNT_SHIFT)
-    return entries.astype(np.uint32)
+    table = np.empty(1 << MAX_CODE_LENGTH, dtype=np.uint32)
+    _fill_table(lengths, table)
+    return table
+
+
+@kernel
+def _fill_table(lengths: Lengths, table: NDArray[np.uint32]) -> None:
+    size, end, only = len(table), 0, 0
+    for length in range(1, MAX_CODE_LENGTH + 1):
+        for symbol in range(len(lengths)):
+            if lengths[symbol] == length:
+                begin, end, only = end, end + (size >> length), symbol
+                table[begin:end] = symbol | length << FIRST_SHIFT
+    if end < size:  # half of it: a code of a single symbol
+        table[:] = only | only << 8 | 2 << COUNT_SHIFT
+        return
+    for i in range(size):
+        entry = np.int64(table[i])
+        length = entry >> FIRST_SHIFT & _LENGTH_MASK
+        follower = np.int64(table[i << length & (size - 1)])  # begins with what follows the first code
+        both = length + (follower >> FIRST_SHIFT & _LENGTH_MASK)
+        if both <= MAX_CODE_LENGTH:
+            entry |= (follower & 255) << 8 | both << LENGTH_SHIFT | 2 << COUNT_SHIFT
+        else:
+            entry |= length << LENGTH_SHIFT | 1 << COUNT_SHIFT
+        table[i] = entry
