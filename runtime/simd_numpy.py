@@ -201,9 +201,10 @@ def add(a: F32, b: F32) -> F32:
     return a + b
 
 
-def scale_shift(value: F32, scale: float, shift: float) -> F32:
+def scale_shift(value: F32, scale: Any, shift: Any) -> F32:
     """``value * scale + shift``, rounded once."""
-    return (value.astype(np.float64) * scale + shift).astype(np.float32)
+    result: F32 = (value.astype(np.float64) * scale + shift).astype(np.float32)
+    return result
 
 
 def maximum(value: F32, bound: Any) -> F32:
