@@ -158,11 +158,11 @@ def _fill_table(lengths: Lengths, table: NDArray[np.uint32]) -> None:
         return
     for i in range(size):
         entry = np.int64(table[i])
-        length = entry >> FIRST_SHIFT & _LENGTH_MASK
-        follower = np.int64(table[i << length & (size - 1)])  # begins with what follows the first code
-        both = length + (follower >> FIRST_SHIFT & _LENGTH_MASK)
+        first = entry >> FIRST_SHIFT & _LENGTH_MASK
+        follower = np.int64(table[i << first & (size - 1)])  # begins with what follows the first code
+        both = first + (follower >> FIRST_SHIFT & _LENGTH_MASK)
         if both <= MAX_CODE_LENGTH:
             entry |= (follower & 255) << 8 | both << LENGTH_SHIFT | 2 << COUNT_SHIFT
         else:
-            entry |= length << LENGTH_SHIFT | 1 << COUNT_SHIFT
+            entry |= first << LENGTH_SHIFT | 1 << COUNT_SHIFT
         table[i] = entry

@@ -196,7 +196,7 @@ weights = st.one_of(
 
 @st.composite
 def arrays(draw: st.DrawFn) -> np.ndarray:
-    shape = tuple(draw(st.lists(st.integers(1, 7), max_size=5)))
+    shape = tuple(draw(st.lists(st.integers(1, 7), max_size=4)))
     size = int(np.prod(shape))
     codebook = draw(st.lists(weights, min_size=1, max_size=12))
     zeros = draw(st.sampled_from([0, 1, 5, 30]))
