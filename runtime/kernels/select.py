@@ -51,8 +51,6 @@ BUDGET, THIN_BUDGET, DENSE_BUDGET = 448, 640, 1536
 96 KiB of the L2 cache where a load serves several outputs."""
 LANE_SHAPES = ((1, 1), (2, 2), (4, 4), (2, 7), (1, 13)) if WIDE else ((1, 1), (2, 2), (1, 6))
 """Height and width of a tile of pixels of samples that lie side by side."""
-LANE_BUDGET = 448
-"""Vectors of a packed block of such a tile."""
 THIN = 0.15
 """Density below which weights are few."""
 UNROLLED_PIXELS = 4
@@ -180,7 +178,8 @@ def lanes_cycles(tiling: LaneTiling, nnz: int) -> float:
 
 def pack_conv_lanes(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> PackedLayer:
     """Pack a convolution for samples that lie side by side. Parameters as for `conv_candidates`."""
-    tilings = [LaneTiling(geometry, shape, LANE_BUDGET) for shape in LANE_SHAPES]
+    budget = THIN_BUDGET if weight.density < THIN else BUDGET
+    tilings = [LaneTiling(geometry, shape, budget) for shape in LANE_SHAPES]
     tiling = min(tilings, key=lambda t: lanes_cycles(t, weight.nnz))
     return ConvLanes(SparseWeights.of(weight), tiling, epilogue)
 
