@@ -255,7 +255,7 @@ def _checked(facts: dict[str, Any], engines: dict[str, Run], out: np.ndarray, re
 
 def measure(engines: dict[str, Run], rounds: int, cold: bool, clock: Callable[[], float]) -> dict[str, list[float]]:
     """Seconds of each run of each engine, taking turns; the quickest run several times a turn unless cold."""
-    flush = np.zeros(48 << 20, np.uint8)
+    flush = np.ones(96 << 20, np.uint8)  # zeros that nobody wrote would all be one page, and stay in the cache
     repeats = {}
     for name, run in engines.items():
         run()
