@@ -253,39 +253,36 @@ def pack_tile(rows: int, x: F32, sample: int, first: int, last: int, row: int, c
         The descriptor.
     """
     height, width, plane, taps = d[HEIGHT], d[WIDTH], d[IN_PLANE], d[TAPS]
-    stride_y, stride_x, dilation_x = d[STRIDE_Y], d[STRIDE_X], d[DILATION_X]
-    span, bands, reach, phases = d[SPAN], d[BANDS], d[REACH], d[PHASES]
+    stride_y, stride_x, span, reach, phases = d[STRIDE_Y], d[STRIDE_X], d[SPAN], d[REACH], d[PHASES]
     top, left = row * stride_y - d[PAD_Y], column * stride_x - d[PAD_X]
-    step = width * stride_y
-    start, channel = 0, first // taps
-    tap = first - channel * taps
-    for _ in range(first, last):
-        x0 = left + tap * dilation_x
-        for phase in range(phases):
-            for band in range(bands):
-                # Row r of the tile shows image row y + r * stride_y; rows before `skip` and from `end` on are padding.
-                y = top + d[FIRST_PHASE + phase] + band * rows * stride_y
-                skip = min(reach, _steps(-y, stride_y))
-                end = max(skip, min(reach, _steps(height - y, stride_y)))
-                lane = band * span
-                for r in range(skip):
-                    simd.store_masked(tile, start + r * LANES, lane, lane + span, simd.zeros((0,)))
-                for r in range(end, reach):
-                    simd.store_masked(tile, start + r * LANES, lane, lane + span, simd.zeros((0,)))
-                # The last row of a pointwise layer's run may be short.
-                length = plane - (y + end - 1) * width
-                short = length < width and end > skip
-                count, lane = end - skip - short, band * span
+    step, unit_size = width * stride_y, phases * reach * LANES
+    for phase in range(phases):
+        for band in range(d[BANDS]):
+            # Row r of the tile shows image row y + r * stride_y; rows before `skip` and from `end` on are padding.
+            y, lane = top + d[FIRST_PHASE + phase] + band * rows * stride_y, band * span
+            skip = min(reach, _steps(-y, stride_y))
+            end = max(skip, min(reach, _steps(height - y, stride_y)))
+            # The last row of a pointwise layer's run may be short.
+            length = plane - (y + end - 1) * width
+            short = length < width and end > skip
+            count = end - skip - short
+            # What depends on neither channel nor row, masks above all, is the same for all units of one tap.
+            for unit in range(first, min(first + taps, last)):
+                channel, x0 = unit // taps, left + unit % taps * d[DILATION_X]
+                channels = (last - unit + taps - 1) // taps
+                start, hop = (unit - first) * unit_size + phase * reach * LANES, taps * unit_size
+                if skip > 0 or end < reach:
+                    _pad_rows(channels, skip, end, reach, tile, start, hop, lane, span)
                 source, at = sample + channel * plane + (y + skip * stride_y) * width + x0, start + skip * LANES
-                _pack_rows(x, source, step, count, max(0, -x0), width - x0, stride_x, tile, at, lane, span)
+                high = width - x0
+                _pack_rows(
+                    x, source, step, count, plane, channels, max(0, -x0), high, stride_x, tile, at, hop, lane, span
+                )
                 if short:
-                    source, at = source + count * step, at + count * LANES
-                    vector = simd.load_masked(x, source - lane, lane, lane + min(span, length))
-                    simd.store_masked(tile, at, lane, lane + span, vector)
-            start += reach * LANES
-        tap += 1
-        if tap == taps:
-            tap, channel = 0, channel + 1
+                    source, at = source + count * step - lane, at + count * LANES
+                    for c in range(channels):
+                        vector = simd.load_masked(x, source + c * plane, lane, lane + min(span, length))
+                        simd.store_masked(tile, at + c * hop, lane, lane + span, vector)
 
 
 @inlined
@@ -296,36 +293,56 @@ def _steps(distance: int, stride: int) -> int:
 
 
 @inlined
+def _pad_rows(
+    channels: int, skip: int, end: int, reach: int, tile: F32, at: int, hop: int, lane: int, span: int
+) -> None:
+    """Zero `span` lanes from `lane` on of the first `skip` vectors, and of those from `end` to `reach`, of units."""
+    zeros = simd.zeros((0,))
+    for c in range(channels):
+        for r in range(skip):
+            simd.store_masked(tile, at + c * hop + r * LANES, lane, lane + span, zeros)
+        for r in range(end, reach):
+            simd.store_masked(tile, at + c * hop + r * LANES, lane, lane + span, zeros)
+
+
+@inlined
 def _pack_rows(
-    x: F32, source: int, step: int, count: int, low: int, high: int, stride: int,
-    tile: F32, at: int, lane: int, span: int,
+    x: F32, source: int, step: int, count: int, plane: int, channels: int, low: int, high: int, stride: int,
+    tile: F32, at: int, hop: int, lane: int, span: int,
 ) -> None:  # fmt: skip
     """Fill `span` lanes from `lane` on of `count` vectors of a tile, from rows of the image `step` apart.
 
-    The s-th of these lanes takes ``x[source + s * stride]``, or zero unless low <= s * stride < high.
+    The s-th of these lanes takes ``x[source + s * stride]``, or zero unless low <= s * stride < high. So for each
+    channel: images are `plane` elements apart, their units `hop`.
     """
+    last = lane + span
     if stride == 1:
         begin, end, source = lane + low, lane + min(span, high), source - lane
-        for r in range(count):
-            vector = simd.load_masked(x, source + r * step, begin, end)
-            simd.store_masked(tile, at + r * LANES, lane, lane + span, vector)
+        for c in range(channels):
+            for r in range(count):
+                vector = simd.load_masked(x, source + c * plane + r * step, begin, end)
+                simd.store_masked(tile, at + c * hop + r * LANES, lane, last, vector)
     elif stride == 2:
         begin, end, source = 2 * lane + low, 2 * lane + min(2 * span - 1, high), source - 2 * lane
-        for r in range(count):
-            vector = _halve(x, source + r * step, begin, end)
-            simd.store_masked(tile, at + r * LANES, lane, lane + span, vector)
+        for c in range(channels):
+            for r in range(count):
+                vector = _halve(x, source + c * plane + r * step, begin, end)
+                simd.store_masked(tile, at + c * hop + r * LANES, lane, last, vector)
     elif stride == 4:
         begin, end, source = 4 * lane + low, 4 * lane + min(4 * span - 3, high), source - 4 * lane
-        for r in range(count):
-            near = _halve(x, source + r * step, begin, end)
-            far = _halve(x, source + r * step + 2 * LANES, begin - 2 * LANES, end - 2 * LANES)
-            simd.store_masked(tile, at + r * LANES, lane, lane + span, simd.evens(near, far))
+        for c in range(channels):
+            for r in range(count):
+                near_at, far_at = source + c * plane + r * step, source + c * plane + r * step + 2 * LANES
+                near = _halve(x, near_at, begin, end)
+                far = _halve(x, far_at, begin - 2 * LANES, end - 2 * LANES)
+                simd.store_masked(tile, at + c * hop + r * LANES, lane, last, simd.evens(near, far))
     else:
-        for r in range(count):
-            for s in range(span):
-                inside = low <= s * stride < high
-                value = simd.get(x, source + r * step + s * stride) if inside else np.float32(0)
-                simd.put(tile, at + r * LANES + lane + s, value)
+        for c in range(channels):
+            for r in range(count):
+                for s in range(span):
+                    inside = low <= s * stride < high
+                    value = simd.get(x, source + c * plane + r * step + s * stride) if inside else np.float32(0)
+                    simd.put(tile, at + c * hop + r * LANES + lane + s, value)
 
 
 @inlined
