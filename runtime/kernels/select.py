@@ -41,7 +41,7 @@ WIDE = _has("avx512f")
 """Whether there are 32 registers of 512 bits."""
 WORDS = WIDE and _has("avx512bw")
 """Whether they are permuted word by word."""
-SPARSE_ROWS = (1, 4, 8, 14) if WIDE else (1, 4, 6)
+SPARSE_ROWS = (1, 4, 7, 8, 14) if WIDE else (1, 4, 6)
 DENSE_ROWS = (1, 4, 7) if WIDE else (1, 2)
 """Rows of a tile that kernels are compiled for: few, as each takes seconds the first time."""
 REGISTERS = 28 if WIDE else 7
@@ -58,15 +58,17 @@ UNROLLED_PIXELS = 4
 FEW = 0.06
 """Density of fully connected layers below which the windowed kernel's wide windows pay."""
 
-# Cycles, where a vector multiply-add takes one: of a weight beside its multiply-adds (fewer in a short tile with its
-# chains), of a vector of sums for each segment, of packing a unit, of a finished vector; of a packed vector by stride.
-WEIGHT, SHORT_WEIGHT, SUMS, UNIT, FINISH = 2.5, 1.5, 5.7, 30.0, 7.4
-PACK = {1: 7.0, 2: 10.0, 4: 16.0}
+# Cycles, where a vector multiply-add of the dense kernel takes one: of one in the sparse kernel, which loads an
+# operand; of a weight beside them (more in a short tile with its chains), of a vector of sums for each segment, of
+# packing a unit, of a finished vector; of a packed vector by stride.
+MULTIPLY, WEIGHT, SHORT_WEIGHT, SUMS, UNIT, FINISH = 1.2, 0.7, 1.0, 5.7, 4.0, 7.4
+PACK = {1: 5.0, 2: 7.0, 4: 11.0}
 GATHER = 60.0
-SHORT_SEGMENT = 40.0
+SHORT_SEGMENT = 5.0
 DENSE_WEIGHT = 1.0
-# The same for samples side by side: of a vector of sums for each segment, of packing a vector.
-LANE_SUMS, LANE_PACK = 8.0, 6.0
+# The same for samples side by side: of a weight beside its multiply-adds of one cycle each, of a vector of sums for
+# each segment, of packing a vector.
+LANE_WEIGHT, SHORT_LANE_WEIGHT, LANE_SUMS, SHORT_LANE_SEGMENT, LANE_PACK = 2.5, 1.5, 8.0, 40.0, 6.0
 # Cycles of a weight in fully connected layers: a row at a time; dense, bound by memory; windowed, by size of codebook.
 ROW_CYCLES, LINEAR_DENSE_CYCLES = 2.2, 0.75
 WINDOWED_CYCLES = {64: 0.40, 128: 0.46, 256: 0.66}
@@ -97,7 +99,7 @@ def sparse_cycles(tiling: Tiling, nnz: int) -> float:
     """Estimated cycles of a sparse convolution of one sample."""
     segments = float((tiling.blocks[:, 3] - tiling.blocks[:, 2]).sum())
     short = tiling.rows < LATENCY
-    weights = nnz * (tiling.rows + (SHORT_WEIGHT if short else WEIGHT))
+    weights = nnz * (tiling.rows * MULTIPLY + (SHORT_WEIGHT if short else WEIGHT))
     sums = segments * (tiling.rows * SUMS + (SHORT_SEGMENT if short else 0))
     return tiling.tiles * (weights + sums + _edge_cycles(tiling))
 
@@ -170,8 +172,8 @@ def lanes_cycles(tiling: LaneTiling, nnz: int) -> float:
     g, pixels = tiling.geometry, tiling.shape[0] * tiling.shape[1]
     short = pixels < LATENCY
     segments = float((tiling.blocks[:, 3] - tiling.blocks[:, 2]).sum())
-    weights = nnz * (pixels + (SHORT_WEIGHT if short else WEIGHT))
-    sums = segments * (pixels * LANE_SUMS + (SHORT_SEGMENT if short else 0))
+    weights = nnz * (pixels + (SHORT_LANE_WEIGHT if short else LANE_WEIGHT))
+    sums = segments * (pixels * LANE_SUMS + (SHORT_LANE_SEGMENT if short else 0))
     packed = g.in_channels * len(tiling.phases[1]) * tiling.unit_vectors
     return tiling.tiles * (weights + sums + packed * LANE_PACK)
 
