@@ -1,7 +1,7 @@
 """The choice of kernel and tiling for a layer, by an estimate of its cycles.
 
 The estimates need only rank the choices of one layer. They count vector operations, with weights fitted to timings of
-32 layers, each with all its tilings, on Zen 4; the tilings so chosen are 2 % slower, on average, than the best.
+22 layers, each with its likely tilings, on Zen 4; the tilings so chosen are 2 % slower, on average, than the best.
 
 No choice depends on the batch, but for samples that lie side by side, so a batch that is split gives the same bits.
 """
