@@ -32,16 +32,19 @@ class DenseFiles:
         np.save(self.batch, batch)
 
     def path(self, kind: str) -> Path:
-        """The network as ``"dcz"``, ``"onnx"`` or ``"pt2"`` (a program that torch exported)."""
+        """The network as ``"dcz"``, ``"onnx"``, ``"one.onnx"`` (for one sample) or ``"pt2"`` (that torch exported)."""
         if kind == "dcz":
             return self._container
         path = self._folder / f"network.{kind}"
         if not path.exists():
-            {"onnx": self._onnx, "pt2": self._exported}[kind](path)
+            {"onnx": self._onnx, "one.onnx": self._onnx_for_one, "pt2": self._exported}[kind](path)
         return path
 
     def _onnx(self, path: Path) -> None:
         onnx_file.write(self._container, path, len(self._batch))
+
+    def _onnx_for_one(self, path: Path) -> None:
+        onnx_file.write(self._container, path, 1)
 
     def _exported(self, path: Path) -> None:
         import torch

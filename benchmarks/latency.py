@@ -56,11 +56,13 @@ def measure(name: str, batch_size: int, options: Options) -> list[Row]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for peer, worker in start_peers(DenseFiles(network.path, batch, folder), options, stack):
-            if isinstance(worker, Worker):
-                clocks[peer] = worker.clock
-                answers[peer] = worker.answer(folder / "answer.npy").reshape(answers[OURS].shape)
-            else:
+            if not isinstance(worker, Worker):
                 not_run[peer] = worker
+            elif (answer := worker.answer(folder / "answer.npy")).size != answers[OURS].size:
+                not_run[peer] = f"an answer of shape {answer.shape}, not {answers[OURS].shape}"
+            else:
+                clocks[peer] = worker.clock
+                answers[peer] = answer.reshape(answers[OURS].shape)
         turns = take_turns(clocks, options.seconds)
     reference = answers["torch eager fp32"]
     common = {"network": network.title, "weights": network.weights, "batch": batch_size, "threads": options.threads}

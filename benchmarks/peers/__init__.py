@@ -71,7 +71,7 @@ class Peer(Tool):
 
     Attributes
     ----------
-    reads : {"onnx", "pt2", "dcz"}
+    reads : {"onnx", "one.onnx", "pt2", "dcz"}
         What kind of file; see `benchmarks.dense_files`.
     prepares : bool
         Whether its script makes files before it loads; see `worker.serve`.
@@ -93,8 +93,8 @@ PEERS = {
         Peer("openvino", "with_openvino.py", ("openvino", "nncf")),
         Peer("openvino int8", "with_openvino_int8.py", environment="openvino", prepares=True, quick=False),
         Peer("litert", "with_litert.py", ("litert-torch", SAME_TORCH), reads="pt2", prepares=True, quick=False),
-        Peer("ncnn", "with_ncnn.py", ("ncnn",), bare=("pnnx",), prepares=True),
-        Peer("ncnn fp16", "with_ncnn_fp16.py", environment="ncnn", prepares=True, quick=False),
+        Peer("ncnn", "with_ncnn.py", ("ncnn",), bare=("pnnx",), reads="one.onnx", prepares=True),
+        Peer("ncnn fp16", "with_ncnn_fp16.py", environment="ncnn", reads="one.onnx", prepares=True, quick=False),
         Peer("deepsparse", "with_deepsparse.py", ("deepsparse==1.8.0", "numpy<2")),
     )
 }
