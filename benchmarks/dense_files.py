@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +34,14 @@ class DenseFiles:
 
     def path(self, kind: str) -> Path:
         """The network as ``"dcz"``, ``"onnx"``, ``"one.onnx"`` (for one sample) or ``"pt2"`` (that torch exported)."""
-        if kind == "dcz":
-            return self._container
         path = self._folder / f"network.{kind}"
         if not path.exists():
-            {"onnx": self._onnx, "one.onnx": self._onnx_for_one, "pt2": self._exported}[kind](path)
+            make = {"dcz": self._copy, "onnx": self._onnx, "one.onnx": self._onnx_for_one, "pt2": self._exported}
+            make[kind](path)
         return path
+
+    def _copy(self, path: Path) -> None:
+        shutil.copyfile(self._container, path)  # engines write what they prepare beside the file that they are given
 
     def _onnx(self, path: Path) -> None:
         onnx_file.write(self._container, path, len(self._batch))
