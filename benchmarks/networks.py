@@ -40,7 +40,7 @@ def container(name: str, options: Options) -> Container:
     title = NETWORKS[name].title
     options.work.mkdir(parents=True, exist_ok=True)
     for path in sorted(options.models.glob("*.dcz")):
-        if _letters(path.stem).startswith(_letters(name)):
+        if _network_of(path.stem) == name:
             return Container(name, title, path, f"trained ({path.name})")
     if name == "squeezenet" and options.squeezenet is not None:
         import dcz
@@ -53,6 +53,12 @@ def container(name: str, options: Options) -> Container:
     if not path.exists():
         write_container(NETWORKS[name], state_dict(NETWORKS[name]), path)
     return Container(name, title, path, "generated")
+
+
+def _network_of(stem: str) -> str:
+    """The network that a file is named after: vgg16_half is VGG16-half, not VGG-16."""
+    fitting = (name for name in NETWORKS if _letters(stem).startswith(_letters(name)))
+    return max(fitting, key=len, default="")
 
 
 def _letters(name: str) -> str:

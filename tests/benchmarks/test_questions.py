@@ -59,6 +59,14 @@ def test_a_trained_container_goes_before_a_generated_one(small_container: Path, 
     assert found.batch(3).shape == (3, 1, 8, 8)
 
 
+def test_a_half_network_is_not_the_whole(small_container: Path, options: Options) -> None:
+    (options.models / "vgg16_half.dcz").write_bytes(small_container.read_bytes())
+    options.work.mkdir()
+    (options.work / f"vgg-16-{networks.SEED}.dcz").write_bytes(b"made before")
+    assert networks.container("vgg16-half", options).weights == "trained (vgg16_half.dcz)"
+    assert networks.container("vgg-16", options).weights == "generated"
+
+
 def test_a_network_that_is_nowhere_is_generated_once(options: Options) -> None:
     found = networks.container("lenet-300-100", options)
     assert found.weights == "generated"
