@@ -27,6 +27,7 @@ from .folding import fold_normalisation
 from .recipe import Recipe, Stage, load_recipe
 from .report import CompressionReport, StageReport, write_report
 from .sharing import BitsRule, parse_bits
+from .starting import start_whitened
 from .training import evaluate, train
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,8 @@ def compress(
     if teacher is not None and not isinstance(teacher, nn.Module):
         teacher = load_network(teacher, architecture)
     dataset = load_dataset(os.fspath(data), architecture.preprocess)
+    if checkpoint is None and recipe.start == "whitened":
+        start_whitened(model, dataset.train, architecture.preprocess)
     run = _Run(architecture, recipe, dataset, Path(work) if work is not None else None, Path(out), teacher)
     try:
         reports = [run.stage(number, stage, model) for number, stage in stages]

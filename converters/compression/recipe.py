@@ -4,6 +4,7 @@
 
     arch = "lenet5_caffe"
     validation = 5000            # pictures of the training set held out to choose by
+    start = "whitened"           # how a network without a checkpoint begins (`starting`); "plain" by default
     [defaults]                   # training settings of all stages (`training.Settings`)
     batch = 128
     [[stage]]
@@ -35,6 +36,8 @@ from .targets import GlobalTarget, LayerTarget, RuleTarget, Target
 from .training import Settings
 
 MAX_GRID = 11  # what the container's grid codebooks hold
+
+STARTS = ("plain", "whitened")
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -163,12 +166,20 @@ class Recipe:
     validation : int
         Pictures of the training set that are held out; 0 trains on all, when nothing is left to choose.
     seed : int
+    start : {"plain", "whitened"}
+        What a network without a checkpoint starts from: its own initialisation, or that with
+        `starting.start_whitened` on top.
     """
 
     arch: str
     stages: tuple[Stage, ...]
     validation: int = 5000
     seed: int = 0
+    start: str = "plain"
+
+    def __post_init__(self) -> None:
+        if self.start not in STARTS:
+            raise ConversionError("unknown start", expected=", ".join(STARTS), found=repr(self.start))
 
 
 def load_recipe(path: str | Path) -> Recipe:
@@ -199,7 +210,8 @@ def load_recipe(path: str | Path) -> Recipe:
 
 def parse_recipe(data: Mapping[str, Any]) -> Recipe:
     """Make a recipe of what a TOML file holds; errors as for `load_recipe`."""
-    _check("recipe", data, {"arch": str, "validation": int, "seed": int, "defaults": dict, "stage": list})
+    own_keys = {"arch": str, "validation": int, "seed": int, "start": str}
+    _check("recipe", data, {**own_keys, "defaults": dict, "stage": list})
     if "arch" not in data:
         raise ConversionError("the recipe names no architecture", expected="arch = NAME")
     settings_keys = _types(Settings)
@@ -223,7 +235,7 @@ def parse_recipe(data: Mapping[str, Any]) -> Recipe:
             raise
     if not stages:
         raise ConversionError("the recipe has no stage", expected="[[stage]]")
-    recipe = Recipe(data["arch"], tuple(stages), data.get("validation", 5000), data.get("seed", 0))
+    recipe = Recipe(stages=tuple(stages), **{key: data[key] for key in own_keys if key in data})
     if not recipe.validation and any(stage.max_drop for stage in stages):
         raise ConversionError("max_drop is measured on held-out pictures", expected="validation > 0", found=0)
     return recipe

@@ -87,6 +87,24 @@ def test_from_scratch_to_container(mnist: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_whitened_start(mnist: Path, tmp_path: Path) -> None:
+    """Without an epoch the network is what it started from; a checkpoint is left as it is."""
+
+    def start(name: str, checkpoint: Path | None = None) -> np.ndarray:
+        recipe = Recipe("lenet5_caffe", (Stage("prune", still, density=1.0),), validation=0, start=name)
+        compress(mnist, tmp_path / "net.dcz", recipe, checkpoint=checkpoint)
+        with dcz.open(tmp_path / "net.dcz") as container:
+            return container.tensor("conv2.weight")
+
+    still = Settings(epochs=0)
+    plain, whitened = start("plain"), start("whitened")
+    assert np.array_equal(whitened[:20, :, 2, 2], np.eye(20))
+    assert np.array_equal(whitened[20:], plain[20:])
+    state = ARCHITECTURES["lenet5_caffe"].factory().state_dict()
+    torch.save(state, tmp_path / "net.pt")
+    assert np.array_equal(start("whitened", tmp_path / "net.pt"), state["conv2.weight"].numpy())
+
+
 def test_a_checkpoint_takes_the_place_of_training(mnist: Path, tmp_path: Path) -> None:
     torch.manual_seed(1)
     torch.save(ARCHITECTURES["lenet_300_100"].factory().state_dict(), tmp_path / "net.pt")

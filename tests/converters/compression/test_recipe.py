@@ -74,6 +74,7 @@ def test_there_are_recipes() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ("seed = 7", 'start = "warm"', r"unknown start \(expected plain, whitened, found 'warm'"),
         ("seed = 7", "sede = 7", r"unknown key 'sede' \(recipe, expected .*seed"),
         ("batch = 64", "bacth = 64", r"unknown key 'bacth' \(defaults"),
         ("epochs = 2", "epoch = 2", r"unknown key 'epoch' \(stage 1"),

@@ -174,3 +174,15 @@ def test_schedules() -> None:
     assert [Settings(schedule="step").rate(t) for t in (0, 0.49, 0.5, 0.8)] == [1.0, 1.0, 0.1, 0.01]
     with pytest.raises(ConversionError, match="unknown schedule"):
         Settings(schedule="linear")
+
+
+def test_biases_of_batch_norm_learn_at_a_rate_of_their_own() -> None:
+    slow, fast = network(), network()
+    train(slow, TRAIN, GREY, replace(SETTINGS, epochs=1, momentum=0.0))
+    train(fast, TRAIN, GREY, replace(SETTINGS, epochs=1, momentum=0.0, bias_lr=8.0))
+    moved = [model.state_dict()["1.bias"].norm() for model in (slow, fast)]
+    assert moved[1] > 2 * moved[0]
+    still = network()
+    train(still, TRAIN, GREY, replace(SETTINGS, epochs=1, bias_lr=0.0))
+    assert not still.state_dict()["1.bias"].any()
+    assert not torch.equal(still.state_dict()["6.bias"], network().state_dict()["6.bias"])
