@@ -5,7 +5,7 @@ Byte layouts are in `docs/format.md`; `encoder` writes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
@@ -22,8 +22,8 @@ from .constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_GAP_BITS
 from .encoder import FORM_SHIFT, SHAREABLE, SWAPPED, Encoding
 from .errors import FormatError, TruncatedError, UnsupportedVersionError
 from .graph import Shape
-from .relative_index import count_swapped, place_swapped, positions_of, rows_of
-from .tensors import DTYPES, Array, Dense, Shared, SparseRaw, SparseShared, Tensor
+from .relative_index import check_gaps, indices_of, transpose
+from .tensors import DTYPES, Array, Dense, Shared, SparseRaw, SparseShared, Tensor, index_dtype
 
 Bytes = bytes | memoryview
 
@@ -48,14 +48,16 @@ def _decode(data: Bytes, streams: dict[str, _Streams]) -> list[NDArray[np.uint8]
     """Decode the streams of a tensor, by name, which lie one behind the other."""
     parts = list(streams.values())
     begin, end = int(parts[0].starts[0]), int(parts[-1].starts[-1])
-    padded = np.zeros(end - begin + PADDING, dtype=np.uint8)
-    padded[: end - begin] = np.frombuffer(data, np.uint8, end - begin, begin)
+    room = np.frombuffer(data, np.uint8)[begin : end + PADDING]
+    if len(room) < end - begin + PADDING:  # nothing lies behind them
+        room = np.append(room, np.zeros(PADDING, np.uint8))
+        room.flags.writeable = False  # as the others, so that one compiled kernel serves both
     starts = np.concatenate([*(part.starts[:-1] for part in parts), parts[-1].starts[-1:]]) - begin
     counts = np.concatenate([part.counts for part in parts])
     tables = np.concatenate([huffman.decoding_table(part.lengths) for part in parts])
     chunks = [len(part.counts) for part in parts]
     out = np.empty(int(counts.sum()), dtype=np.uint8)
-    bad = decode_streams(padded, starts, counts, tables, np.repeat(np.arange(len(parts)), chunks), out)
+    bad = decode_streams(room, starts, counts, tables, np.repeat(np.arange(len(parts)), chunks), out)
     if bad >= 0:
         name, chunk = [(name, i) for name, count in zip(streams, chunks, strict=True) for i in range(count)][bad]
         raise FormatError(f"{name} do not decode to their length", where=f"chunk {chunk}")
@@ -133,47 +135,36 @@ class Payload:
             raise FormatError("elements: a boolean is neither 0 nor 1")
         return values
 
-    def _csr(self, gaps: NDArray[np.uint8], stored: Array) -> tuple[NDArray[np.int64], NDArray[np.int32], Array]:
+    def _csr(self, gaps: NDArray[np.uint8], stored: Array) -> tuple[NDArray[np.int64], Array, Array]:
         """Row limits, columns, and what is stored there, in this order."""
         rows = self.shape[0] if self.shape else 1
-        indptr = np.zeros(rows + 1, dtype=np.int64)
-        indices = np.empty(len(stored), dtype=np.int32)
         if not self.nnz:
-            return indptr, indices, stored
+            return np.zeros(rows + 1, dtype=np.int64), np.empty(0, dtype=np.uint16), stored
         if not self.swapped:
-            for first, positions in self._positions(gaps):
-                indices[first : first + len(positions)] = positions
-            rows_of(indices, prod(self.shape) // rows, indptr, indices)
-            return indptr, indices, stored
-        # Positions are worked out twice, chunk by chunk: all at once they would take as much memory as the columns.
+            return *self._indices(gaps, rows), stored
         inner = prod(self.shape[2:])
-        for _, positions in self._positions(gaps):
-            count_swapped(positions, rows, inner, indptr[1:])
+        swapped = *self._indices(gaps, self.shape[1]), stored.view(f"u{stored.itemsize}"), inner
+        indptr, out = np.zeros(rows + 1, dtype=np.int64), np.empty_like(stored)
+        columns = np.empty(len(stored), dtype=index_dtype(prod(self.shape[1:])))
+        transpose(*swapped, indptr[1:], columns[:0], out.view(f"u{stored.itemsize}"))
         np.cumsum(indptr, out=indptr)
-        free, bits, out = indptr[:-1].copy(), f"u{stored.itemsize}", np.empty_like(stored)
-        for first, positions in self._positions(gaps):
-            there = stored[first : first + len(positions)].view(bits)
-            place_swapped(positions, there, rows, inner, free, indices, out.view(bits))
-        return indptr, indices, out
+        transpose(*swapped, indptr[:-1].copy(), columns, out.view(f"u{stored.itemsize}"))
+        return indptr, columns, out
 
-    def _positions(self, gaps: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.int32]]]:
-        """Chunk by chunk, number of the first weight and the flat positions, valid until the next chunk."""
+    def _indices(self, gaps: NDArray[np.uint8], rows: int) -> tuple[NDArray[np.int64], Array]:
+        """Row limits and columns of the tensor as it is stored, in so many rows."""
         assert self.gaps is not None
         assert self.gap_bits is not None
         assert self.chunk_starts is not None
-        nnz, size, escape = self.nnz or 0, prod(self.shape), (1 << self.gap_bits) - 1
-        buffer = np.empty(min(nnz, CHUNK_ENTRIES), dtype=np.int32)
-        read, previous = 0, -1
-        for chunk, count in enumerate(self.gaps.counts.tolist()):
-            first = chunk * CHUNK_ENTRIES
-            positions = buffer[: nnz - first]
-            only = slice(chunk, chunk + 1)
-            symbols, counts, starts = gaps[read : read + count], self.gaps.counts[only], self.chunk_starts[only]
-            bad = positions_of(symbols, counts, starts, escape, CHUNK_ENTRIES, size, positions)
-            if bad >= 0 or positions[0] <= previous:
-                raise FormatError("gaps lead outside the tensor", where=f"chunk {chunk}")
-            yield first, positions
-            read, previous = read + count, int(positions[-1])
+        nnz, size = self.nnz or 0, prod(self.shape)
+        chunks = gaps, self.gaps.counts, self.chunk_starts, (1 << self.gap_bits) - 1
+        bad = check_gaps(*chunks, CHUNK_ENTRIES, nnz, size)
+        if bad >= 0:
+            raise FormatError("gaps lead outside the tensor", where=f"chunk {bad}")
+        indptr = np.empty(rows + 1, dtype=np.int64)
+        indices = np.empty(nnz, dtype=index_dtype(size // rows))
+        indices_of(*chunks, size // rows, indptr, indices)
+        return indptr, indices
 
 
 def parse(data: Bytes, offset: int, shape: Shape, dtype: str, encoding: Encoding) -> Payload:

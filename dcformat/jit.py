@@ -94,6 +94,10 @@ class _Cache(FunctionCache):  # type: ignore[misc]
             cache_path=self._cache_path, filename_base=self._impl.filename_base, source_stamp=valid
         )
 
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[str, ...]:
+        """Texts: the stamp covers what Numba would hash, and its types take a while to unpickle."""
+        return str(sig), *map(str, codegen.magic_tuple())
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Load machine code; where there is none, Numba's compiler readies itself."""
         _link_runtime()

@@ -60,31 +60,29 @@ def gap_symbols(gaps: NDArray[np.int64], bits: int) -> NDArray[np.uint8]:
 
 
 @kernel
-def positions_of(
+def check_gaps(
     symbols: NDArray[np.uint8],
-    symbol_counts: NDArray[np.int64],
+    counts: NDArray[np.int64],
     starts: NDArray[np.int64],
     escape: int,
     chunk: int,
+    stored: int,
     size: int,
-    out: NDArray[np.int32],
 ) -> int:
-    """Gap symbols back to flat positions.
+    """Check the gap symbols of a tensor, so that `indices_of` need not.
 
     Parameters
     ----------
     symbols : ndarray of uint8
         Gap symbols of all chunks, one chunk after the other.
-    symbol_counts, starts : ndarray of int64, shape (chunks,)
+    counts, starts : ndarray of int64, shape (chunks,)
         Gap symbols in each chunk, and the position of its first weight.
     escape : int
         The escape symbol.
-    chunk : int
-        Stored weights a chunk (the last one holds the rest).
+    chunk, stored : int
+        Stored weights a chunk (the last one holds the rest), and in all.
     size : int
-        Weights of the tensor, zeros counted: every position must be below.
-    out : ndarray of int32, shape (n,)
-        Receives the positions, ascending.
+        Weights of the tensor, zeros counted.
 
     Returns
     -------
@@ -95,106 +93,106 @@ def positions_of(
     read = 0
     previous = -1
     for c in range(len(starts)):
-        at = c * chunk
-        end = min(at + chunk, len(out))
-        position = starts[c]
-        for k in range(read, read + symbol_counts[c]):
-            gap = np.int64(symbols[k])
-            position += gap
-            if gap != escape:
-                if at == end or position >= size or position <= previous:
-                    return c
-                out[at] = position
-                previous = position
-                position += 1
-                at += 1
-        read += symbol_counts[c]
+        part = symbols[read : read + counts[c]]
+        weights, skipped = np.int64(0), np.int64(0)
+        for k in range(len(part)):
+            weights += np.int64(part[k] != escape)
+            skipped += np.int64(part[k])
         # One way to write each chunk: the first weight stands at the start, and no escape leads nowhere.
-        if at != end or out[c * chunk] != starts[c] or symbols[read - 1] == escape:
+        plain = len(part) > 0 and part[0] == 0 and part[-1] != escape
+        if not plain or weights != min(chunk, stored - c * chunk) or starts[c] <= previous:
             return c
+        previous = starts[c] + skipped + weights - 1
+        if previous >= size:
+            return c
+        read += counts[c]
     return -1
 
 
 @kernel
-def rows_of(positions: NDArray[np.int32], row_size: int, indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> None:
-    """Ascending flat positions to CSR.
+def indices_of(
+    symbols: NDArray[np.uint8],
+    counts: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    escape: int,
+    row_size: int,
+    indptr: NDArray[np.int64],
+    indices: NDArray[Any],
+) -> None:
+    """Gap symbols that `check_gaps` found sound, to CSR.
 
     Parameters
     ----------
-    positions : ndarray of int32, shape (n,)
+    symbols, counts, starts, escape
+        As for `check_gaps`.
     row_size : int
-        Weights a row.
+        Weights a row, zeros counted.
     indptr : ndarray of int64, shape (rows + 1,)
         Receives the row limits.
-    indices : ndarray of int32, shape (n,)
-        Receives the columns; may be `positions`.
+    indices : ndarray of integers, shape (stored weights,)
+        Receives the columns.
     """
+    read = 0
     row = 0
     limit = row_size
+    at = np.int64(0)
     indptr[0] = 0
-    for k in range(len(positions)):
-        while positions[k] >= limit:
-            row += 1
-            indptr[row] = k
-            limit += row_size
-        indices[k] = positions[k] - (limit - row_size)
+    for c in range(len(starts)):
+        position = starts[c]
+        for k in range(read, read + counts[c]):
+            gap = np.int64(symbols[k])
+            position += gap
+            while position >= limit:
+                row += 1
+                indptr[row] = at
+                limit += row_size
+            # An escape writes as well, what the next weight writes over: that is faster than to ask.
+            indices[np.uint64(at)] = position - (limit - row_size)
+            weight = np.int64(gap != escape)
+            at += weight
+            position += weight
+        read += counts[c]
     for r in range(row + 1, len(indptr)):
-        indptr[r] = len(positions)
+        indptr[r] = at
 
 
 @kernel
-def count_swapped(positions: NDArray[np.int32], rows: int, inner: int, counts: NDArray[np.int64]) -> None:
-    """Add to `counts` how many of some positions lie in each row; parameters as for `place_swapped`."""
-    line = rows * inner
-    start = positions[0] // line * line
-    for k in range(len(positions)):
-        position = np.int64(positions[k])
-        while position >= start + line:
-            start += line
-        offset = position - start
-        counts[offset if inner == 1 else offset // inner] += 1
-
-
-@kernel
-def place_swapped(
-    positions: NDArray[np.int32],
+def transpose(
+    indptr: NDArray[np.int64],
+    indices: NDArray[Any],
     stored: NDArray[Any],
-    rows: int,
     inner: int,
     free: NDArray[np.int64],
-    indices: NDArray[np.int32],
+    columns: NDArray[Any],
     out: NDArray[Any],
 ) -> None:
-    """Ascending flat positions of a tensor whose first two axes are swapped, to CSR of the tensor itself.
+    """CSR of a tensor whose first two axes are swapped, to CSR of the tensor itself.
 
-    Position ``(i * rows + o) * inner + k`` stands for row o, column ``i * inner + k``. Within a row positions ascend
-    with the column, so a stable counting sort by row is all that it takes: `count_swapped`, then this.
+    Column ``o * inner + k`` of row i stands for row o, column ``i * inner + k``. Within a row columns ascend with i, so
+    a stable counting sort by row is all that it takes: first with nothing to receive (`columns` empty), to count.
 
     Parameters
     ----------
-    positions : ndarray of int32, shape (n,)
-        All, or, call by call, one stretch after the other; n >= 1.
+    indptr : ndarray of int64, shape (swapped rows + 1,)
+    indices : ndarray of integers, shape (n,)
     stored : ndarray of unsigned integers, shape (n,)
-        What is stored at the positions.
-    rows, inner : int
-        Extent of axis 0, and of all from axis 2 on together.
+        What is stored there.
+    inner : int
+        Extent of all axes from axis 2 on together.
     free : ndarray of int64, shape (rows,)
-        Where the next weight of each row goes; advanced.
-    indices : ndarray of int32, shape (all weights,)
-    out : ndarray of unsigned integers, shape (all weights,)
+        Advanced by the weights of each row; where to place the next one.
+    columns : ndarray of integers, shape (n,), or (0,)
+    out : ndarray of unsigned integers, shape (n,)
         Receives what is stored, in CSR order.
     """
-    line = rows * inner  # a stored row; positions ascend, so which one it is takes no division
-    start = positions[0] // line * line
-    column = start // rows
-    for k in range(len(positions)):
-        position = np.int64(positions[k])
-        while position >= start + line:
-            start += line
-            column += inner
-        offset = position - start
-        row = offset if inner == 1 else offset // inner
-        place = free[row]
-        indices[place] = column + offset - row * inner
-        out[place] = stored[k]
-        free[row] = place + 1
+    counting = len(columns) == 0
+    per_weight = 1.0 / inner
+    for i in range(len(indptr) - 1):
+        for k in range(indptr[i], indptr[i + 1]):
+            index = np.int64(indices[np.uint64(k)])
+            row = np.int64((index + 0.5) * per_weight)  # exact below 2**51, and no division
+            place = np.uint64(free[np.uint64(row)])
+            free[np.uint64(row)] = place + np.uint64(1)
+            if not counting:
+                columns[place] = i * inner + index - row * inner
+                out[place] = stored[np.uint64(k)]

@@ -36,6 +36,11 @@ DTYPES: dict[str, np.dtype[Any]] = {
 """Stored element types, named as safetensors names them, and the numpy type that holds each."""
 
 
+def index_dtype(columns: int) -> np.dtype[Any]:
+    """Type of the column indices of a sparse tensor with so many columns: uint16 or int32."""
+    return np.dtype(np.uint16 if columns <= 1 << 16 else np.int32)
+
+
 def dtype_name(array: Array) -> str:
     """Name of a numpy array's element type in a container. BF16 has to be said (`Dense.dtype`): numpy can't."""
     for name, dtype in DTYPES.items():
@@ -155,7 +160,7 @@ class SparseShared(_Csr):
     ----------
     shape : tuple of int
     indptr : ndarray of int64, shape (shape[0] + 1,)
-    indices : ndarray of int32, shape (nnz,)
+    indices : ndarray of uint16, or int32 where there are more than 65,536 columns, shape (nnz,)
     codebook : ndarray of float32 or float16, shape (k,)
         No zero in it.
     symbols : ndarray of uint8, shape (nnz,)
@@ -178,7 +183,7 @@ class SparseRaw(_Csr):
     ----------
     shape : tuple of int
     indptr : ndarray of int64, shape (shape[0] + 1,)
-    indices : ndarray of int32, shape (nnz,)
+    indices : ndarray of uint16, or int32 where there are more than 65,536 columns, shape (nnz,)
     weights : ndarray of float32 or float16, shape (nnz,)
     """
 
@@ -209,7 +214,7 @@ def to_csr(tensor: Tensor) -> SparseShared | SparseRaw:
     flat = np.ascontiguousarray(tensor.dense()).reshape(rows, prod(tensor.shape[1:]))
     stored = flat.view(f"u{flat.dtype.itemsize}") != 0
     indptr = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(stored.sum(axis=1, dtype=np.int64))])
-    indices = np.nonzero(stored)[1].astype(np.int32)
+    indices = np.nonzero(stored)[1].astype(index_dtype(flat.shape[1]))
     if isinstance(tensor, Dense):
         return SparseRaw(tensor.shape, indptr, indices, flat[stored])
     keep = tensor.codebook.view(f"u{tensor.codebook.dtype.itemsize}") != 0

@@ -101,8 +101,13 @@ class LaneTiling:
     @cached_property
     def blocks(self) -> I64:
         """The table of blocks, shape (blocks, 8); POSITION is left to the packer."""
-        units = self.geometry.in_channels // self.geometry.groups * len(self.phases[1])
-        return conv_tile.block_table(self.geometry, units, max(1, self.budget // self.unit_vectors))
+        return conv_tile.block_table(self.geometry, len(self.phases[1]), max(1, self.budget // self.unit_vectors))
+
+    @property
+    def segments(self) -> int:
+        """Segments of weights: outputs of each block, added up."""
+        blocks = conv_tile.cut(self.geometry, len(self.phases[1]), max(1, self.budget // self.unit_vectors))[2]
+        return self.geometry.out_channels * blocks
 
     @property
     def tiles(self) -> int:

@@ -17,33 +17,41 @@ from ..layer import ConvGeometry
 from .conv_tile import FIRST_OUTPUT, FIRST_UNIT, I64, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT
 from .weights import SparseWeights
 
+BLOCK_SHIFT = 32
+"""A column's block and its offset in there share a number, so that a weight takes one look-up."""
+
 
 @kernel
 def _segments(
     indptr: I64,
-    indices: NDArray[np.int32],
+    indices: NDArray[Any],
     symbols: NDArray[Any],
     row_block: I64,
     row_offset: I64,
-    column_block: I64,
-    column_offset: I64,
-    block_segment: I64,
-    block_output: I64,
+    column: I64,
+    block_start: I64,
     starts: I64,
     offsets: NDArray[np.uint16],
     out_symbols: NDArray[Any],
 ) -> None:
-    """Sort CSR weights by segment. `starts` counts weights on entry to the second pass and is advanced by it."""
+    """Sort CSR weights by segment: first with nothing to fill, to count them into `starts`, then to where it says."""
     fill = len(offsets) > 0
     for row in range(len(indptr) - 1):
+        offset, block, segment, place = row_offset[row], np.int64(-1), np.int64(-1), np.int64(0)
         for k in range(indptr[row], indptr[row + 1]):
-            block = row_block[row] + column_block[indices[k]]
-            segment = block_segment[block] + row - block_output[block]
-            if fill:
+            both = column[np.uint64(indices[np.uint64(k)])]
+            if both >> BLOCK_SHIFT != block:  # a row's weights come block by block, for the most part
+                if segment >= 0:
+                    starts[segment] = place
+                block = both >> BLOCK_SHIFT
+                segment = block_start[row_block[row] + block] + row
                 place = starts[segment]
-                offsets[place] = row_offset[row] + column_offset[indices[k]]
-                out_symbols[place] = symbols[k]
-            starts[segment] += 1
+            if fill:
+                offsets[np.uint64(place)] = offset + (both & 0xFFFF)
+                out_symbols[np.uint64(place)] = symbols[np.uint64(k)]
+            place += 1
+        if segment >= 0:
+            starts[segment] = place
 
 
 @dataclass(frozen=True)
@@ -100,8 +108,8 @@ def make_stream(
     first_unit = np.arange(g.out_channels) // outputs * units
     places = (
         *(weights.indptr, weights.indices, weights.symbols),
-        *(block[first_unit], offset[first_unit], block[unit], offset[unit] + vector),
-        *(blocks[:, SEGMENT].copy(), blocks[:, FIRST_OUTPUT].copy()),
+        *(block[first_unit], offset[first_unit], block[unit] << BLOCK_SHIFT | offset[unit] + vector),
+        blocks[:, SEGMENT] - blocks[:, FIRST_OUTPUT],
     )
     segments = int((blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]).sum())
     counts = np.zeros(segments + 1, np.int64)

@@ -136,8 +136,12 @@ class Tiling:
     @cached_property
     def blocks(self) -> I64:
         """The table of blocks, shape (blocks, 8); POSITION is left to the packer."""
-        g = self.geometry
-        return block_table(g, g.in_channels // g.groups * g.kernel[1], self.block_units, self.merge)
+        return block_table(self.geometry, self.geometry.kernel[1], self.block_units, self.merge)
+
+    @property
+    def segments(self) -> int:
+        """Segments of weights: outputs of each block, added up."""
+        return self.geometry.out_channels * cut(self.geometry, self.geometry.kernel[1], self.block_units, self.merge)[2]
 
     @property
     def tile_elements(self) -> int:
@@ -168,22 +172,19 @@ class Tiling:
         )
 
 
-def block_table(g: ConvGeometry, units: int, block_units: int, merge: bool = True) -> I64:
+def block_table(g: ConvGeometry, taps: int, block_units: int, merge: bool = True) -> I64:
     """The table of blocks, shape (blocks, 8); POSITION is left to the packer.
 
     Parameters
     ----------
     g : ConvGeometry
-    units : int
-        Units of a group.
-    block_units : int
-        Most units of a block.
+    taps, block_units : int
+        Units of a channel, and most of a block.
     merge : bool
         Whether small groups may share a block.
     """
-    outputs = g.out_channels // g.groups
-    together = min(g.groups, max(1, block_units // units)) if merge else 1
-    block_units = -(-units // -(-units // block_units))  # blocks of a group are of one size
+    outputs, units = g.out_channels // g.groups, g.in_channels // g.groups * taps
+    together, block_units, _ = cut(g, taps, block_units, merge)
     table: list[tuple[int, ...]] = []
     segments = 0
     for group in range(0, g.groups, together):
@@ -195,6 +196,14 @@ def block_table(g: ConvGeometry, units: int, block_units: int, merge: bool = Tru
             table.append((first, last, group * outputs, end * outputs, *edges, segments, 0))
             segments += (end - group) * outputs
     return np.array(table, dtype=np.int64)
+
+
+def cut(g: ConvGeometry, taps: int, block_units: int, merge: bool = True) -> tuple[int, int, int]:
+    """How many groups share a block, units of a block (of one size throughout), and blocks of an output."""
+    units = g.in_channels // g.groups * taps
+    together = min(g.groups, max(1, block_units // units)) if merge else 1
+    size = -(-units // -(-units // block_units))
+    return together, size, 1 if together > 1 else -(-units // size)
 
 
 def divide_work(g: ConvGeometry, tiles: int, share: Share, run: int = 1) -> tuple[range, range]:

@@ -37,6 +37,8 @@ MOST_CENTROIDS = 255
 """A codebook needs one more entry, a zero for empty slots."""
 SAMPLES = 4
 """Samples that share the decoding of a slice."""
+NOWHERE = 1 << 40
+"""Column of a lane that has no more weights."""
 AHEAD = 8192
 """Elements of the stream to prefetch ahead: 16 KiB."""
 
@@ -149,11 +151,10 @@ def linear_windowed(
 @kernel
 def _pack(
     indptr: I64,
-    columns: NDArray[np.int32],
+    columns: NDArray[Any],
     symbols: NDArray[np.uint8],
     order: NDArray[np.int32],
     places: I64,
-    features: int,
     window: int,
     step: int,
     zero: int,
@@ -162,35 +163,40 @@ def _pack(
     stream: U16,
     fronts: I64,
 ) -> int:
-    """Pack all slices, as far as there is room, and tell how many groups they take; `fronts` is scratch."""
-    pending, end = fronts[:LANES], fronts[LANES:]
-    group = 0
+    """Pack all slices, as far as there is room, and tell how many groups they take; `fronts` is scratch.
+
+    Without branches on what a slot takes, which nobody can predict: an empty one looks at weight 0, for nothing.
+    """
+    pending, end, front = fronts[:LANES], fronts[LANES : 2 * LANES], fronts[2 * LANES :]
+    group, room, empty = 0, len(bases), zero << COLUMN_BITS
     for s in range(len(order) // LANES):
         starts[s] = group
         for lane in range(LANES):
             row = order[s * LANES + lane]
             pending[lane] = indptr[row] if row >= 0 else 0
             end[lane] = indptr[row + 1] if row >= 0 else 0
+            front[lane] = columns[pending[lane]] if pending[lane] < end[lane] else NOWHERE
         while True:
-            base = features
-            for lane in range(LANES):
-                if pending[lane] < end[lane]:
-                    base = min(base, columns[pending[lane]])
-            if base == features:
+            base = front[0]
+            for lane in range(1, LANES):
+                base = min(base, front[lane])
+            if base == NOWHERE:
                 break
-            base -= base % step
-            fits = group < len(bases)
-            if fits:
-                bases[group] = base
+            base &= -step
+            at = min(group, room - 1)  # what finds no room is counted
+            bases[at] = base
             for lane in range(LANES):
+                k, column = pending[lane], front[lane]
                 for slot in range(2):
-                    entry = zero << COLUMN_BITS
-                    k = pending[lane]
-                    if k < end[lane] and columns[k] < base + window:
-                        entry = (np.int64(symbols[k]) << COLUMN_BITS) + columns[k] - base
-                        pending[lane] += 1
-                    if fits:
-                        stream[group * WORDS + places[lane, slot]] = entry
+                    take = column < base + window
+                    symbol = np.int64(symbols[np.uint64(k if take else 0)])
+                    entry = (symbol << COLUMN_BITS) + column - base
+                    stream[np.uint64(at * WORDS + places[lane, slot])] = entry if take else empty
+                    k += np.int64(take)
+                    more = k < end[lane]
+                    following = np.int64(columns[np.uint64(k if more else 0)])
+                    column = following if more else NOWHERE
+                pending[lane], front[lane] = k, column
             group += 1
     starts[len(order) // LANES] = group
     return group
@@ -217,13 +223,13 @@ class LinearWindowed:
         self._starts = np.zeros(len(self._rows) // LANES + 1, np.int64)
         zero = len(weights.codebook)
         source = weights.indptr, weights.indices, weights.symbols, self._rows, SLOT
-        cut = geometry.in_features, window, 1 if window == 64 else WORDS, zero, self._starts
+        cut = window, 1 if window == 64 else WORDS, zero, self._starts
         narrow = np.uint16 if geometry.in_features <= 1 << 16 else np.int32
         room, groups = 0, 2 * weights.nnz // WORDS + len(self._rows)  # most often enough: half of the slots empty
         while groups > room:
             room = groups
             self._bases, self._stream = np.empty(room, narrow), streamed(room * WORDS, np.uint16)
-            groups = _pack(*source, *cut, self._bases, self._stream, np.empty(2 * LANES, np.int64))
+            groups = _pack(*source, *cut, self._bases, self._stream, np.empty(3 * LANES, np.int64))
         self._bases, self._stream = self._bases[:groups], self._stream[: groups * WORDS]
         vectors = 1 << (zero // WORDS).bit_length()
         book = np.zeros(vectors * WORDS, np.float32)

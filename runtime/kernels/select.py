@@ -97,8 +97,7 @@ def _edge_cycles(tiling: Tiling) -> float:
 
 def sparse_cycles(tiling: Tiling, nnz: int) -> float:
     """Estimated cycles of a sparse convolution of one sample."""
-    segments = float((tiling.blocks[:, 3] - tiling.blocks[:, 2]).sum())
-    short = tiling.rows < LATENCY
+    segments, short = tiling.segments, tiling.rows < LATENCY
     weights = nnz * (tiling.rows * MULTIPLY + (SHORT_WEIGHT if short else WEIGHT))
     sums = segments * (tiling.rows * SUMS + (SHORT_SEGMENT if short else 0))
     return tiling.tiles * (weights + sums + _edge_cycles(tiling))
@@ -116,7 +115,7 @@ def dense_cycles(tiling: Tiling) -> float:
     runs = g.groups * -(-(g.out_channels // g.groups) // run)
     taps = g.in_channels // g.groups * g.kernel[0] * g.kernel[1]
     multiply = taps * runs * (max(run * tiling.rows, LATENCY) + DENSE_WEIGHT)
-    sums = len(tiling.blocks) / g.groups * runs * run * tiling.rows * SUMS
+    sums = tiling.segments / g.out_channels * runs * run * tiling.rows * SUMS
     return tiling.tiles * (multiply + sums + _edge_cycles(tiling))
 
 
@@ -171,9 +170,8 @@ def lanes_cycles(tiling: LaneTiling, nnz: int) -> float:
     """Estimated cycles of a sparse convolution of samples side by side."""
     g, pixels = tiling.geometry, tiling.shape[0] * tiling.shape[1]
     short = pixels < LATENCY
-    segments = float((tiling.blocks[:, 3] - tiling.blocks[:, 2]).sum())
     weights = nnz * (pixels + (SHORT_LANE_WEIGHT if short else LANE_WEIGHT))
-    sums = segments * (pixels * LANE_SUMS + (SHORT_LANE_SEGMENT if short else 0))
+    sums = tiling.segments * (pixels * LANE_SUMS + (SHORT_LANE_SEGMENT if short else 0))
     packed = g.in_channels * len(tiling.phases[1]) * tiling.unit_vectors
     return tiling.tiles * (weights + sums + packed * LANE_PACK)
 

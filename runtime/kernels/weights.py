@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dcformat.tensors import Dense, Shared, SparseRaw, SparseShared, Tensor
+from ...dcformat.tensors import Dense, Shared, SparseRaw, SparseShared, Tensor, index_dtype
 
 F32 = NDArray[np.float32]
 
@@ -20,7 +21,7 @@ class SparseWeights:
     Attributes
     ----------
     indptr : ndarray of int64, shape (rows + 1,)
-    indices : ndarray of int32, shape (nnz,)
+    indices : ndarray of uint16, or int32 where there are more than 65,536 columns, shape (nnz,)
         Columns, ascending within a row.
     symbols : ndarray of uint8 or float32, shape (nnz,)
         Symbols, or, where weights are not shared, the weights.
@@ -29,7 +30,7 @@ class SparseWeights:
     """
 
     indptr: NDArray[np.int64]
-    indices: NDArray[np.int32]
+    indices: NDArray[Any]
     symbols: NDArray[Any]
     codebook: F32
 
@@ -94,15 +95,14 @@ def _float32(tensor: Dense) -> F32:
     return tensor.array.astype(np.float32)
 
 
-def _csr(tensor: SparseShared | SparseRaw) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    return np.ascontiguousarray(tensor.indptr, np.int64), np.ascontiguousarray(tensor.indices, np.int32)
+def _csr(tensor: SparseShared | SparseRaw) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    narrow = index_dtype(prod(tensor.shape[1:]))
+    return np.ascontiguousarray(tensor.indptr, np.int64), np.ascontiguousarray(tensor.indices, narrow)
 
 
-def _drop_zeros(
-    symbols: NDArray[Any], kept: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[Any]]:
+def _drop_zeros(symbols: NDArray[Any], kept: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
     indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1, dtype=np.int64))]).astype(np.int64)
-    return indptr, np.nonzero(kept)[1].astype(np.int32), symbols[kept]
+    return indptr, np.nonzero(kept)[1].astype(index_dtype(kept.shape[1])), symbols[kept]
 
 
 CACHE_LINE, LARGE_PAGE, FROM_NUMPY = 64, 1 << 21, 1 << 22

@@ -59,7 +59,7 @@ def check_csr(tensor: Tensor, array: np.ndarray) -> None:
     csr = to_csr(tensor)
     assert csr.shape == array.shape
     assert csr.indptr.dtype == np.int64
-    assert csr.indices.dtype == np.int32
+    assert csr.indices.dtype == (np.uint16 if np.prod(array.shape[1:]) <= 1 << 16 else np.int32)
     assert len(csr.indptr) == array.shape[0] + 1
     bits = patterns(array).reshape(array.shape[0], int(np.prod(array.shape[1:])))
     rows, columns = np.nonzero(bits)
