@@ -26,6 +26,7 @@ if config.DISABLE_JIT:
         get,
         greater,
         load,
+        load_apart,
         load_grid,
         load_masked,
         load_rows,
@@ -42,10 +43,13 @@ if config.DISABLE_JIT:
         store_grid,
         store_masked,
         store_rows,
+        store_together,
         store_words,
         total,
         transpose,
         weight,
+        winograd_inputs,
+        winograd_outputs,
         zeros,
     )
 else:
@@ -74,6 +78,7 @@ else:
         weight,
         zeros,
     )
+    from .simd_winograd import load_apart, store_together, winograd_inputs, winograd_outputs
     from .simd_words import fma_picked, load_words, pick, prefetch_far, store_words
 
 LANES = 16
@@ -91,6 +96,7 @@ __all__ = [
     "get",
     "greater",
     "load",
+    "load_apart",
     "load_grid",
     "load_masked",
     "load_rows",
@@ -107,9 +113,12 @@ __all__ = [
     "store_grid",
     "store_masked",
     "store_rows",
+    "store_together",
     "store_words",
     "total",
     "transpose",
     "weight",
+    "winograd_inputs",
+    "winograd_outputs",
     "zeros",
 ]

@@ -155,19 +155,31 @@ def fma_rows(
         acc_value, _, codebook_value, symbols_value, first_value, array_value, index_value = args
         weight_data = context.make_array(symbols)(context, builder, symbols_value).data
         book_data = context.make_array(codebook)(context, builder, codebook_value).data
-        weights = []
-        for row in range(len(rows)):
+
+        def weight_at(row: int) -> Any:
             at = builder.add(first_value, ir.IntType(64)(row))
             by = builder.load(builder.gep(weight_data, [at]))
             if symbols.dtype != types.float32:
                 by = builder.load(builder.gep(book_data, [builder.zext(by, ir.IntType(64))]))
-            weights.append(build_splat(builder, by))
+            return build_splat(builder, by)
+
+        def column_at(i: int) -> Any:
+            return build_load(context, builder, array, array_value, index_value, LANES * i)
+
+        # The fewer of weights and columns are held in registers, and of the others one at a time.
         sums = [builder.extract_value(acc_value, i) for i in range(acc.count)]
-        for i in range(width):
-            # Column by column, so that one vector of the tile at a time takes a register.
-            column = build_load(context, builder, array, array_value, index_value, LANES * i)
-            for row, by in enumerate(weights):
-                sums[row * width + i] = build_fma(builder, by, column, sums[row * width + i])
+        if width < len(rows):
+            columns = [column_at(i) for i in range(width)]
+            for row in range(len(rows)):
+                by = weight_at(row)
+                for i, column in enumerate(columns):
+                    sums[row * width + i] = build_fma(builder, by, column, sums[row * width + i])
+        else:
+            weights = [weight_at(row) for row in range(len(rows))]
+            for i in range(width):
+                column = column_at(i)
+                for row, by in enumerate(weights):
+                    sums[row * width + i] = build_fma(builder, by, column, sums[row * width + i])
         return build_pack(builder, sums)
 
     return acc(acc, rows, codebook, symbols, types.int64, array, types.int64), codegen

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import winograd
+
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 Tag = tuple[int, ...]
@@ -244,3 +246,47 @@ def store_grid(rows: Tag, array: F32, index: int, pitch: int, value: F32) -> Non
 def transpose(value: F32) -> F32:
     """Lane i of vector j becomes lane j of vector i; 16 vectors."""
     return value.T.copy()
+
+
+def winograd_inputs(tag: Tag, source: F32, at: int, row: int, column: int, target: F32, to: int, step: int) -> None:
+    """Winograd's transform of a square of n x n inputs, n the length of `tag`: ``B^T inputs B``.
+
+    Vector (i, j) lies at ``source[at + i * row + j * column]`` and goes to ``target[to + (i * n + j) * step]``.
+    """
+    n = len(tag)
+    matrix = winograd.input_matrix(n).astype(np.float32)
+    square = np.array([[load((0,), source, at + i * row + j * column)[0] for j in range(n)] for i in range(n)])
+    for k, vector in enumerate(_congruent(matrix, square).reshape(n * n, 1, _LANES)):
+        store(target, to + k * step, vector)
+
+
+def winograd_outputs(tag: Tag, points: Tag, source: F32, at: int, step: int) -> F32:
+    """Winograd's transform of n x n sums to m x m outputs: ``A^T sums A``; m, n the lengths of `tag` and `points`.
+
+    Vector (i, j) lies at ``source[at + (i * n + j) * step]``; outputs come row by row.
+    """
+    m, n = len(tag), len(points)
+    matrix = winograd.output_matrix(m, n).astype(np.float32)
+    square = np.array([load((0,), source, at + k * step)[0] for k in range(n * n)]).reshape(n, n, _LANES)
+    return _congruent(matrix, square).reshape(m * m, _LANES)
+
+
+def _congruent(matrix: F32, square: F32) -> F32:
+    result: F32 = np.einsum("ia,abl,jb->ijl", matrix, square, matrix, dtype=np.float32)
+    return result
+
+
+def load_apart(tag: Tag, step: Tag, array: F32, index: int, low: int, high: int) -> F32:
+    """Vectors of every n-th element, n the length of `step`: lane t of vector r is ``array[index + t * n + r]``.
+
+    As many vectors as `tag` is long. Elements outside ``low <= t * n + r < high`` are zero and not read.
+    """
+    n = len(step)
+    vectors = [load_masked(array, index + skip, low - skip, high - skip) for skip in range(0, n * _LANES, _LANES)]
+    return np.concatenate(vectors).reshape(_LANES, n).T[: len(tag)].copy()
+
+
+def store_together(array: F32, index: int, end: int, value: F32) -> None:
+    """The way back of `load_apart`, of elements ``t * n + r < end``: n is the number of vectors."""
+    count = max(0, min(end, value.size))
+    _span(array, index, count)[:] = value.T.ravel()[:count]

@@ -8,6 +8,7 @@ No choice depends on the batch, but for samples that lie side by side, so a batc
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -21,6 +22,7 @@ from .conv_dense import ConvDense
 from .conv_lanes import ConvLanes, LaneTiling, as_convolution
 from .conv_sparse import LATENCY, ConvSparse
 from .conv_tile import LANES, Plane, Tiling
+from .conv_winograd import ConvWinograd, WinogradTiling
 from .linear_dense import LinearDense
 from .linear_sparse import LinearSparse
 from .linear_windowed import MOST_CENTROIDS, LinearWindowed
@@ -53,6 +55,13 @@ LANE_SHAPES = ((1, 1), (2, 2), (4, 4), (2, 7), (1, 13)) if WIDE else ((1, 1), (2
 """Height and width of a tile of pixels of samples that lie side by side."""
 THIN = 0.15
 """Density below which weights are few."""
+WINOGRAD = os.environ.get("DCZ_WINOGRAD", "1") != "0"
+"""Whether Winograd's algorithm may be chosen. Its rounding errors, some 1e-6 of the greatest output, exceed the 2e-7 of
+direct sums, and numbers that are not finite spread to their neighbours."""
+WINOGRAD_TILE = (8, 3) if WIDE else (4, 1)
+"""Output channels and vectors whose sums Winograd's algorithm holds in registers."""
+WINOGRAD_WEIGHTS = 5 << 18
+"""Most elements, 5 MiB, of weights that are transformed, which makes sparse ones many times as large."""
 UNROLLED_PIXELS = 4
 """Most output pixels of a convolution that is tried as a fully connected layer."""
 FEW = 0.06
@@ -69,6 +78,9 @@ DENSE_WEIGHT = 1.0
 # The same for samples side by side: of a weight beside its multiply-adds of one cycle each, of a vector of sums for
 # each segment, of packing a vector.
 LANE_WEIGHT, SHORT_LANE_WEIGHT, LANE_SUMS, SHORT_LANE_SEGMENT, LANE_PACK = 2.5, 1.5, 8.0, 40.0, 6.0
+# Of a vector of tiles in Winograd's algorithm, for each point: of its inputs, where its lanes are tiles or samples, and
+# of its outputs; of a multiply-add; of an output channel at a point beside them.
+TILES_IN, SAMPLES_IN, TILES_OUT, WINOGRAD_MULTIPLY, POINT = 25.0, 12.0, 9.5, 1.1, 6.0
 # Cycles of a weight in fully connected layers: a row at a time; dense, bound by memory; windowed, by size of codebook.
 ROW_CYCLES, LINEAR_DENSE_CYCLES = 2.2, 0.75
 WINDOWED_CYCLES = {64: 0.40, 128: 0.46, 256: 0.66}
@@ -119,6 +131,30 @@ def dense_cycles(tiling: Tiling) -> float:
     return tiling.tiles * (multiply + sums + _edge_cycles(tiling))
 
 
+def winograd_cycles(tiling: WinogradTiling) -> float:
+    """Estimated cycles of a convolution by Winograd's algorithm, of one sample or of 16 that lie side by side."""
+    g, points = tiling.geometry, tiling.points**2
+    inputs = g.groups * tiling.units * tiling.vectors * (TILES_IN if tiling.pack > 1 else SAMPLES_IN)
+    outputs = g.out_channels * tiling.vectors * TILES_OUT
+    vectors = tiling.blocks * tiling.columns
+    sums = tiling.runs * tiling.run * (vectors * tiling.units * WINOGRAD_MULTIPLY + tiling.blocks * POINT)
+    return points * (inputs + outputs + sums)
+
+
+def _conv_winograd(weight: Tensor, tiling: WinogradTiling, epilogue: Epilogue) -> PackedLayer:
+    return ConvWinograd(DenseWeights.of(weight), tiling, epilogue)
+
+
+def _winograd_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, pack: int) -> list[Choice]:
+    """Winograd's algorithm, where there is a way and its weights are not too many."""
+    if not WINOGRAD or epilogue.residual or not WinogradTiling.fits(geometry):
+        return []
+    tiling = WinogradTiling(geometry, *WINOGRAD_TILE, pack)
+    if tiling.weight_elements > WINOGRAD_WEIGHTS:
+        return []
+    return [(winograd_cycles(tiling), "conv_winograd", partial(_conv_winograd, weight, tiling, epilogue))]
+
+
 def _conv_sparse(weight: Tensor, tiling: Tiling, epilogue: Epilogue) -> PackedLayer:
     return ConvSparse(SparseWeights.of(weight), tiling, epilogue)
 
@@ -156,6 +192,7 @@ def conv_candidates(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) 
         (sparse_cycles(sparse, nnz), "conv_sparse", partial(_conv_sparse, weight, sparse, epilogue)),
         (dense_cycles(dense), "conv_dense", partial(_conv_dense, weight, dense, epilogue)),
     ]
+    choices += _winograd_choices(weight, geometry, epilogue, LANES)
     if geometry.out_height * geometry.out_width <= UNROLLED_PIXELS:
         choices.append(_unrolled_choice(weight, geometry, epilogue))
     return _by_cost(choices)
@@ -181,7 +218,9 @@ def pack_conv_lanes(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) 
     budget = THIN_BUDGET if weight.density < THIN else BUDGET
     tilings = [LaneTiling(geometry, shape, budget) for shape in LANE_SHAPES]
     tiling = min(tilings, key=lambda t: lanes_cycles(t, weight.nnz))
-    return ConvLanes(SparseWeights.of(weight), tiling, epilogue)
+    cycles = lanes_cycles(tiling, weight.nnz)
+    quicker = [choice for choice in _winograd_choices(weight, geometry, epilogue, 1) if choice[0] < cycles]
+    return quicker[0][2]() if quicker else ConvLanes(SparseWeights.of(weight), tiling, epilogue)
 
 
 def pack_linear_lanes(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> PackedLayer:

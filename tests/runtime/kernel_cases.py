@@ -10,7 +10,8 @@ import numpy as np
 from dcz.dcformat import tensors
 from dcz.runtime import kernels
 from dcz.runtime.kernels.conv_lanes import ConvLanes, LaneTiling
-from dcz.runtime.kernels.weights import SparseWeights
+from dcz.runtime.kernels.conv_winograd import ConvWinograd, WinogradTiling
+from dcz.runtime.kernels.weights import DenseWeights, SparseWeights
 from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 
 FORMS = ("sparse_shared", "sparse_raw", "shared", "dense", "dense_f16")
@@ -208,11 +209,11 @@ def run_conv(case: ConvCase, name: str | None, batch: int | None = None) -> np.n
     return _conv(case, name, batch or case.batch)[0]
 
 
-def check_close(found: np.ndarray, expected: np.ndarray) -> None:
-    """Fail if any error exceeds 1e-5 of the greatest output."""
+def check_close(found: np.ndarray, expected: np.ndarray, greatest: float = 0) -> None:
+    """Fail if any error exceeds 1e-5 of the greatest output, or of `greatest`."""
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
-    assert np.abs(found - expected).max(initial=0) <= 1e-5 * max(1e-3, np.abs(expected).max(initial=0))
+    assert np.abs(found - expected).max(initial=0) <= 1e-5 * max(1e-3, greatest, np.abs(expected).max(initial=0))
 
 
 def check_conv(case: ConvCase, name: str) -> None:
@@ -242,6 +243,32 @@ def check_lanes(case: ConvCase, shape: tuple[int, int] | None = None, budget: in
     added = None if residual is None else np.moveaxis(residual, -1, 0)
     expected = oracle_epilogue(conv_oracle(case, weight.dense(), x), epilogue, added)
     check_close(np.moveaxis(out, -1, 0), expected)
+
+
+def check_winograd(case: ConvCase, tile: tuple[int, int], pack: int) -> None:
+    """Compare Winograd's algorithm with the oracle: 16 tiles a vector, or (`pack` 1) 16 samples side by side."""
+    rng = np.random.default_rng(case.seed)
+    batch = case.batch if pack > 1 else LANES
+    shape = (case.channels[1], case.channels[0] // case.groups, *case.kernel)
+    weight = make_weight(rng, shape, case.density, case.form, case.codebook)
+    epilogue = make_epilogue(rng, case.epilogue, case.channels[1])
+    geometry = ConvGeometry(
+        batch, case.channels[0], *case.size, case.channels[1], case.kernel, case.stride, case.padding, case.dilation,
+        case.groups, *case.out_size,
+    )  # fmt: skip
+    packed = ConvWinograd(DenseWeights.of(weight), WinogradTiling(geometry, *tile, pack), epilogue)
+    x = rng.standard_normal((batch, case.channels[0], *case.size)).astype(np.float32)
+    out_shape = (batch, case.channels[1], *case.out_size)
+    if pack > 1:
+        out = run_layer(packed, x, out_shape, None)
+    else:
+        out = np.moveaxis(
+            run_layer(packed, np.ascontiguousarray(np.moveaxis(x, 0, -1)), (*out_shape[1:], LANES), None), -1, 0
+        )
+    # The error is relative to what the transforms see: sums before the epilogue cuts them off.
+    sums = conv_oracle(case, weight.dense(), x)
+    linear = oracle_epilogue(sums, Epilogue(epilogue.scale, epilogue.shift), None)
+    check_close(out, oracle_epilogue(sums, epilogue, None), float(np.abs(linear).max(initial=0)))
 
 
 def check_linear_lanes(case: LinearCase) -> None:

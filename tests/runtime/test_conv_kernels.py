@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import kernel_cases as cases
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dcz.runtime import kernels, winograd
+from dcz.runtime.kernels import select
 from dcz.runtime.kernels.select import LANE_SHAPES
+from dcz.runtime.layer import ConvGeometry, Epilogue
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 SETTINGS = settings(
@@ -65,6 +69,58 @@ def test_bits_do_not_depend_on_the_batch(case: cases.ConvCase) -> None:
 @given(shape=st.sampled_from(LANE_SHAPES), case=layers(), budget=st.sampled_from([1, 50, 448]))
 def test_samples_side_by_side_agree_with_the_oracle(shape: tuple[int, int], case: cases.ConvCase, budget: int) -> None:
     cases.check_lanes(case, shape, budget)
+
+
+@st.composite
+def square_layers(draw: st.DrawFn) -> cases.ConvCase:
+    stride = draw(st.integers(1, 4))
+    kernel = draw(st.integers(2 * stride + 1, 5 * stride))
+    padding = (draw(st.integers(0, 4)), draw(st.integers(0, 4)))
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    least = [max(1, kernel - 2 * p) for p in padding]
+    return cases.ConvCase(
+        seed=draw(st.integers(0, 2**32 - 1)),
+        batch=draw(st.integers(1, 3)),
+        channels=(draw(st.integers(1, 6)) * groups, draw(st.integers(1, 19)) * groups),
+        size=tuple(draw(st.integers(n, max(n, 80 if JIT else 20))) for n in least),
+        kernel=(kernel, kernel),
+        stride=(stride, stride),
+        padding=padding,
+        groups=groups,
+        density=draw(st.sampled_from([0.0, 0.3, 1.0])),
+        form=draw(st.sampled_from(cases.FORMS)),
+        codebook=draw(st.sampled_from([1, 33, 256])),
+        epilogue=draw(st.sampled_from(cases.EPILOGUES[:-1])),
+    )
+
+
+@pytest.mark.parametrize("tile", [select.WINOGRAD_TILE, (4, 1)])
+@settings(SETTINGS, max_examples=25 if JIT else 6)
+@given(case=square_layers(), pack=st.sampled_from([1, 16]))
+def test_winograd_agrees_with_the_oracle(tile: tuple[int, int], case: cases.ConvCase, pack: int) -> None:
+    cases.check_winograd(case, tile, pack)
+
+
+@pytest.mark.parametrize("r", winograd.OUTPUTS)
+def test_winograd_matrices_are_exact_in_rational_arithmetic(r: int) -> None:
+    m = winograd.OUTPUTS[r]
+    n = m + r - 1
+    inputs, taps = np.arange(1.0, n + 1) ** 2, np.arange(1.0, r + 1)
+    sums = (winograd.kernel_matrix(r, n) @ taps) * (winograd.input_matrix(n) @ inputs)
+    np.testing.assert_allclose(
+        winograd.output_matrix(m, n) @ sums, np.correlate(inputs, taps, "valid"), rtol=1e-12, atol=0
+    )
+    single = (winograd.output_matrix(m, n), winograd.input_matrix(n))
+    assert all(np.array_equal(matrix, matrix.astype(np.float32)) for matrix in single)
+
+
+def test_winograd_is_left_out_where_it_must_be() -> None:
+    weight = cases.make_weight(np.random.default_rng(0), (64, 64, 3, 3), 1.0, "dense", 1)
+    geometry = ConvGeometry(1, 64, 40, 40, 64, (3, 3), (1, 1), (1, 1), (1, 1), 1, 40, 40)
+    assert next(iter(kernels.conv_candidates(weight, geometry, Epilogue()))) == "conv_winograd"
+    assert "conv_winograd" not in kernels.conv_candidates(weight, geometry, Epilogue(residual=True))
+    dilated = replace(geometry, dilation=(2, 2), padding=(2, 2))
+    assert "conv_winograd" not in kernels.conv_candidates(weight, dilated, Epilogue())
 
 
 POINTWISE = {"kernel": (1, 1), "padding": (0, 0)}

@@ -19,6 +19,9 @@ for kernel, size, stride in (((3, 3), (13, 13), (1, 1)), ((1, 1), (9, 9), (1, 1)
     case = cases.ConvCase(kernel=kernel, size=size, stride=stride, channels=(6, 9))
     for name in ("conv_sparse", "conv_dense"):
         cases.check_conv(case, name)
+    if kernel != (1, 1):
+        plain = cases.ConvCase(kernel=kernel, size=size, stride=stride, channels=(6, 9), epilogue="relu")
+        cases.check_winograd(plain, select.WINOGRAD_TILE, 16)
     for shape in select.LANE_SHAPES:
         cases.check_lanes(case, shape)
 case = cases.LinearCase(features=(130, 40), batch=5)
