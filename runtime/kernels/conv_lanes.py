@@ -155,11 +155,13 @@ def _steps(distance: int, stride: int) -> int:
 
 
 @kernel
-def pack_lanes(x: F32, first: int, last: int, row: int, column: int, tile: F32, d: I64) -> None:
+def pack_lanes(columns: Any, x: F32, first: int, last: int, row: int, column: int, tile: F32, d: I64) -> None:
     """Pack units `first` to `last` as the tile at output (row, column) sees them.
 
     Parameters
     ----------
+    columns : tuple of int
+        As long as the tile has columns.
     x : ndarray of float32, flat
     tile : ndarray of float32, flat
         Written: ``(last - first) * unit_vectors`` vectors.
@@ -175,11 +177,19 @@ def pack_lanes(x: F32, first: int, last: int, row: int, column: int, tile: F32, 
         x0 = left + d[PHASES + d[PHASES_Y] + unit - channel * d[PHASES_X]]
         skip = min(reach_x, _steps(-x0, stride_x))
         end = max(skip, min(reach_x, _steps(width - x0, stride_x)))
+        whole = stride_x == 1 and end - skip == reach_x
         for i in range(d[PHASES_Y]):
             y = top + d[PHASES + i]
             for r in range(reach_y):
                 image_row = y + r * stride_y
                 inside = 0 <= image_row < height
+                if whole and inside:
+                    source = ((channel * height + image_row) * width + x0) * LANES
+                    simd.store(tile, at, simd.load(columns, x, source))
+                    for c in range(len(columns), reach_x):
+                        simd.store(tile, at + c * LANES, simd.load((0,), x, source + c * LANES))
+                    at += reach_x * LANES
+                    continue
                 begin, stop = (skip, end) if inside else (reach_x, reach_x)
                 for c in range(begin):
                     simd.store(tile, at + c * LANES, simd.zeros((0,)))
@@ -230,6 +240,7 @@ def _finish(
 def conv_lanes(
     tag: Any,
     rows: Any,
+    columns: Any,
     x: F32,
     out: F32,
     residual: F32,
@@ -247,8 +258,8 @@ def conv_lanes(
 
     Parameters
     ----------
-    tag, rows : tuple of int
-        As long as a tile has pixels, and as it has rows.
+    tag, rows, columns : tuple of int
+        As long as a tile has pixels, rows, and columns.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only where the descriptor says so.
     scratch : ndarray of float32, flat
@@ -260,12 +271,13 @@ def conv_lanes(
     d : ndarray of int64
         The descriptor of `LaneTiling`.
     """
-    width, pitch = len(tag) // len(rows), d[REACH_X] * LANES
+    width, pitch = len(columns), d[REACH_X] * LANES
     across = (d[OUT_WIDTH] + width - 1) // width
+    far = len(out) > conv_tile.FAR
     for tile in range(d[FIRST_TILE], d[LAST_TILE]):
         row, column = tile // across * len(rows), tile % across * width
         for b in range(len(blocks)):
-            pack_lanes(x, blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT], row, column, scratch, d)
+            pack_lanes(columns, x, blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT], row, column, scratch, d)
             at, position, segment = d[SUMS], blocks[b, POSITION], blocks[b, SEGMENT]
             for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT]):
                 count = simd.get(counts, segment)
@@ -274,6 +286,11 @@ def conv_lanes(
                 if blocks[b, STARTS] == 0:
                     sums = simd.load(tag, scratch, at)
                     simd.prefetch(tag, scratch, at + len(tag) * LANES)
+                if far and blocks[b, ENDS] != 0:
+                    for r in range(len(rows)):
+                        place = (channel * d[OUT_HEIGHT] + row + r) * d[OUT_WIDTH] + column
+                        for c in range(width):
+                            simd.prefetch_rows((0,), out, (place + c) * LANES, 0)
                 # A small tile is summed in four chains, which hide the latency of the additions.
                 end = position + count
                 fours = position + count // 4 * 4 if len(tag) < LATENCY else position
@@ -330,7 +347,7 @@ class ConvLanes:
         d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, tiles, channels)
         height, width = self.tiling.shape
         arguments = (
-            *((0,) * (height * width), (0,) * height, x.reshape(-1), flat_out),
+            *((0,) * (height * width), (0,) * height, (0,) * width, x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
             *(stream.offsets, stream.symbols, stream.codebook, stream.counts),
             *(stream.locate(blocks), self._scale, self._shift, d),
