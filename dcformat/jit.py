@@ -9,6 +9,7 @@ the machine code: it takes longer than all the rest, and only other kernels that
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -108,7 +109,8 @@ class _Cache(FunctionCache):  # type: ignore[misc]
 def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
     """Compile a function on its first call for each set of argument types, or load it from the cache.
 
-    With ``NUMBA_DISABLE_JIT=1`` the function stays as it is and runs on NumPy alone.
+    With ``NUMBA_DISABLE_JIT=1`` the function stays as it is and runs on NumPy alone. Where no cache can be written
+    (``NUMBA_CACHE_DIR``, else beside the source, else the user's cache folder), it is compiled in each process.
 
     Parameters
     ----------
@@ -120,8 +122,19 @@ def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
     """
     dispatcher = njit(nogil=True, no_cfunc_wrapper=True, **options)(function)
     if not config.DISABLE_JIT:
-        dispatcher._cache = _Cache(function, valid)
+        try:
+            dispatcher._cache = _Cache(function, valid)
+        except RuntimeError:  # Numba has found no folder that it may write to
+            _tell_uncached()
     return dispatcher
+
+
+@cache
+def _tell_uncached() -> None:
+    """Say it once a process."""
+    logging.getLogger("dcz.dcformat").warning(
+        "no folder to keep compiled kernels in: each process compiles them; set NUMBA_CACHE_DIR to one"
+    )
 
 
 _STAMP = stamp(Path(__file__).parent, "*.py")

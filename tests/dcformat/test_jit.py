@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 PACKAGE = """
     from pathlib import Path
 
@@ -90,3 +92,24 @@ def test_cached_kernels_are_linked_with_new_ones(tmp_path: Path) -> None:
     for first in (False, True):
         (tmp_path / "main.py").write_text(textwrap.dedent(CALLER).replace("FIRST", str(first)))
         assert run(tmp_path) == "24.0 1"
+
+
+UNCACHED = """
+    import logging
+
+    logging.basicConfig(format="%(message)s", stream=sys.stdout)
+    """
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders below /dev/null, which even root cannot make")
+def test_where_no_cache_can_be_written_each_process_compiles_and_one_warning_says_so(tmp_path: Path) -> None:
+    main = f"import sys\n{textwrap.dedent(UNCACHED)}{textwrap.dedent(MAIN)}"
+    caller = textwrap.dedent(CALLER).replace("FIRST", "False")
+    files = ("package", PACKAGE), ("kernel", KERNEL), ("main", main + caller), ("constants", "FACTOR = 2.0")
+    for name, text in files:
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+    (tmp_path / "__pycache__").write_text("in the way of a cache beside the source")
+    nowhere = {name: "/dev/null/cache" for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME")}
+    warning, *answers = run(tmp_path, **nowhere).splitlines()
+    assert "NUMBA_CACHE_DIR" in warning
+    assert answers == ["12.0 True True", "24.0 1"]
