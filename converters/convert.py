@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from ..dcformat import ConversionError, DczError, FormatError, Graph, Preprocess, Shape, infer_shapes, open, write
+from ..dcformat.output import check_output, replacing, with_ending
 from . import presets
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune
@@ -125,16 +126,17 @@ def convert(
         The model cannot become a container; an option doesn't fit it.
     UnsupportedOpError
         It uses an operator that dcz does not have.
+    InputError
+        `out` is the model itself.
     OSError
         A file cannot be read or written.
     """
     if out is None:
         if isinstance(model, nn.Module):
             raise ConversionError("a module has no file name", hint="say where to write: dcz.convert(model, 'm.dcz')")
-        out = Path(model).with_suffix(".dcz")
-    if not isinstance(model, nn.Module) and Path(out).resolve() == Path(model).resolve():
-        raise ConversionError("would overwrite the model", path=out, hint="choose another name for the container")
-    # Options first: a mistake in them should not cost the time of a conversion.
+        out = with_ending(model, ".dcz")
+    # Paths and options first: a mistake in them should not cost the time of a conversion.
+    check_output(out, None if isinstance(model, nn.Module) else model)
     prune = parse_prune(prune) if isinstance(prune, str) else prune
     bits = parse_bits(str(bits)) if isinstance(bits, (str, int)) else bits
     clustering = Clustering(init, method, seed)
@@ -150,12 +152,13 @@ def convert(
             f"{count:,} weights are negative zeros, as a mask leaves them, and stored as such;"
             " --positive-zeros makes them plain zeros and the file smaller"
         )
-    with source.timed("encode"):
-        write(out, source.graph, tensors, preprocess=source.preprocess, labels=source.labels or None)
+    with replacing(out) as file:
+        with source.timed("encode"):
+            write(file, source.graph, tensors, preprocess=source.preprocess, labels=source.labels or None)
+        with open(file) as container:
+            info = container.info()
     for message in source.messages:
         log.info(message)
-    with open(out) as container:
-        info = container.info()
     return Report(os.fspath(out), info, not errors, errors, source.seconds, source.messages)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from ..dcformat import Container, ConversionError, Dense, open
+from ..dcformat.output import check_output, replacing
 from .arrays import to_torch
 
 
@@ -39,6 +39,8 @@ def export(container: str | os.PathLike[str], out: str | os.PathLike[str]) -> No
     ------
     ConversionError
         Another ending.
+    InputError
+        `out` is the container itself.
     FormatError
         The container is damaged.
     OSError
@@ -49,16 +51,11 @@ def export(container: str | os.PathLike[str], out: str | os.PathLike[str]) -> No
     if suffix not in (".safetensors", ".pt", ".pth"):
         expected = ".safetensors, .pt or .pth"
         raise ConversionError("unknown kind of file to export to", path=path, expected=expected, found=suffix)
+    check_output(path, container)
     with open(container) as opened:
         tensors = state_dict(opened)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    try:
+    with replacing(path) as file:
         if suffix == ".safetensors":
-            save_file(tensors, temporary)
+            file.write(save(tensors))
         else:
-            torch.save(tensors, temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+            torch.save(tensors, file)

@@ -9,7 +9,7 @@
     │   └── UnsupportedVersionError        ... they were written by a newer dcz
     ├── UnsupportedOpError (NotImplementedError)   the network uses an operator that dcz has not
     ├── ConversionError (ValueError)     a checkpoint cannot become a container
-    └── InputError (ValueError)          what the model was given to work on does not fit it
+    └── InputError (ValueError)          what was given to work on does not fit the model, or names a bad output
 """
 
 from __future__ import annotations
@@ -129,4 +129,4 @@ class ConversionError(DczError, ValueError):
 
 
 class InputError(DczError, ValueError):
-    """What a model was given to work on (an image, a batch) does not fit it."""
+    """What was given to work on (an image, a batch) does not fit the model, or the output would overwrite an input."""

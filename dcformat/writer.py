@@ -1,13 +1,11 @@
-"""Write a container: encode each tensor, gather sections, write beside the target, rename over it."""
+"""Write a container: encode each tensor, gather sections, and put the file in its place once it is whole."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from contextlib import nullcontext
 from typing import IO
 
 from .constants import FREE_ELEMENTS, MAX_EXPANSION
@@ -17,6 +15,7 @@ from .graph import Graph
 from .layout import pack_header
 from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest, unpack_labels, unpack_manifest
 from .ops import infer_shapes
+from .output import replacing
 from .preprocess import Preprocess
 from .tensors import DTYPES, Array, Dense, dtype_name
 
@@ -25,7 +24,7 @@ SECTION_BYTES = 4096
 
 
 def write(
-    path: str | os.PathLike[str],
+    file: str | os.PathLike[str] | IO[bytes],
     graph: Graph | None,
     tensors: Mapping[str, Array | Dense],
     *,
@@ -40,8 +39,8 @@ def write(
 
     Parameters
     ----------
-    path : path
-        Replaced only once the new file is whole.
+    file : path or binary file
+        What a path leads to is replaced only once the new file is whole.
     graph : Graph or None
         None for a weights-only container.
     tensors : mapping of str to ndarray or Dense
@@ -79,9 +78,9 @@ def write(
     unpack_manifest(packed, sum(map(len, parts)))
     if labels is not None:
         unpack_labels(packed_labels)
-    with replacing(path) as file:
+    with replacing(file) if isinstance(file, str | os.PathLike) else nullcontext(file) as stream:
         for part in parts:
-            file.write(part)
+            stream.write(part)
 
 
 def _as_dense(name: str, tensor: Array | Dense) -> Dense:
@@ -122,27 +121,3 @@ def _gather(payloads: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
             held, nbytes = [], 0
     if held:
         yield b"".join(held), len(held)
-
-
-@contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside a target; rename it over the target if all went well, else remove it."""
-    target = Path(path)
-    file = tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False)  # noqa: SIM115
-    try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(file.name, 0o666 & ~_umask())
-        os.replace(file.name, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(file.name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from . import arguments, text
 
@@ -29,12 +28,13 @@ def run(args: argparse.Namespace) -> int:
     from ..converters.compression.pipeline import compress
     from ..converters.compression.recipe import load_recipe
     from ..dcformat import ConversionError
+    from ..dcformat.output import with_ending
 
     recipe = load_recipe(args.recipe or args.arch)
     if recipe.arch != args.arch:
         what = "the recipe is for another network"
         raise ConversionError(what, path=args.recipe, expected=args.arch, found=recipe.arch)
-    work = args.work or Path(args.output).with_suffix(".work")
+    work = args.work or with_ending(args.output, ".work")
     done = compress(
         args.data,
         args.output,
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(text.to_json(report))
         return 0
-    columns = {"stage": "stage", "accuracy": "held out", "density": "density", "file_bytes": "bytes"}
+    columns = {"stage": "stage", "accuracy": "held out", "density": "density", "bits": "bits", "file_bytes": "bytes"}
     columns |= {"ratio": "ratio", "ratio_course": "course", "ratio_paper": "paper"}
     print(text.table(list(columns.values()), ([stage[name] for name in columns] for stage in report["stages"])))
     accuracy, pictures = report["test_accuracy"], report["test_pictures"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from . import arguments, info, text
@@ -39,10 +38,9 @@ def run(args: argparse.Namespace) -> int:
     """Convert, and print what became of each tensor."""
     from ..converters import convert
 
-    output = Path(args.output) if args.output else Path(args.model).with_suffix(".dcz")
-    report = convert(
+    done = convert(
         args.model,
-        output,
+        args.output,
         arch=args.arch,
         input_shape=args.input_shape,
         prune=args.prune,
@@ -53,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
         positive_zeros=args.positive_zeros,
         preprocess=args.preprocess,
         labels=args.labels,
-    ).to_json()
+    )
+    report = done.to_json()
     if args.json:
         print(text.to_json(report))
         return 0
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     print(info.layers(report, () if lossless else ("max_error", "rms_error"), args.verbose))
     print()
     print(info.totals(report))
-    print(f"{output}: {_verdict(report)}")
+    print(f"{done.path}: {_verdict(report)}")
     return 0
 
 

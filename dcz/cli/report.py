@@ -26,13 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page, and say where it is and how large."""
-    from ..dcformat import InputError
-    from ..dcformat.writer import replacing
+    from ..dcformat.output import check_output, replacing, with_ending
     from ..report import collect, load_checkpoint, render
 
-    output = Path(args.output) if args.output else Path(args.model).with_suffix(".html")
-    if any(output.exists() and output.samefile(read) for read in (args.model, args.against, args.bench) if read):
-        raise InputError("the report would take the place of what it reads", path=output, hint="name another with -o")
+    output = Path(args.output) if args.output else with_ending(args.model, ".html")
+    check_output(output, args.model, args.against, args.bench)
     checkpoint = load_checkpoint(args.against, args.arch, args.model) if args.against else None
     page = render(collect(args.model, checkpoint, _times(args), _progress(args, "tensor")))
     content = page.encode()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -182,3 +184,39 @@ def test_negative_zeros_are_named_and_cost_nothing_once_positive(dcz: Callable, 
         kept = container.tensor("fc.weight")
     assert np.array_equal(kept, (weight * (weight.abs() > 500)).numpy())
     assert not np.signbit(kept[kept == 0]).any()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("convert", "{model}", "-o", "."),
+        ("convert", "."),
+        ("export", "{container}", "-o", "folder.pt"),
+        ("report", "{container}", "-o", "folder.pt"),
+        ("report", "."),
+        ("compress", "--arch", "lenet_300_100", "--data", ".", "-o", "."),
+    ],
+    ids=" ".join,
+)
+def test_a_folder_is_no_output(
+    fails: Callable, checkpoint: Path, small_container: Path, tmp_path: Path, arguments: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.pt").mkdir()
+    message = fails(*(argument.format(model=checkpoint, container=small_container) for argument in arguments))
+    assert re.match(r"dcz: error: (\.|folder\.pt): (this is a folder|is a directory)", message, re.IGNORECASE), message
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.pt"]
+
+
+def test_a_container_is_not_exported_over_itself(fails: Callable, converted: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.pt"
+    model.write_bytes(converted.read_bytes())
+    assert "take the place" in fails("export", model, "-o", model)
+    assert model.read_bytes() == converted.read_bytes()
+
+
+def test_a_container_may_go_to_a_device(dcz: Callable, checkpoint: Path) -> None:
+    result = dcz("convert", checkpoint, "-o", os.devnull)
+    assert (result.code, Path(os.devnull).is_file()) == (0, False)
+    assert f"{os.devnull}: lossless" in result.out

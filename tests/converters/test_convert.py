@@ -17,7 +17,7 @@ from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.arrays import STORABLE
 from dcz.converters.convert import convert
 from dcz.converters.export import export
-from dcz.dcformat import ConversionError, Preprocess
+from dcz.dcformat import ConversionError, InputError, Preprocess
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_arch_is_for_state_dicts(tmp_path: Path) -> None:
 def test_the_model_is_never_overwritten(lenet: dict[str, Tensor], tmp_path: Path) -> None:
     path = tmp_path / "net.pt"
     torch.save(lenet, path)
-    with pytest.raises(ConversionError, match="would overwrite the model"):
+    with pytest.raises(InputError, match="take the place of what it is made of"):
         convert(path, tmp_path / "." / "net.pt")
     assert torch.load(path, weights_only=True).keys() == lenet.keys()
 

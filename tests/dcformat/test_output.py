@@ -1,0 +1,133 @@
+"""Where results go: whole files in their place, or the old ones; clear words for what cannot be written to."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from dcz.dcformat import InputError
+from dcz.dcformat.output import check_output, replacing, with_ending
+
+posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and modes are posix's")
+
+
+def put(path: str | Path, content: bytes = b"new") -> None:
+    with replacing(path) as file:
+        file.write(content)
+
+
+def test_a_result_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+    put(tmp_path / "x", b"old")
+    put(str(tmp_path / "x"))
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path, error: type[BaseException]) -> None:
+    def interrupted() -> None:
+        with replacing(tmp_path / "x") as file:
+            file.write(b"half")
+            raise error
+
+    put(tmp_path / "x", b"old")
+    with pytest.raises(error):
+        interrupted()
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_errors_of_the_temporary_file_name_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def taken(source: str, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted", source, None, str(target))
+
+    for name, step in (("fsync", full), ("replace", taken)):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, step)
+            with pytest.raises(OSError, match=r"x'$") as caught:
+                put(tmp_path / "x")
+        assert caught.value.filename == str(tmp_path / "x")
+        assert not list(tmp_path.iterdir())
+
+
+def test_errors_about_other_files_stay(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="missing"), replacing(tmp_path / "x"):
+        (tmp_path / "missing").read_bytes()
+
+
+def test_folders_and_places_in_none_are_refused_before_and_after(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path, kind in (
+        (tmp_path, IsADirectoryError),
+        (tmp_path / "none" / "x", FileNotFoundError),
+        (tmp_path / "file" / "x", NotADirectoryError),
+    ):
+        for use in (check_output, put):
+            with pytest.raises(kind) as caught:
+                use(path)
+            assert caught.value.filename == str(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_name_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
+    put(tmp_path / ("x" * 255))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_may_not_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (str(tmp_path), os.W_OK))  # root may anywhere
+    with pytest.raises(PermissionError, match=r"x'$"):
+        check_output(tmp_path / "x")
+
+
+@posix
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there/x")
+    for content in (b"old", b"new"):  # the link leads nowhere at first
+        check_output(tmp_path / "link")
+        put(tmp_path / "link", content)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "there" / "x").read_bytes() == content
+
+
+@posix
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    check_output(pipe)
+    put(pipe)
+    reader.join(10)
+    assert got == [b"new"]
+    assert pipe.is_fifo()
+
+
+@posix
+def test_a_device_is_written_to_and_stays() -> None:
+    check_output("/dev/null")
+    put("/dev/null")
+    assert Path("/dev/null").is_char_device()
+
+
+def test_what_is_read_is_not_written(tmp_path: Path) -> None:
+    model, other = tmp_path / "model", tmp_path / "other"
+    model.touch()
+    check_output(other, model, None)
+    check_output(tmp_path / "none" / "x", tmp_path / "missing")  # who reads that says so
+    other.hardlink_to(model)
+    for output in (model, other, f"{tmp_path}/./model"):
+        with pytest.raises(InputError, match="take the place"):
+            check_output(output, None, model)
+
+
+def test_results_are_named_after_what_they_are_made_of() -> None:
+    assert with_ending("a.b/net.v2.pt", ".dcz") == Path("a.b/net.v2.dcz")
+    for folder in (".", "/", ""):
+        with pytest.raises(InputError, match="this is a folder"):
+            with_ending(folder, ".dcz")
