@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from .machine import cores
 
 if TYPE_CHECKING:
     from ..runtime import Model, Prediction
@@ -41,34 +44,38 @@ def classify(
     from ..dcformat import InputError
 
     chunks = [list(paths[i : i + batch_size]) for i in range(0, len(paths), batch_size)]
-    if scheduler is None:
-        cores = min(os.cpu_count() or 1, len(chunks))
-        cluster = LocalCluster(n_workers=cores, threads_per_worker=1, dashboard_address=None)
-    else:
+    with ExitStack() as stack:
         cluster = None
-    try:
-        client = Client(cluster or scheduler, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot reach the Dask scheduler: {error}", where=scheduler) from None
-    try:
-        where = os.path.abspath(model)
-        tasks = [client.submit(_answer, where, chunk, os.getcwd(), top, threads or 1, pure=False) for chunk in chunks]
+        if scheduler is None:
+            workers = min(cores(), len(chunks))
+            local = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            cluster = stack.enter_context(local)
+        try:
+            client = stack.enter_context(Client(cluster or scheduler, timeout=CONNECT_SECONDS))
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot reach the Dask scheduler: {error}", where=scheduler) from None
+        common = os.path.abspath(model), os.path.join(os.getcwd(), ".", ""), top, batch_size, threads or 1
+        tasks = [client.submit(_answer, chunk, *common, pure=False) for chunk in chunks]
         for task in tasks:
             yield from task.result()
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
 
 
-def _answer(model: str, paths: list[str], folder: str, top: int, threads: int) -> list[tuple[str, list[Prediction]]]:
-    """What a worker does: answer for some images, named as the user named them, relative to the user's folder."""
+def _answer(
+    paths: list[str], model: str, folder: str, top: int, batch_size: int, threads: int
+) -> list[tuple[str, list[Prediction]]]:
+    """What a worker does: answer for some images, named as the user named them.
+
+    `folder` is the user's, and ends in ``/./``: what starts so in here was a relative path there.
+    """
+    from ..dcformat import DczError
+
     loaded = _load(model, os.stat(model).st_mtime_ns, threads)
-    absolute = [os.path.join(folder, path) for path in paths]
-    answers = []
-    for path, full in zip(paths, absolute, strict=True):
-        answers += [(path + name[len(full) :], best) for name, best in loaded.classify([full], top)]
-    return answers
+    try:
+        answers = loaded.classify([os.path.join(folder, path) for path in paths], top, batch_size)
+        return [(name.removeprefix(folder), best) for name, best in answers]
+    except DczError as error:
+        error.path = error.path and error.path.removeprefix(folder)
+        raise
 
 
 @lru_cache(maxsize=2)

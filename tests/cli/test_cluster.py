@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dcz.cli import cluster
+from dcz.dcformat import InputError
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # distributed's own
@@ -34,13 +35,55 @@ def test_answers_are_those_of_this_process(
     assert (there.code, there.out) == (0, here.out)
 
 
-def test_relative_paths_and_batches_in_one_file_keep_their_names(
-    dcz: Callable, small_container: Path, scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two arrays of two samples each, one of them named from the current folder and from the root."""
     monkeypatch.chdir(tmp_path)
-    np.save("two.npy", np.zeros((2, 1, 8, 8), dtype=np.float32))
-    lines = dcz("infer", small_container, "two.npy", "--scheduler", scheduler, "--top", 1).out.splitlines()
-    assert [line.split()[0] for line in lines] == ["two.npy[0]", "two.npy[1]"]
+    (tmp_path / "sub").mkdir()
+    for name in ("two.npy", "sub/two.npy"):
+        np.save(name, np.zeros((2, 1, 8, 8), dtype=np.float32))
+    return ["two.npy", "./sub/two.npy", str(tmp_path / "two.npy"), "two.npy"]
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_relative_paths_and_batches_in_one_file_keep_their_names(
+    dcz: Callable, small_container: Path, scheduler: str, batches: list[str], size: int
+) -> None:
+    here = dcz("infer", small_container, *batches, "--csv")
+    there = dcz("infer", small_container, *batches, "--csv", "--scheduler", scheduler, "--batch-size", size)
+    assert (there.code, there.out) == (0, here.out)
+    assert "two.npy[1]" in here.out
+
+
+def test_a_worker_runs_batches(small_container: Path, batches: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    import dcz
+
+    sizes = []
+    run = dcz.Model.__call__
+    monkeypatch.setattr(dcz.Model, "__call__", lambda model, batch: sizes.append(len(batch)) or run(model, batch))
+    cluster._answer(batches, str(small_container), f"{Path.cwd()}/./", 1, 8, 1)
+    assert sizes == [8]
+
+
+def test_a_local_cluster_stops_when_no_client_starts(small_container: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cluster:
+        stopped = False
+
+        def __init__(self, **_: object) -> None: ...
+        def __enter__(self) -> Cluster:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            Cluster.stopped = True
+
+    def no_client(*_: object, **__: object) -> None:
+        raise OSError("timed out")
+
+    monkeypatch.setattr(distributed, "LocalCluster", Cluster)
+    monkeypatch.setattr(distributed, "Client", no_client)
+    with pytest.raises(InputError, match="timed out"):
+        list(cluster.classify(str(small_container), ["x.png"], 1, 1, None, None))
+    assert Cluster.stopped
 
 
 def test_a_cluster_of_this_machine(dcz: Callable, small_container: Path, pictures: Path) -> None:
@@ -50,10 +93,12 @@ def test_a_cluster_of_this_machine(dcz: Callable, small_container: Path, picture
 
 
 def test_an_error_in_a_worker_is_one_line(
-    fails: Callable, small_container: Path, scheduler: str, tmp_path: Path
+    fails: Callable, small_container: Path, scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.png").write_bytes(b"no picture")
-    assert "bad.png" in fails("infer", small_container, tmp_path / "bad.png", "--scheduler", scheduler)
+    here = fails("infer", small_container, "bad.png")
+    assert fails("infer", small_container, "bad.png", "--scheduler", scheduler) == here
 
 
 def test_a_scheduler_that_is_not_there(
