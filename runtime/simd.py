@@ -50,6 +50,8 @@ if config.DISABLE_JIT:
         weight,
         winograd_inputs,
         winograd_outputs,
+        word_offset,
+        word_weight,
         zeros,
     )
 else:
@@ -76,6 +78,8 @@ else:
         store_rows,
         total,
         weight,
+        word_offset,
+        word_weight,
         zeros,
     )
     from .simd_winograd import load_apart, store_together, winograd_inputs, winograd_outputs
@@ -120,5 +124,7 @@ __all__ = [
     "weight",
     "winograd_inputs",
     "winograd_outputs",
+    "word_offset",
+    "word_weight",
     "zeros",
 ]

@@ -75,6 +75,40 @@ def weight(typingctx: Any, codebook: Any, symbols: Any, index: Any) -> Any:
 
 
 @intrinsic
+def word_offset(typingctx: Any, words: Any, index: Any) -> Any:
+    """See `simd_numpy.word_offset`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        word = _build_word(context, builder, words, *args)
+        return builder.and_(builder.zext(word, ir.IntType(64)), ir.IntType(64)(0xFFFF))
+
+    return types.int64(words, types.int64), codegen
+
+
+@intrinsic
+def word_weight(typingctx: Any, words: Any, values: Any, index: Any) -> Any:
+    """See `simd_numpy.word_weight`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = args[2]
+        if words.dtype == types.uint8:
+            symbol = builder.lshr(_build_word(context, builder, words, args[0], args[2]), I32(16))
+            place = builder.zext(builder.and_(symbol, I32(0xFF)), ir.IntType(64))
+        return builder.load(builder.gep(context.make_array(values)(context, builder, args[1]).data, [place]))
+
+    return types.float32(words, values, types.int64), codegen
+
+
+def _build_word(context: Any, builder: Any, words: Any, value: Any, index: Any) -> Any:
+    """Word `index`: 16 bits, or 24 of the 32 that are loaded; one load serves both its offset and its symbol."""
+    data = context.make_array(words)(context, builder, value).data
+    if words.dtype == types.uint16:
+        return builder.load(builder.gep(data, [index]))
+    at = builder.gep(data, [builder.mul(index, ir.IntType(64)(3))])
+    return builder.load(builder.bitcast(at, I32.as_pointer()), align=1)
+
+
+@intrinsic
 def load(typingctx: Any, tag: Any, array: Any, index: Any) -> Any:
     """See `simd_numpy.load`."""
     result = Vectors(len(tag))

@@ -202,12 +202,11 @@ def pack_lanes(columns: Any, x: F32, first: int, last: int, row: int, column: in
 
 
 @inlined
-def _multiply(
-    sums: Any, rows: Any, tile: F32, pitch: int, offsets: NDArray[np.uint16], symbols: NDArray[Any], codebook: F32,
-    k: int,
-) -> Any:  # fmt: skip
+def _multiply(sums: Any, rows: Any, tile: F32, pitch: int, words: NDArray[Any], values: F32, k: int) -> Any:
     """`sums` and the product of weight k with the pixels that it meets."""
-    return simd.fma_grid(sums, rows, simd.weight(codebook, symbols, k), tile, simd.get(offsets, k) * LANES, pitch)
+    return simd.fma_grid(
+        sums, rows, simd.word_weight(words, values, k), tile, simd.word_offset(words, k) * LANES, pitch
+    )
 
 
 @inlined
@@ -245,9 +244,8 @@ def conv_lanes(
     out: F32,
     residual: F32,
     scratch: F32,
-    offsets: NDArray[np.uint16],
-    symbols: NDArray[Any],
-    codebook: F32,
+    words: NDArray[Any],
+    values: F32,
     counts: NDArray[np.uint32],
     blocks: I64,
     scale: F32,
@@ -264,7 +262,7 @@ def conv_lanes(
         Activations; `residual` is read only where the descriptor says so.
     scratch : ndarray of float32, flat
         The packed tile, then the sums.
-    offsets, symbols, codebook, counts
+    words, values, counts
         The stream of weights.
     blocks : ndarray of int64, shape (blocks, 8)
     scale, shift : ndarray of float32, shape (out_channels,)
@@ -296,12 +294,12 @@ def conv_lanes(
                 fours = position + count // 4 * 4 if len(tag) < LATENCY else position
                 second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
                 for k in range(position, fours, 4):
-                    sums = _multiply(sums, rows, scratch, pitch, offsets, symbols, codebook, k)
-                    second = _multiply(second, rows, scratch, pitch, offsets, symbols, codebook, k + 1)
-                    third = _multiply(third, rows, scratch, pitch, offsets, symbols, codebook, k + 2)
-                    fourth = _multiply(fourth, rows, scratch, pitch, offsets, symbols, codebook, k + 3)
+                    sums = _multiply(sums, rows, scratch, pitch, words, values, k)
+                    second = _multiply(second, rows, scratch, pitch, words, values, k + 1)
+                    third = _multiply(third, rows, scratch, pitch, words, values, k + 2)
+                    fourth = _multiply(fourth, rows, scratch, pitch, words, values, k + 3)
                 for k in range(fours, end):
-                    sums = _multiply(sums, rows, scratch, pitch, offsets, symbols, codebook, k)
+                    sums = _multiply(sums, rows, scratch, pitch, words, values, k)
                 if len(tag) < LATENCY:
                     sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
                 position = end
@@ -349,7 +347,7 @@ class ConvLanes:
         arguments = (
             *((0,) * (height * width), (0,) * height, (0,) * width, x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
-            *(stream.offsets, stream.symbols, stream.codebook, stream.counts),
+            *(stream.words, stream.values, stream.counts),
             *(stream.locate(blocks), self._scale, self._shift, d),
         )
         return [(conv_lanes, arguments)]

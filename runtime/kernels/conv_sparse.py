@@ -36,9 +36,9 @@ LATENCY = 4
 
 
 @inlined
-def _multiply(sums: Any, tile: F32, offsets: NDArray[np.uint16], symbols: NDArray[Any], codebook: F32, k: int) -> Any:
+def _multiply(sums: Any, tile: F32, words: NDArray[Any], values: F32, k: int) -> Any:
     """`sums` and the product of weight k with the vectors that it meets."""
-    return simd.fma(sums, simd.weight(codebook, symbols, k), tile, simd.get(offsets, k) * LANES)
+    return simd.fma(sums, simd.word_weight(words, values, k), tile, simd.word_offset(words, k) * LANES)
 
 
 @kernel
@@ -48,9 +48,8 @@ def conv_sparse(
     out: F32,
     residual: F32,
     scratch: F32,
-    offsets: NDArray[np.uint16],
-    symbols: NDArray[Any],
-    codebook: F32,
+    words: NDArray[Any],
+    values: F32,
     counts: NDArray[np.uint32],
     blocks: I64,
     scale: F32,
@@ -67,7 +66,7 @@ def conv_sparse(
         Activations; `residual` is read only where the descriptor says so.
     scratch : ndarray of float32, flat
         The packed tile, then the sums.
-    offsets, symbols, codebook
+    words, values
         The stream of weights.
     counts : ndarray of uint32, shape (segments,)
         Weights of each segment.
@@ -101,12 +100,12 @@ def conv_sparse(
                     fours = position + count // 4 * 4 if rows < LATENCY else position
                     second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
                     for k in range(position, fours, 4):
-                        sums = _multiply(sums, scratch, offsets, symbols, codebook, k)
-                        second = _multiply(second, scratch, offsets, symbols, codebook, k + 1)
-                        third = _multiply(third, scratch, offsets, symbols, codebook, k + 2)
-                        fourth = _multiply(fourth, scratch, offsets, symbols, codebook, k + 3)
+                        sums = _multiply(sums, scratch, words, values, k)
+                        second = _multiply(second, scratch, words, values, k + 1)
+                        third = _multiply(third, scratch, words, values, k + 2)
+                        fourth = _multiply(fourth, scratch, words, values, k + 3)
                     for k in range(fours, end):
-                        sums = _multiply(sums, scratch, offsets, symbols, codebook, k)
+                        sums = _multiply(sums, scratch, words, values, k)
                     if rows < LATENCY:
                         sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
                     position = end
@@ -150,7 +149,7 @@ class ConvSparse:
         arguments = (
             *((0,) * self.tiling.rows, x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
-            *(stream.offsets, stream.symbols, stream.codebook, stream.counts),
+            *(stream.words, stream.values, stream.counts),
             *(stream.locate(blocks), self._scale, self._shift, d),
         )
         return [(conv_sparse, arguments)]

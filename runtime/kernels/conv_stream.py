@@ -1,7 +1,8 @@
 """The stream of weights of a sparse convolution: for each block and output channel a *segment* of weights.
 
-Of each weight it holds a 16-bit offset into the block's packed tile, in vectors, and an 8-bit symbol (3 bytes a
-weight), or the float32 value itself where weights are not shared.
+Of each weight it holds a 16-bit offset into the block's packed tile, in vectors, and an 8-bit symbol, side by side in a
+word of 3 bytes that one load brings, as loads are what the kernels have too many of; or, where weights are not shared,
+the float32 value itself.
 """
 
 from __future__ import annotations
@@ -60,23 +61,22 @@ class Stream:
 
     Attributes
     ----------
-    offsets : ndarray of uint16, shape (nnz,)
-    symbols : ndarray of uint8 or float32, shape (nnz,)
-    codebook : ndarray of float32
-        Empty where weights are not shared.
+    words : ndarray of uint8, shape (3 * nnz + 1,), or of uint16, shape (nnz,)
+        See `simd_numpy.word_offset`; offsets alone where weights are not shared.
+    values : ndarray of float32
+        The codebook, or, where weights are not shared, shape (nnz,), the weights.
     counts : ndarray of uint32, shape (segments,)
         Weights of each segment, in order: blocks, and output channels within.
     """
 
-    offsets: NDArray[np.uint16]
-    symbols: NDArray[Any]
-    codebook: NDArray[np.float32]
+    words: NDArray[Any]
+    values: NDArray[np.float32]
     counts: NDArray[np.uint32]
 
     @property
     def nbytes(self) -> int:
         """Bytes that it takes in memory."""
-        return sum(a.nbytes for a in (self.offsets, self.symbols, self.codebook, self.counts))
+        return self.words.nbytes + self.values.nbytes + self.counts.nbytes
 
     def locate(self, blocks: I64) -> I64:
         """The table of blocks with POSITION filled in: where each one's first weight lies."""
@@ -113,9 +113,13 @@ def make_stream(
     )
     segments = int((blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]).sum())
     counts = np.zeros(segments + 1, np.int64)
-    _segments(*places, counts, np.empty(0, np.uint16), weights.symbols[:0])
+    nnz, shared = weights.nnz, weights.symbols.dtype == np.uint8
+    words = np.zeros(3 * nnz + 1, np.uint8) if shared else np.empty(nnz, np.uint16)
+    values = weights.codebook if shared else np.empty(nnz, np.float32)
+    offsets = np.ndarray(nnz, "<u2", words, strides=3) if shared else words
+    symbols = words[2::3] if shared else values
+    _segments(*places, counts, offsets[:0], symbols[:0])
     starts = np.cumsum(counts) - counts
-    offsets, symbols = np.empty(weights.nnz, np.uint16), np.empty(weights.nnz, weights.symbols.dtype)
-    if weights.nnz:
+    if nnz:
         _segments(*places, starts, offsets, symbols)
-    return Stream(offsets, symbols, weights.codebook, counts[:-1].astype(np.uint32))
+    return Stream(words, values, counts[:-1].astype(np.uint32))

@@ -43,7 +43,7 @@ WIDE = _has("avx512f")
 """Whether there are 32 registers of 512 bits."""
 WORDS = WIDE and _has("avx512bw")
 """Whether they are permuted word by word."""
-SPARSE_ROWS = (1, 4, 7, 8, 14) if WIDE else (1, 4, 6)
+SPARSE_ROWS = (1, 4, 7, 8, 13, 14) if WIDE else (1, 4, 6)
 DENSE_ROWS = (1, 4, 7) if WIDE else (1, 2)
 """Rows of a tile that kernels are compiled for: few, as each takes seconds the first time."""
 REGISTERS = 28 if WIDE else 7
