@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from dcz.converters.architectures import ARCHITECTURES
-from dcz.converters.compression.checkpoints import load_checkpoint
+from dcz.converters.compression.checkpoints import digest, load_checkpoint
 from dcz.converters.compression.clustering import INITS
 from dcz.converters.compression.constraints import Masks, nonzero_masks, weights_of
 from dcz.converters.compression.datasets import Dataset, load_dataset
@@ -57,10 +57,12 @@ class Experiment:
         self.data: Dataset = load_dataset(data, self.preprocess)
         self.epochs = epochs
         self.work = work
+        self.network = f"{arch} {digest(self.model.state_dict())[:12]}"
         self.known: dict[str, str] = json.loads(work.read_text()) if work is not None and work.exists() else {}
 
     def accuracy(self, title: str, make: Callable[[], nn.Module]) -> str:
-        """Test accuracy in percent of the network that `make` gives, kept under `title`."""
+        """Test accuracy in percent of the network that `make` gives, kept under `title` for this network."""
+        title = f"{self.network}: {title}"
         if title not in self.known:
             self.known[title] = f"{100 * evaluate(make(), self.data.test, self.preprocess).accuracy:.2f}"
             if self.work is not None:

@@ -93,7 +93,7 @@ def samples(items: Iterable[Item], preprocess: Preprocess | None, shape: Shape) 
     """
     for index, item in enumerate(items):
         if isinstance(item, (str, os.PathLike)):
-            name, content = os.fspath(item), _read(item)
+            name, content = os.fspath(item), read_file(item)
         else:
             name, content = f"image {index}", item
         try:
@@ -106,8 +106,14 @@ def samples(items: Iterable[Item], preprocess: Preprocess | None, shape: Shape) 
             yield from ((f"{name}[{i}]", sample) for i, sample in enumerate(batch))
 
 
-def _read(path: str | os.PathLike[str]) -> Image.Image | NDArray[Any]:
-    """Read a file whole, so that whatever is wrong with it shows here."""
+def read_file(path: str | os.PathLike[str]) -> Image.Image | NDArray[Any]:
+    """Read an image or an array whole, so that whatever is wrong with its file shows here.
+
+    Raises
+    ------
+    InputError
+        No file, no image of a known format, or a damaged one.
+    """
     try:
         if os.fspath(path).lower().endswith(".npy"):
             with open(path, "rb") as file:
@@ -157,14 +163,7 @@ def _to_batch(content: Image.Image | NDArray[Any], preprocess: Preprocess | None
 
 def _from_image(image: Image.Image, preprocess: Preprocess | None, shape: Shape) -> F32:
     steps = preprocess or _assumed(shape)
-    image = _flat(ImageOps.exif_transpose(image))
-    image = image.convert("L" if steps.mode == "L" else "RGB")
-    if steps.resize is not None:
-        size = _resized(image.size, steps.resize)
-        image = image.resize(size, Image.Resampling[steps.interpolation.upper()])
-    if steps.crop is not None:
-        image = _centre(image, steps.crop)
-    pixels = np.asarray(image, dtype=np.float32)
+    pixels = np.asarray(fit_image(image, steps), dtype=np.float32)
     pixels = pixels[None] if steps.mode == "L" else pixels.transpose(2, 0, 1)
     if steps.mode == "BGR":
         pixels = pixels[::-1]
@@ -178,6 +177,16 @@ def _from_image(image: Image.Image, preprocess: Preprocess | None, shape: Shape)
             hint="resize the image" if preprocess is None else "the container's preprocessing is at fault",
         )
     return sample.reshape(shape)
+
+
+def fit_image(image: Image.Image, preprocess: Preprocess) -> Image.Image:
+    """Turn an image upright, 8-bit, opaque, grey or RGB, and give it its size: all before pixels become numbers."""
+    image = _flat(ImageOps.exif_transpose(image))
+    image = image.convert("L" if preprocess.mode == "L" else "RGB")
+    if preprocess.resize is not None:
+        size = _resized(image.size, preprocess.resize)
+        image = image.resize(size, Image.Resampling[preprocess.interpolation.upper()])
+    return image if preprocess.crop is None else _centre(image, preprocess.crop)
 
 
 def _assumed(shape: Shape) -> Preprocess:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -53,6 +56,23 @@ def load_network(path: str | os.PathLike[str], pupil: Architecture) -> nn.Module
     return model.eval()
 
 
+def save(state: Mapping[str, Any], path: Path) -> None:
+    """Write a ``.pt`` file, in a new folder if need be; whoever stops it in the middle leaves the old file whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    torch.save(state, beside)
+    os.replace(beside, path)
+
+
+def digest(state: Mapping[str, torch.Tensor]) -> str:
+    """Tell whether two networks have the same weights: the SHA-256 of their names and bytes, in hexadecimal."""
+    total = hashlib.sha256()
+    for name, value in state.items():
+        total.update(name.encode())
+        total.update(value.detach().contiguous().numpy().tobytes())
+    return total.hexdigest()
+
+
 def _read(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     path = Path(path)
-    return read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path, [])
+    return read_safetensors(path) if path.suffix.lower() == ".safetensors" else read_torch(path, [])

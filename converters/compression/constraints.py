@@ -150,7 +150,8 @@ class GradualPruning(Masks):
     def after_step(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: float) -> None:
         """Tighten the masks when it is time."""
         self._steps += 1
-        time = min((progress - self._begin) / self._ramp, 1.0) if self._ramp > 0 else 1.0
+        left = self._begin + self._ramp - progress
+        time = 1 - left / self._ramp if self._ramp > 0 and left > 1e-9 else 1.0
         if time <= 0.0 or self._done or (self._steps % self._every and time < 1.0):
             return
         masks = self._target(weights_of(model), 1 - (1 - time) ** 3)
@@ -203,6 +204,7 @@ class SharedWeights:
         self._places: dict[str, Tensor] = {}
         self._symbols: dict[str, Tensor] = {}
         self._scales: dict[str, float] = {}
+        self._levels: dict[str, int] = {}
         weights = weights_of(model)
         self._pruned = set(weights)
         for name, weight in weights.items():
@@ -231,14 +233,16 @@ class SharedWeights:
         self._places[name] = torch.from_numpy(places)
         self._symbols[name] = torch.from_numpy(symbols)
         largest = float(np.abs(codebook).max(initial=0.0)) or 1.0
-        self._scales[name] = float(np.float32(largest / ((1 << (grid - 1)) - 1))) if grid else 0.0
+        self._levels[name] = (1 << (grid - 1)) - 1 if grid else 0
+        self._scales[name] = float(np.float32(largest / self._levels[name])) if grid else 0.0
 
     def _values(self, name: str) -> Tensor:
         """A codebook as the network sees it. Zero is no centroid of pruned weights."""
         values, scale = self._codebooks[name].detach(), self._scales[name]
         least = scale or torch.finfo(values.dtype).tiny
         if scale:
-            values = (torch.round(values.double() / scale) * scale).float() + 0.0  # the sum makes -0 to 0
+            levels = torch.round(values.double() / scale).clamp(-self._levels[name], self._levels[name])
+            values = (levels * scale).float() + 0.0  # the sum makes -0 to 0
         elif self._half:
             values, least = values.half().float() + 0.0, torch.finfo(torch.float16).tiny
         if name in self._pruned:

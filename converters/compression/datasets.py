@@ -21,6 +21,7 @@ from PIL import Image
 
 from ...dcformat.errors import InputError
 from ...dcformat.preprocess import Preprocess
+from ...runtime.images import fit_image, read_file
 
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
@@ -63,11 +64,20 @@ class Dataset:
     name : str
         "mnist", "cifar10", or the folder's name.
     train, test : Split
+    classes : tuple of str
+        Names of the classes in order, where the folder has them; empty otherwise.
     """
 
     name: str
     train: Split
     test: Split
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for split in (self.train, self.test):
+            if len(split.images) != len(split.labels):
+                what = "the data set has not one label a picture"
+                raise InputError(what, expected=f"{len(split.images)} labels", found=len(split.labels))
 
     def hold_out(self, count: int, seed: int = 0) -> tuple[Split, Split]:
         """Split the training set in two: (what to train on, `count` pictures to choose by), drawn at random."""
@@ -99,9 +109,10 @@ def load_dataset(folder: str | Path, preprocess: Preprocess) -> Dataset:
         if is_here(folder):
             try:
                 train, test = load(folder, preprocess)
-            except (OSError, EOFError, ValueError, KeyError, TypeError, struct.error, pickle.UnpicklingError) as error:
+                classes = _classes(folder) if load is _load_folders else ()
+                return Dataset("cifar10" if kind.startswith("CIFAR") else kind.lower(), train, test, classes)
+            except Exception as error:  # unpacking, unpickling and decoding raise whatever they like on broken bytes
                 raise InputError(f"cannot read this folder as {kind}: {error}", path=folder) from error
-            return Dataset("cifar10" if kind.startswith("CIFAR") else kind.lower(), train, test)
     raise InputError(
         "no data set in this folder",
         path=folder,
@@ -233,29 +244,25 @@ class _ImageFiles:
 
 
 def _decode(path: Path, preprocess: Preprocess) -> U8:
-    with Image.open(path) as file:
-        image = file.convert("L" if preprocess.mode == "L" else "RGB")
-    size = preprocess.resize
-    if isinstance(size, int):
-        scale = size / min(image.size)
-        size = (round(image.height * scale), round(image.width * scale))
-    if size is not None:
-        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    if preprocess.crop is not None:
-        height, width = preprocess.crop
-        left, top = (image.width - width) // 2, (image.height - height) // 2
-        image = image.crop((left, top, left + width, top + height))
-    pixels = np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, -1)
+    """The pixels that the runtime would see."""
+    image = read_file(path)
+    assert isinstance(image, Image.Image)
+    fitted = fit_image(image, preprocess)
+    pixels = np.asarray(fitted, dtype=np.uint8).reshape(fitted.height, fitted.width, -1)
     return pixels[:, :, ::-1] if preprocess.mode == "BGR" else pixels
 
 
 def _load_folders(folder: Path, preprocess: Preprocess) -> tuple[Split, Split]:
-    classes = sorted(path.name for path in (folder / "train").iterdir() if path.is_dir())
+    classes = _classes(folder)
     train, test = (_image_split(folder / part, classes, preprocess) for part in ("train", "test"))
     return train, test
 
 
-def _image_split(folder: Path, classes: list[str], preprocess: Preprocess) -> Split:
+def _classes(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in (folder / "train").iterdir() if path.is_dir()))
+
+
+def _image_split(folder: Path, classes: tuple[str, ...], preprocess: Preprocess) -> Split:
     paths: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(classes):

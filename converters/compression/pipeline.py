@@ -5,30 +5,24 @@ from __future__ import annotations
 import copy
 import logging
 import os
-import time
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from ...dcformat.errors import ConversionError
+from ...dcformat.errors import ConversionError, InputError
 from ...runtime import load
 from ..architectures import ARCHITECTURES, Architecture
-from ..convert import convert
-from .allocation import Allocation, importance
 from .artefacts import write_artefacts
 from .batches import ordered_batches
-from .checkpoints import load_checkpoint, load_network
-from .constraints import Constraint, GradualPruning, Masks, SharedWeights, nonzero_masks, prunable, weights_of
+from .checkpoints import digest, load_checkpoint, load_network
+from .constraints import prunable
 from .datasets import Dataset, Split, load_dataset
-from .folding import fold_normalisation
-from .recipe import Recipe, Stage, load_recipe
-from .report import CompressionReport, StageReport, write_report
-from .sharing import BitsRule, parse_bits
+from .recipe import Recipe, load_recipe
+from .report import CompressionReport, write_report
+from .stages import Run
 from .starting import start_whitened
-from .training import evaluate, train
 
 log = logging.getLogger(__name__)
 
@@ -84,30 +78,56 @@ def compress(
     for stage in recipe.stages:
         stage.check_layers(list(prunable(model)))
     stages = list(enumerate(recipe.stages, 1))
+    given = None
     if checkpoint is not None:
         load_checkpoint(model, recipe.arch, checkpoint)
+        given = copy.deepcopy(model)
         while stages and stages[0][1].do == "train":
             stages.pop(0)
     if not stages:
         raise ConversionError("the recipe has nothing left to do", hint="with a checkpoint, train stages are skipped")
-    assert architecture.preprocess is not None
+    preprocess = architecture.preprocess
+    assert preprocess is not None
     if teacher is not None and not isinstance(teacher, nn.Module):
         teacher = load_network(teacher, architecture)
-    dataset = load_dataset(os.fspath(data), architecture.preprocess)
+    dataset = load_dataset(os.fspath(data), preprocess)
+    classes = _check_fit(model, dataset, architecture)
+    if architecture.labels is None and len(dataset.classes) == classes:
+        architecture = replace(architecture, labels=dataset.classes)
     if checkpoint is None and recipe.start == "whitened":
-        start_whitened(model, dataset.train, architecture.preprocess)
-    run = _Run(architecture, recipe, dataset, Path(work) if work is not None else None, Path(out), teacher)
+        start_whitened(model, dataset.train, preprocess)
+    origin = [recipe.arch, recipe.seed, recipe.validation, recipe.start, dataset.name, len(dataset.train)]
+    origin += [None if network is None else digest(network.state_dict()) for network in (given, teacher)]
+    trial = Path(out).with_name(f".{Path(out).name}.trial")  # what the last stage would ship as
+    run = Run(architecture, recipe, dataset, Path(work) if work is not None else None, trial, teacher, origin)
     try:
         reports = [run.stage(number, stage, model) for number, stage in stages]
         if artefacts is not None:
             write_artefacts(Path(artefacts), recipe.arch, run.networks, model)
-        os.replace(run.trial, out)
+        accuracy = runtime_accuracy(trial, dataset.test, architecture)
+        os.replace(trial, out)
     finally:
-        run.trial.unlink(missing_ok=True)
-    accuracy = runtime_accuracy(out, dataset.test, architecture)
+        trial.unlink(missing_ok=True)
     report = CompressionReport(recipe.arch, os.fspath(out), accuracy, len(dataset.test), reports)
     write_report(report, Path(out))
     return report
+
+
+@torch.no_grad()
+def _check_fit(model: nn.Module, dataset: Dataset, architecture: Architecture) -> int:
+    """Count the network's classes; raise InputError where a data set's pictures or classes are not the network's."""
+    assert architecture.preprocess is not None
+    channels, height, width = architecture.input_shape
+    found = dataset.train.images[:1].shape[1:]
+    if found != (height, width, channels):
+        what = f"the pictures of {dataset.name} do not fit {architecture.name}"
+        raise InputError(what, expected=f"{height} x {width} x {channels}", found=" x ".join(map(str, found)))
+    classes = model.eval()(torch.zeros(1, *architecture.input_shape)).shape[1]
+    most = 1 + max(int(split.labels.max()) for split in (dataset.train, dataset.test))
+    if most > classes:
+        what = f"{dataset.name} has more classes than {architecture.name}"
+        raise InputError(what, expected=f"{classes} at most", found=most)
+    return int(classes)
 
 
 def runtime_accuracy(path: str | os.PathLike[str], split: Split, architecture: Architecture, batch: int = 250) -> float:
@@ -119,151 +139,3 @@ def runtime_accuracy(path: str | os.PathLike[str], split: Split, architecture: A
         scores = model(images.contiguous().numpy())
         right += int((scores.argmax(1) == labels.numpy()).sum())
     return right / len(split)
-
-
-def _convert(model: nn.Module, architecture: Architecture, out: Path) -> Mapping[str, Any]:
-    plain = copy.deepcopy(model).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-    report = convert(
-        plain,
-        out,
-        input_shape=architecture.input_shape,
-        preprocess=architecture.preprocess,
-        labels=architecture.labels,
-    )
-    return report.info
-
-
-class _Run:
-    """The state that the stages of one run share."""
-
-    def __init__(
-        self,
-        architecture: Architecture,
-        recipe: Recipe,
-        dataset: Dataset,
-        work: Path | None,
-        out: Path,
-        teacher: nn.Module | None,
-    ) -> None:
-        self.architecture = architecture
-        self.recipe = recipe
-        self.work = work
-        self.trial = out.with_name(f".{out.name}.trial")  # what the last stage would ship as
-        self.teacher = teacher
-        self.networks: dict[str, dict[str, torch.Tensor]] = {}
-        self.split: Split = dataset.train
-        self.validation: Split | None = None
-        if recipe.validation:
-            self.split, self.validation = dataset.hold_out(recipe.validation, recipe.seed)
-
-    def stage(self, number: int, stage: Stage, model: nn.Module) -> StageReport:
-        """Run one stage in place, or load what an earlier run made of it."""
-        title = f"{number} {stage.do}"
-        start = time.monotonic()
-        if stage.settings.distill > 0 and self.teacher is None:
-            self.teacher = copy.deepcopy(model).eval()
-        if stage.do == "prune":
-            self.networks.setdefault("before_pruning", copy.deepcopy(model.state_dict()))
-        result = self.work / f"{number}-{stage.do}.pt" if self.work is not None else None
-        if result is not None and result.exists():
-            load_checkpoint(model, self.recipe.arch, result)
-            log.info("%s: loaded from %s", title, result)
-        else:
-            self._train(number, stage, model, title)
-            if result is not None:
-                result.parent.mkdir(parents=True, exist_ok=True)
-                torch.save(model.state_dict(), result)
-        if stage.do != "train":
-            name = "after_pruning" if stage.do == "prune" else "after_quantization"
-            self.networks[name] = copy.deepcopy(model.state_dict())
-        return self._measure(title, model, time.monotonic() - start)
-
-    def _train(self, number: int, stage: Stage, model: nn.Module, title: str) -> None:
-        assert self.architecture.preprocess is not None
-        constraint = self._constraint(stage, model)
-        if stage.settings.epochs == 0:
-            return
-        train(
-            model,
-            self.split,
-            self.architecture.preprocess,
-            stage.settings,
-            constraint=constraint,
-            teacher=self.teacher,
-            validation=self.validation,
-            checkpoint=self.work / f"{number}-{stage.do}.checkpoint" if self.work is not None else None,
-            seed=self.recipe.seed * 100 + number,
-            title=title,
-        )
-
-    def _constraint(self, stage: Stage, model: nn.Module) -> Constraint:
-        if stage.do == "share":
-            if stage.fold:
-                fold_normalisation(model)
-            return self._shared(stage, model, self._bits(stage, model))
-        if stage.do == "train":
-            return Masks(nonzero_masks(model))
-        if stage.ramp > 0 and stage.settings.epochs > 0:
-            return GradualPruning(stage.target(), stage.ramp, nonzero_masks(model), begin=stage.begin)
-        masks = Masks(stage.target()(weights_of(model), 1.0))
-        masks.apply(model)
-        return masks
-
-    def _shared(self, stage: Stage, model: nn.Module, bits: BitsRule) -> SharedWeights:
-        return SharedWeights(model, bits, stage.clustering(self.recipe.seed), stage.grid, stage.vectors, stage.half)
-
-    def _bits(self, stage: Stage, model: nn.Module) -> BitsRule:
-        if stage.bits:
-            return parse_bits(stage.bits)
-        preprocess = self.architecture.preprocess
-        assert preprocess is not None
-        weighing = importance(model, self.split, preprocess)
-        choice = Allocation(weights_of(model), stage.clustering(self.recipe.seed), weighing)
-
-        def tried(bits: BitsRule) -> nn.Module:
-            trial = copy.deepcopy(model)
-            self._shared(stage, trial, bits)
-            return trial
-
-        if stage.average_bits:
-            rule = choice.rule(stage.average_bits)
-        elif stage.max_bytes:
-            rule, _ = choice.turning_point(lambda bits: self._bytes(tried(bits)) > stage.max_bytes)
-            if (least := self._bytes(tried(rule))) > stage.max_bytes:
-                what = "the container does not come down to max_bytes with one bit a weight"
-                raise ConversionError(what, expected=f">= {least}", found=stage.max_bytes, hint="prune more")
-        else:
-            assert self.validation is not None
-            held_out = self.validation
-            enough = evaluate(model, held_out, preprocess).accuracy - stage.max_drop
-            _, rule = choice.turning_point(lambda bits: evaluate(tried(bits), held_out, preprocess).accuracy >= enough)
-        log.info("bits: %s", ", ".join(f"{layer}={bits}" for layer, bits in rule.by_key.items()))
-        return rule
-
-    def _bytes(self, model: nn.Module) -> int:
-        return int(_convert(model, self.architecture, self.trial)["file_bytes"])
-
-    def _measure(self, title: str, model: nn.Module, seconds: float) -> StageReport:
-        assert self.architecture.preprocess is not None
-        accuracy = None
-        if self.validation is not None:
-            accuracy = evaluate(model, self.validation, self.architecture.preprocess).accuracy
-        info = _convert(model, self.architecture, self.trial)
-        weights = weights_of(model)
-        total = sum(w.size for w in weights.values())
-        nonzero = sum(int((w != 0).sum()) for w in weights.values())
-        report = StageReport(
-            stage=title,
-            accuracy=accuracy,
-            nonzero=nonzero,
-            weights=total,
-            density=nonzero / total,
-            file_bytes=info["file_bytes"],
-            ratio=info["ratio"],
-            ratio_course=info["ratio_course"],
-            ratio_paper=info["ratio_paper"],
-            seconds=round(seconds, 1),
-        )
-        held_out = "" if accuracy is None else f"held out {accuracy:.2%}, "
-        log.info("%s: %sdensity %.4g, %s bytes", title, held_out, report.density, f"{report.file_bytes:,}")
-        return report

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,16 @@ from .pruning import SCORES, parse_prune
 from .sharing import parse_bits
 from .targets import GlobalTarget, LayerTarget, RuleTarget, Target
 from .training import Settings
+
+OWN_KEYS = {
+    "train": (),
+    "prune": ("rule", "density", "layers", "least", "score", "ramp", "begin"),
+    "share": (
+        *("bits", "average_bits", "max_bytes", "max_drop"),
+        *("init", "method", "spread", "rate", "grid", "vectors", "half", "fold"),
+    ),
+}
+"""What a stage of each kind takes beside the settings of its training."""
 
 MAX_GRID = 11  # what the container's grid codebooks hold
 
@@ -107,8 +117,14 @@ class Stage:
     fold: bool = False
 
     def __post_init__(self) -> None:
-        if self.do not in ("train", "prune", "share"):
+        if self.do not in OWN_KEYS:
             raise ConversionError("unknown stage", expected="train, prune or share", found=repr(self.do))
+        for key in (f.name for f in fields(self) if f.name not in ("do", "settings", *OWN_KEYS[self.do])):
+            if getattr(self, key) != _PLAIN[key]:
+                what = f"a {self.do} stage takes no {key}"
+                raise ConversionError(what, expected=", ".join(OWN_KEYS[self.do]) or "settings of training alone")
+        if self.settings.frozen and self.do != "share":
+            raise ConversionError("frozen = true is for share stages: there is nothing else to train here")
         if self.do == "prune":
             if sum(map(bool, (self.rule, self.density, self.layers))) != 1:
                 raise ConversionError("a prune stage takes one of rule, density and layers")
@@ -152,6 +168,9 @@ class Stage:
                 where=f"stage {self.do!r}",
                 expected=", ".join(sorted(known)),
             )
+
+
+_PLAIN = {f.name: f.default if f.default is not MISSING else {} for f in fields(Stage)}
 
 
 @dataclass(frozen=True)

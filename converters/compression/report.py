@@ -21,6 +21,8 @@ class StageReport:
     nonzero, weights : int
         Of convolutions and linear layers.
     density : float
+    bits : float
+        Of an index into the codebook, mean over the non-zero weights; 32 for a weight that is not shared.
     file_bytes : int
         Of the container as it would ship.
     ratio : float
@@ -35,6 +37,7 @@ class StageReport:
     nonzero: int
     weights: int
     density: float
+    bits: float
     file_bytes: int
     ratio: float
     ratio_course: float | None

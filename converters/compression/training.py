@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ from tqdm import tqdm
 
 from ...dcformat.errors import ConversionError
 from ...dcformat.preprocess import Preprocess
-from .batches import ordered_batches, training_batches
+from .batches import AUGMENTATIONS, ordered_batches, training_batches
+from .checkpoints import save
 from .constraints import Constraint, Masks
 from .datasets import Split
+from .folding import NORMS
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class Settings:
     bf16: bool = False
 
     def __post_init__(self) -> None:
-        for name, known in (("schedule", SCHEDULES), ("optimizer", OPTIMIZERS)):
+        for name, known in (("schedule", SCHEDULES), ("optimizer", OPTIMIZERS), ("augment", tuple(AUGMENTATIONS))):
             if getattr(self, name) not in known:
                 raise ConversionError(f"unknown {name}", expected=", ".join(known), found=repr(getattr(self, name)))
         for name, (low, high) in LIMITS.items():
@@ -143,6 +144,7 @@ def train(
     validation: Split | None = None,
     checkpoint: Path | None = None,
     seed: int = 0,
+    origin: str = "",
     title: str = "train",
 ) -> None:
     """Train a network in place.
@@ -166,6 +168,8 @@ def train(
     checkpoint : Path, optional
         Written after each epoch, and continued from where it is there already.
     seed : int
+    origin : str
+        What else decides how this training ends; a checkpoint of another origin is refused.
     title : str
         Name in the log and on the progress bar.
 
@@ -180,7 +184,7 @@ def train(
     for network in (model, teacher) if teacher is not None else (model,):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(model, settings, constraint)
-    run = {"settings": asdict(settings), "seed": seed, "pictures": len(split)}
+    run = {"settings": asdict(settings), "seed": seed, "pictures": len(split), "origin": origin}
     first = _resume(checkpoint, run, model, optimizer, constraint)
     steps = len(split) // settings.batch
     shown: dict[str, Any] = {}
@@ -202,7 +206,7 @@ def train(
                 loss.backward()  # type: ignore[no-untyped-call]
                 constraint.before_step(model)
                 optimizer.step()
-                constraint.after_step(model, optimizer, progress)
+                constraint.after_step(model, optimizer, (epoch * steps + step + 1) / (settings.epochs * steps))
                 total += value
                 bar.update()
                 bar.set_postfix(shown | {"epoch": epoch + 1, "loss": f"{value:.3f}"}, refresh=False)
@@ -237,8 +241,7 @@ def _optimizer(model: nn.Module, settings: Settings, constraint: Constraint) -> 
     if settings.frozen:
         own = []
     vectors = [(name, p) for name, p in own if p.dim() <= 1]
-    norms = (nn.BatchNorm1d, nn.BatchNorm2d)
-    shifts = {f"{name}.bias" for name, module in model.named_modules() if isinstance(module, norms)}
+    shifts = {f"{name}.bias" for name, module in model.named_modules() if isinstance(module, NORMS)}
     groups = [
         {"params": [p for _, p in own if p.dim() > 1], "weight_decay": settings.weight_decay, "scale": 1.0},
         {"params": [p for name, p in vectors if name not in shifts], "weight_decay": 0.0, "scale": 1.0},
@@ -264,10 +267,7 @@ def _save(
     if path is None:
         return
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "constraint": constraint.state_dict()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    torch.save({"run": run, "epoch": epoch, **state}, beside)
-    os.replace(beside, path)
+    save({"run": run, "epoch": epoch, **state}, path)
 
 
 def _resume(

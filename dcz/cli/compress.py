@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..printable import printable
 from . import arguments, text
 
 
@@ -53,5 +54,5 @@ def run(args: argparse.Namespace) -> int:
     columns |= {"ratio": "ratio", "ratio_course": "course", "ratio_paper": "paper"}
     print(text.table(list(columns.values()), ([stage[name] for name in columns] for stage in report["stages"])))
     accuracy, pictures = report["test_accuracy"], report["test_pictures"]
-    print(f"\n{report['path']}: {accuracy:.2%} of {pictures:,} test pictures right, run by dcz")
+    print(f"\n{printable(report['path'])}: {accuracy:.2%} of {pictures:,} test pictures right, run by dcz")
     return 0

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dcz.converters.architectures import CIFAR10, MNIST
+from dcz.converters.compression.batches import normalise
 from dcz.converters.compression.datasets import load_dataset
 from dcz.dcformat import InputError, Preprocess
+from dcz.runtime.images import samples
 
 RNG = np.random.default_rng(0)
 
@@ -106,6 +108,33 @@ def test_image_folders(tmp_path: Path) -> None:
     assert train.images[1:3].shape == (2, 12, 8, 3)
     for image, label in zip(train.images[:], train.labels, strict=True):
         assert tuple(image[5, 5, ::-1]) == list(colours.values())[label]
+    assert load_dataset(tmp_path, preprocess).classes == ("cats", "dogs")
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("resize", [15, (9, 14)])
+def test_pictures_are_those_that_the_runtime_sees(
+    tmp_path: Path, interpolation: str, resize: int | tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (37, 23, 4), dtype=np.uint8)  # transparency, and a picture on its side
+    tag = Image.Exif()
+    tag[0x0112] = 6
+    for part in ("train", "test"):
+        (tmp_path / part / "noise").mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / part / "noise" / "a.png", exif=tag)
+    preprocess = Preprocess(resize=resize, crop=(8, 12), interpolation=interpolation)
+    seen = next(samples([tmp_path / "test" / "noise" / "a.png"], preprocess, (3, 8, 12)))[1]
+    learned = normalise(load_dataset(tmp_path, preprocess).test.images[:], preprocess)
+    assert np.array_equal(learned[0].numpy(), seen)
+
+
+def test_a_broken_picture_is_named(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        (tmp_path / part / "cats").mkdir(parents=True)
+        (tmp_path / part / "cats" / "a.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"a\.png: not a readable image"):
+        load_dataset(tmp_path, CIFAR10).train.images[:]
 
 
 def test_hold_out_is_disjoint_and_seeded(tmp_path: Path) -> None:
@@ -124,6 +153,29 @@ def test_nothing_there(tmp_path: Path) -> None:
         load_dataset(tmp_path, MNIST)
     with pytest.raises(InputError, match="no such folder"):
         load_dataset(tmp_path / "nowhere", MNIST)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train-images-idx3-ubyte.gz", gzip.compress(bytes(100))[:-20] + bytes(12)),
+        ("cifar10_train.npz", b"PK no archive"),
+        ("data_batch_1", b"\x80\x02}q\x00."),
+        ("data_batch_1", b"0"),
+    ],
+)
+def test_damaged_files_name_the_folder(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{tmp_path}.*cannot read this folder"):
+        load_dataset(tmp_path, CIFAR10)
+
+
+def test_one_label_a_picture(tmp_path: Path) -> None:
+    make_cifar(tmp_path, "python")
+    batch = {b"data": np.zeros((2, 3072), np.uint8), b"labels": [1]}
+    (tmp_path / "test_batch").write_bytes(pickle.dumps(batch, protocol=2))
+    with pytest.raises(InputError, match="not one label a picture"):
+        load_dataset(tmp_path, CIFAR10)
 
 
 def test_damaged_idx_names_the_folder(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ import torch
 
 import dcz
 from dcz.converters.architectures import ARCHITECTURES
-from dcz.converters.compression import pipeline
+from dcz.converters.compression import pipeline, stages
+from dcz.converters.compression.datasets import Dataset, Split
 from dcz.converters.compression.pipeline import compress
 from dcz.converters.compression.recipe import Recipe, Stage
 from dcz.converters.compression.report import CompressionReport
 from dcz.converters.compression.training import Score, Settings
-from dcz.dcformat import ConversionError
+from dcz.dcformat import ConversionError, InputError
 
 FAST = Settings(epochs=2, batch=32, lr=0.05)
 RECIPE = Recipe(
@@ -61,6 +63,8 @@ def test_from_scratch_to_container(mnist: Path, tmp_path: Path) -> None:
     assert dense.ratio < 1.2 < 8 < pruned.ratio < shared.ratio
     assert shared.ratio_course is not None
     assert shared.accuracy is not None
+    assert (dense.bits, pruned.bits) == (32, 32)
+    assert 3 < shared.bits <= 4  # three at the last layer, which has the fewest weights
 
     with dcz.open(out) as container:
         for name, most in (("fc1.weight", 16), ("fc2.weight", 16), ("fc3.weight", 8)):
@@ -152,7 +156,7 @@ def test_bits_by_a_budget_of_accuracy(
     def accuracy_of_distinct_weights(model: torch.nn.Module, *_: object) -> Score:
         return Score(1 - 1 / len(torch.unique(model.get_parameter("fc1.weight"))), 0.0)
 
-    monkeypatch.setattr(pipeline, "evaluate", accuracy_of_distinct_weights)
+    monkeypatch.setattr(stages, "evaluate", accuracy_of_distinct_weights)
     for most, fewest_values in ((0.3, 3), (0.1, 9), (0.02, 33)):  # with zero, at 1, 3 or 5 bits
         shared_only(mnist, trained, tmp_path / "net.dcz", max_drop=most)
         with dcz.open(tmp_path / "net.dcz") as container:
@@ -184,6 +188,48 @@ def test_a_teacher_of_its_own(mnist: Path, trained: Path, tmp_path: Path) -> Non
             compress(mnist, tmp_path / "net.dcz", recipe, teacher=tmp_path / name)
 
 
+def test_a_work_folder_of_another_recipe_is_refused(mnist: Path, trained: Path, tmp_path: Path) -> None:
+    def run(density: float, checkpoint: Path | None = None, fine: Settings = FAST) -> float:
+        recipe = Recipe("lenet_300_100", (Stage("prune", fine, density=density),), validation=100)
+        return (
+            compress(mnist, tmp_path / "net.dcz", recipe, checkpoint=checkpoint, work=tmp_path / "work")
+            .stages[0]
+            .density
+        )
+
+    assert run(0.2) == run(0.2) == pytest.approx(0.2, abs=1e-4)
+    for density, checkpoint, fine in (
+        (0.1, None, FAST),
+        (0.2, trained, FAST),
+        (0.2, None, replace(FAST, lr=0.04)),
+    ):
+        with pytest.raises(ConversionError, match=r"1-prune\.pt: this stage was made by another recipe"):
+            run(density, checkpoint, fine)
+    (tmp_path / "work" / "1-prune.pt").unlink()  # its checkpoint is left, and was of another density
+    with pytest.raises(ConversionError, match="belongs to other settings"):
+        run(0.1)
+    (tmp_path / "work" / "1-prune.checkpoint").unlink()
+    assert run(0.1) == pytest.approx(0.1, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arch", "shape", "classes", "message"),
+    [
+        ("resnet20_cifar", (28, 28, 1), 10, r"expected 32 x 32 x 3, found 28 x 28 x 1"),
+        ("lenet5_caffe", (32, 32, 3), 10, r"expected 28 x 28 x 1, found 32 x 32 x 3"),
+        ("lenet5_caffe", (28, 28, 1), 11, r"more classes than lenet5_caffe \(expected 10 at most, found 11"),
+    ],
+)
+def test_a_data_set_that_does_not_fit(
+    arch: str, shape: tuple[int, ...], classes: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = Split(np.zeros((4, *shape), np.uint8), np.array([0, 1, 2, classes - 1]))
+    monkeypatch.setattr(pipeline, "load_dataset", lambda *_: Dataset("other", split, split))
+    with pytest.raises(InputError, match=message):
+        compress(tmp_path, tmp_path / "net.dcz", arch)
+    assert not (tmp_path / "net.dcz").exists()
+
+
 def test_nothing_is_written_where_something_is_wrong(mnist: Path, tmp_path: Path) -> None:
     out = tmp_path / "net.dcz"
     out.write_bytes(b"precious")
@@ -199,3 +245,4 @@ def test_nothing_is_written_where_something_is_wrong(mnist: Path, tmp_path: Path
         with pytest.raises(ConversionError, match=message):
             compress(mnist, out, recipe, checkpoint=tmp_path / checkpoint if checkpoint else None)
         assert out.read_bytes() == b"precious"
+        assert not [path for path in tmp_path.iterdir() if path.name.endswith(".trial")]

@@ -186,3 +186,17 @@ def test_biases_of_batch_norm_learn_at_a_rate_of_their_own() -> None:
     train(still, TRAIN, GREY, replace(SETTINGS, epochs=1, bias_lr=0.0))
     assert not still.state_dict()["1.bias"].any()
     assert not torch.equal(still.state_dict()["6.bias"], network().state_dict()["6.bias"])
+
+
+@pytest.mark.parametrize(("begin", "ramp"), [(0.0, 1.0), (0.4, 0.6), (0.7, 0.3), (0.2, 0.5)])
+def test_gradual_pruning_reaches_its_goal(begin: float, ramp: float) -> None:
+    model = network()
+    train(
+        model,
+        TRAIN,
+        GREY,
+        replace(SETTINGS, epochs=1),
+        constraint=GradualPruning(GlobalTarget(0.2), ramp, begin=begin, every=7),
+    )
+    masks = nonzero_masks(model).values()
+    assert sum(int(mask.sum()) for mask in masks) == round(0.2 * sum(mask.size for mask in masks))
