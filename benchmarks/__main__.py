@@ -57,9 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(benchmark: Benchmark, options: Options, folder: Path, command: str, resume: bool) -> bool:
     """Measure the cases that are not on file yet, print the tables; whether all went well."""
-    record = (Record.resume(folder, benchmark.name) if resume else None) or Record.start(
-        folder, benchmark.name, command
-    )
+    unfinished = Record.resume(folder, benchmark.name, command) if resume else None
+    record = unfinished or Record.start(folder, benchmark.name, command)
     sound = True
     cases = {key: case for key, case in benchmark.cases(options).items() if key not in record.document["cases"]}
     bar = tqdm(cases.items(), desc=benchmark.name, unit="case", leave=False, disable=None)
@@ -95,8 +94,10 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _public(argv: Sequence[str]) -> list[str]:
-    """The command line without the folders of one machine."""
-    return [argument if not argument.startswith("/") else Path(argument).name for argument in argv]
+    """The command line without the folders of one machine, and as it was when its run began."""
+    return [
+        argument if not argument.startswith("/") else Path(argument).name for argument in argv if argument != "--resume"
+    ]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,7 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", metavar="N", type=int, default=1)
     parser.add_argument("--seconds", metavar="S", type=float, help="that the rounds of a case last")
     parser.add_argument("--cpu-time", action="store_true", help="count processor time: one thread on a busy machine")
-    parser.add_argument("--resume", action="store_true", help="go on with the run that was broken off")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run of the same options that was broken off"
+    )
     parser.add_argument("--results", metavar="FOLDER", type=Path, default=RESULTS)
     parser.add_argument("--docs", action="store_true", help="write tables and plots into docs/, from the results")
     folders = parser.add_argument_group("where things are")

@@ -14,6 +14,7 @@ import numpy as np
 
 import dcz
 
+from .networks import newer
 from .suite import HERE, Benchmark, Options, Row, Table
 
 DEMO = HERE.parent / "dcz" / "data" / "demo" / "lenet5.pt"
@@ -23,7 +24,7 @@ QUICK_PICTURES = 1000
 
 def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
     demo = options.work / "lenet5-demo.dcz"
-    if not demo.exists():
+    if not newer(demo, DEMO):
         options.work.mkdir(parents=True, exist_ok=True)
         dcz.convert(DEMO, demo)
     return {path.name: partial(measure, path, options) for path in (demo, *sorted(options.models.glob("*.dcz")))}

@@ -37,6 +37,8 @@ from dcz.runtime import kernels, simd
 from dcz.runtime.jit import kernel
 from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 
+from .turns import cache_flusher
+
 Run = Callable[[], Any]
 
 
@@ -255,7 +257,7 @@ def _checked(facts: dict[str, Any], engines: dict[str, Run], out: np.ndarray, re
 
 def measure(engines: dict[str, Run], rounds: int, cold: bool, clock: Callable[[], float]) -> dict[str, list[float]]:
     """Seconds of each run of each engine, taking turns; the quickest run several times a turn unless cold."""
-    flush = np.ones(96 << 20, np.uint8)  # zeros that nobody wrote would all be one page, and stay in the cache
+    flush = cache_flusher()
     repeats = {}
     for name, run in engines.items():
         run()
@@ -266,7 +268,7 @@ def measure(engines: dict[str, Run], rounds: int, cold: bool, clock: Callable[[]
     for _ in range(rounds):
         for name, run in engines.items():
             if cold:
-                flush.max()
+                flush()
             else:
                 run()
             start = clock()

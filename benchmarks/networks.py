@@ -46,13 +46,18 @@ def container(name: str, options: Options) -> Container:
         import dcz
 
         path = options.work / "squeezenet-published.dcz"
-        if not path.exists():
+        if not newer(path, options.squeezenet):
             dcz.convert(options.squeezenet, path)
         return Container(name, title, path, "published by S. Han")
     path = options.work / f"{name}-{SEED}.dcz"
     if not path.exists():
         write_container(NETWORKS[name], state_dict(NETWORKS[name]), path)
     return Container(name, title, path, "generated")
+
+
+def newer(made: Path, source: Path) -> bool:
+    """Whether a file is there and was made after its source."""
+    return made.exists() and made.stat().st_mtime > source.stat().st_mtime
 
 
 def _network_of(stem: str) -> str:

@@ -23,11 +23,10 @@ from . import energy
 from .published import FC_LAYERS, TABLES, Layer
 from .reference import CENTROID_BYTES, Streams, paper_streams
 from .suite import Benchmark, Options, Row, Table
+from .turns import cache_flusher
 from .weights import SEED, gaussian, prune, share
 
 BATCHES = (1, 64)
-FLUSH_BYTES = 64 << 20
-"""Read between two runs: more than a core's share of the last-level cache."""
 TITAN, CORE = "Titan X", "Core i7-5930K"
 
 
@@ -146,12 +145,12 @@ def measure_times(name: str, batch: int, options: Options) -> list[Row]:
 
 def cold_clock(run: Callable[[], object], timer: Callable[[], float]) -> Clock:
     """Clock of single runs with caches full of something else."""
-    other = np.zeros(FLUSH_BYTES, np.uint8)
+    flush = cache_flusher()
 
     def clock(runs: int) -> float:
         spent = 0.0
         for _ in range(runs):
-            other.max()
+            flush()
             start = timer()
             run()
             spent += timer() - start

@@ -115,9 +115,13 @@ class Record:
         return record
 
     @staticmethod
-    def resume(folder: Path, name: str) -> Record | None:
-        """The latest run that was broken off, if there is one."""
-        records = [record for record in read_all(folder, name) if record.document["finished"] is None]
+    def resume(folder: Path, name: str, command: str) -> Record | None:
+        """The latest run of this command that was broken off, if there is one."""
+        records = [
+            record
+            for record in read_all(folder, name)
+            if record.document["finished"] is None and record.document["command"] == command
+        ]
         return records[-1] if records else None
 
     def add(self, key: str, rows: list[Row]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import numpy as np
 from tqdm import tqdm
 
 from dcz.runtime.timing import Clock, Turns
@@ -12,6 +13,16 @@ from dcz.runtime.timing import Clock, Turns
 LEAST_ROUNDS = 3
 LONGEST_SECONDS = 90.0
 """Where a round takes long, no further one is begun after so many seconds; but there are `LEAST_ROUNDS`."""
+
+
+FLUSH_BYTES = 96 << 20
+"""More than a core's share of the last-level cache."""
+
+
+def cache_flusher() -> Callable[[], object]:
+    """Make a function that fills the caches with something else."""
+    other = np.ones(FLUSH_BYTES, np.uint8)  # zeros that nobody wrote would all be one page, and stay in the cache
+    return other.max
 
 
 def take_turns(clocks: Mapping[str, Clock], seconds: float, longest: float = LONGEST_SECONDS) -> Turns:

@@ -75,6 +75,15 @@ def test_a_broken_case_fails_the_run_and_is_taken_up_again(
     assert [row["key"] for row in record.rows] == ["b", "a"]
 
 
+def test_a_run_of_other_options_is_not_taken_up(counted: Counted, tmp_path: Path) -> None:
+    counted.broken = {"a"}
+    assert driver.main(["counted", "--results", str(tmp_path)]) == 1
+    counted.broken = set()
+    assert driver.main(["counted", "--results", str(tmp_path), "--quick", "--resume"]) == 0
+    documents = [record.document for record in read_all(tmp_path, "counted")]
+    assert {doc["finished"] is None: list(doc["cases"]) for doc in documents} == {True: ["b"], False: ["a", "b"]}
+
+
 def test_resuming_with_nothing_to_resume_starts_anew(counted: Counted, tmp_path: Path) -> None:
     assert driver.main(["counted", "--results", str(tmp_path)]) == 0
     assert driver.main(["counted", "--results", str(tmp_path), "--resume"]) == 0
