@@ -7,6 +7,7 @@ most significant bit of each byte on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from bitarray import bitarray
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from .errors import FormatError, TruncatedError
 from .jit import kernel
 
+Bytes: TypeAlias = bytes | memoryview
+"""What is read from a container; a view where the whole of it is in memory."""
 ORDER_BITS = 5
 """Bits in which the order of a list of numbers is written."""
 
@@ -28,7 +31,7 @@ def write_varint(out: bytearray, value: int) -> None:
     out.append(value)
 
 
-def read_varint(data: bytes | memoryview, offset: int, limit: int, what: str) -> tuple[int, int]:
+def read_varint(data: Bytes, offset: int, limit: int, what: str) -> tuple[int, int]:
     """Read a varint.
 
     Returns
@@ -108,7 +111,7 @@ class BitReader:
         What is read, for messages.
     """
 
-    def __init__(self, data: bytes | memoryview, offset: int, what: str) -> None:
+    def __init__(self, data: Bytes, offset: int, what: str) -> None:
         self._data = np.frombuffer(data, dtype=np.uint8)
         self._bit = offset * 8
         self._what = what

@@ -15,9 +15,6 @@ from .constants import MAX_CODE_LENGTH
 from .huffman import COUNT_SHIFT, FIRST_SHIFT, LENGTH_SHIFT
 from .jit import inlined, kernel
 
-PADDING = 8
-"""Bytes that must follow the last stream in `data`; their values do not matter."""
-
 _SLOTS = 4
 _BIT, _AT, _END, _STREAM = range(4)
 """What a slot knows of its stream: next bit, place of the next symbol, and of the end, in `out`; its number."""
@@ -45,6 +42,16 @@ def _window(data: NDArray[np.uint8], bit: np.uint64) -> np.uint64:
         | _U64(data[byte + _U64(7)])
     )
     return word << (bit & _U64(7))
+
+
+@inlined
+def _last_window(data: NDArray[np.uint8], bit: np.int64) -> np.uint64:
+    """`_window` near the end of the data: zeros follow."""
+    word = _U64(0)
+    for i in range(8):
+        byte = (bit >> 3) + i
+        word = word << _U64(8) | _U64(data[byte] if byte < len(data) else 0)
+    return word << _U64(bit & 7)
 
 
 @inlined
@@ -119,7 +126,7 @@ def _decode(
                 continue
             base = _U64(codes[stream]) << _TABLE_BITS
             for i in range(slots[_AT, k], slots[_END, k]):
-                entry = _U64(tables[base + (_window(data, _U64(min(bit, last_bit))) >> _TOP)])
+                entry = _U64(tables[base + (_last_window(data, bit) >> _TOP)])
                 out[i] = entry & _BYTE
                 bit += np.int64(entry >> _FIRST & _FOUR_BITS)
             if (bit + 7) >> 3 != starts[stream + 1]:
@@ -150,7 +157,7 @@ def decode_streams(
     Parameters
     ----------
     data : ndarray of uint8
-        The streams, then `PADDING` more bytes.
+        The streams; more may follow.
     starts : ndarray of int64, shape (n + 1,)
         Offset of each stream in `data`, and of the end of the last; n >= 1.
     counts : ndarray of int64, shape (n,)

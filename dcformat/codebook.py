@@ -17,7 +17,7 @@ from bitarray import bitarray
 from bitarray.util import int2ba
 from numpy.typing import NDArray
 
-from .bits import BitReader, write_numbers
+from .bits import BitReader, Bytes, write_numbers
 from .errors import FormatError, TruncatedError
 
 _SIGN = 1 << 15
@@ -104,7 +104,7 @@ def _pack(patterns: NDArray[np.int64], form: CodebookForm) -> bytes:
 
 
 def read_codebook(
-    data: bytes | memoryview, offset: int, count: int, form: CodebookForm, dtype: np.dtype[Any]
+    data: Bytes, offset: int, count: int, form: CodebookForm, dtype: np.dtype[Any]
 ) -> tuple[NDArray[Any], int]:
     """Read what `write_codebook` wrote.
 

@@ -15,17 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import huffman
-from .bits import BitReader, read_varint
-from .bitstream import PADDING, decode_streams
+from .bits import BitReader, Bytes, read_varint
+from .bitstream import decode_streams
 from .codebook import CodebookForm, read_codebook
 from .constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_GAP_BITS
 from .encoder import FORM_SHIFT, SHAREABLE, SWAPPED, Encoding
 from .errors import FormatError, TruncatedError, UnsupportedVersionError
 from .graph import Shape
+from .memory import room
 from .relative_index import check_gaps, indices_of, transpose
 from .tensors import DTYPES, Array, Dense, Shared, SparseRaw, SparseShared, Tensor, index_dtype
-
-Bytes = bytes | memoryview
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,16 +47,13 @@ def _decode(data: Bytes, streams: dict[str, _Streams]) -> list[NDArray[np.uint8]
     """Decode the streams of a tensor, by name, which lie one behind the other."""
     parts = list(streams.values())
     begin, end = int(parts[0].starts[0]), int(parts[-1].starts[-1])
-    room = np.frombuffer(data, np.uint8)[begin : end + PADDING]
-    if len(room) < end - begin + PADDING:  # nothing lies behind them
-        room = np.append(room, np.zeros(PADDING, np.uint8))
-        room.flags.writeable = False  # as the others, so that one compiled kernel serves both
     starts = np.concatenate([*(part.starts[:-1] for part in parts), parts[-1].starts[-1:]]) - begin
     counts = np.concatenate([part.counts for part in parts])
     tables = np.concatenate([huffman.decoding_table(part.lengths) for part in parts])
     chunks = [len(part.counts) for part in parts]
-    out = np.empty(int(counts.sum()), dtype=np.uint8)
-    bad = decode_streams(room, starts, counts, tables, np.repeat(np.arange(len(parts)), chunks), out)
+    out = room(int(counts.sum()), np.uint8)
+    coded, codes = np.frombuffer(data, np.uint8, end - begin, begin), np.repeat(np.arange(len(parts)), chunks)
+    bad = decode_streams(coded, starts, counts, tables, codes, out)
     if bad >= 0:
         name, chunk = [(name, i) for name, count in zip(streams, chunks, strict=True) for i in range(count)][bad]
         raise FormatError(f"{name} do not decode to their length", where=f"chunk {chunk}")
@@ -144,8 +140,8 @@ class Payload:
             return *self._indices(gaps, rows), stored
         inner = prod(self.shape[2:])
         swapped = *self._indices(gaps, self.shape[1]), stored.view(f"u{stored.itemsize}"), inner
-        indptr, out = np.zeros(rows + 1, dtype=np.int64), np.empty_like(stored)
-        columns = np.empty(len(stored), dtype=index_dtype(prod(self.shape[1:])))
+        indptr, out = np.zeros(rows + 1, dtype=np.int64), room(len(stored), stored.dtype)
+        columns = room(len(stored), index_dtype(prod(self.shape[1:])))
         transpose(*swapped, indptr[1:], columns[:0], out.view(f"u{stored.itemsize}"))
         np.cumsum(indptr, out=indptr)
         transpose(*swapped, indptr[:-1].copy(), columns, out.view(f"u{stored.itemsize}"))
@@ -162,7 +158,7 @@ class Payload:
         if bad >= 0:
             raise FormatError("gaps lead outside the tensor", where=f"chunk {bad}")
         indptr = np.empty(rows + 1, dtype=np.int64)
-        indices = np.empty(nnz, dtype=index_dtype(size // rows))
+        indices = room(nnz, index_dtype(size // rows))
         indices_of(*chunks, size // rows, indptr, indices)
         return indptr, indices
 

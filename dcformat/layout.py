@@ -18,6 +18,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
+from .bits import Bytes
 from .constants import MAGIC, VERSION_MAJOR, VERSION_MINOR
 from .errors import ChecksumError, FormatError, TruncatedError, UnsupportedVersionError
 from .manifest import Manifest
@@ -62,7 +63,7 @@ def pack_header(manifest: bytes) -> bytes:
     return fixed + _CRC.pack(zlib.crc32(manifest, zlib.crc32(fixed))) + manifest
 
 
-def unpack_header(header: bytes) -> tuple[tuple[int, int], int, int]:
+def unpack_header(header: Bytes) -> tuple[tuple[int, int], int, int]:
     """Check the first `HEADER_BYTES` bytes of a file.
 
     Returns
@@ -99,7 +100,7 @@ def unpack_header(header: bytes) -> tuple[tuple[int, int], int, int]:
     return (major, minor), manifest_bytes, _CRC.unpack_from(header, _FIXED.size)[0]
 
 
-def check_crc(data: bytes, expected: int, where: str, seed: bytes = b"") -> None:
+def check_crc(data: Bytes, expected: int, where: str, seed: Bytes = b"") -> None:
     """Compare a checksum.
 
     Raises

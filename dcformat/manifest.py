@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from math import isfinite, prod
 from typing import Any, NoReturn
 
+from .bits import Bytes
 from .constants import (
     FREE_ELEMENTS,
     MAX_ELEMENTS,
@@ -120,7 +121,7 @@ def _canonical(value: Any) -> bytes:
         raise FormatError(f"a name or label is not valid Unicode: {error}") from None
 
 
-def unpack_json(data: bytes, limit: int, what: str, dictionary: bytes = b"") -> Any:
+def unpack_json(data: Bytes, limit: int, what: str, dictionary: bytes = b"") -> Any:
     """Inverse of `pack_json`, for bytes that nobody vouches for.
 
     Raises
@@ -213,7 +214,7 @@ def _node_to_json(node: Node, position: int, index: Mapping[str, int]) -> list[A
     return row
 
 
-def unpack_manifest(data: bytes, file_bytes: int) -> Manifest:
+def unpack_manifest(data: Bytes, file_bytes: int) -> Manifest:
     """Bytes to manifest, with everything checked that can be checked without the sections.
 
     Parameters
@@ -254,7 +255,7 @@ def pack_labels(labels: Sequence[str]) -> bytes:
     return pack_json(list(labels))
 
 
-def unpack_labels(data: bytes) -> list[str]:
+def unpack_labels(data: Bytes) -> list[str]:
     """Bytes to label list.
 
     Raises

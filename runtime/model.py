@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 import time
@@ -10,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from math import prod
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from .. import dcformat
-from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes
+from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes, reader
 from . import images
 from .announce import announce_compiling
 from .executor import Executor
@@ -87,8 +87,9 @@ class Model:
         start = time.perf_counter()
         self._container = container
         self._graph = _graph(container)
-        entries = container.entries
-        self._shapes = infer_shapes(self._graph, {name: entries[name].shape for name in self._graph.tensor_names()})
+        weights = {name: container.entries[name].shape for name in self._graph.tensor_names()}
+        self._shapes = infer_shapes(self._graph, weights)
+        self._elements = {name: prod(shape) for name, shape in weights.items()}
         self.input_shape: Shape = self._graph.input_shape
         self.output_shape: Shape = self._shapes[self._graph.output]
         self.labels = container.labels
@@ -314,7 +315,8 @@ class Model:
             if size not in self._plans:
                 packers = self.threads if self._container.file_bytes >= PARALLEL_BYTES else 1
                 lanes = LANES if size == LANES else 1
-                planned = plan(self._graph, self._shapes, self._container.decode, size, self._team, packers, lanes)
+                shared = self._graph, self._shapes, self._container.decode
+                planned = plan(*shared, size, self._team, packers, lanes, self._elements)
                 self._plans[size] = planned
             return self._plans[size]
 
@@ -345,10 +347,8 @@ def load(path: str | os.PathLike[str], threads: int | None = None) -> Model:
     """
     announce_compiling()
     start = time.perf_counter()
-    with open(path, "rb") as file:
-        content = io.BytesIO(file.read())  # it is small, and later plans decode the weights again
-    content.name = os.fspath(path)
-    container = dcformat.open(content)
+    content = reader.read(path)  # it is small, and later plans decode the weights again
+    container = dcformat.open(content, os.fspath(path))
     opened = time.perf_counter() - start
     model = Model(container, threads)
     model.stats["open_seconds"] = opened

@@ -61,6 +61,7 @@ def plan(
     team: Team | None = None,
     packers: int = 1,
     lanes: int = 1,
+    elements: Mapping[str, int] | None = None,
 ) -> Plan:
     """Plan a graph for one batch size.
 
@@ -80,6 +81,8 @@ def plan(
         Threads that decode and pack layers; the plan does not depend on it.
     lanes : int
         Samples that lie side by side: 1, or 16 for a batch of 16. Rounding differs between the two.
+    elements : mapping of str to int, optional
+        Of each tensor, by name, so that several packers can begin with the largest.
 
     Returns
     -------
@@ -87,15 +90,25 @@ def plan(
     """
     context = Context(batch, lanes, shapes, decode, team or Team(1))
     layers = fuse(graph)
-    if packers == 1:
-        steps = [_step(layer, context) for layer in layers]
-    else:
-        with ThreadPoolExecutor(packers) as pool:  # the kernels that decode and pack release the GIL
-            steps = list(pool.map(_step, layers, repeat(context)))
+    steps = _pack(layers, context, packers, elements or {})
     uses = [step.use for step in steps]
     values = {0, graph.output, *(value for use in uses for value in (*use.reads, use.makes))}
     sizes = {value: batch * prod(shapes[value]) for value in values}
     return Plan(batch, lanes, shapes, graph.output, steps, lay_out(sizes, uses, 0, graph.output))
+
+
+def _pack(layers: list[Layer], context: Context, packers: int, elements: Mapping[str, int]) -> list[Step]:
+    """Make the steps. Several threads begin with the largest: begun last, it would keep the others waiting."""
+    if packers == 1:
+        return [_step(layer, context) for layer in layers]
+
+    def size(layer: Layer) -> int:
+        return sum(elements.get(name, 0) for name in layer.node.params.values())
+
+    order = sorted(layers, key=size, reverse=True)
+    with ThreadPoolExecutor(packers) as pool:  # the kernels that decode and pack release the GIL
+        made = dict(zip(map(id, order), pool.map(_step, order, repeat(context)), strict=True))
+    return [made[id(layer)] for layer in layers]
 
 
 def _step(layer: Layer, context: Context) -> Step:

@@ -225,6 +225,7 @@ def transform_weights(weights: DenseWeights, g: ConvGeometry, r: int, n: int, ru
     """Kernels of all phases, transformed, in the order in which `conv_winograd` reads them."""
     stride, inputs, outputs = g.stride[0], g.in_channels // g.groups, g.out_channels // g.groups
     matrix, edge = winograd.kernel_matrix(r, n), stride * r
+    both = np.kron(matrix, matrix).T  # one product for the kernels of an output, in place of two for each
     parts = []
     for channel in range(0, g.out_channels, outputs):
         for first in range(channel, channel + outputs, run):
@@ -233,7 +234,7 @@ def transform_weights(weights: DenseWeights, g: ConvGeometry, r: int, n: int, ru
             missing = run - len(dense), 0, edge - g.kernel[0], edge - g.kernel[1]
             taps = np.pad(dense.astype(np.float64), [(0, more) for more in missing])
             taps = taps.reshape(run, inputs, r, stride, r, stride).transpose(0, 1, 3, 5, 2, 4)
-            points = (matrix @ taps @ matrix.T).reshape(run, inputs * stride * stride, n * n)
+            points = taps.reshape(run, inputs * stride * stride, r * r) @ both
             parts.append(points.transpose(2, 1, 0).astype(np.float32).ravel())
     return np.concatenate(parts)
 

@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...dcformat import memory
 from .. import simd
 from ..jit import inlined, kernel
 from ..layer import WHOLE, Call, Epilogue, LinearGeometry, Share
 from .conv_tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
 from .linear_sparse import activate
-from .weights import SparseWeights, streamed
+from .weights import SparseWeights
 
 U16 = NDArray[np.uint16]
 COLUMN_BITS = 7
@@ -228,7 +229,7 @@ class LinearWindowed:
         room, groups = 0, 2 * weights.nnz // WORDS + len(self._rows)  # most often enough: half of the slots empty
         while groups > room:
             room = groups
-            self._bases, self._stream = np.empty(room, narrow), streamed(room * WORDS, np.uint16)
+            self._bases, self._stream = np.empty(room, narrow), memory.room(room * WORDS, np.uint16)
             groups = _pack(*source, *cut, self._bases, self._stream, np.empty(3 * LANES, np.int64))
         self._bases, self._stream = self._bases[:groups], self._stream[: groups * WORDS]
         vectors = 1 << (zero // WORDS).bit_length()

@@ -103,20 +103,3 @@ def _csr(tensor: SparseShared | SparseRaw) -> tuple[NDArray[np.int64], NDArray[A
 def _drop_zeros(symbols: NDArray[Any], kept: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
     indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1, dtype=np.int64))]).astype(np.int64)
     return indptr, np.nonzero(kept)[1].astype(index_dtype(kept.shape[1])), symbols[kept]
-
-
-CACHE_LINE, LARGE_PAGE, FROM_NUMPY = 64, 1 << 21, 1 << 22
-
-
-def streamed(count: int, dtype: type[np.generic]) -> NDArray[Any]:
-    """Uninitialised room for weights that a kernel reads from end to end, from the start of a cache line on.
-
-    From a MiB on it lies on large pages, where the system has them: weights come from memory up to twice as fast. NumPy
-    asks for them from 4 MiB on; what is never touched takes no memory.
-    """
-    nbytes = count * np.dtype(dtype).itemsize
-    large = nbytes >= LARGE_PAGE // 2
-    boundary = LARGE_PAGE if large else CACHE_LINE
-    raw = np.empty(max(nbytes + boundary, FROM_NUMPY if large else 0), np.uint8)
-    start = -raw.ctypes.data % boundary
-    return raw[start : start + nbytes].view(dtype)

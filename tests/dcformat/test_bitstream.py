@@ -3,14 +3,14 @@ import pytest
 from codec_cases import decode_symbols
 
 from dcz.dcformat import huffman as hf
-from dcz.dcformat.bitstream import PADDING, decode_streams
+from dcz.dcformat.bitstream import decode_streams
 
 
 def streams_of(chunks: list[np.ndarray], lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Data (with noise behind it), starts and counts."""
+    """Data, starts and counts."""
     codes = hf.canonical_codes(lengths)
     parts = [hf.encode(chunk, codes) for chunk in chunks]
-    data = np.frombuffer(bytearray(b"".join(parts) + b"\xa5" * PADDING), np.uint8)
+    data = np.frombuffer(bytearray(b"".join(parts)), np.uint8)
     starts = np.cumsum([0, *map(len, parts)])
     return data, starts, np.array([len(chunk) for chunk in chunks], dtype=np.int64)
 
@@ -62,14 +62,14 @@ def test_kernel_decodes_streams_of_several_codes_together(chunks: int) -> None:
         parts = random_chunks(sizes, np.full(alphabet, 1 / alphabet), rng)
         lengths = hf.code_lengths(np.bincount(np.concatenate(parts), minlength=alphabet) + 1)
         buffer, ends, _ = streams_of(parts, lengths)
-        data.append(buffer[:-PADDING])
+        data.append(buffer)
         starts += (starts[-1] + ends[1:]).tolist()
         counts += sizes
         tables.append(hf.decoding_table(lengths))
         expected += parts
     out = np.empty(sum(counts), np.uint8)
     codes = np.repeat([0, 1], chunks)
-    buffer = np.concatenate([*data, np.zeros(PADDING, np.uint8)])
+    buffer = np.concatenate(data)
     arguments = (buffer, np.array(starts), np.array(counts), np.concatenate(tables))
     assert decode_streams(*arguments, codes, out) == -1
     assert out.tolist() == np.concatenate(expected).tolist()
@@ -99,7 +99,7 @@ def test_a_buffer_that_cannot_be_written_to_is_read() -> None:
 def test_kernel_takes_no_bits_for_a_single_symbol(chunks: int) -> None:
     lengths = np.array([0, 0, 1], np.uint8)
     counts = np.arange(chunks) + 3
-    bad, out = decode(np.zeros(PADDING, np.uint8), np.zeros(chunks + 1, np.int64), counts, lengths)
+    bad, out = decode(np.zeros(0, np.uint8), np.zeros(chunks + 1, np.int64), counts, lengths)
     assert bad == -1
     assert set(out.tolist()) == {2}
 
@@ -121,7 +121,7 @@ def test_kernel_stays_inside_its_buffer_whatever_the_bytes() -> None:
     rng = np.random.default_rng(0)
     for lengths in (np.array([1, 2, 2], np.uint8), hf.code_lengths([2**i for i in range(13)])):
         for chunks in (1, 4, 7):
-            data = rng.integers(0, 256, 20 + PADDING).astype(np.uint8)
+            data = rng.integers(0, 256, 20).astype(np.uint8)
             starts = np.sort(rng.integers(0, 21, chunks + 1))
             counts = rng.integers(0, 300, chunks)
             bad, out = decode(data, starts, counts, lengths)

@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcz.runtime.kernels.weights import streamed
-
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 SETTINGS = settings(max_examples=80 if JIT else 12, deadline=None, derandomize=True)
 
@@ -39,15 +37,6 @@ def test_every_kernel_agrees_with_the_oracle(name: str, case: cases.LinearCase) 
 def test_columns_of_more_than_16_bits() -> None:
     for density in (0.002, 0.1):
         cases.check_linear(cases.LinearCase(batch=1, features=(66_000, 5), density=density), "linear_windowed")
-
-
-@pytest.mark.parametrize("count", [1, 1000, 3 << 19, 5 << 20])
-def test_weights_that_are_read_from_end_to_end_begin_at_a_cache_line(count: int) -> None:
-    room = streamed(count, np.uint16)
-    assert (room.shape, room.dtype) == ((count,), np.uint16)
-    assert room.ctypes.data % (1 << 21 if count > 1 << 19 else 64) == 0
-    room[:] = 7
-    assert (room == 7).all()
 
 
 @SETTINGS
