@@ -35,6 +35,7 @@ import torch
 from dcz.dcformat.tensors import Dense, SparseShared, Tensor
 from dcz.runtime import kernels, simd
 from dcz.runtime.jit import kernel
+from dcz.runtime.kernels.conv_tile import Tiling
 from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 
 from .turns import cache_flusher
@@ -235,7 +236,7 @@ def _our_engines(candidates: Any, x: np.ndarray, out: np.ndarray, every: bool) -
         facts.setdefault("pack_ms", 1e3 * (time.perf_counter() - start))
         facts.setdefault("weight_bytes", packed.weight_bytes)
         tiling = getattr(packed, "tiling", None)
-        facts.setdefault("tile", [tiling.rows, tiling.span, tiling.bands] if tiling else None)
+        facts.setdefault("tile", [tiling.rows, tiling.span, tiling.bands] if isinstance(tiling, Tiling) else None)
         engines["dcz" if not engines else name] = ours(packed, x, out)
         if not every:
             break
