@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from .dense_files import DenseFiles
@@ -43,6 +41,7 @@ def measure(name: str, batch_size: int, options: Options) -> list[Row]:
     """Time one network at one batch size: a row an engine."""
     import dcz
     from dcz.converters.baseline import MODES, baselines
+    from dcz.dcformat.tensors import relative_error
     from dcz.runtime.timing import clock_of, milliseconds, ratio
 
     network = container(name, options)
@@ -87,11 +86,6 @@ def start_peers(files: DenseFiles, options: Options, stack: ExitStack) -> Iterat
             yield name, stack.enter_context(worker)
         except MissingToolError as missing:
             yield name, str(missing)
-
-
-def relative_error(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """Largest difference, relative to the largest magnitude expected."""
-    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30))
 
 
 def tables(rows: list[Row]) -> list[Table]:

@@ -67,10 +67,3 @@ def to_torch(tensor: Dense) -> torch.Tensor:
 def as_dense(tensor: Array | Dense) -> Dense:
     """Name the element type of an array that doesn't say it."""
     return tensor if isinstance(tensor, Dense) else Dense(tensor, dtype_name(tensor))
-
-
-def to_float32(tensor: Dense) -> Array:
-    """Values as float32, exact for F32, F16 and BF16; for showing and comparing, not for storing."""
-    if tensor.dtype == "BF16":
-        return (tensor.array.astype(np.uint32) << 16).view(np.float32)
-    return tensor.array.astype(np.float32)

@@ -5,22 +5,19 @@ How each tensor is then written in the fewest bytes is the writer's business, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from ..dcformat import ConversionError, Dense
-from ..dcformat.tensors import Array
+from ..dcformat.tensors import FLOATS, Array
 from .arrays import STORABLE, from_torch, to_torch
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, threshold_mask
 from .compression.sharing import BitsRule, share_weights
+from .progress import progress_bar
 from .source import Source
-
-FLOATS = ("F64", "F32", "F16", "BF16")
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ def compress(
     if unknown:
         layers = ", ".join(name.removesuffix(".weight") for name in names)
         raise ConversionError(f"--bits names no layer {unknown[0]!r}", expected=f"conv, fc or one of {layers}")
-    for name in _progress(names):
+    for name in progress_bar(names, desc="prune and share", unit="layer", leave=False):
         before = source.tensors[name]
         layer_bits = bits.bits(name, before.array.ndim) if bits else None
         after = from_torch(name, to_torch(before) + 0.0) if positive_zeros else before
@@ -125,8 +122,3 @@ def _compress_tensor(name: str, tensor: Dense, prune: PruneRule | None, bits: in
         weight = share_weights(weight, bits, how.init, how.seed, how.method)
     kind = next(kind for kind, dtype in STORABLE.items() if dtype == tensor.dtype)
     return from_torch(name, torch.from_numpy(weight).to(kind))
-
-
-def _progress(names: list[str]) -> Iterable[str]:
-    shown: Iterable[str] = tqdm(names, desc="prune and share", unit="layer", disable=None, leave=False)
-    return shown

@@ -9,7 +9,7 @@ import numpy as np
 
 from .decoder import Payload
 from .encoder import Encoding
-from .tensors import DTYPES
+from .tensors import DTYPES, FLOATS
 
 if TYPE_CHECKING:
     from .manifest import TensorEntry
@@ -40,7 +40,7 @@ def describe(container: Container) -> dict[str, Any]:
         rows.append(row)
         for part, nbytes in row["bytes"].items():
             parts[part] += nbytes
-        if (used is None and entry.dtype in ("F64", "F32", "F16", "BF16")) or (used is not None and name in used):
+        if (used is None and entry.dtype in FLOATS) or (used is not None and name in used):
             dense_elements += prod(entry.shape)
         if entry.encoding in (Encoding.SHARED, Encoding.SPARSE_SHARED) and len(entry.shape) > 1:
             shared_elements += prod(entry.shape)

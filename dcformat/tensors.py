@@ -34,6 +34,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),
 }
 """Stored element types, named as safetensors names them, and the numpy type that holds each."""
+FLOATS = ("F64", "F32", "F16", "BF16")
+"""Those of them that are floating-point numbers."""
 
 
 def index_dtype(columns: int) -> np.dtype[Any]:
@@ -47,6 +49,11 @@ def dtype_name(array: Array) -> str:
         if name != "BF16" and dtype == array.dtype.newbyteorder("<"):
             return name
     raise ValueError(f"numpy type {array.dtype} cannot be stored; known: {', '.join(DTYPES)}")
+
+
+def relative_error(found: Array, expected: Array) -> float:
+    """Largest difference of two answers, relative to the largest magnitude expected."""
+    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30))
 
 
 class _Tensor:
@@ -96,6 +103,10 @@ class Dense(_Tensor):
     def dense(self) -> Array:
         """Return the array."""
         return self.array
+
+    def numbers(self) -> Array:
+        """The elements as NumPy knows numbers: BF16, which it lacks, as float32, exactly."""
+        return (self.array.astype(np.uint32) << 16).view(np.float32) if self.dtype == "BF16" else self.array
 
 
 @dataclass(frozen=True, eq=False)

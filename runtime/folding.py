@@ -20,10 +20,8 @@ _F64: TypeAlias = NDArray[np.float64]
 def float32(tensor: Tensor) -> Tensor:
     """Return the same tensor with float32 weights: what the kernels compute in."""
     match tensor:
-        case Dense(array, "BF16"):
-            return Dense((array.astype(np.uint32) << 16).view(np.float32), "F32")
-        case Dense(array, _):
-            return Dense(array.astype(np.float32, copy=False), "F32")
+        case Dense():
+            return Dense(tensor.numbers().astype(np.float32, copy=False), "F32")
         case Shared() | SparseShared():
             return replace(tensor, codebook=tensor.codebook.astype(np.float32, copy=False))
         case SparseRaw():

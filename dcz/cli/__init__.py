@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from .. import __version__
+from ..printable import printable
 from . import bench, compress, convert, demo, export, infer, info, report, verify
 
 COMMANDS = (convert, infer, info, verify, export, compress, report, bench, demo)
@@ -104,8 +105,17 @@ def _explain(error: Exception) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print("dcz:", " ".join(message.split()), file=sys.stderr)
+    print("dcz:", _line(message), file=sys.stderr)
     return code
+
+
+def _line(message: str) -> str:
+    return printable(" ".join(message.split()))
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"dcz: {_line(super().format(record))}"
 
 
 @contextmanager
@@ -113,7 +123,7 @@ def _log_to_stderr(verbose: bool, quiet: bool) -> Iterator[None]:
     """While it lasts, the library's log messages are lines on stderr."""
     logger = logging.getLogger("dcz")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("dcz: %(message)s"))
+    handler.setFormatter(_Lines())
     logger.addHandler(handler)
     logger.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
     try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..printable import printable
 from . import text
 from .arguments import positive
 from .machine import facts
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> dict[str, Any]:
     """Run the engines by turns; gives what ``--json`` prints."""
+    from ..dcformat.tensors import relative_error
     from ..runtime.timing import Turns, clock_of, milliseconds, ratio
 
     torch, settings = _baselines(args, batch) if args.baseline or args.device == "cuda" else ([], {})
@@ -67,7 +69,7 @@ def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) 
     for name, device, why_not in [(OURS, "cpu", None), *((b.name, args.device, b.not_run) for b in torch)]:
         row: dict[str, Any] = {"engine": name, "device": device, "batch": len(batch), "threads": args.threads}
         if why_not is None:
-            error = None if reference is None else _error(answers[name], reference)
+            error = None if reference is None else relative_error(answers[name], reference)
             row |= {**milliseconds(turns.seconds[name]), "max_error": error}
         else:
             row |= {"not_run": why_not}
@@ -99,11 +101,6 @@ class _NoTorch:
     not_run = "torch is not installed; install with: pip install 'dcz[convert]'"
 
 
-def _error(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """Largest difference, relative to the largest magnitude expected."""
-    return float(abs(found - expected).max() / max(abs(expected).max(), 1e-30))
-
-
 def _layers(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     dense: dict[str, float] = {}
     if args.baseline:
@@ -121,7 +118,7 @@ def describe(result: dict[str, Any]) -> str:
     machine, ours = result["machine"], result["runs"][0]
     load = "" if machine["load_average"] is None else f", load average {machine['load_average']}"
     parts = [
-        f"{result['model']}, batch {ours['batch']}, {ours['threads']} thread{'s'[: ours['threads'] > 1]}; "
+        f"{printable(result['model'])}, batch {ours['batch']}, {ours['threads']} thread{'s'[: ours['threads'] > 1]}; "
         f"{machine['cpu']}, {machine['cores']} cores{load}",
         "",
         _engine_table(result),

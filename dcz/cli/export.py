@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..printable import printable
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
@@ -17,5 +19,5 @@ def run(args: argparse.Namespace) -> int:
     from ..converters.export import export
 
     export(args.model, args.output)
-    print(f"{args.output}: {Path(args.output).stat().st_size:,} bytes")
+    print(f"{printable(args.output)}: {Path(args.output).stat().st_size:,} bytes")
     return 0

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..printable import printable
 from . import text
 from .arguments import positive
 
@@ -102,7 +103,8 @@ def _print(answers: Answers, args: argparse.Namespace) -> None:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(("path", "rank", "label", "index", "score"))
         for path, top in answers:
-            writer.writerows((path, rank, p.label, p.index, p.score) for rank, p in enumerate(top, 1))
+            rows = ((printable(path), rank, printable(p.label), p.index, p.score) for rank, p in enumerate(top, 1))
+            writer.writerows(rows)
     else:
         print("\n".join(lines(answers)))
 
@@ -112,5 +114,5 @@ def lines(answers: Answers) -> Iterable[str]:
     width = max(len(path) for path, _ in answers)
     cell = max(len(p.label) for _, top in answers for p in top)
     for path, top in answers:
-        cells = (f"{p.label:<{cell}} {p.score:>6.1%}" for p in top)
-        yield f"{path:<{width}}  {'  '.join(cells)}"
+        cells = (f"{printable(p.label):<{cell}} {p.score:>6.1%}" for p in top)
+        yield f"{printable(path):<{width}}  {'  '.join(cells)}"

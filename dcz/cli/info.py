@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..printable import printable
 from . import text
 
 BYTE_PARTS = ("codebook", "tables", "gaps", "symbols", "values")
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
 def describe(path: str, info: dict[str, Any], verbose: bool = False) -> str:
     """Lay out what `Container.info` gives as text: head, table of tensors, totals."""
     graph = f"{text.shape(info['input_shape'])} in, {info['nodes']} nodes" if info["input_shape"] else "weights only"
-    head = f"{path}: format {info['format_version']}, {graph}"
+    head = f"{printable(path)}: format {info['format_version']}, {graph}"
     return "\n".join((head, "", layers(info, verbose=verbose), "", totals(info)))
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..printable import printable
 from . import text
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     content = page.encode()
     with replacing(output) as file:
         file.write(content)
-    print(f"{output}: {len(content):,} bytes")
+    print(f"{printable(output)}: {len(content):,} bytes")
     return 0
 
 

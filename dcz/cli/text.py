@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
+
+from ..printable import UNPRINTABLE, printable
 
 Item = TypeVar("Item")
 
@@ -41,7 +44,7 @@ def cell(value: object) -> str:
         return f"{value:.4g}"
     if isinstance(value, int):
         return f"{value:,}"
-    return str(value)
+    return printable(value)
 
 
 def shape(sizes: Iterable[int]) -> str:
@@ -50,8 +53,21 @@ def shape(sizes: Iterable[int]) -> str:
 
 
 def to_json(value: object) -> str:
-    """JSON for stdout: one document, keys in the order they were made, no NaN."""
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    """JSON for stdout: one document, keys in the order they were made; null for numbers that JSON lacks.
+
+    Control characters are escaped, those too that JSON would let through to the terminal.
+    """
+    document = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+
+
+def _finite(value: object) -> object:
+    """The same, with None for NaN and the infinities."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def progress(items: Iterable[Item], args: argparse.Namespace, unit: str, total: int) -> Iterable[Item]:

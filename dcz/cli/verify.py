@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from ..printable import printable
 from . import text
 
 if TYPE_CHECKING:
@@ -72,8 +73,9 @@ def check(
 
 def describe(model: str, result: dict[str, Any]) -> str:
     """One line a problem, or one line that says what was found in order."""
+    model = printable(model)
     if problems := result["problems"]:
-        return "\n".join(f"{model}: {problem}" for problem in problems)
+        return "\n".join(f"{model}: {printable(problem)}" for problem in problems)
     said = f"{model}: ok"
     if result["tensors_equal"]:
         said += ", tensors equal bit for bit"

@@ -39,7 +39,7 @@ def labels(facts: Facts) -> Markup | None:
     first = tag("ol", [tag("li", name(label)) for label in facts.labels[:FIRST_LABELS]], start=0, class_="labels")
     rest = len(facts.labels) - FIRST_LABELS
     more = tag("p", f"… and {rest:,} more.") if rest > 0 else None
-    return section("labels", "Labels", tag("p", f"{count(len(facts.labels), 'class')[:-1]}es."), first, more)
+    return section("labels", "Labels", tag("p", f"{count(len(facts.labels), 'class', 'classes')}."), first, more)
 
 
 def graph(facts: Facts) -> Markup | None:

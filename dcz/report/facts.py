@@ -13,11 +13,11 @@ from typing import Any
 
 from ..dcformat import Container, Dense, FormatError, Graph, Preprocess, Shape, infer_shapes, open
 from ..dcformat.decoder import Payload
+from ..dcformat.tensors import FLOATS
 from .histograms import CodeLengths, Spread, code_lengths, spread
 from .progress import Progress, silent
 from .timing import LayerTimes
 
-FLOATS = ("F64", "F32", "F16", "BF16")
 PARTS = ("symbols", "gaps", "values", "codebook", "tables")
 """Parts of a tensor's bytes, in the order in which they are drawn."""
 

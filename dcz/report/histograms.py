@@ -113,11 +113,8 @@ def code_lengths(lengths: NDArray[np.uint8], symbols: NDArray[np.uint8], fixed_b
 
 
 def floats(tensor: Dense) -> NDArray[np.float64]:
-    """All elements as float64, flat; BF16, which numpy lacks, from its bits."""
-    flat = tensor.array.reshape(-1)
-    if tensor.dtype == "BF16":
-        flat = (flat.astype(np.uint32) << 16).view(np.float32)
-    return flat.astype(np.float64)
+    """All elements as float64, flat."""
+    return tensor.numbers().reshape(-1).astype(np.float64)
 
 
 def _values(tensor: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable
 from typing import TypeAlias
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-"""What HTML does not allow, or UTF-8 can't hold."""
+from ..printable import UNPRINTABLE
+
 _VOID = frozenset({"link", "meta"})
 
 
@@ -24,7 +23,7 @@ Content: TypeAlias = "str | int | float | Iterable[Content] | None"
 
 def escape(value: object) -> Markup:
     """Text as HTML, for content and for quoted attributes; what HTML does not allow becomes U+FFFD."""
-    return Markup(html.escape(_UNPRINTABLE.sub("\ufffd", str(value))))
+    return Markup(html.escape(UNPRINTABLE.sub("\ufffd", str(value))))
 
 
 def join(*content: Content) -> Markup:

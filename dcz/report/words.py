@@ -22,9 +22,9 @@ def name(value: str) -> Markup:
     return tag("bdi", Markup(escape(shown).replace(".", ".<wbr>")), class_="name")
 
 
-def count(value: int, noun: str) -> str:
-    """``1 layer``, ``1,000 layers``."""
-    return f"{value:,} {noun}" + "s" * (value != 1)
+def count(value: int, noun: str, plural: str | None = None) -> str:
+    """``1 layer``, ``1,000 layers``; the plural is given where an s does not make it."""
+    return f"{value:,} {noun if value == 1 else plural or f'{noun}s'}"
 
 
 def shape(sizes: Sequence[int]) -> str:

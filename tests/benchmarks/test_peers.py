@@ -15,9 +15,9 @@ from onnx.reference import ReferenceEvaluator
 
 import dcz
 from benchmarks import onnx_file, peers
-from benchmarks.latency import relative_error
 from benchmarks.peers import MissingToolError, Peer, Tool, process
 from benchmarks.peers.process import Worker
+from dcz.dcformat.tensors import relative_error
 
 HALF = """
 import sys

@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dcz as package
-from dcz.dcformat import write
+from dcz.dcformat import Graph, make_node, write
 
 
 def test_json_in_the_order_of_the_paths_folders_sorted(dcz: Callable, small_container: Path, pictures: Path) -> None:
@@ -71,7 +72,48 @@ def test_bad_images(fails: Callable, small_container: Path, pictures: Path, tmp_
 
 
 def test_weights_without_a_graph_cannot_infer(fails: Callable, pictures: Path, tmp_path: Path) -> None:
-    import numpy as np
-
     write(tmp_path / "w.dcz", None, {"w": np.ones((2, 2), np.float32)})
     assert "graph" in fails("infer", tmp_path / "w.dcz", pictures)
+
+
+def test_answers_that_are_no_numbers_are_null(dcz: Callable, small_container: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "nan.npy", np.full((1, 8, 8), np.nan, dtype=np.float32))
+    result = dcz("infer", small_container, tmp_path / "nan.npy", "--json", "--top", 1)
+    assert result.code == 0
+    assert json.loads(result.out)[0]["predictions"][0]["score"] is None
+
+
+ESCAPES = "\x1b[31mred\x9b2J\r\n\u202elabel"
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    """A container whose labels and tensor names would do things to a terminal."""
+    path = tmp_path / "hostile.dcz"
+    graph = Graph((4,), (make_node("linear", (0,), {"weight": ESCAPES}),), 1)
+    write(path, graph, {ESCAPES: np.eye(4, dtype=np.float32)}, labels=[f"{i}{ESCAPES}" for i in range(4)])
+    return path
+
+
+def test_no_name_from_a_file_can_move_the_cursor(dcz: Callable, hostile: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((2, 4), dtype=np.float32))
+    (tmp_path / "cut.dcz").write_bytes(hostile.read_bytes()[:-1] + b"x")
+    for arguments in (
+        ("infer", hostile, tmp_path / "x.npy"),
+        ("infer", hostile, tmp_path / "x.npy", "--csv"),
+        ("info", hostile),
+        ("verify", tmp_path / "cut.dcz"),
+        ("infer", hostile, tmp_path / ESCAPES),
+    ):
+        result = dcz(*arguments)
+        shown = set(result.out + result.err)
+        assert shown
+        assert not shown & set(ESCAPES[0] + "\x9b\r\u202e"), arguments
+
+
+def test_json_keeps_names_as_they_are_without_a_control_character(dcz: Callable, hostile: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones(4, dtype=np.float32))
+    out = dcz("infer", hostile, tmp_path / "x.npy", "--json").out
+    assert not set(out) & set("\x1b\x9b\r")
+    assert json.loads(out)[0]["predictions"][0]["label"] == f"0{ESCAPES}"
+    assert json.loads(dcz("info", hostile, "--json").out)["tensors"][0]["name"] == ESCAPES

@@ -28,7 +28,7 @@ def container(net: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_lossless_container_agrees_with_its_module(net: nn.Module, container: Path) -> None:
     result = compare(container, net)
-    assert (result.tensors_equal, result.problems, result.tensor_errors) == (True, [], {})
+    assert (result.tensors_equal, result.problems) == (True, [])
     assert result.max_output_error is not None
     assert result.max_output_error < 1e-5
 
@@ -58,7 +58,6 @@ def test_differences_are_measured(net: nn.Module, container: Path, tmp_path: Pat
     inputs = np.random.default_rng(3).normal(size=(4, 2, 8, 8)).astype(np.float32)
     result = compare(container, tmp_path / "net.pt", inputs=inputs)
     assert not result.tensors_equal
-    assert result.tensor_errors == {"5.bias": pytest.approx(0.5)}
     assert result.problems == ["tensor '5.bias' differs by up to 0.5"]
     with torch.no_grad():
         scores = net(torch.from_numpy(inputs))

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import io
+import logging
+import sys
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from dcz.converters.arrays import to_torch
+from dcz.converters.arrays import from_torch, to_torch
 from dcz.converters.compression.clustering import Clustering
 from dcz.converters.compression.pruning import parse_prune
 from dcz.converters.compression.sharing import parse_bits
@@ -112,3 +116,18 @@ def test_negative_zeros_are_counted_and_made_positive_if_asked(dtype: torch.dtyp
     assert list(errors) == ["0.weight"]
     assert negative_zeros(Source(tensors, source.graph)) == 0
     assert torch.equal(to_torch(tensors["0.weight"]), module[0].weight)
+
+
+@pytest.mark.parametrize("level", [logging.NOTSET, logging.INFO])
+def test_a_bar_is_shown_to_those_who_asked_for_messages(
+    level: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    caplog.set_level(level, logger="dcz")
+    compress(Source({"w": from_torch("w", torch.randn(9, 9))}), None, parse_bits("2"))
+    assert ("prune and share" in terminal.getvalue()) == (level == logging.INFO)
