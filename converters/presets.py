@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
+from math import prod
 from pathlib import Path
 
 from ..dcformat import ConversionError, FormatError, Preprocess, Shape
@@ -84,8 +85,10 @@ def fit_preprocess(preprocess: Preprocess, input_shape: Shape) -> Preprocess:
     preprocess : Preprocess
         With a crop, or with a resize to (height, width).
     input_shape : tuple of int
-        (C, H, W).
+        (C, H, W), or (features,), which an image of the architecture's own size fills.
     """
+    if len(input_shape) == 1:
+        return preprocess
     size = (input_shape[-2], input_shape[-1])
     if preprocess.crop is None:
         return replace(preprocess, resize=size)
@@ -96,10 +99,19 @@ def fit_preprocess(preprocess: Preprocess, input_shape: Shape) -> Preprocess:
 
 
 def check_preprocess(preprocess: Preprocess, input_shape: Shape) -> None:
-    """Raise ConversionError unless the images that `preprocess` makes have the network's input shape (C, H, W)."""
+    """Raise ConversionError unless the images that `preprocess` makes fit the network's input.
+
+    They are (C, H, W), and fill an input of (features,) in that order. A size that only the images know passes.
+    """
     size = preprocess.crop or (preprocess.resize if isinstance(preprocess.resize, tuple) else None)
-    made = (len(preprocess.mean), *size) if size else (len(preprocess.mean), *input_shape[1:])
-    if made != input_shape:
+    channels = len(preprocess.mean)
+    if len(input_shape) == 1:
+        made = (channels, *(size or (input_shape[0] // channels,)))
+        fits = prod(made) == input_shape[0]
+    else:
+        made = (channels, *(size or input_shape[1:]))
+        fits = made == input_shape
+    if not fits:
         raise ConversionError(
             "the preprocessing does not make the network's input", expected=list(input_shape), found=list(made)
         )
@@ -107,7 +119,7 @@ def check_preprocess(preprocess: Preprocess, input_shape: Shape) -> None:
 
 def _read_text(path: str | os.PathLike[str], what: str, expected: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except (FileNotFoundError, IsADirectoryError):
         raise ConversionError(what, expected=expected) from None
     except UnicodeDecodeError:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import codecs
 import importlib
+import os
 import pickle
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,7 +67,7 @@ def from_state_dict(path: Path, arch: str | None = None, input_shape: Shape | No
     """
     source = Source({})
     with source.timed("load"):
-        state = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path, source.messages)
+        state = read_safetensors(path) if path.suffix.lower() == ".safetensors" else read_torch(path, source.messages)
         source.tensors = {name: from_torch(name, value) for name, value in state.items()}
     with source.timed("capture"):
         shapes = {name: tuple(value.shape) for name, value in state.items()}
@@ -214,10 +217,22 @@ def resolve(arch: str, input_shape: Shape | None = None) -> Architecture:
         raise ConversionError(f"--arch {arch} needs the input shape", hint="give --input-shape, for example 3,224,224")
     module_name, _, attribute = arch.partition(":")
     try:
-        factory = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConversionError(f"--arch {arch} cannot be imported: {error}") from error
+        with _current_folder_importable():
+            factory = getattr(importlib.import_module(module_name), attribute)
+    except Exception as error:  # the user's own code
+        raise ConversionError(f"--arch {arch} cannot be imported: {type(error).__name__}: {error}") from error
     return Architecture(arch, factory, input_shape)
+
+
+@contextmanager
+def _current_folder_importable() -> Iterator[None]:
+    """As with ``python -m``; without it a console script sees what is installed alone."""
+    before = sys.path[:]
+    sys.path.insert(0, os.getcwd())
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def _readings(shapes: Mapping[str, Shape]) -> Iterator[dict[str, str]]:

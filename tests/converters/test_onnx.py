@@ -68,3 +68,25 @@ def test_types_that_a_container_cannot_hold(tmp_path: Path) -> None:
     path = save(tmp_path / "net.onnx", [numpy_helper.from_array(np.array(["a"], object), "names")], [])
     with pytest.raises(ConversionError, match=r"'names' cannot be stored"):
         from_onnx(path)
+
+
+def test_what_is_not_read_is_told(tmp_path: Path) -> None:
+    values = numpy_helper.from_array(np.ones(1, np.float32), "pruned")
+    sparse = helper.make_sparse_tensor(values, numpy_helper.from_array(np.array([2])), [5])
+    hidden = helper.make_graph(
+        [], "inner", [], [helper.make_tensor_value_info("w", TensorProto.FLOAT, [1])],
+        [numpy_helper.from_array(np.ones(1, np.float32), "w")],
+    )  # fmt: skip
+    nodes = [
+        helper.make_node("Constant", [], ["few"], sparse_value=sparse),
+        helper.make_node("If", ["flag"], ["y"], "choice", then_branch=hidden, else_branch=hidden),
+    ]
+    path = save(tmp_path / "net.onnx", [numpy_helper.from_array(np.zeros(3, np.float32), "dense")], nodes)
+    model = onnx.load(path)
+    model.graph.sparse_initializer.append(sparse)
+    onnx.save(model, path)
+    source = from_onnx(path)
+    assert list(source.tensors) == ["dense"]
+    told = "\n".join(source.messages)
+    assert "sparse tensors, which are not read yet: 'pruned', 'few'" in told
+    assert "inside these nodes hold: 'choice'" in told

@@ -29,7 +29,9 @@ def test_labels_from_files(tmp_path: Path) -> None:
     labels = ["caf\u00e9", "b, c", "d"]
     (tmp_path / "l.json").write_text(json.dumps(labels))
     (tmp_path / "l.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
-    given = (tmp_path / "l.json", str(tmp_path / "l.txt"), labels, tuple(labels))
+    (tmp_path / "l-bom.txt").write_text("\n".join(labels) + "\n", encoding="utf-8-sig")
+    (tmp_path / "l-bom.json").write_text(json.dumps(labels), encoding="utf-8-sig")
+    given = (*tmp_path.iterdir(), str(tmp_path / "l.txt"), labels, tuple(labels))
     assert all(resolve_labels(one) == labels for one in given)
     assert resolve_labels("none") == []
 
@@ -85,13 +87,20 @@ def test_fit_keeps_what_fits_and_the_margin_of_the_crop() -> None:
     assert fit_preprocess(PREPROCESS["imagenet"], (3, 448, 448)).resize == 512
 
 
+def test_images_may_fill_a_flat_input() -> None:
+    assert fit_preprocess(PREPROCESS["mnist"], (784,)) == PREPROCESS["mnist"]
+    check_preprocess(PREPROCESS["mnist"], (784,))
+    check_preprocess(Preprocess(), (300,))  # the images' own size decides
+
+
 @pytest.mark.parametrize(
     ("preprocess", "shape"),
     [
         (Preprocess(resize=(32, 32)), (3, 28, 28)),
         (Preprocess(resize=(32, 32)), (1, 32, 32)),
         (Preprocess(crop=(8, 9)), (3, 9, 8)),
-        (Preprocess(), (300,)),
+        (Preprocess(), (301,)),
+        (Preprocess(resize=(10, 11)), (300,)),
     ],
 )
 def test_preprocessing_must_make_the_input(preprocess: Preprocess, shape: tuple[int, ...]) -> None:

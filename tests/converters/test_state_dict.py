@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -98,9 +99,10 @@ def test_legacy_format(save: Callable[..., Path], state: dict) -> None:
     assert source.graph is not None
 
 
-def test_safetensors(tmp_path: Path, state: dict) -> None:
-    save_file(state, tmp_path / "net.safetensors")
-    source = from_state_dict(tmp_path / "net.safetensors")
+@pytest.mark.parametrize("name", ["net.safetensors", "NET.SAFETENSORS"])
+def test_safetensors(tmp_path: Path, state: dict, name: str) -> None:
+    save_file(state, tmp_path / name)
+    source = from_state_dict(tmp_path / name)
     assert source.graph is not None
     assert all(np.array_equal(source.tensors[name].array, value.numpy()) for name, value in state.items())
 
@@ -202,6 +204,36 @@ def test_bad_arch(
     monkeypatch.setattr(state_dict, "breaks", breaks, raising=False)
     with pytest.raises(ConversionError, match=says):
         from_state_dict(save(state), arch, shape)
+
+
+def test_a_factory_in_the_current_folder(
+    save: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the console script finds it: its own folder comes first in the path, not the current one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder])
+    before = sys.path[:]
+    Path("nets_of_mine.py").write_text("from torch import nn\ndef net(): return nn.Sequential(nn.Linear(2, 3))\n")
+    source = from_state_dict(save({"0.weight": torch.ones(3, 2), "0.bias": torch.ones(3)}), "nets_of_mine:net", (2,))
+    assert source.graph is not None
+    assert sys.path == before
+
+
+@pytest.mark.parametrize(("text", "says"), [("def net(:", "SyntaxError"), ("net = later", "NameError: name 'later'")])
+def test_a_module_that_cannot_be_imported(
+    save: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("broken_nets.py").write_text(text)
+    with pytest.raises(ConversionError, match=f"cannot be imported: {says}"):
+        from_state_dict(save({"x": torch.ones(1)}), "broken_nets:net", (2,))
+
+
+def test_a_flat_input(save: Callable[..., Path]) -> None:
+    state = ARCHITECTURES["lenet_300_100"].factory().state_dict()
+    source = from_state_dict(save(state), "lenet_300_100", (784,))
+    assert source.graph is not None
+    assert source.graph.input_shape == (784,)
 
 
 def test_wrong_input_shape(save: Callable[..., Path], state: dict) -> None:
