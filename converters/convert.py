@@ -13,7 +13,7 @@ from torch import nn
 
 from ..dcformat import ConversionError, DczError, FormatError, Graph, Preprocess, Shape, infer_shapes, open, write
 from ..dcformat.output import check_output, replacing, with_ending
-from . import presets
+from . import course, presets
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune
 from .compression.sharing import BitsRule, parse_bits
@@ -91,7 +91,7 @@ def convert(
     ----------
     model : torch.nn.Module or path
         A state dict (``.pt``, ``.pth``, ``.th``, ``.safetensors``), ``torch.export`` program (``.pt2``), ``.onnx``
-        file, Song Han's ``.net`` file, or a module.
+        file, Song Han's ``.net`` file, a folder of course artefacts (`course.from_artefacts`), or a module.
     out : path, optional
         The container, overwritten when the new one is whole; by default `model` with the ending ``.dcz``.
     arch : str, optional
@@ -136,7 +136,7 @@ def convert(
             raise ConversionError("a module has no file name", hint="say where to write: dcz.convert(model, 'm.dcz')")
         out = with_ending(model, ".dcz")
     # Paths and options first: a mistake in them should not cost the time of a conversion.
-    check_output(out, None if isinstance(model, nn.Module) else model)
+    check_output(out, *_reads(model))
     prune = parse_prune(prune) if isinstance(prune, str) else prune
     bits = parse_bits(str(bits)) if isinstance(bits, (str, int)) else bits
     clustering = Clustering(init, method, seed)
@@ -189,9 +189,16 @@ def load_source(
         raise error.at(path) from error.__cause__
 
 
+def _reads(model: nn.Module | str | os.PathLike[str]) -> list[Path]:
+    """The files that a model is read from."""
+    if isinstance(model, nn.Module):
+        return []
+    return course.parts(Path(model)) if os.path.isdir(model) else [Path(model)]
+
+
 def _load_file(path: Path, arch: str | None, shape: Shape | None) -> Source:
     if path.is_dir():
-        raise ConversionError("is a directory", expected="a file")
+        return course.from_artefacts(path, arch, shape)
     if not path.exists():
         raise ConversionError("no such file")
     if path.stat().st_size == 0:

@@ -24,7 +24,7 @@ def with_ending(path: str | os.PathLike[str], ending: str) -> Path:
         The path ends in no name.
     """
     if not Path(path).name:
-        raise InputError("this is a folder", path=path, expected="a file")
+        raise InputError("a result cannot be named after this", path=path, hint="name it with -o")
     return Path(path).with_suffix(ending)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..printable import printable
 from . import arguments, info, text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("model", metavar="MODEL", help=".pt, .pth, .th, .safetensors, .pt2, .onnx, or Song Han's .net")
+    kinds = ".pt, .pth, .th, .safetensors, .pt2, .onnx (weights only), Song Han's .net, a folder of course artefacts"
+    parser.add_argument("model", metavar="MODEL", help=kinds)
     parser.add_argument("-o", "--output", metavar="OUT.dcz", help="default: MODEL with the ending .dcz")
     parser.add_argument(
         "--arch", metavar="NAME", help="a known architecture, or pkg.module:factory; default: recognised"
@@ -60,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     print(info.layers(report, () if lossless else ("max_error", "rms_error"), args.verbose))
     print()
     print(info.totals(report))
-    print(f"{done.path}: {_verdict(report)}")
+    print(f"{printable(done.path)}: {_verdict(report)}")
     return 0
 
 

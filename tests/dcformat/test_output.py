@@ -129,5 +129,5 @@ def test_what_is_read_is_not_written(tmp_path: Path) -> None:
 def test_results_are_named_after_what_they_are_made_of() -> None:
     assert with_ending("a.b/net.v2.pt", ".dcz") == Path("a.b/net.v2.dcz")
     for folder in (".", "/", ""):
-        with pytest.raises(InputError, match="this is a folder"):
+        with pytest.raises(InputError, match="cannot be named after this"):
             with_ending(folder, ".dcz")
