@@ -23,6 +23,8 @@ MAX_EXPANSION: Final = 1 << 12
 """A file may hold FREE_ELEMENTS + MAX_EXPANSION x (its bytes) weights: 1 KB can't ask for 1 TB."""
 MAX_ACTIVATION: Final = 1 << 28
 """Most elements of one activation, per sample."""
+MAX_LIVE: Final = 1 << 29
+"""Most elements of all activations that are needed at one time, per sample: 2 GiB."""
 MAX_NODES: Final = 1 << 16
 MAX_TENSORS: Final = 1 << 16
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-from .constants import MAX_ACTIVATION, MAX_RANK
+from .constants import MAX_ACTIVATION, MAX_LIVE, MAX_RANK
 from .errors import FormatError
 from .graph import Attr, Graph, Node, Shape
 
@@ -279,7 +279,8 @@ def infer_shapes(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> list[Shape
     Raises
     ------
     FormatError
-        A value used before it is made, a tensor that is missing, or shapes that do not fit; names the node.
+        A value used before it is made, a tensor that is missing, shapes that do not fit, or values of more than
+        `MAX_LIVE` elements that are needed at a time; names the node.
     """
     if not 1 <= len(graph.input_shape) <= MAX_RANK or min(graph.input_shape) < 1:
         raise FormatError("bad input shape", expected=f"1 to {MAX_RANK} axes", found=list(graph.input_shape))
@@ -310,4 +311,22 @@ def infer_shapes(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> list[Shape
         shapes.append(shape)
     if not 0 <= graph.output < len(shapes):
         raise FormatError("the output is not a value of the graph", found=graph.output)
+    _check_live(graph, [prod(shape) for shape in shapes])
     return shapes
+
+
+def _check_live(graph: Graph, sizes: Sequence[int]) -> None:
+    """Refuse a graph whose values take too much memory together: each is needed until its last node has read it."""
+    last = {value: index for index, node in enumerate(graph.nodes) for value in (index + 1, *node.inputs)}
+    last[graph.output] = len(graph.nodes)
+    live = sizes[0]
+    for index, node in enumerate(graph.nodes):
+        live += sizes[index + 1]
+        if live > MAX_LIVE:
+            raise FormatError(
+                "too many values are needed at a time",
+                where=f"node {index} {node.op}",
+                expected=f"at most {MAX_LIVE} elements",
+                found=live,
+            )
+        live -= sum(sizes[value] for value in {index + 1, *node.inputs} if last[value] == index)

@@ -14,7 +14,7 @@ from typing import cast
 
 import numpy as np
 
-from ..dcformat import Graph, Shape
+from ..dcformat import FormatError, Graph, Shape
 from . import kernels
 from .arena import ALIGNMENT, Layout, Use, lay_out
 from .folding import Decode, float32, scale_and_shift
@@ -24,6 +24,10 @@ from .layer import F32, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLaye
 from .pooling import pool2d
 from .step import Context, Step, pair, transfers, view
 from .team import Team
+
+MAX_ARENA = 1 << 30
+"""Float32 elements a sample: 4 GiB, twice what a container's values may take at a time. Scratch comes on top of those,
+and places of concatenations that wait for their parts."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,11 @@ def plan(
     Returns
     -------
     Plan
+
+    Raises
+    ------
+    FormatError
+        A sample takes more than `MAX_ARENA` of memory.
     """
     context = Context(batch, lanes, shapes, decode, team or Team(1))
     layers = fuse(graph)
@@ -94,7 +103,11 @@ def plan(
     uses = [step.use for step in steps]
     values = {0, graph.output, *(value for use in uses for value in (*use.reads, use.makes))}
     sizes = {value: batch * prod(shapes[value]) for value in values}
-    return Plan(batch, lanes, shapes, graph.output, steps, lay_out(sizes, uses, 0, graph.output))
+    layout = lay_out(sizes, uses, 0, graph.output)
+    if layout.elements > batch * MAX_ARENA:
+        found = f"{layout.elements / batch:.0f} elements"
+        raise FormatError("the network's values take too much memory", expected=f"at most {MAX_ARENA}", found=found)
+    return Plan(batch, lanes, shapes, graph.output, steps, layout)
 
 
 def _pack(layers: list[Layer], context: Context, packers: int, elements: Mapping[str, int]) -> list[Step]:

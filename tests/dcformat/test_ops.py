@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcz.dcformat import OPS, FormatError, Graph, Node, Shape, infer_shapes, make_node
+from dcz.dcformat.constants import MAX_ACTIVATION, MAX_LIVE
 from dcz.dcformat.ops import conv_out, pool_out
 
 
@@ -129,3 +130,28 @@ def test_infer_shapes_names_the_node_and_the_tensor() -> None:
 def test_tensor_names_come_once_in_order_of_use() -> None:
     nodes = [make_node("linear", (i,), {"weight": name}) for i, name in enumerate(["b", "a", "b"])]
     assert Graph((4,), tuple(nodes), 3).tensor_names() == ["b", "a"]
+
+
+def hoarder(kept: int, size: int = MAX_ACTIVATION) -> Graph:
+    """Copies of the input, all of which the end of the graph adds up: 1 GiB each of nearly no bytes in the file."""
+    nodes = [make_node("relu", (value,)) for value in range(kept)]
+    nodes.append(make_node("add", (0, 1)))
+    nodes += [make_node("add", (value, kept + value - 1)) for value in range(2, kept + 1)]
+    return Graph((size,), tuple(nodes), len(nodes))
+
+
+def test_values_that_are_needed_at_a_time_are_bounded() -> None:
+    with pytest.raises(FormatError, match=r"needed at a time \(node 1 relu, expected at most 536870912 elements"):
+        infer_shapes(hoarder(2), {})
+    with pytest.raises(FormatError, match="needed at a time"):
+        infer_shapes(hoarder(1000, MAX_LIVE // 1000), {})
+    infer_shapes(hoarder(1000, MAX_LIVE // 1002), {})
+
+
+def test_values_that_were_read_for_the_last_time_do_not_count() -> None:
+    chain = Graph((MAX_ACTIVATION,), tuple(make_node("relu", (value,)) for value in range(50)), 50)
+    infer_shapes(chain, {})
+    unread = (*(make_node("relu", (0,)) for _ in range(50)), make_node("relu", (0,)))
+    infer_shapes(Graph((MAX_ACTIVATION,), unread, 51), {})
+    with pytest.raises(FormatError, match="needed at a time"):
+        infer_shapes(Graph((MAX_ACTIVATION,), unread, 1), {})  # the first is the answer

@@ -7,7 +7,7 @@ import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcz.dcformat import Dense, Graph, Shared, SparseRaw, SparseShared, infer_shapes, make_node
+from dcz.dcformat import Dense, FormatError, Graph, Shared, SparseRaw, SparseShared, infer_shapes, make_node
 from dcz.runtime.executor import Executor
 from dcz.runtime.fusion import fuse
 from dcz.runtime.plan import plan
@@ -226,3 +226,18 @@ def test_a_plan_does_not_depend_on_the_threads_that_pack_it():
     assert [step.kernel for step in one.steps] == [step.kernel for step in three.steps]
     x = np.random.default_rng(0).normal(size=(1, *graph.input_shape)).astype(np.float32)
     assert run(one, x).tobytes() == run(three, x).tobytes()
+
+
+def test_no_small_graph_takes_much_memory():
+    """Each part waits in the place of a concatenation 2^27 long, though few values are needed at a time."""
+    count, size = 9, 1 << 27
+    nodes = [make_node("relu", (0,)) for _ in range(count)]
+    total = 0
+    for part in range(1, count + 1):
+        nodes.append(make_node("pad", (0,), attrs={"before": (0,), "after": (size - 2,)}))
+        nodes.append(make_node("concat", (part, len(nodes))))
+        nodes.append(make_node("slice", (len(nodes),), attrs={"axis": 0, "stop": 1}))
+        nodes.append(make_node("add", (total, len(nodes))))
+        total = len(nodes)
+    with pytest.raises(FormatError, match="too much memory"):
+        make(Graph((1,), tuple(nodes), total), {}, 1)
