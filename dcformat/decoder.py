@@ -19,7 +19,7 @@ from .bits import BitReader, Bytes, read_varint
 from .bitstream import decode_streams
 from .codebook import CodebookForm, read_codebook
 from .constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_GAP_BITS
-from .encoder import FORM_SHIFT, SHAREABLE, SWAPPED, Encoding
+from .encoder import FORM_SHIFT, SHAREABLE, SWAPPED, Encoding, chunk_sizes
 from .errors import FormatError, TruncatedError, UnsupportedVersionError
 from .graph import Shape
 from .memory import room
@@ -263,10 +263,6 @@ class _Header:
         return Payload(self.shape, self.dtype, encoding, self.data, self.start, self.offset, **fields)
 
 
-def _chunk_counts(entries: int) -> NDArray[np.int64]:
-    return np.diff(np.arange(0, entries, CHUNK_ENTRIES), append=entries)
-
-
 def _parse_raw(header: _Header) -> Payload:
     nbytes = header.size * DTYPES[header.dtype].itemsize
     header.skip(nbytes, "elements")
@@ -281,7 +277,7 @@ def _parse_shared(header: _Header) -> Payload:
     (lengths,) = header.tables(len(codebook))
     table = header.chunk_table(header.size, {"bytes": len(header.data)})
     tables_end = header.offset
-    symbols = header.streams(table["bytes"], _chunk_counts(header.size), lengths, "symbols")
+    symbols = header.streams(table["bytes"], chunk_sizes(header.size), lengths, "symbols")
     parts = {
         "codebook": codebook_bytes,
         "tables": tables_end - header.start - codebook_bytes,
@@ -313,7 +309,7 @@ def _parse_sparse(header: _Header, shared: bool) -> Payload:
     tables_end = header.offset
     if int(table["escapes"].sum()) > header.size:
         raise FormatError("chunk table: more escapes than weights", found=int(table["escapes"].sum()))
-    counts = _chunk_counts(nnz)
+    counts = chunk_sizes(nnz)
     gaps = header.streams(table["gap bytes"], counts + table["escapes"], gap_lengths, "gaps")
     parts = {"codebook": codebook_bytes, "tables": tables_end - header.start - codebook_bytes, "gaps": gaps.nbytes}
     common |= {"gaps": gaps, "chunk_starts": np.cumsum(table["start"]), "parts": parts}

@@ -158,7 +158,7 @@ def _sparse(array: Array, patterns: NDArray[Any] | None) -> bytes:
     cuts = weights_end[CHUNK_ENTRIES - 1 : -1 : CHUNK_ENTRIES]
     columns = [
         np.diff(index.starts, prepend=0),
-        np.diff(cuts, prepend=0, append=len(gaps)) - _chunk_sizes(len(stored)),
+        np.diff(cuts, prepend=0, append=len(gaps)) - chunk_sizes(len(stored)),
     ]
     gap_streams = _streams(gaps, index.gap_lengths, cuts)
     columns.append(np.array([len(stream) for stream in gap_streams]))
@@ -181,7 +181,8 @@ def _sparse(array: Array, patterns: NDArray[Any] | None) -> bytes:
     return bytes(out) + b"".join(gap_streams) + tail
 
 
-def _chunk_sizes(count: int) -> NDArray[np.int64]:
+def chunk_sizes(count: int) -> NDArray[np.int64]:
+    """How many of so many stored weights lie in each chunk."""
     return np.diff(np.arange(0, count, CHUNK_ENTRIES), append=count)
 
 
