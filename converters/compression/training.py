@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from ...dcformat.errors import ConversionError
 from ...dcformat.preprocess import Preprocess
+from ..progress import progress_bar
 from .batches import AUGMENTATIONS, ordered_batches, training_batches
 from .checkpoints import save
 from .constraints import Constraint, Masks
@@ -188,7 +188,7 @@ def train(
     first = _resume(checkpoint, run, model, optimizer, constraint)
     steps = len(split) // settings.batch
     shown: dict[str, Any] = {}
-    with tqdm(total=settings.epochs * steps, initial=first * steps, desc=title, unit="step", disable=None) as bar:
+    with progress_bar(total=settings.epochs * steps, initial=first * steps, desc=title, unit="step") as bar:
         for epoch in range(first, settings.epochs):
             torch.manual_seed(seed * 10_007 + epoch)  # dropout; the batches have their own generator
             model.train(not settings.frozen)
