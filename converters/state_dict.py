@@ -9,7 +9,7 @@ import pickle
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -227,12 +227,13 @@ def resolve(arch: str, input_shape: Shape | None = None) -> Architecture:
 @contextmanager
 def _current_folder_importable() -> Iterator[None]:
     """As with ``python -m``; without it a console script sees what is installed alone."""
-    before = sys.path[:]
-    sys.path.insert(0, os.getcwd())
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
     try:
         yield
     finally:
-        sys.path[:] = before
+        with suppress(ValueError):  # what is imported may change the path itself
+            sys.path.remove(folder)
 
 
 def _readings(shapes: Mapping[str, Shape]) -> Iterator[dict[str, str]]:

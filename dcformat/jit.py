@@ -105,6 +105,13 @@ class _Cache(FunctionCache):  # type: ignore[misc]
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
 
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep machine code; where that fails (a full disk), the next process compiles again."""
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            _tell_uncached()
+
 
 def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
     """Compile a function on its first call for each set of argument types, or load it from the cache.
@@ -133,7 +140,7 @@ def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
 def _tell_uncached() -> None:
     """Say it once a process."""
     logging.getLogger("dcz.dcformat").warning(
-        "no folder to keep compiled kernels in: each process compiles them; set NUMBA_CACHE_DIR to one"
+        "compiled kernels cannot be kept: each process compiles them; set NUMBA_CACHE_DIR to a folder with room"
     )
 
 

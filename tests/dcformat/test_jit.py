@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dcz.dcformat import jit
+
 PACKAGE = """
     from pathlib import Path
 
@@ -113,3 +115,14 @@ def test_where_no_cache_can_be_written_each_process_compiles_and_one_warning_say
     warning, *answers = run(tmp_path, **nowhere).splitlines()
     assert "NUMBA_CACHE_DIR" in warning
     assert answers == ["12.0 True True", "24.0 1"]
+
+
+def test_a_full_disk_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(jit.IndexDataCacheFile, "save", full)
+    jit._tell_uncached.cache_clear()
+    for factor in (2.0, 3.0):
+        assert jit.compiled(lambda x, factor=factor: x * factor, ())(2.0) == 2.0 * factor
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
