@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -216,7 +217,14 @@ def test_a_container_is_not_exported_over_itself(fails: Callable, converted: Pat
     assert model.read_bytes() == converted.read_bytes()
 
 
-def test_a_container_may_go_to_a_device(dcz: Callable, checkpoint: Path) -> None:
-    result = dcz("convert", checkpoint, "-o", os.devnull)
-    assert (result.code, Path(os.devnull).is_file()) == (0, False)
-    assert f"{os.devnull}: lossless" in result.out
+@pytest.mark.skipif(os.name != "posix", reason="named pipes are posix's")
+def test_a_container_may_go_into_a_pipe(dcz: Callable, checkpoint: Path, converted: Path, tmp_path: Path) -> None:
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    result = dcz("convert", checkpoint, "-o", pipe)
+    assert (result.code, pipe.is_fifo()) == (0, True)
+    assert f"{pipe}: lossless" in result.out
+    reader.join(10)
+    assert got == [converted.read_bytes()]

@@ -108,13 +108,6 @@ def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
-@posix
-def test_a_device_is_written_to_and_stays() -> None:
-    check_output("/dev/null")
-    put("/dev/null")
-    assert Path("/dev/null").is_char_device()
-
-
 def test_what_is_read_is_not_written(tmp_path: Path) -> None:
     model, other = tmp_path / "model", tmp_path / "other"
     model.touch()
