@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ...dcformat.errors import ConversionError, InputError
+from ...dcformat.output import check_output, replacing
 from ...runtime import load
 from ..architectures import ARCHITECTURES, Architecture
 from .artefacts import write_artefacts
@@ -65,8 +66,11 @@ def compress(
     ConversionError
         The recipe doesn't fit the network, the checkpoint is another network's, or the loss is not finite.
     InputError
-        The folder holds no known data set.
+        The folder holds no known data set, or one that is not for the network; or `out` is one of the files read.
+    OSError
+        `out` cannot be written to.
     """
+    check_output(out, checkpoint, teacher if not isinstance(teacher, nn.Module) else None)
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(os.fspath(recipe))
     if recipe.arch not in ARCHITECTURES:
         raise ConversionError("unknown architecture", expected=", ".join(ARCHITECTURES), found=repr(recipe.arch))
@@ -105,7 +109,8 @@ def compress(
         if artefacts is not None:
             write_artefacts(Path(artefacts), recipe.arch, run.networks, model)
         accuracy = runtime_accuracy(trial, dataset.test, architecture)
-        os.replace(trial, out)
+        with replacing(out) as file:
+            file.write(trial.read_bytes())
     finally:
         trial.unlink(missing_ok=True)
     report = CompressionReport(recipe.arch, os.fspath(out), accuracy, len(dataset.test), reports)

@@ -188,6 +188,20 @@ def test_a_teacher_of_its_own(mnist: Path, trained: Path, tmp_path: Path) -> Non
             compress(mnist, tmp_path / "net.dcz", recipe, teacher=tmp_path / name)
 
 
+def test_an_output_that_cannot_be_is_refused_before_the_work(
+    mnist: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "train", lambda *_, **__: pytest.fail("trained"))
+    before = trained.read_bytes()
+    for out, error in ((tmp_path, IsADirectoryError), (tmp_path / "none" / "net.dcz", FileNotFoundError)):
+        with pytest.raises(error):
+            compress(mnist, out, RECIPE)
+    for files in ({"checkpoint": trained}, {"teacher": trained}):
+        with pytest.raises(InputError, match="take the place of what it is made of"):
+            compress(mnist, trained, RECIPE, **files)
+    assert trained.read_bytes() == before
+
+
 def test_a_work_folder_of_another_recipe_is_refused(mnist: Path, trained: Path, tmp_path: Path) -> None:
     def run(density: float, checkpoint: Path | None = None, fine: Settings = FAST) -> float:
         recipe = Recipe("lenet_300_100", (Stage("prune", fine, density=density),), validation=100)
