@@ -150,8 +150,8 @@ def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) ->
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         added = inputs[1] if residual else None
         bound = [packed.bind(inputs[0], out, added, scratch[i * room :], (i, parts)) for i in range(parts)]
-        busy = [calls for calls in bound if calls]
-        return busy[0] if len(busy) == 1 else [(context.team.run, (busy,))]
+        whole, busy = packed.bind(inputs[0], out, added, scratch), [calls for calls in bound if calls]
+        return whole if len(busy) == 1 else [(context.team.run, (busy, whole))]
 
     use = Use((*layer.inputs, *residual), layer.output, overwrites=residual, scratch=parts * room)
     return Step(layer.node.op, packed.kernel_name, use, bind, packed.weight_bytes, layer.node.params["weight"])

@@ -13,10 +13,12 @@ from .layer import Call
 
 Part = Sequence[Call]
 
-ALONE = 100
-"""Layers that a caller does alone after one that it had to wait for: the other cores seem to be busy."""
-PATIENCE = 0.5
-"""How long the caller may wait for its helpers, as a share of the time that it worked itself."""
+ALONE, MOST_ALONE = 4, 64
+"""How long a caller works alone after a layer that it had to wait for, as other cores seem to be busy: at first, and
+at most, in times of what that layer took. Each such layer doubles it, each other one takes one off."""
+PATIENCE, GRACE = 0.6, 1e-4
+"""How long the caller may wait for its helpers, or for its own core if they run there: as a share of the processor time
+of its own part, and in seconds, as they have to wake up first."""
 
 
 class Team:
@@ -35,25 +37,36 @@ class Team:
         self.threads = threads
         self._helpers = ThreadPoolExecutor(max(1, threads - 1), thread_name_prefix="dcz-helper")
         self._free = Lock()
-        self._alone = 0
+        self._alone_until, self._penalty = 0.0, 0
 
-    def run(self, parts: Sequence[Part]) -> None:
-        """Run the calls of all parts: parts in any order and at once, the calls of each in order."""
+    def run(self, parts: Sequence[Part], whole: Part) -> None:
+        """Do a layer's work.
+
+        Parameters
+        ----------
+        parts : sequence of sequence of Call
+            Run in any order and at once; the calls of each in order.
+        whole : sequence of Call
+            The same for a caller that works alone.
+        """
         waiting = deque(parts)
         with self.taken() as mine:
-            if not mine or self._alone > 0:
-                self._alone -= mine
-                _work(waiting)
+            begin, used = time.perf_counter(), time.thread_time()
+            if not mine or begin < self._alone_until:
+                _work(deque([whole]))
                 return
-            begin = time.perf_counter()
             helpers = [self._helpers.submit(_work, waiting) for _ in parts[1:]]
             _work(waiting)
-            done = time.perf_counter()
+            used = time.thread_time() - used
             for helper in helpers:
                 if not helper.cancel():
                     helper.result()
-            if time.perf_counter() - done > PATIENCE * (done - begin):
-                self._alone = ALONE
+            end = time.perf_counter()
+            if end - begin > (1 + PATIENCE) * used + GRACE:
+                self._penalty = min(max(ALONE, 2 * self._penalty), MOST_ALONE)
+                self._alone_until = end + self._penalty * (end - begin)
+            else:
+                self._penalty = max(0, self._penalty - 1)
 
     @contextmanager
     def taken(self) -> Iterator[bool]:

@@ -209,11 +209,11 @@ def cut(g: ConvGeometry, taps: int, block_units: int, merge: bool = True) -> tup
 def divide_work(g: ConvGeometry, tiles: int, share: Share, run: int = 1) -> tuple[range, range]:
     """Tiles and output channels that fall to a part of the work.
 
-    Tiles are divided where there are enough of them, and channels, in whole runs of each group, where not.
+    Tiles are divided where they come out even, and channels, in whole runs of each group, where not.
     """
     part, parts = share
     channels = g.out_channels
-    if tiles >= 2 * parts or tiles % parts == 0:
+    if tiles >= 0.9 * parts * -(-tiles // parts):  # all are busy for nine tenths of the time
         return range(tiles * part // parts, tiles * (part + 1) // parts), range(channels)
     cuts = [channels * n // parts for n in (part, part + 1)]
     first, last = (c - c % (channels // g.groups) % run if c < channels else c for c in cuts)

@@ -13,6 +13,10 @@ from dcz.runtime import team as teams
 from dcz.runtime.team import Team
 
 
+def run(team, parts):
+    team.run(parts, [call for part in parts for call in part])
+
+
 def marks(count, done):
     return [[(done.append, ((part, call),)) for call in range(3)] for part in range(count)]
 
@@ -22,14 +26,14 @@ def test_every_call_runs_once_and_those_of_a_part_in_order(threads):
     team = Team(threads)
     for parts in (1, 2, 7):
         done = []
-        team.run(marks(parts, done))
+        run(team, marks(parts, done))
         assert sorted(done) == [(part, call) for part in range(parts) for call in range(3)]
         assert all(done.index((part, 0)) < done.index((part, 1)) < done.index((part, 2)) for part in range(parts))
 
 
 def test_parts_run_at_once():
     both = threading.Barrier(2, timeout=20)
-    Team(2).run([[(both.wait, ())], [(both.wait, ())]])
+    run(Team(2), [[(both.wait, ())], [(both.wait, ())]])
 
 
 def test_whoever_finds_the_helpers_taken_works_alone():
@@ -38,12 +42,12 @@ def test_whoever_finds_the_helpers_taken_works_alone():
         assert mine
         with team.taken() as again:
             assert not again
-        team.run([[(lambda: done.append(threading.current_thread()), ())] for _ in range(4)])
+        run(team, [[(lambda: done.append(threading.current_thread()), ())] for _ in range(4)])
     assert set(done) == {threading.current_thread()}
 
 
 def test_late_helpers_are_left_alone_for_a_while(monkeypatch):
-    monkeypatch.setattr(teams, "ALONE", 2)
+    monkeypatch.setattr(teams, "ALONE", 1000)
     team, both, caller = Team(2), threading.Barrier(2, timeout=20), threading.current_thread()
     seen = []
 
@@ -53,14 +57,15 @@ def test_late_helpers_are_left_alone_for_a_while(monkeypatch):
         if threading.current_thread() is not caller:
             time.sleep(0.3)  # the caller is done at once, and waits
 
-    team.run([[(meet, ())], [(meet, ())]])
+    run(team, [[(meet, ())], [(meet, ())]])
     assert len(set(seen)) == 2
     for _ in range(2):
         seen.clear()
-        team.run([[(lambda: seen.append(threading.current_thread()), ())] for _ in range(4)])
+        run(team, [[(lambda: seen.append(threading.current_thread()), ())] for _ in range(4)])
         assert set(seen) == {caller}
+    team._alone_until = 0.0  # later
     seen.clear()
-    team.run([[(meet, ())], [(meet, ())]])
+    run(team, [[(meet, ())], [(meet, ())]])
     assert len(set(seen)) == 2, "they get another chance"
 
 
@@ -73,7 +78,7 @@ def test_what_a_helper_raises_reaches_the_caller():
             raise KeyError("helper")
 
     with pytest.raises(KeyError, match="helper"):
-        Team(2).run([[(fail, ())], [(fail, ())]])
+        run(Team(2), [[(fail, ())], [(fail, ())]])
 
 
 def test_answers_have_the_same_bits_for_any_number_of_threads(tmp_path, monkeypatch):
