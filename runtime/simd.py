@@ -33,6 +33,7 @@ if config.DISABLE_JIT:
         load_words,
         maximum,
         minimum,
+        next_lanes,
         pick,
         prefetch,
         prefetch_far,
@@ -82,7 +83,7 @@ else:
         word_weight,
         zeros,
     )
-    from .simd_winograd import load_apart, store_together, winograd_inputs, winograd_outputs
+    from .simd_winograd import load_apart, next_lanes, store_together, winograd_inputs, winograd_outputs
     from .simd_words import fma_picked, load_words, pick, prefetch_far, store_words
 
 LANES = 16
@@ -107,6 +108,7 @@ __all__ = [
     "load_words",
     "maximum",
     "minimum",
+    "next_lanes",
     "pick",
     "prefetch",
     "prefetch_far",

@@ -303,6 +303,11 @@ def load_apart(tag: Tag, step: Tag, array: F32, index: int, low: int, high: int)
     return np.concatenate(vectors).reshape(_LANES, n).T[: len(tag)].copy()
 
 
+def next_lanes(tag: Tag, value: F32) -> F32:
+    """As many vectors of `value` as `tag` is long, each lane with what was in the next; the last one stays."""
+    return np.concatenate([value[: len(tag), 1:], value[: len(tag), -1:]], axis=1)
+
+
 def store_together(array: F32, index: int, end: int, value: F32) -> None:
     """The way back of `load_apart`, of elements ``t * n + r < end``: n is the number of vectors."""
     count = max(0, min(end, value.size))

@@ -190,6 +190,19 @@ def load_apart(typingctx: Any, tag: Any, step: Any, array: Any, index: Any, low:
 
 
 @intrinsic
+def next_lanes(typingctx: Any, tag: Any, value: Any) -> Any:
+    """See `simd_numpy.next_lanes`."""
+    result = Vectors(len(tag))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        lanes = [*range(1, LANES), LANES - 1]
+        vectors = [builder.extract_value(args[1], i) for i in range(result.count)]
+        return build_pack(builder, [_build_shuffle(builder, vector, vector, lanes) for vector in vectors])
+
+    return result(tag, value), codegen
+
+
+@intrinsic
 def store_together(typingctx: Any, array: Any, index: Any, end: Any, value: Any) -> Any:
     """See `simd_numpy.store_together`."""
 

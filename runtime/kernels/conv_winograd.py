@@ -41,6 +41,7 @@ def _gather(
         row, column = tile // d[ACROSS], tile % d[ACROSS]
         count = min(d[PACK] - lane, min(d[ACROSS] - column, d[TILES] - tile))
         left = len(step) * column - d[PAD_X]
+        near = count + reach // len(step) < LANES  # what the last tile sees beyond its own columns is in these vectors
         for i in range(n):
             y = stride * (m * row + i) + phase - d[PAD_Y]
             at, end = d[PATCH] + i * reach * LANES + lane, width if 0 <= y < height else 0
@@ -52,12 +53,22 @@ def _gather(
                     simd.store(scratch, at + k * LANES, vector)
             else:
                 start = left
-                for _ in range((reach - len(rest)) // len(step)):
-                    whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
-                    simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
+                whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
+                simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
+                for _ in range((reach - len(rest)) // len(step) - 1):
                     start += len(step)
                     at += len(step) * LANES
-                part = simd.load_apart(rest, step, x, plane + y * width + start, max(0, -start), end - start)
+                    if near:
+                        whole = simd.next_lanes(step, whole)
+                    else:
+                        whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
+                    simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
+                start += len(step)
+                at += len(step) * LANES
+                if near:
+                    part = simd.next_lanes(rest, whole)
+                else:
+                    part = simd.load_apart(rest, step, x, plane + y * width + start, max(0, -start), end - start)
                 simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, part)
         lane += count
         tile += count
