@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from .dense_files import DenseFiles
-from .networks import container
+from .networks import Container, trained, untrained
 from .peers import PEERS, MissingToolError
 from .peers.process import Worker
 from .suite import Benchmark, Options, Row, Table, figure
@@ -25,26 +25,35 @@ from .turns import take_turns
 OURS = "dcz"
 LARGE_ERROR = 1e-3
 """Relative to the largest answer: beyond it, an engine computes something else, and the table says so."""
+SINGLE = ("vgg-16",)
+"""Networks of which a batch takes most engines a minute."""
 PIPED = tuple(name for name in PEERS if name not in ("dcz", "torch"))
 """Engines in other processes; torch and ours are nearer."""
 
 
 def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
-    keys = [(name, batch) for name in options.networks for batch in options.batches]
-    return {
-        f"{name} batch {batch} threads {options.threads}": partial(measure, name, batch, options)
-        for name, batch in keys
-    }
+    made = {}
+    for name in options.networks:
+        own = trained(name, options) is not None
+        finders = {f"{name} trained": trained} if own else {}
+        finders |= {name: untrained} if not (own and options.quick) else {}
+        for key, find in finders.items():
+            for batch in options.batches if name not in SINGLE else (1,):
+                made[f"{key} batch {batch} threads {options.threads}"] = partial(measure, find, name, batch, options)
+    return made
 
 
-def measure(name: str, batch_size: int, options: Options) -> list[Row]:
+def measure(
+    find: Callable[[str, Options], Container | None], name: str, batch_size: int, options: Options
+) -> list[Row]:
     """Time one network at one batch size: a row an engine."""
     import dcz
     from dcz.converters.baseline import MODES, baselines
     from dcz.dcformat.tensors import relative_error
     from dcz.runtime.timing import clock_of, milliseconds, ratio
 
-    network = container(name, options)
+    network = find(name, options)
+    assert network is not None
     batch = network.batch(batch_size)
     model = dcz.load(network.path, threads=options.threads)
     modes = MODES[:2] if options.quick else MODES  # compiling takes longer than all the rest

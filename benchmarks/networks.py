@@ -36,12 +36,22 @@ class Container:
 
 
 def container(name: str, options: Options) -> Container:
-    """Find or make the container of a network; what is made stays in the work folder."""
-    title = NETWORKS[name].title
-    options.work.mkdir(parents=True, exist_ok=True)
+    """Find or make the container of a network, a trained one if there is one."""
+    return trained(name, options) or untrained(name, options)
+
+
+def trained(name: str, options: Options) -> Container | None:
+    """The container of ``options.models`` that is named after a network."""
     for path in sorted(options.models.glob("*.dcz")):
         if _network_of(path.stem) == name:
-            return Container(name, title, path, f"trained ({path.name})")
+            return Container(name, f"{NETWORKS[name].title}, trained", path, path.name)
+    return None
+
+
+def untrained(name: str, options: Options) -> Container:
+    """Weights generated at the published densities, or SqueezeNet as published; kept in the work folder."""
+    title = NETWORKS[name].title
+    options.work.mkdir(parents=True, exist_ok=True)
     if name == "squeezenet" and options.squeezenet is not None:
         import dcz
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,9 @@ def options(tmp_path: Path) -> Options:
     return Options(quick=True, seconds=0.0, work=tmp_path / "work", peers=tmp_path / "peers", models=tmp_path)
 
 
-def test_latency_times_every_engine_and_names_those_that_are_missing(
-    small_container: Path, options: Options, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_latency_times_every_engine_and_names_those_that_are_missing(small_container: Path, options: Options) -> None:
     found = networks.Container("small", "Small", small_container, "random")
-    monkeypatch.setattr(latency, "container", lambda name, options: found)
-    rows = {row["engine"]: row for row in latency.measure("small", 2, options)}
+    rows = {row["engine"]: row for row in latency.measure(lambda name, options: found, "small", 2, options)}
     assert list(rows)[:3] == ["dcz", "torch eager fp32", "torch channels_last fp32"]
     assert all(rows[name]["max_error"] < 1e-5 for name in list(rows)[:3])
     assert rows["dcz"]["ratio"]["median"] == 1
@@ -55,15 +53,29 @@ def test_load_shows_what_ran() -> None:
 def test_a_trained_container_goes_before_a_generated_one(small_container: Path, options: Options) -> None:
     (options.models / "lenet5_caffe.dcz").write_bytes(small_container.read_bytes())
     found = networks.container("lenet-5", options)
-    assert (found.title, found.weights) == ("LeNet-5", "trained (lenet5_caffe.dcz)")
+    assert (found.title, found.weights) == ("LeNet-5, trained", "lenet5_caffe.dcz")
     assert found.batch(3).shape == (3, 1, 8, 8)
+
+
+def test_latency_of_trained_and_generated_weights(small_container: Path, options: Options) -> None:
+    (options.models / "lenet5_caffe.dcz").write_bytes(small_container.read_bytes())
+    both = replace(options, networks=("lenet-5", "resnet-20"), batches=(1,), quick=False)
+    assert list(latency.cases(both)) == [
+        "lenet-5 trained batch 1 threads 1",
+        "lenet-5 batch 1 threads 1",
+        "resnet-20 batch 1 threads 1",
+    ]
+    assert list(latency.cases(replace(both, quick=True))) == [
+        "lenet-5 trained batch 1 threads 1",
+        "resnet-20 batch 1 threads 1",
+    ]
 
 
 def test_a_half_network_is_not_the_whole(small_container: Path, options: Options) -> None:
     (options.models / "vgg16_half.dcz").write_bytes(small_container.read_bytes())
     options.work.mkdir()
     (options.work / f"vgg-16-{networks.SEED}.dcz").write_bytes(b"made before")
-    assert networks.container("vgg16-half", options).weights == "trained (vgg16_half.dcz)"
+    assert networks.container("vgg16-half", options).weights == "vgg16_half.dcz"
     assert networks.container("vgg-16", options).weights == "generated"
 
 
