@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +23,6 @@ from .recipe import Recipe, load_recipe
 from .report import CompressionReport, write_report
 from .stages import Run
 from .starting import start_whitened
-
-log = logging.getLogger(__name__)
 
 
 def compress(

@@ -183,8 +183,8 @@ def conv_oracle(case: ConvCase, weight: np.ndarray, x: np.ndarray) -> np.ndarray
     return out
 
 
-def _conv(case: ConvCase, name: str | None, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(case.seed)
+def _layer(case: ConvCase, rng: np.random.Generator, batch: int) -> tuple[tensors.Tensor, Epilogue, ConvGeometry]:
+    """What a packed convolution is made of."""
     shape = (case.channels[1], case.channels[0] // case.groups, *case.kernel)
     weight = make_weight(rng, shape, case.density, case.form, case.codebook)
     epilogue = make_epilogue(rng, case.epilogue, case.channels[1])
@@ -192,6 +192,12 @@ def _conv(case: ConvCase, name: str | None, batch: int) -> tuple[np.ndarray, np.
         batch, case.channels[0], *case.size, case.channels[1], case.kernel, case.stride, case.padding, case.dilation,
         case.groups, *case.out_size,
     )  # fmt: skip
+    return weight, epilogue, geometry
+
+
+def _conv(case: ConvCase, name: str | None, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(case.seed)
+    weight, epilogue, geometry = _layer(case, rng, batch)
     x = rng.standard_normal((case.batch, case.channels[0], *case.size)).astype(np.float32)[:batch]
     out_shape = (batch, case.channels[1], *case.out_size)
     residual = (
@@ -224,14 +230,7 @@ def check_conv(case: ConvCase, name: str) -> None:
 def check_lanes(case: ConvCase, shape: tuple[int, int] | None = None, budget: int = 448) -> None:
     """Compare the convolution of 16 samples side by side with the oracle: tiles of a shape, or the one chosen."""
     rng = np.random.default_rng(case.seed)
-    weight = make_weight(
-        rng, (case.channels[1], case.channels[0] // case.groups, *case.kernel), case.density, case.form, case.codebook
-    )
-    epilogue = make_epilogue(rng, case.epilogue, case.channels[1])
-    geometry = ConvGeometry(
-        LANES, case.channels[0], *case.size, case.channels[1], case.kernel, case.stride, case.padding, case.dilation,
-        case.groups, *case.out_size,
-    )  # fmt: skip
+    weight, epilogue, geometry = _layer(case, rng, LANES)
     x = rng.standard_normal((LANES, case.channels[0], *case.size)).astype(np.float32)
     out_shape = (case.channels[1], *case.out_size, LANES)
     residual = rng.standard_normal(out_shape).astype(np.float32) if epilogue.residual else None
@@ -249,13 +248,7 @@ def check_winograd(case: ConvCase, tile: tuple[int, int], pack: int) -> None:
     """Compare Winograd's algorithm with the oracle: 16 tiles a vector, or (`pack` 1) 16 samples side by side."""
     rng = np.random.default_rng(case.seed)
     batch = case.batch if pack > 1 else LANES
-    shape = (case.channels[1], case.channels[0] // case.groups, *case.kernel)
-    weight = make_weight(rng, shape, case.density, case.form, case.codebook)
-    epilogue = make_epilogue(rng, case.epilogue, case.channels[1])
-    geometry = ConvGeometry(
-        batch, case.channels[0], *case.size, case.channels[1], case.kernel, case.stride, case.padding, case.dilation,
-        case.groups, *case.out_size,
-    )  # fmt: skip
+    weight, epilogue, geometry = _layer(case, rng, batch)
     packed = ConvWinograd(DenseWeights.of(weight), WinogradTiling(geometry, *tile, pack), epilogue)
     x = rng.standard_normal((batch, case.channels[0], *case.size)).astype(np.float32)
     out_shape = (batch, case.channels[1], *case.out_size)
