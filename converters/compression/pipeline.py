@@ -47,7 +47,7 @@ def compress(
     recipe : Recipe, path or str
         A recipe, its file, or the name of one that dcz brings along.
     checkpoint : path, optional
-        Dense weights to start from; the leading "train" stages are skipped.
+        Weights to start from; the leading "train" stages are skipped, but for one that lets a pruned network regrow.
     teacher : nn.Module or path, optional
         For stages that distill: a network, or a checkpoint of a known architecture with the same input; by default
         the network as it came into the first such stage, mostly the dense one.
@@ -83,7 +83,7 @@ def compress(
     if checkpoint is not None:
         load_checkpoint(model, recipe.arch, checkpoint)
         given = copy.deepcopy(model)
-        while stages and stages[0][1].do == "train":
+        while stages and stages[0][1].do == "train" and not stages[0][1].regrow:
             stages.pop(0)
     if not stages:
         raise ConversionError("the recipe has nothing left to do", hint="with a checkpoint, train stages are skipped")

@@ -8,7 +8,7 @@
     [defaults]                   # training settings of all stages (`training.Settings`)
     batch = 128
     [[stage]]
-    do = "train"                 # dense; left out where a checkpoint is given
+    do = "train"                 # left out where a checkpoint is given
     epochs = 20
     [[stage]]
     do = "prune"                 # one of: rule = "std:0.75", density = 0.1 (whole network), layers = {conv = 0.5}
@@ -36,7 +36,7 @@ from .targets import GlobalTarget, LayerTarget, RuleTarget, Target
 from .training import Settings
 
 OWN_KEYS = {
-    "train": (),
+    "train": ("regrow",),
     "prune": ("rule", "density", "layers", "least", "score", "ramp", "begin"),
     "share": (
         *("bits", "average_bits", "max_bytes", "max_drop"),
@@ -61,6 +61,9 @@ class Stage:
     do : {"train", "prune", "share"}
     settings : Settings
         How it trains; ``epochs = 0`` does not.
+    regrow : bool
+        "train": let pruned weights grow again, from zero: the second dense phase of Dense-Sparse-Dense training
+        (Han et al. 2016, arXiv 1607.04381).
     rule : str
         "prune": a threshold rule for every layer (`pruning.parse_prune`).
     density : float
@@ -96,6 +99,7 @@ class Stage:
 
     do: str
     settings: Settings = field(default_factory=Settings)
+    regrow: bool = False
     rule: str = ""
     density: float = 0.0
     layers: Mapping[str, float] = field(default_factory=dict)

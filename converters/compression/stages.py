@@ -147,7 +147,7 @@ class Run:
                 fold_normalisation(model)
             return self._shared(stage, model, self._bits(stage, model))
         if stage.do == "train":
-            return Masks(nonzero_masks(model))
+            return Masks({} if stage.regrow else nonzero_masks(model))
         if stage.ramp > 0 and stage.settings.epochs > 0:
             return GradualPruning(stage.target(), stage.ramp, nonzero_masks(model), begin=stage.begin)
         masks = Masks(stage.target()(weights_of(model), 1.0))

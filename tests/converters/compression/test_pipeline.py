@@ -124,6 +124,20 @@ def test_a_checkpoint_takes_the_place_of_training(mnist: Path, tmp_path: Path) -
     assert 2.0 < bits / shared.nonzero < 3.1  # the budget, but for Huffman's whole bits
 
 
+@pytest.mark.parametrize(("regrow", "density"), [(False, 0.1), (True, 1.0)])
+def test_dense_again(mnist: Path, trained: Path, tmp_path: Path, regrow: bool, density: float) -> None:
+    """Training keeps what was pruned at zero, or lets it grow again; a checkpoint takes the place of neither."""
+    again = Stage("train", Settings(epochs=1, batch=32, lr=0.01), regrow=regrow)
+    pruned = Stage("prune", Settings(epochs=0), rule="percent:90")
+    report = compress(mnist, tmp_path / "net.dcz", Recipe("lenet_300_100", (pruned, again), 0), checkpoint=trained)
+    assert [stage.stage for stage in report.stages] == ["1 prune", "2 train"]
+    assert report.stages[1].density == pytest.approx(density, abs=0.01)
+    if regrow:
+        recipe = Recipe("lenet_300_100", (RECIPE.stages[0], again), 0)
+        report = compress(mnist, tmp_path / "net.dcz", recipe, checkpoint=trained)
+        assert [stage.stage for stage in report.stages] == ["2 train"]
+
+
 @pytest.fixture(scope="module")
 def trained(mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dense checkpoint that knows the made-up digits."""
