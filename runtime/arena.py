@@ -14,8 +14,19 @@ from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from .layer import F32
+
 ALIGNMENT = 16
 """Float32 elements: 64 bytes, a cache line and an AVX-512 vector."""
+
+
+def aligned(elements: int) -> F32:
+    """Zeroed memory that starts at a multiple of 64 bytes."""
+    raw = np.zeros(elements + ALIGNMENT, dtype=np.float32)
+    skip = -(raw.ctypes.data // raw.itemsize) % ALIGNMENT
+    return raw[skip : skip + elements]
 
 
 @dataclass(frozen=True)

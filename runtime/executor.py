@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .arena import ALIGNMENT
+from .arena import aligned
 from .kernels.lanes import from_lanes, to_lanes
 from .layer import F32, Call
 from .plan import Plan
@@ -23,7 +23,7 @@ class Executor:
     """
 
     def __init__(self, plan: Plan) -> None:
-        arena = _aligned(plan.layout.elements)
+        arena = aligned(plan.layout.elements)
 
         def view(value: int) -> F32:
             shape = plan.batch // plan.lanes, *plan.shapes[value], plan.lanes
@@ -78,13 +78,6 @@ class Executor:
                 function(*arguments)
             ends.append(time.perf_counter())
         return np.diff(ends)
-
-
-def _aligned(elements: int) -> F32:
-    """Zeroed float32 memory that starts at a multiple of 64 bytes."""
-    raw = np.zeros(elements + ALIGNMENT, dtype=np.float32)
-    skip = -(raw.ctypes.data // raw.itemsize) % ALIGNMENT
-    return raw[skip : skip + elements]
 
 
 def _window(arena: F32, offset: int, elements: int) -> F32:

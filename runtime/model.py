@@ -25,6 +25,7 @@ from .layer import F32
 from .plan import Plan, plan
 from .simd import LANES
 from .team import Team
+from .tuning import Tuning
 
 SLICES = (LANES, 4, 1)
 """Batch sizes that are planned for; a batch is cut into such slices, the first of which run side by side, as lanes."""
@@ -82,8 +83,9 @@ class Model:
         Sizes, kernels and times.
     """
 
-    def __init__(self, container: Container, threads: int | None = None) -> None:
+    def __init__(self, container: Container, threads: int | None = None, tuning: Tuning | None = None) -> None:
         self.threads = _thread_count(threads)
+        self._tuning = tuning
         start = time.perf_counter()
         self._container = container
         self._graph = _graph(container)
@@ -316,12 +318,15 @@ class Model:
                 packers = self.threads if self._container.file_bytes >= PARALLEL_BYTES else 1
                 lanes = LANES if size == LANES else 1
                 shared = self._graph, self._shapes, self._container.decode
-                planned = plan(*shared, size, self._team, packers, lanes, self._elements)
-                self._plans[size] = planned
+                self._plans[size] = plan(*shared, size, self._team, packers, lanes, self._elements, self._tuning)
+                if self._tuning is not None:
+                    self._tuning.save()
             return self._plans[size]
 
 
-def load(path: str | os.PathLike[str], threads: int | None = None) -> Model:
+def load(
+    path: str | os.PathLike[str], threads: int | None = None, tuning: str | os.PathLike[str] | None = None
+) -> Model:
     """Load a container and plan it for single samples; plans for batches are made when they are first needed.
 
     The first run on a machine compiles the kernels, which takes seconds; a message to the logger ``dcz.runtime`` says
@@ -333,6 +338,10 @@ def load(path: str | os.PathLike[str], threads: int | None = None) -> Model:
     path : str or os.PathLike
     threads : int, optional
         Threads that a batch, or a single sample's large layers, are spread over; all cores without it.
+    tuning : str or os.PathLike, optional
+        A file of kernels that were picked by trial (`dcz.runtime.tuning`). Convolutions that it does not know are
+        timed, which takes a second or a few, and added to it; without a file, estimates pick. Answers may differ by
+        rounding between two files.
 
     Returns
     -------
@@ -342,15 +351,18 @@ def load(path: str | os.PathLike[str], threads: int | None = None) -> Model:
     ------
     FormatError
         Not a valid container, or one that holds weights but no graph.
+    InputError
+        `tuning` is no such file.
     OSError
-        The file can't be read.
+        A file can't be read, or `tuning` not be written to.
     """
     announce_compiling()
+    tuned = None if tuning is None else Tuning(tuning)
     start = time.perf_counter()
     content = reader.read(path)  # it is small, and later plans decode the weights again
     container = dcformat.open(content, os.fspath(path))
     opened = time.perf_counter() - start
-    model = Model(container, threads)
+    model = Model(container, threads, tuned)
     model.stats["open_seconds"] = opened
     return model
 

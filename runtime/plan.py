@@ -24,6 +24,7 @@ from .layer import F32, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLaye
 from .pooling import pool2d
 from .step import Context, Step, pair, transfers, view
 from .team import Team
+from .tuning import Tuning
 
 MAX_ARENA = 1 << 30
 """Float32 elements a sample: 4 GiB, twice what a container's values may take at a time. Scratch comes on top of those,
@@ -66,6 +67,7 @@ def plan(
     packers: int = 1,
     lanes: int = 1,
     elements: Mapping[str, int] | None = None,
+    tuning: Tuning | None = None,
 ) -> Plan:
     """Plan a graph for one batch size.
 
@@ -87,6 +89,8 @@ def plan(
         Samples that lie side by side: 1, or 16 for a batch of 16. Rounding differs between the two.
     elements : mapping of str to int, optional
         Of each tensor, by name, so that several packers can begin with the largest.
+    tuning : Tuning, optional
+        Picks kernels by trial; without it estimates decide.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def plan(
     FormatError
         A sample takes more than `MAX_ARENA` of memory.
     """
-    context = Context(batch, lanes, shapes, decode, team or Team(1))
+    context = Context(batch, lanes, shapes, decode, team or Team(1), tuning)
     layers = fuse(graph)
     steps = _pack(layers, context, packers, elements or {})
     uses = [step.use for step in steps]
@@ -176,16 +180,23 @@ def _conv2d(layer: Layer, context: Context) -> Step:
         out_width=out[2],
     )
     work = weight.nnz * out[1] * out[2]
-    pack = kernels.pack_conv if context.lanes == 1 else kernels.pack_conv_lanes
-    return _weighted(layer, pack(weight, geometry, _epilogue(layer, context)), context, work)
+    epilogue = _epilogue(layer, context)
+    list_choices = kernels.conv_choices if context.lanes == 1 else kernels.conv_lanes_choices
+    choices = list_choices(weight, geometry, epilogue)
+    if context.tuning is None:
+        packed = choices[0].pack()
+    else:
+        packed = context.tuning.pick(choices, weight, geometry, epilogue, context.lanes)
+    return _weighted(layer, packed, context, work)
 
 
 def _linear(layer: Layer, context: Context) -> Step:
     weight = float32(context.decode(layer.node.params["weight"]))
     geometry = LinearGeometry(context.batch, in_features=weight.shape[1], out_features=weight.shape[0])
     work = weight.nnz * LINEAR_WORK
-    pack = kernels.pack_linear if context.lanes == 1 else kernels.pack_linear_lanes
-    return _weighted(layer, pack(weight, geometry, _epilogue(layer, context)), context, work)
+    list_choices = kernels.linear_choices if context.lanes == 1 else kernels.linear_lanes_choices
+    packed = list_choices(weight, geometry, _epilogue(layer, context))[0].pack()
+    return _weighted(layer, packed, context, work)
 
 
 # Element by element

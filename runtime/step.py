@@ -14,6 +14,7 @@ from .folding import Decode
 from .fusion import Layer
 from .layer import F32, Call
 from .team import Team
+from .tuning import Tuning
 
 Bind = Callable[[list[F32], F32, F32], list[Call]]
 """``bind(inputs, output, scratch)``: arrays of shape (samples, ..., lanes) in the arena, to calls ready to run.
@@ -58,6 +59,7 @@ class Context:
     shapes: list[Shape]
     decode: Decode
     team: Team
+    tuning: Tuning | None
 
     @property
     def samples(self) -> int:

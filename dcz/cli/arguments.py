@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+TUNING = "kernels picked by trial: tries what the file does not know, and adds it"
+"""Help for ``--tuning FILE``."""
+
 
 def positive(value: str) -> int:
     """Parse an integer of at least 1."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..printable import printable
 from . import text
-from .arguments import positive
+from .arguments import TUNING, positive
 from .machine import facts
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batch-size", metavar="N", type=positive, default=1, help="samples a run (default 1)")
     parser.add_argument("--threads", metavar="N", type=positive, default=1, help="of each engine (default 1)")
+    parser.add_argument("--tuning", metavar="FILE", help=TUNING)
     parser.add_argument("--layers", action="store_true", help="time each layer of ours as well")
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ..runtime import load
 
-    model = load(args.model, threads=args.threads)
+    model = load(args.model, args.threads, args.tuning)
     batch = np.random.default_rng(0).standard_normal((args.batch_size, *model.input_shape), dtype=np.float32)
     result = measure(model, batch, args)
     print(text.to_json(result) if args.json else describe(result))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..printable import printable
 from . import text
-from .arguments import positive
+from .arguments import TUNING, positive
 
 if TYPE_CHECKING:
     from ..runtime import Prediction
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", metavar="K", type=positive, default=5, help="answers an image (default 5)")
     parser.add_argument("--batch-size", metavar="N", type=positive, default=16, help="images at a time (default 16)")
     parser.add_argument("--threads", metavar="N", type=positive, help="threads to run on (default: all cores)")
+    parser.add_argument("--tuning", metavar="FILE", help=TUNING)
     parser.add_argument(
         "--backend", choices=("local", "dask"), default="local", help="dask: spread images over a cluster (%(default)s)"
     )
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     with event.install_timer("numba:compile", lambda spent: seconds.update(compile=spent)):
         with _timed(seconds, "load"):
-            model = load(args.model, threads=args.threads)
+            model = load(args.model, args.threads, args.tuning)
         with _timed(seconds, "inference"):
             answers = list(
                 text.progress(model.classify(paths, args.top, args.batch_size), args, "image", total=len(paths))
@@ -63,8 +64,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _on_cluster(paths: list[str], args: argparse.Namespace) -> Answers:
+    from ..dcformat import InputError
     from .cluster import classify
 
+    if args.tuning:
+        raise InputError("--tuning is for this machine alone", hint="leave it out, or --backend and --scheduler")
     answers = classify(args.model, paths, args.top, args.batch_size, args.threads, args.scheduler)
     return list(text.progress(answers, args, "image", total=len(paths)))
 

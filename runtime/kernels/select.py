@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
 import llvmlite.binding as llvm
 from numba import config
@@ -29,7 +31,22 @@ from .linear_windowed import MOST_CENTROIDS, LinearWindowed
 from .weights import DenseWeights, SparseWeights
 
 Factory = Callable[[], PackedLayer]
-Choice = tuple[float, str, Factory]
+
+
+class Choice(NamedTuple):
+    """A way to compute a layer."""
+
+    cycles: float
+    """An estimate."""
+    kernel: str
+    tiling: str
+    pack: Factory
+    """Packs the weights."""
+
+    @property
+    def name(self) -> str:
+        """Tells the choices of a layer apart."""
+        return f"{self.kernel} {self.tiling}".rstrip()
 
 
 def _has(feature: str) -> bool:
@@ -64,6 +81,8 @@ WINOGRAD_WEIGHTS = 5 << 18
 """Most elements, 5 MiB, of weights that are transformed, which makes sparse ones many times as large."""
 UNROLLED_PIXELS = 4
 """Most output pixels of a convolution that is tried as a fully connected layer."""
+FINALISTS = 3
+"""Tilings of a kernel that are worth a trial."""
 FEW = 0.06
 """Density of fully connected layers below which the windowed kernel's wide windows pay."""
 
@@ -152,7 +171,7 @@ def _winograd_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue
     tiling = WinogradTiling(geometry, *WINOGRAD_TILE, pack)
     if tiling.weight_elements > WINOGRAD_WEIGHTS:
         return []
-    return [(winograd_cycles(tiling), "conv_winograd", partial(_conv_winograd, weight, tiling, epilogue))]
+    return [Choice(winograd_cycles(tiling), "conv_winograd", "", partial(_conv_winograd, weight, tiling, epilogue))]
 
 
 def _conv_sparse(weight: Tensor, tiling: Tiling, epilogue: Epilogue) -> PackedLayer:
@@ -166,12 +185,12 @@ def _conv_dense(weight: Tensor, tiling: Tiling, epilogue: Epilogue) -> PackedLay
 def _unrolled_choice(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> Choice:
     unrolled = conv_unrolled.unroll(SparseWeights.of(weight), geometry)
     linear = conv_unrolled.linear_geometry(geometry)
-    cycles, _, factory = _linear_choices(unrolled, linear, conv_unrolled.linear_epilogue(epilogue, geometry))[0]
-    return cycles, "conv_unrolled", lambda: conv_unrolled.ConvUnrolled(factory())
+    best = linear_choices(unrolled, linear, conv_unrolled.linear_epilogue(epilogue, geometry))[0]
+    return Choice(best.cycles, "conv_unrolled", best.kernel, lambda: conv_unrolled.ConvUnrolled(best.pack()))
 
 
-def conv_candidates(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> dict[str, Factory]:
-    """Ways to compute a convolution, by kernel name, the one estimated to be fastest first.
+def conv_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> list[Choice]:
+    """Ways to compute a convolution, the one estimated to be fastest first: of a kernel's tilings, the best few.
 
     Parameters
     ----------
@@ -179,18 +198,14 @@ def conv_candidates(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) 
         Shape (out_channels, in_channels / groups, KH, KW), any decoded form.
     geometry : ConvGeometry
     epilogue : Epilogue
-
-    Returns
-    -------
-    dict of str to callable
-        Each packs the weights when called.
     """
     nnz, budget = weight.nnz, THIN_BUDGET if weight.density < THIN else BUDGET
-    sparse = min(_tilings(geometry, SPARSE_ROWS, budget, True), key=lambda t: sparse_cycles(t, nnz))
-    dense = min(_tilings(geometry, DENSE_ROWS, DENSE_BUDGET, False), key=dense_cycles)
-    choices: list[Choice] = [
-        (sparse_cycles(sparse, nnz), "conv_sparse", partial(_conv_sparse, weight, sparse, epilogue)),
-        (dense_cycles(dense), "conv_dense", partial(_conv_dense, weight, dense, epilogue)),
+    sparse = ((sparse_cycles(t, nnz), t) for t in _tilings(geometry, SPARSE_ROWS, budget, True))
+    dense = ((dense_cycles(t), t) for t in _tilings(geometry, DENSE_ROWS, DENSE_BUDGET, False))
+    choices = [
+        Choice(cycles, name, f"{t.rows}x{t.span}x{t.bands}", partial(pack, weight, t, epilogue))
+        for name, pack, tilings in (("conv_sparse", _conv_sparse, sparse), ("conv_dense", _conv_dense, dense))
+        for cycles, t in sorted(tilings, key=itemgetter(0))[:FINALISTS]
     ]
     choices += _winograd_choices(weight, geometry, epilogue, LANES)
     if geometry.out_height * geometry.out_width <= UNROLLED_PIXELS:
@@ -198,9 +213,24 @@ def conv_candidates(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) 
     return _by_cost(choices)
 
 
-def pack_conv(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> PackedLayer:
-    """Pack a convolution for the kernel estimated to be fastest. Parameters as for `conv_candidates`."""
-    return next(iter(conv_candidates(weight, geometry, epilogue).values()))()
+def conv_lanes_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> list[Choice]:
+    """Like `conv_choices`, for samples that lie side by side."""
+    budget = THIN_BUDGET if weight.density < THIN else BUDGET
+    tilings = [LaneTiling(geometry, shape, budget) for shape in LANE_SHAPES]
+    choices = [
+        Choice(
+            lanes_cycles(t, weight.nnz),
+            "conv_lanes",
+            "{}x{}".format(*t.shape),
+            partial(_conv_lanes, weight, t, epilogue),
+        )
+        for t in tilings
+    ]
+    return _by_cost(choices + _winograd_choices(weight, geometry, epilogue, 1))
+
+
+def _conv_lanes(weight: Tensor, tiling: LaneTiling, epilogue: Epilogue) -> PackedLayer:
+    return ConvLanes(SparseWeights.of(weight), tiling, epilogue)
 
 
 def lanes_cycles(tiling: LaneTiling, nnz: int) -> float:
@@ -213,32 +243,28 @@ def lanes_cycles(tiling: LaneTiling, nnz: int) -> float:
     return tiling.tiles * (weights + sums + packed * LANE_PACK)
 
 
-def pack_conv_lanes(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> PackedLayer:
-    """Pack a convolution for samples that lie side by side. Parameters as for `conv_candidates`."""
-    budget = THIN_BUDGET if weight.density < THIN else BUDGET
-    tilings = [LaneTiling(geometry, shape, budget) for shape in LANE_SHAPES]
-    tiling = min(tilings, key=lambda t: lanes_cycles(t, weight.nnz))
-    cycles = lanes_cycles(tiling, weight.nnz)
-    quicker = [choice for choice in _winograd_choices(weight, geometry, epilogue, 1) if choice[0] < cycles]
-    return quicker[0][2]() if quicker else ConvLanes(SparseWeights.of(weight), tiling, epilogue)
+def linear_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> list[Choice]:
+    """Ways to compute a fully connected layer, the one estimated to be fastest first.
 
-
-def pack_linear_lanes(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> PackedLayer:
-    """Pack a fully connected layer for samples that lie side by side. Parameters as for `linear_candidates`."""
-    return pack_conv_lanes(weight, as_convolution(geometry), epilogue)
-
-
-def _linear_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> list[Choice]:
+    Parameters
+    ----------
+    weight : Tensor
+        Shape (out_features, in_features), any decoded form.
+    geometry : LinearGeometry
+    epilogue : Epilogue
+    """
     size, outputs = weight.size, geometry.out_features * OUTPUT_CYCLES
-    choices: list[Choice] = [
-        (
+    choices = [
+        Choice(
             weight.nnz * ROW_CYCLES + outputs,
             "linear_sparse",
+            "",
             lambda: LinearSparse(SparseWeights.of(weight), geometry, epilogue),
         ),
-        (
+        Choice(
             size * LINEAR_DENSE_CYCLES + outputs,
             "linear_dense",
+            "",
             lambda: LinearDense(DenseWeights.of(weight), geometry, epilogue),
         ),
     ]
@@ -248,37 +274,26 @@ def _linear_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue
         cycles = next(cost for most, cost in WINDOWED_CYCLES.items() if len(weight.codebook) < most)
         window = 128 if weight.density < FEW else 64
         choices.append(
-            (
+            Choice(
                 weight.nnz * cycles + outputs,
                 "linear_windowed",
+                str(window),
                 lambda: LinearWindowed(SparseWeights.of(weight), geometry, epilogue, window),
             )
         )
-    return sorted(choices, key=lambda choice: choice[0])
+    return _by_cost(choices)
 
 
-def linear_candidates(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> dict[str, Factory]:
-    """Ways to compute a fully connected layer, by kernel name, the one estimated to be fastest first.
-
-    Parameters
-    ----------
-    weight : Tensor
-        Shape (out_features, in_features), any decoded form.
-    geometry : LinearGeometry
-    epilogue : Epilogue
-
-    Returns
-    -------
-    dict of str to callable
-        Each packs the weights when called.
-    """
-    return _by_cost(_linear_choices(weight, geometry, epilogue))
+def linear_lanes_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> list[Choice]:
+    """Like `linear_choices`, for samples that lie side by side."""
+    return conv_lanes_choices(weight, as_convolution(geometry), epilogue)
 
 
-def pack_linear(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> PackedLayer:
-    """Pack a fully connected layer for the kernel estimated to be fastest. Parameters as for `linear_candidates`."""
-    return next(iter(linear_candidates(weight, geometry, epilogue).values()))()
+def _by_cost(choices: list[Choice]) -> list[Choice]:
+    return sorted(choices, key=attrgetter("cycles"))
 
 
-def _by_cost(choices: list[Choice]) -> dict[str, Factory]:
-    return {name: factory for _, name, factory in sorted(choices, key=lambda choice: choice[0])}
+def by_kernel(choices: list[Choice]) -> dict[str, Factory]:
+    """What packs the best choice of each kernel, by the kernel's name; `choices` begin with the best."""
+    best = {choice.kernel: choice for choice in reversed(choices)}
+    return {choice.kernel: choice.pack for choice in choices if best[choice.kernel] is choice}

@@ -48,6 +48,15 @@ def test_batches_and_threads_change_no_answer(
             assert (a["label"], a["score"]) == (b["label"], pytest.approx(b["score"], abs=1e-5))
 
 
+def test_tuned_kernels(dcz: Callable, fails: Callable, small_container: Path, pictures: Path, tmp_path: Path) -> None:
+    command, file = ("infer", small_container, pictures, "--json", "--top", 1), tmp_path / "tuning.json"
+    plain, tuned = (json.loads(dcz(*command, *more).out) for more in ([], ["--tuning", file]))
+    assert [a["predictions"][0]["label"] for a in tuned] == [a["predictions"][0]["label"] for a in plain]
+    assert '"picks"' in file.read_text()
+    assert "not a tuning file" in fails(*command, "--tuning", small_container)
+    assert "this machine alone" in fails(*command, "--tuning", file, "--backend", "dask")
+
+
 def test_verbose_tells_where_the_time_went(dcz: Callable, small_container: Path, pictures: Path) -> None:
     result = dcz("infer", small_container, pictures, "-v")
     assert all(stage in result.err for stage in ("import", "load", "plan", "compile", "inference"))

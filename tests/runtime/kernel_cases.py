@@ -203,7 +203,7 @@ def _conv(case: ConvCase, name: str | None, batch: int) -> tuple[np.ndarray, np.
     residual = (
         rng.standard_normal((case.batch, *out_shape[1:])).astype(np.float32)[:batch] if epilogue.residual else None
     )
-    candidates = kernels.conv_candidates(weight, geometry, epilogue)
+    candidates = kernels.by_kernel(kernels.conv_choices(weight, geometry, epilogue))
     # Only tiny images are unrolled; the others try the chosen kernel once more.
     packed = candidates.get(name or "", next(iter(candidates.values())))()
     out = run_layer(packed, x, out_shape, residual)
@@ -235,7 +235,7 @@ def check_lanes(case: ConvCase, shape: tuple[int, int] | None = None, budget: in
     out_shape = (case.channels[1], *case.out_size, LANES)
     residual = rng.standard_normal(out_shape).astype(np.float32) if epilogue.residual else None
     if shape is None:
-        packed = kernels.pack_conv_lanes(weight, geometry, epilogue)
+        packed = kernels.conv_lanes_choices(weight, geometry, epilogue)[0].pack()
     else:
         packed = ConvLanes(SparseWeights.of(weight), LaneTiling(geometry, shape, budget), epilogue)
     out = run_layer(packed, np.ascontiguousarray(np.moveaxis(x, 0, -1)), out_shape, residual)
@@ -272,7 +272,7 @@ def check_linear_lanes(case: LinearCase) -> None:
     epilogue = make_epilogue(rng, case.epilogue, outputs)
     x = rng.standard_normal((inputs, LANES)).astype(np.float32)
     residual = rng.standard_normal((outputs, LANES)).astype(np.float32) if epilogue.residual else None
-    packed = kernels.pack_linear_lanes(weight, LinearGeometry(LANES, inputs, outputs), epilogue)
+    packed = kernels.linear_lanes_choices(weight, LinearGeometry(LANES, inputs, outputs), epilogue)[0].pack()
     out = run_layer(packed, x, (outputs, LANES), residual)
     sums = x.T.astype(np.float64) @ weight.dense().astype(np.float64).T
     check_close(out.T, oracle_epilogue(sums, epilogue, None if residual is None else residual.T))
@@ -286,7 +286,7 @@ def _linear(case: LinearCase, name: str | None, batch: int) -> tuple[np.ndarray,
     geometry = LinearGeometry(batch, inputs, outputs)
     x = rng.standard_normal((case.batch, inputs)).astype(np.float32)[:batch]
     residual = rng.standard_normal((case.batch, outputs)).astype(np.float32)[:batch] if epilogue.residual else None
-    candidates = kernels.linear_candidates(weight, geometry, epilogue)
+    candidates = kernels.by_kernel(kernels.linear_choices(weight, geometry, epilogue))
     # The windowed kernel does not take every layer; where it doesn't, the chosen one is tried once more.
     packed = candidates.get(name or "", next(iter(candidates.values())))()
     out = run_layer(packed, x, (batch, outputs), residual)

@@ -117,10 +117,10 @@ def test_winograd_matrices_are_exact_in_rational_arithmetic(r: int) -> None:
 def test_winograd_is_left_out_where_it_must_be() -> None:
     weight = cases.make_weight(np.random.default_rng(0), (64, 64, 3, 3), 1.0, "dense", 1)
     geometry = ConvGeometry(1, 64, 40, 40, 64, (3, 3), (1, 1), (1, 1), (1, 1), 1, 40, 40)
-    assert next(iter(kernels.conv_candidates(weight, geometry, Epilogue()))) == "conv_winograd"
-    assert "conv_winograd" not in kernels.conv_candidates(weight, geometry, Epilogue(residual=True))
+    assert kernels.conv_choices(weight, geometry, Epilogue())[0].kernel == "conv_winograd"
+    assert "conv_winograd" not in kernels.by_kernel(kernels.conv_choices(weight, geometry, Epilogue(residual=True)))
     dilated = replace(geometry, dilation=(2, 2), padding=(2, 2))
-    assert "conv_winograd" not in kernels.conv_candidates(weight, dilated, Epilogue())
+    assert "conv_winograd" not in kernels.by_kernel(kernels.conv_choices(weight, dilated, Epilogue()))
 
 
 POINTWISE = {"kernel": (1, 1), "padding": (0, 0)}
