@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arena import ALIGNMENT
+from .jit import ready
 from .kernels.lanes import from_lanes, to_lanes
 from .layer import F32, Call
 from .plan import Plan
@@ -33,7 +34,8 @@ class Executor:
         self._steps: list[list[Call]] = []
         for step, offset in zip(plan.steps, plan.layout.scratch, strict=True):
             scratch = _window(arena, offset, step.use.scratch)
-            self._steps.append(step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch))
+            calls = step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch)
+            self._steps.append([ready(call) for call in calls])
         self._calls = [call for calls in self._steps for call in calls]
 
     def run(self, batch: F32, out: F32) -> None:
