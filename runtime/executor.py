@@ -30,7 +30,9 @@ class Executor:
             shape = plan.batch // plan.lanes, *plan.shapes[value], plan.lanes
             return _window(arena, plan.layout.values[value], prod(shape)).reshape(shape)
 
-        self._lanes, self._input, self._output = plan.lanes, view(0).reshape(-1), view(plan.output).reshape(-1)
+        self._lanes = plan.lanes
+        ends = view(0), view(plan.output)
+        self._input, self._output = (end[..., 0] if plan.lanes == 1 else end.reshape(-1) for end in ends)
         self._steps: list[list[Call]] = []
         for step, offset in zip(plan.steps, plan.layout.scratch, strict=True):
             scratch = _window(arena, offset, step.use.scratch)
@@ -54,13 +56,13 @@ class Executor:
         if self._lanes > 1:
             from_lanes(self._output, out.reshape(-1))
         else:
-            np.copyto(out, self._output.reshape(out.shape))
+            out[...] = self._output
 
     def _take(self, batch: F32) -> None:
         if self._lanes > 1:
             to_lanes(np.ascontiguousarray(batch).reshape(-1), self._input)
         else:
-            np.copyto(self._input.reshape(batch.shape), batch)
+            self._input[...] = batch
 
     def time_steps(self, batch: F32) -> NDArray[np.float64]:
         """Run the network once, and tell how many seconds each step of the plan took.
