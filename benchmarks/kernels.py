@@ -34,7 +34,7 @@ import torch
 
 from dcz.dcformat.tensors import Dense, SparseShared, Tensor
 from dcz.runtime import kernels, simd
-from dcz.runtime.jit import kernel
+from dcz.runtime.jit import kernel, ready
 from dcz.runtime.kernels.conv_tile import Tiling
 from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 
@@ -155,7 +155,7 @@ def aligned(elements: int) -> np.ndarray:
 
 def ours(packed: PackedLayer, x: np.ndarray, out: np.ndarray) -> Run:
     """One call of a packed layer."""
-    calls = packed.bind(x, out, None, aligned(packed.scratch_elements))
+    calls = [*map(ready, packed.bind(x, out, None, aligned(packed.scratch_elements)))]
 
     def run() -> None:
         for function, arguments in calls:

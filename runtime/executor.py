@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arena import aligned
+from .jit import ready
 from .kernels.lanes import from_lanes, to_lanes
 from .layer import F32, Call
 from .plan import Plan
@@ -29,11 +30,14 @@ class Executor:
             shape = plan.batch // plan.lanes, *plan.shapes[value], plan.lanes
             return _window(arena, plan.layout.values[value], prod(shape)).reshape(shape)
 
-        self._lanes, self._input, self._output = plan.lanes, view(0).reshape(-1), view(plan.output).reshape(-1)
+        self._lanes = plan.lanes
+        ends = view(0), view(plan.output)
+        self._input, self._output = (end[..., 0] if plan.lanes == 1 else end.reshape(-1) for end in ends)
         self._steps: list[list[Call]] = []
         for step, offset in zip(plan.steps, plan.layout.scratch, strict=True):
             scratch = _window(arena, offset, step.use.scratch)
-            self._steps.append(step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch))
+            calls = step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch)
+            self._steps.append([ready(call) for call in calls])
         self._calls = [call for calls in self._steps for call in calls]
 
     def run(self, batch: F32, out: F32) -> None:
@@ -52,13 +56,13 @@ class Executor:
         if self._lanes > 1:
             from_lanes(self._output, out.reshape(-1))
         else:
-            np.copyto(out, self._output.reshape(out.shape))
+            out[...] = self._output
 
     def _take(self, batch: F32) -> None:
         if self._lanes > 1:
             to_lanes(np.ascontiguousarray(batch).reshape(-1), self._input)
         else:
-            np.copyto(self._input.reshape(batch.shape), batch)
+            self._input[...] = batch
 
     def time_steps(self, batch: F32) -> NDArray[np.float64]:
         """Run the network once, and tell how many seconds each step of the plan took.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dcformat.jit import compiled, stamp
+from .layer import Call
 
 _STAMP = stamp(Path(__file__).parent, "*.py", "kernels/*.py")
 
@@ -25,3 +26,13 @@ def kernel(function: Callable[..., Any]) -> Any:
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a part of kernels that is always inlined: a call passes arrays by some 30 words and costs 100 cycles."""
     return compiled(function, _STAMP, error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True)
+
+
+def ready(call: Call) -> Call:
+    """A call of the machine code itself: Numba's look at the types of arguments takes longer than a small layer.
+
+    The kernel is compiled for them, or loaded, now. What is no kernel stays as it is.
+    """
+    function, arguments = call
+    compile_for = getattr(function, "_compile_for_args", None)
+    return (compile_for(*arguments), arguments) if compile_for else call

@@ -19,6 +19,7 @@ from . import kernels
 from .arena import ALIGNMENT, Layout, Use, lay_out
 from .folding import Decode, float32, scale_and_shift
 from .fusion import Layer, fuse
+from .jit import ready
 from .kernels import elementwise
 from .layer import F32, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 from .pooling import pool2d
@@ -154,8 +155,8 @@ def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) ->
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         added = inputs[1] if residual else None
         bound = [packed.bind(inputs[0], out, added, scratch[i * room :], (i, parts)) for i in range(parts)]
-        whole, busy = packed.bind(inputs[0], out, added, scratch), [calls for calls in bound if calls]
-        return whole if len(busy) == 1 else [(context.team.run, (busy, whole))]
+        whole, busy = packed.bind(inputs[0], out, added, scratch), [[*map(ready, calls)] for calls in bound if calls]
+        return whole if len(busy) == 1 else [(context.team.run, (busy, [*map(ready, whole)]))]
 
     use = Use((*layer.inputs, *residual), layer.output, overwrites=residual, scratch=parts * room)
     return Step(layer.node.op, packed.kernel_name, use, bind, packed.weight_bytes, layer.node.params["weight"])

@@ -22,6 +22,7 @@ if config.DISABLE_JIT:
         fma_grid,
         fma_picked,
         fma_rows,
+        fma_triples,
         fma_vectors,
         get,
         greater,
@@ -84,7 +85,7 @@ else:
         zeros,
     )
     from .simd_winograd import load_apart, next_lanes, store_together, winograd_inputs, winograd_outputs
-    from .simd_words import fma_picked, load_words, pick, prefetch_far, store_words
+    from .simd_words import fma_picked, fma_triples, load_words, pick, prefetch_far, store_words
 
 LANES = 16
 
@@ -97,6 +98,7 @@ __all__ = [
     "fma_grid",
     "fma_picked",
     "fma_rows",
+    "fma_triples",
     "fma_vectors",
     "get",
     "greater",

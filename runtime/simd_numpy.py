@@ -177,6 +177,24 @@ def fma_picked(
     return fma_vectors(np.tile(weights, (len(picked), 1)), np.concatenate(picked), acc)
 
 
+def fma_triples(acc: F32, book: F32, stream: NDArray[np.uint32], place: int, array: F32, index: int, step: int) -> F32:
+    """Sparse products of some samples, for each of which `acc` has three vectors, from 16 elements of a stream.
+
+    Vector i gains an entry of `book`, two vectors, times one of the sample's window: of the element's bits those from
+    10 i on tell the place in the window, those from 10 i + 5 on the one in `book`, 5 bits each. The window is 31
+    elements from ``array[index]`` on, for the next sample `step` elements on, and a zero. Needs AVX-512.
+    """
+    words = _span(stream, place, _LANES).astype(np.int64)
+    rows: list[F32] = []
+    for at in range(index, index + len(acc) // 3 * step, step):
+        window = np.append(_span(array, at, 31), np.float32(0))
+        rows += [
+            fma_vectors(book.ravel()[words >> 10 * i + 5 & 31], window[words >> 10 * i & 31], acc[len(rows) + i])
+            for i in range(3)
+        ]
+    return np.stack(rows)
+
+
 def store_words(array: NDArray[np.uint16], index: int, plane: int, value: F32) -> None:
     """Write the lower words of a vector from ``array[index]`` on, the upper ones `plane` elements on."""
     bits = value.ravel().view(np.uint32)

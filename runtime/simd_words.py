@@ -17,11 +17,13 @@ from numba.extending import models, register_model
 from .simd_ir import (
     I32,
     LANES,
+    MASK,
     VECTOR,
     Vectors,
     build_address,
     build_call,
     build_fma,
+    build_load,
     build_pack,
     intrinsic,
 )
@@ -126,6 +128,37 @@ def fma_picked(
         return build_pack(builder, sums)
 
     return acc(acc, weights, indices, window, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def fma_triples(typingctx: Any, acc: Any, book: Any, stream: Any, place: Any, array: Any, index: Any, step: Any) -> Any:
+    """See `simd_numpy.fma_triples`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        acc_value, book_value, stream_value, first, array_value, start, size = args
+        lanes = ir.VectorType(I32, LANES)
+        words = builder.load(build_address(context, builder, stream, stream_value, first, lanes), align=4)
+
+        def look_up(table: list[Any], bit: int) -> Any:
+            at = builder.lshr(words, ir.Constant(lanes, [bit] * LANES)) if bit else words
+            return build_call(builder, "llvm.x86.avx512.vpermi2var.ps.512", VECTOR, [table[0], at, table[1]])
+
+        inside = ir.Constant(MASK, [1] * (LANES - 1) + [0])
+        sums = [builder.extract_value(acc_value, i) for i in range(acc.count)]
+        weights = [look_up([builder.extract_value(book_value, i) for i in range(2)], 10 * i + 5) for i in range(3)]
+        for sample in range(acc.count // 3):
+            at = builder.add(start, builder.mul(size, ir.IntType(64)(sample)))
+            place = build_address(context, builder, array, array_value, at, VECTOR, LANES)
+            rest = [place, I32(4), inside, ir.Constant(VECTOR, [0.0] * LANES)]
+            window = [
+                build_load(context, builder, array, array_value, at),
+                build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, rest),
+            ]
+            for i in range(3):
+                sums[3 * sample + i] = build_fma(builder, weights[i], look_up(window, 10 * i), sums[3 * sample + i])
+        return build_pack(builder, sums)
+
+    return acc(acc, book, stream, types.int64, array, types.int64, types.int64), codegen
 
 
 @intrinsic

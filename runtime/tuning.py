@@ -23,6 +23,7 @@ from numba import config
 from ..dcformat import InputError, Tensor
 from ..dcformat.output import check_output, replacing
 from .arena import aligned
+from .jit import ready
 from .kernels import Choice
 from .layer import ConvGeometry, Epilogue, PackedLayer
 from .timing import Clock, Turns, clock_of
@@ -127,7 +128,7 @@ def _fastest(choices: Sequence[Choice], geometry: ConvGeometry, epilogue: Epilog
     residual = answers if epilogue.residual else None
 
     def clock(layer: PackedLayer) -> Clock:
-        calls = layer.bind(images, answers, residual, scratch)
+        calls = [ready(call) for call in layer.bind(images, answers, residual, scratch)]
 
         def run() -> None:
             for function, arguments in calls:

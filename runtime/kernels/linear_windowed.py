@@ -1,14 +1,10 @@
 """Sparse fully connected layer with AVX-512 permutes: the windowed-permute kernel, for shared weights.
 
-Sixteen rows of the weights, a *slice*, work side by side, one in each lane; rows are sorted by their number of weights,
-so that those of a slice end together. The stream of a slice is cut into *groups*, a cache line each, with two *slots*
-for each lane. A slot holds one weight in 16 bits: 7 of ``column - base``, where `base` is the group's, and 8 of symbol.
-A group sees the window x[base .. base + 63], or 127; permutes fetch every lane's x from the window and its weight from
-the codebook, all in registers. They permute words, so the lower and upper words of x and of the codebook lie apart.
-
-Groups are packed greedily: the base is the least column that any lane still waits for, and each lane takes what it has
-in the window, up to two. Slots left over have the symbol of a zero. The wider a window is in weights, the fewer slots
-are left over; a window of 128 takes twice the permutes, and pays where weights are few.
+Slices and groups are those of `linear_slices`, with two slots for each lane. A slot holds one weight in 16 bits: 7 of
+``column - base`` and 8 of symbol. A group sees the window x[base .. base + 63], or 127; permutes fetch every lane's x
+from the window and its weight from the codebook, all in registers. They permute words, so the lower and upper words of
+x and of the codebook lie apart. Slots left over have the symbol of a zero. The wider a window is in weights, the fewer
+slots are left over; a window of 128 takes twice the permutes, and pays where weights are few.
 
 Each row is summed in an order that the packing alone tells: a batch gives the same bits however it is split.
 """
@@ -25,7 +21,7 @@ from .. import simd
 from ..jit import inlined, kernel
 from ..layer import WHOLE, Call, Epilogue, LinearGeometry, Share
 from .conv_tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
-from .linear_sparse import activate
+from .linear_slices import NOWHERE, SAMPLES, by_length, divide_slices, finish
 from .weights import SparseWeights
 
 U16 = NDArray[np.uint16]
@@ -36,10 +32,6 @@ SLOT = np.array([[8 * (lane // 4) + lane % 4 + 4 * slot for slot in range(2)] fo
 """Place of each lane's slots in a group, shape (16, 2): as `simd.pick` deals them out."""
 MOST_CENTROIDS = 255
 """A codebook needs one more entry, a zero for empty slots."""
-SAMPLES = 4
-"""Samples that share the decoding of a slice."""
-NOWHERE = 1 << 40
-"""Column of a lane that has no more weights."""
 AHEAD = 8192
 """Elements of the stream to prefetch ahead: 16 KiB."""
 
@@ -58,24 +50,6 @@ def _slice(
         weights = simd.pick(low, high, indices, COLUMN_BITS)
         sums = simd.fma_picked(sums, weights, indices, window, planes, at + simd.get(bases, group), plane)
     return sums
-
-
-@inlined
-def _finish(
-    at: int, lane: int, out: F32, residual: F32, scratch: F32, start: int, rows: NDArray[np.int32],
-    scale: F32, shift: F32, with_residual: bool, activation: int,
-) -> None:  # fmt: skip
-    """Apply the epilogue to the two sums of 16 rows at ``scratch[at]`` and scatter them to outputs from `start` on."""
-    tag = (0,)
-    sums = simd.add(simd.load(tag, scratch, at), simd.load(tag, scratch, at + LANES))
-    simd.store(scratch, at, simd.fma_vectors(sums, simd.load(tag, scale, lane), simd.load(tag, shift, lane)))
-    for i in range(LANES):
-        row = simd.get(rows, lane + i)
-        if row >= 0:
-            result = simd.get(scratch, at + i)
-            if with_residual:
-                result += simd.get(residual, start + row)
-            simd.put(out, start + row, activate(result, activation))
 
 
 @kernel
@@ -142,11 +116,11 @@ def linear_windowed(
             simd.store(scratch, 0, sums)
             for i in range(SAMPLES):
                 at, start = 2 * i * LANES, (sample + i) * outputs
-                _finish(at, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+                finish(2, at, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
         for sample in range(fours, batch):
             at, start = 2 * sample * plane, sample * outputs
             simd.store(scratch, 0, _slice((0, 0), window, low, high, planes, at, plane, stream, bases, first, last))
-            _finish(0, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+            finish(2, 0, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
 
 
 @kernel
@@ -219,8 +193,7 @@ class LinearWindowed:
     kernel_name = "linear_windowed"
 
     def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue, window: int) -> None:
-        rows = np.argsort(-np.diff(weights.indptr), kind="stable").astype(np.int32)
-        self._rows = np.append(rows, np.full(-len(rows) % LANES, -1, np.int32))
+        self._rows = by_length(weights.indptr)
         self._starts = np.zeros(len(self._rows) // LANES + 1, np.int64)
         zero = len(weights.codebook)
         source = weights.indptr, weights.indices, weights.symbols, self._rows, SLOT
@@ -254,9 +227,5 @@ class LinearWindowed:
         planes = scratch[self._sums : self.scratch_elements].view(np.uint16)
         buffers = (x.reshape(-1), flat_out, flat_residual, scratch, planes)
         weights = (self._stream, self._bases, self._starts, self._rows, self._codebook)
-        # Slices are of unequal length: parts get about the same number of groups.
-        part, parts = share
-        groups = self._starts[-1] * np.array([part, part + 1]) // parts
-        first, last = (int(n) for n in np.searchsorted(self._starts[:-1], groups))
-        last = len(self._starts) - 1 if part + 1 == parts else last
-        return [(linear_windowed, (*self._tags, *buffers, *weights, *self._tail, first, last))]
+        slices = divide_slices(self._starts, share)
+        return [(linear_windowed, (*self._tags, *buffers, *weights, *self._tail, *slices))]

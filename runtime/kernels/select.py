@@ -15,6 +15,7 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
+import numpy as np
 from numba import config
 
 from ...dcformat.tensors import Shared, SparseShared, Tensor
@@ -27,6 +28,7 @@ from .conv_tile import LANES, Plane, Tiling
 from .conv_winograd import ConvWinograd, WinogradTiling
 from .linear_dense import LinearDense
 from .linear_sparse import LinearSparse
+from .linear_triples import MOST_SHARED, WINDOW, LinearTriples
 from .linear_windowed import MOST_CENTROIDS, LinearWindowed
 from .weights import DenseWeights, SparseWeights
 
@@ -84,7 +86,7 @@ UNROLLED_PIXELS = 4
 FINALISTS = 3
 """Tilings of a kernel that are worth a trial."""
 FEW = 0.06
-"""Density of fully connected layers below which the windowed kernel's wide windows pay."""
+"""Density of fully connected layers below which wide windows pay."""
 
 # Cycles, where a vector multiply-add of the dense kernel takes one: of one in the sparse kernel, which loads an
 # operand; of a weight beside them (more in a short tile with its chains), of a vector of sums for each segment, of
@@ -100,9 +102,11 @@ LANE_WEIGHT, SHORT_LANE_WEIGHT, LANE_SUMS, SHORT_LANE_SEGMENT, LANE_PACK = 2.5, 
 # Of a vector of tiles in Winograd's algorithm, for each point: of its inputs, where its lanes are tiles or samples, and
 # of its outputs; of a multiply-add; of an output channel at a point beside them.
 TILES_IN, SAMPLES_IN, TILES_OUT, WINOGRAD_MULTIPLY, POINT = 25.0, 12.0, 9.5, 1.1, 6.0
-# Cycles of a weight in fully connected layers: a row at a time; dense, bound by memory; windowed, by size of codebook.
+# Cycles of a weight in fully connected layers: a row at a time; dense, bound by memory; windowed, by size of codebook;
+# three in a word, in layers of many weights and of few.
 ROW_CYCLES, LINEAR_DENSE_CYCLES = 2.2, 0.75
 WINDOWED_CYCLES = {64: 0.40, 128: 0.46, 256: 0.66}
+TRIPLE_CYCLES, FEW_TRIPLE_CYCLES = 0.30, 0.60
 OUTPUT_CYCLES = 6.0
 
 
@@ -272,15 +276,28 @@ def linear_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue)
     if WORDS and shared:
         assert isinstance(weight, Shared | SparseShared)
         cycles = next(cost for most, cost in WINDOWED_CYCLES.items() if len(weight.codebook) < most)
-        window = 128 if weight.density < FEW else 64
+        few = weight.density < FEW
         choices.append(
             Choice(
                 weight.nnz * cycles + outputs,
                 "linear_windowed",
-                str(window),
-                lambda: LinearWindowed(SparseWeights.of(weight), geometry, epilogue, window),
+                str(128 if few else 64),
+                lambda: LinearWindowed(SparseWeights.of(weight), geometry, epilogue, 128 if few else 64),
             )
         )
+        if (
+            geometry.in_features >= WINDOW
+            and len(weight.codebook) <= MOST_SHARED
+            and np.isfinite(weight.codebook).all()
+        ):
+            choices.append(
+                Choice(
+                    weight.nnz * (FEW_TRIPLE_CYCLES if few else TRIPLE_CYCLES) + outputs,
+                    "linear_triples",
+                    "",
+                    lambda: LinearTriples(SparseWeights.of(weight), geometry, epilogue),
+                )
+            )
     return _by_cost(choices)
 
 

@@ -287,7 +287,7 @@ def _linear(case: LinearCase, name: str | None, batch: int) -> tuple[np.ndarray,
     x = rng.standard_normal((case.batch, inputs)).astype(np.float32)[:batch]
     residual = rng.standard_normal((case.batch, outputs)).astype(np.float32)[:batch] if epilogue.residual else None
     candidates = kernels.by_kernel(kernels.linear_choices(weight, geometry, epilogue))
-    # The windowed kernel does not take every layer; where it doesn't, the chosen one is tried once more.
+    # Not every kernel takes every layer; where one doesn't, the chosen one is tried once more.
     packed = candidates.get(name or "", next(iter(candidates.values())))()
     out = run_layer(packed, x, (batch, outputs), residual)
     return out, oracle_epilogue(x.astype(np.float64) @ weight.dense().astype(np.float64).T, epilogue, residual)
