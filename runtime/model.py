@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from math import prod
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ from .announce import announce_compiling
 from .executor import Executor
 from .layer import F32
 from .plan import Plan, plan
+from .ranking import Prediction, rank
 from .simd import LANES
 from .team import Team
 from .tuning import Tuning
@@ -35,14 +36,6 @@ ARENA_LIMIT = 1 << 25
 PARALLEL_BYTES = 1 << 20
 """Bytes of a container from which on its layers are packed in several threads: those of a small one only get in each
 other's way, as packing is Python for the most part."""
-
-
-class Prediction(NamedTuple):
-    """One answer for one image: class label (its index as text, if the container has no labels), index, probability."""
-
-    label: str
-    index: int  # type: ignore[assignment]
-    score: float
 
 
 class LayerStats(TypedDict):
@@ -267,16 +260,7 @@ class Model:
         list of list of Prediction
             Ties go to the lower index.
         """
-        chances = _probabilities(scores.reshape(len(scores), -1), self._graph)
-        best = np.argsort(-chances, axis=1, kind="stable")[:, :top]
-        return [
-            [Prediction(self._label(i), i, float(row[i])) for i in order.tolist()]
-            for row, order in zip(chances, best, strict=True)
-        ]
-
-    def _label(self, index: int) -> str:
-        known = self.labels is not None and index < len(self.labels)
-        return self.labels[index] if known else str(index)  # type: ignore[index]
+        return rank(scores, self._graph, self.labels, top)
 
     def _checked(self, batch: ArrayLike) -> NDArray[Any]:
         array = np.asarray(batch)
@@ -387,18 +371,3 @@ def _graph(container: Container) -> Graph:
             hint="convert the checkpoint again with --arch NAME or --arch pkg.module:factory",
         )
     return container.graph
-
-
-def _probabilities(scores: F32, graph: Graph) -> NDArray[np.float64]:
-    """Class probabilities from what the network answers, shape (N, classes)."""
-    value = graph.output
-    while value > 0 and graph.nodes[value - 1].op == "flatten":
-        value = graph.nodes[value - 1].inputs[0]
-    last = graph.nodes[value - 1] if value > 0 else None
-    wide = scores.astype(np.float64)
-    if last is not None and last.op == "softmax":
-        return np.exp(wide) if last.attrs["log"] else wide
-    with np.errstate(invalid="ignore"):  # a network that answers with infinity gets NaN
-        powers = np.exp(wide - wide.max(axis=1, keepdims=True))
-        chances: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return chances
