@@ -131,36 +131,37 @@ class Payload:
             raise FormatError("elements: a boolean is neither 0 nor 1")
         return values
 
-    def _csr(self, gaps: NDArray[np.uint8], stored: Array) -> tuple[NDArray[np.int64], Array, Array]:
+    def _csr(self, symbols: NDArray[np.uint8], stored: Array) -> tuple[NDArray[np.int64], Array, Array]:
         """Row limits, columns, and what is stored there, in this order."""
         rows = self.shape[0] if self.shape else 1
         if not self.nnz:
             return np.zeros(rows + 1, dtype=np.int64), np.empty(0, dtype=np.uint16), stored
+        gaps = self._sound_gaps(symbols)
+        indptr = np.zeros(rows + 1, dtype=np.int64)
+        columns = room(self.nnz, index_dtype(prod(self.shape[1:])))
         if not self.swapped:
-            return *self._indices(gaps, rows), stored
-        inner = prod(self.shape[2:])
-        swapped = *self._indices(gaps, self.shape[1]), stored.view(f"u{stored.itemsize}"), inner
-        indptr, out = np.zeros(rows + 1, dtype=np.int64), room(len(stored), stored.dtype)
-        columns = room(len(stored), index_dtype(prod(self.shape[1:])))
-        transpose(*swapped, indptr[1:], columns[:0], out.view(f"u{stored.itemsize}"))
+            indices_of(*gaps, prod(self.shape) // rows, indptr, columns)
+            return indptr, columns, stored
+        inner, bits = prod(self.shape[2:]), f"u{stored.itemsize}"
+        out = room(self.nnz, stored.dtype)
+        swapped = *gaps, rows * inner, inner, stored.view(bits)
+        transpose(*swapped, indptr[1:], columns[:0], out.view(bits))
         np.cumsum(indptr, out=indptr)
-        transpose(*swapped, indptr[:-1].copy(), columns, out.view(f"u{stored.itemsize}"))
+        transpose(*swapped, indptr[:-1].copy(), columns, out.view(bits))
         return indptr, columns, out
 
-    def _indices(self, gaps: NDArray[np.uint8], rows: int) -> tuple[NDArray[np.int64], Array]:
-        """Row limits and columns of the tensor as it is stored, in so many rows."""
+    def _sound_gaps(
+        self, symbols: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], int]:
+        """Gap symbols, and the counts, starts and escape that go with them, once they have been checked."""
         assert self.gaps is not None
         assert self.gap_bits is not None
         assert self.chunk_starts is not None
-        nnz, size = self.nnz or 0, prod(self.shape)
-        chunks = gaps, self.gaps.counts, self.chunk_starts, (1 << self.gap_bits) - 1
-        bad = check_gaps(*chunks, CHUNK_ENTRIES, nnz, size)
+        gaps = symbols, self.gaps.counts, self.chunk_starts, (1 << self.gap_bits) - 1
+        bad = check_gaps(*gaps, CHUNK_ENTRIES, self.nnz or 0, prod(self.shape))
         if bad >= 0:
             raise FormatError("gaps lead outside the tensor", where=f"chunk {bad}")
-        indptr = np.empty(rows + 1, dtype=np.int64)
-        indices = room(nnz, index_dtype(size // rows))
-        indices_of(*chunks, size // rows, indptr, indices)
-        return indptr, indices
+        return gaps
 
 
 def parse(data: Bytes, offset: int, shape: Shape, dtype: str, encoding: Encoding) -> Payload:

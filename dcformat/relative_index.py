@@ -158,27 +158,32 @@ def indices_of(
 
 @kernel
 def transpose(
-    indptr: NDArray[np.int64],
-    indices: NDArray[Any],
-    stored: NDArray[Any],
+    symbols: NDArray[np.uint8],
+    counts: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    escape: int,
+    row_size: int,
     inner: int,
+    stored: NDArray[Any],
     free: NDArray[np.int64],
     columns: NDArray[Any],
     out: NDArray[Any],
 ) -> None:
-    """CSR of a tensor whose first two axes are swapped, to CSR of the tensor itself.
+    """Gap symbols of a tensor whose first two axes are swapped, to CSR of the tensor itself.
 
-    Column ``o * inner + k`` of row i stands for row o, column ``i * inner + k``. Within a row columns ascend with i, so
-    a stable counting sort by row is all that it takes: first with nothing to receive (`columns` empty), to count.
+    Place ``o * inner + k`` of stored row i stands for row o, column ``i * inner + k``. Within a row columns ascend with
+    i, so a stable counting sort by row is all that it takes: first with nothing to receive (`columns` empty), to count.
 
     Parameters
     ----------
-    indptr : ndarray of int64, shape (swapped rows + 1,)
-    indices : ndarray of integers, shape (n,)
-    stored : ndarray of unsigned integers, shape (n,)
-        What is stored there.
+    symbols, counts, starts, escape
+        As for `check_gaps`, which found them sound.
+    row_size : int
+        Weights a stored row, zeros counted.
     inner : int
         Extent of all axes from axis 2 on together.
+    stored : ndarray of unsigned integers, shape (n,)
+        What is stored there.
     free : ndarray of int64, shape (rows,)
         Advanced by the weights of each row; where to place the next one.
     columns : ndarray of integers, shape (n,), or (0,)
@@ -187,12 +192,25 @@ def transpose(
     """
     counting = len(columns) == 0
     per_weight = 1.0 / inner
-    for i in range(len(indptr) - 1):
-        for k in range(indptr[i], indptr[i + 1]):
-            index = np.int64(indices[np.uint64(k)])
-            row = np.int64((index + 0.5) * per_weight)  # exact below 2**51, and no division
+    read, at = 0, np.uint64(0)
+    first, column = 0, 0  # of the stored row: its place in the tensor, its column in the transposed one
+    for c in range(len(starts)):
+        position = starts[c]
+        for k in range(read, read + counts[c]):
+            gap = np.int64(symbols[np.uint64(k)])
+            position += gap
+            while position >= first + row_size:
+                first += row_size
+                column += inner
+            if gap == escape:
+                continue
+            index = position - first
+            position += 1
+            row = np.int64((index + 0.5) * per_weight) if inner > 1 else index  # exact below 2**51, and no division
             place = np.uint64(free[np.uint64(row)])
             free[np.uint64(row)] = place + np.uint64(1)
             if not counting:
-                columns[place] = i * inner + index - row * inner
-                out[place] = stored[np.uint64(k)]
+                columns[place] = column + index - row * inner
+                out[place] = stored[at]
+                at += np.uint64(1)
+        read += counts[c]

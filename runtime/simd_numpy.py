@@ -162,18 +162,18 @@ def pick(low: I64, high: I64, indices: I64, shift: int) -> F32:
 
 
 def fma_picked(
-    acc: F32, weights: F32, indices: I64, window: Tag, array: NDArray[np.uint16], index: int, plane: int
+    acc: F32, weights: F32, indices: I64, shift: int, window: Tag, array: NDArray[np.uint16], index: int, plane: int
 ) -> F32:
     """Sparse products of some samples, for each of which `acc` has two vectors.
 
-    They gain `weights` times what `indices` pick from the sample's window: its lower words, ``load_words(window, array,
-    index)`` for the first sample, its upper words `plane` elements on, those of the next sample again that far on. The
-    order is that of `pick`.
+    They gain `weights` times what ``indices >> shift`` picks from the sample's window: its lower words,
+    ``load_words(window, array, index)`` for the first sample, its upper words `plane` elements on, those of the next
+    sample again that far on. The order is that of `pick`.
     """
     picked = []
     for sample in range(len(acc) // 2):
         low, high = (load_words(window, array, index + (2 * sample + half) * plane) for half in range(2))
-        picked.append(pick(low, high, indices, 0))
+        picked.append(pick(low, high, indices, shift))
     return fma_vectors(np.tile(weights, (len(picked), 1)), np.concatenate(picked), acc)
 
 
@@ -181,7 +181,7 @@ def fma_triples(acc: F32, book: F32, stream: NDArray[np.uint32], place: int, arr
     """Sparse products of some samples, for each of which `acc` has three vectors, from 16 elements of a stream.
 
     Vector i gains an entry of `book`, two vectors, times one of the sample's window: of the element's bits those from
-    10 i on tell the place in the window, those from 10 i + 5 on the one in `book`, 5 bits each. The window is 31
+    10 i on tell the place in `book`, those from 10 i + 5 on the one in the window, 5 bits each. The window is 31
     elements from ``array[index]`` on, for the next sample `step` elements on, and a zero. Needs AVX-512.
     """
     words = _span(stream, place, _LANES).astype(np.int64)
@@ -189,7 +189,7 @@ def fma_triples(acc: F32, book: F32, stream: NDArray[np.uint32], place: int, arr
     for at in range(index, index + len(acc) // 3 * step, step):
         window = np.append(_span(array, at, 31), np.float32(0))
         rows += [
-            fma_vectors(book.ravel()[words >> 10 * i + 5 & 31], window[words >> 10 * i & 31], acc[len(rows) + i])
+            fma_vectors(book.ravel()[words >> 10 * i & 31], window[words >> 10 * i + 5 & 31], acc[len(rows) + i])
             for i in range(3)
         ]
     return np.stack(rows)

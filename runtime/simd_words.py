@@ -93,15 +93,19 @@ def load_words(typingctx: Any, tag: Any, array: Any, index: Any) -> Any:
     return result(tag, array, types.int64), codegen
 
 
+def _shifted(builder: Any, indices: Any, shift: Any) -> Any:
+    """The one vector of words `indices`, shifted right by an int64."""
+    lanes = builder.insert_element(ir.Constant(WORDS, ir.Undefined), builder.trunc(shift, WORD), I32(0))
+    lanes = builder.shuffle_vector(lanes, lanes, ir.Constant(ir.VectorType(I32, WIDTH), [0] * WIDTH))
+    return builder.lshr(builder.extract_value(indices, 0), lanes)
+
+
 @intrinsic
 def pick(typingctx: Any, low: Any, high: Any, indices: Any, shift: Any) -> Any:
     """See `simd_numpy.pick`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        amount = builder.trunc(args[3], WORD)
-        lanes = builder.insert_element(ir.Constant(WORDS, ir.Undefined), amount, I32(0))
-        lanes = builder.shuffle_vector(lanes, lanes, ir.Constant(ir.VectorType(I32, WIDTH), [0] * WIDTH))
-        at = builder.lshr(builder.extract_value(args[2], 0), lanes)
+        at = _shifted(builder, args[2], args[3])
         tables = ([builder.extract_value(value, i) for i in range(low.count)] for value in args[:2])
         return build_pack(builder, _join(builder, *(_pick(builder, table, at) for table in tables)))
 
@@ -110,13 +114,13 @@ def pick(typingctx: Any, low: Any, high: Any, indices: Any, shift: Any) -> Any:
 
 @intrinsic
 def fma_picked(
-    typingctx: Any, acc: Any, weights: Any, indices: Any, window: Any, array: Any, index: Any, plane: Any
+    typingctx: Any, acc: Any, weights: Any, indices: Any, shift: Any, window: Any, array: Any, index: Any, plane: Any
 ) -> Any:
     """See `simd_numpy.fma_picked`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        acc_value, weights_value, indices_value, _, array_value, first, size = args
-        at = builder.extract_value(indices_value, 0)
+        acc_value, weights_value, indices_value, shift_value, _, array_value, first, size = args
+        at = _shifted(builder, indices_value, shift_value)
         sums = [builder.extract_value(acc_value, i) for i in range(acc.count)]
         for sample in range(acc.count // 2):
             starts = (builder.add(first, builder.mul(size, ir.IntType(64)(2 * sample + half))) for half in range(2))
@@ -127,7 +131,7 @@ def fma_picked(
                 sums[place] = build_fma(builder, builder.extract_value(weights_value, i), x, sums[place])
         return build_pack(builder, sums)
 
-    return acc(acc, weights, indices, window, array, types.int64, types.int64), codegen
+    return acc(acc, weights, indices, types.int64, window, array, types.int64, types.int64), codegen
 
 
 @intrinsic
@@ -145,7 +149,7 @@ def fma_triples(typingctx: Any, acc: Any, book: Any, stream: Any, place: Any, ar
 
         inside = ir.Constant(MASK, [1] * (LANES - 1) + [0])
         sums = [builder.extract_value(acc_value, i) for i in range(acc.count)]
-        weights = [look_up([builder.extract_value(book_value, i) for i in range(2)], 10 * i + 5) for i in range(3)]
+        weights = [look_up([builder.extract_value(book_value, i) for i in range(2)], 10 * i) for i in range(3)]
         for sample in range(acc.count // 3):
             at = builder.add(start, builder.mul(size, ir.IntType(64)(sample)))
             place = build_address(context, builder, array, array_value, at, VECTOR, LANES)
@@ -155,7 +159,7 @@ def fma_triples(typingctx: Any, acc: Any, book: Any, stream: Any, place: Any, ar
                 build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, rest),
             ]
             for i in range(3):
-                sums[3 * sample + i] = build_fma(builder, weights[i], look_up(window, 10 * i), sums[3 * sample + i])
+                sums[3 * sample + i] = build_fma(builder, weights[i], look_up(window, 10 * i + 5), sums[3 * sample + i])
         return build_pack(builder, sums)
 
     return acc(acc, book, stream, types.int64, array, types.int64, types.int64), codegen

@@ -1,8 +1,8 @@
 """Sparse fully connected layer with AVX-512 permutes, three weights in 32 bits: for codebooks of up to 32.
 
-Slices and groups are those of `linear_slices`, with three slots for each lane. A slot holds one weight in 10 bits: 5 of
-``column - base``, 5 of symbol. A group sees the window x[base .. base + 30], and a zero behind it, which empty slots
-refer to. Window and codebook are two vectors each, so that one permute fetches every lane's x, and another its weight.
+Slices and groups are those of `linear_slices`, with three slots for each lane, of 10 bits: 5 of symbol, 5 of position.
+A group sees the window x[base .. base + 30], and a zero behind it, which empty slots refer to. Window and codebook are
+two vectors each, so that one permute fetches every lane's x, and another its weight.
 
 Beside `linear_windowed`, whose windows are twice as wide, more slots are left over; but a slot takes two thirds of the
 memory and of the permutes, which pays unless weights are few.
@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dcformat import memory
 from .. import simd
 from ..jit import inlined, kernel
 from ..layer import WHOLE, Call, Epilogue, LinearGeometry, Share
 from .conv_tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
-from .linear_slices import NOWHERE, SAMPLES, by_length, divide_slices, finish
+from .linear_slices import SAMPLES, Form, Slices, finish
 from .weights import SparseWeights
 
 U32 = NDArray[np.uint32]
@@ -30,11 +29,10 @@ MOST_SHARED = 32
 """Entries of a codebook."""
 WINDOW = 31
 """Columns of a window."""
-FIELD = 5
-"""Bits of a position in the window, and of a symbol."""
+SYMBOL_BITS, POSITION_BITS = 5, 5
 SLOTS = 3
-EMPTY = 31
-"""An empty slot: position 31, where the zero is, of symbol 0."""
+EMPTY = WINDOW << SYMBOL_BITS
+"""An empty slot: the position of the zero."""
 AHEAD = 4096
 """Elements of the stream to prefetch ahead: 16 KiB."""
 
@@ -109,60 +107,6 @@ def linear_triples(
             finish(SLOTS, 0, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
 
 
-@kernel
-def _pack(
-    indptr: I64,
-    columns: NDArray[Any],
-    symbols: NDArray[np.uint8],
-    features: int,
-    order: NDArray[np.int32],
-    starts: I64,
-    bases: NDArray[Any],
-    stream: U32,
-    fronts: I64,
-) -> int:
-    """Pack all slices, as far as there is room, and tell how many groups they take; `fronts` is scratch.
-
-    Without branches on what a slot takes, which nobody can predict: an empty one looks at weight 0, for nothing.
-    """
-    pending, end, front = fronts[:LANES], fronts[LANES : 2 * LANES], fronts[2 * LANES :]
-    group, room = 0, len(bases)
-    for s in range(len(order) // LANES):
-        starts[s] = group
-        for lane in range(LANES):
-            row = order[s * LANES + lane]
-            pending[lane] = indptr[row] if row >= 0 else 0
-            end[lane] = indptr[row + 1] if row >= 0 else 0
-            front[lane] = columns[pending[lane]] if pending[lane] < end[lane] else NOWHERE
-        while True:
-            base = front[0]
-            for lane in range(1, LANES):
-                base = min(base, front[lane])
-            if base == NOWHERE:
-                break
-            base = min(base, features - WINDOW)
-            at = min(group, room - 1)  # what finds no room is counted
-            bases[at] = base
-            for lane in range(LANES):
-                k, stop, word = pending[lane], end[lane], np.int64(0)
-                following = k
-                for slot in range(SLOTS):
-                    more = k + slot < stop
-                    weight = np.uint64(k + slot if more else 0)
-                    position = np.int64(columns[weight]) - base
-                    take = more & (position < WINDOW)
-                    entry = np.int64(symbols[weight]) << FIELD | position
-                    word |= (entry if take else EMPTY) << 2 * FIELD * slot
-                    following += np.int64(take)
-                stream[np.uint64(at * LANES + lane)] = word
-                more = following < stop
-                column = np.int64(columns[np.uint64(following if more else 0)])
-                pending[lane], front[lane] = following, column if more else NOWHERE
-            group += 1
-    starts[len(order) // LANES] = group
-    return group
-
-
 class LinearTriples:
     """A fully connected layer packed for `linear_triples`.
 
@@ -171,7 +115,7 @@ class LinearTriples:
     weights : SparseWeights
         Shared, with a finite codebook of at most `MOST_SHARED`.
     geometry : LinearGeometry
-        At least `WINDOW` inputs.
+        `WINDOW` to `linear_slices.MOST_FEATURES` inputs.
     epilogue : Epilogue
     """
 
@@ -179,29 +123,22 @@ class LinearTriples:
     scratch_elements = SLOTS * SAMPLES * LANES
 
     def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue) -> None:
-        self._rows = by_length(weights.indptr)
-        self._starts = np.zeros(len(self._rows) // LANES + 1, np.int64)
-        source = weights.indptr, weights.indices, weights.symbols, geometry.in_features, self._rows, self._starts
-        narrow = np.uint16 if geometry.in_features <= 1 << 16 else np.int32
-        room, groups = 0, 2 * weights.nnz // (SLOTS * LANES) + len(self._rows)  # most often enough: half of the slots
-        while groups > room:
-            room = groups
-            self._bases, self._stream = np.empty(room, narrow), memory.room(room * LANES, np.uint32)
-            groups = _pack(*source, self._bases, self._stream, np.empty(3 * LANES, np.int64))
-        self._bases, self._stream = self._bases[:groups], self._stream[: groups * LANES]
+        bits, last = SYMBOL_BITS + POSITION_BITS, geometry.in_features - WINDOW
+        form = Form(SLOTS, bits, SYMBOL_BITS, WINDOW, 1, last, EMPTY, np.arange(2 * LANES).reshape(LANES, 2))
+        self._slices = Slices(weights, geometry.in_features, form)
         self._codebook = np.zeros(MOST_SHARED, np.float32)
         self._codebook[: len(weights.codebook)] = weights.codebook
         self._tail = (
-            *(array[self._rows] for array in epilogue_arrays(epilogue, geometry.out_features)),
+            *(array[self._slices.rows] for array in epilogue_arrays(epilogue, geometry.out_features)),
             *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
         )
-        packed = (self._stream, self._bases, self._starts, self._rows, self._codebook)
-        self.weight_bytes = sum(a.nbytes for a in packed)
+        self.weight_bytes = self._slices.nbytes + self._codebook.nbytes
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
         flat_out = out.reshape(-1)
         flat_residual = flat_out if residual is None else residual.reshape(-1)
         buffers = (x.reshape(-1), flat_out, flat_residual, scratch)
-        weights = (self._stream, self._bases, self._starts, self._rows, self._codebook)
-        return [(linear_triples, (*buffers, *weights, *self._tail, *divide_slices(self._starts, share)))]
+        w = self._slices
+        weights = (w.stream.view(np.uint32), w.bases, w.starts, w.rows, self._codebook)
+        return [(linear_triples, (*buffers, *weights, *self._tail, *w.divide(share)))]

@@ -1,10 +1,10 @@
 """Sparse fully connected layer with AVX-512 permutes: the windowed-permute kernel, for shared weights.
 
-Slices and groups are those of `linear_slices`, with two slots for each lane. A slot holds one weight in 16 bits: 7 of
-``column - base`` and 8 of symbol. A group sees the window x[base .. base + 63], or 127; permutes fetch every lane's x
-from the window and its weight from the codebook, all in registers. They permute words, so the lower and upper words of
-x and of the codebook lie apart. Slots left over have the symbol of a zero. The wider a window is in weights, the fewer
-slots are left over; a window of 128 takes twice the permutes, and pays where weights are few.
+Slices and groups are those of `linear_slices`, with two slots for each lane, of 16 bits: 8 of symbol, 7 of position. A
+group sees the window x[base .. base + 63], or 127; permutes fetch every lane's x from the window and its weight from
+the codebook, all in registers. They permute words, so the lower and upper words of x and of the codebook lie apart.
+Slots left over have the symbol of a zero. The wider a window is in weights, the fewer slots are left over; a window of
+128 takes twice the permutes, and pays where weights are few.
 
 Each row is summed in an order that the packing alone tells: a batch gives the same bits however it is split.
 """
@@ -16,20 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dcformat import memory
 from .. import simd
 from ..jit import inlined, kernel
 from ..layer import WHOLE, Call, Epilogue, LinearGeometry, Share
 from .conv_tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
-from .linear_slices import NOWHERE, SAMPLES, by_length, divide_slices, finish
+from .linear_slices import SAMPLES, U16, WORDS, Form, Slices, finish
 from .weights import SparseWeights
 
-U16 = NDArray[np.uint16]
-COLUMN_BITS = 7
-WORDS = 2 * LANES
-"""Slots of a group, and words of a vector."""
-SLOT = np.array([[8 * (lane // 4) + lane % 4 + 4 * slot for slot in range(2)] for lane in range(LANES)])
-"""Place of each lane's slots in a group, shape (16, 2): as `simd.pick` deals them out."""
+SYMBOL_BITS = 8
+PLACES = np.array([[8 * (lane // 4) + lane % 4 + 4 * slot for slot in range(2)] for lane in range(LANES)])
+"""Place of each lane's slots in a group, as `simd.pick` deals them out."""
 MOST_CENTROIDS = 255
 """A codebook needs one more entry, a zero for empty slots."""
 AHEAD = 8192
@@ -47,8 +43,8 @@ def _slice(
         slots = group * WORDS
         simd.prefetch_far(stream, slots + AHEAD)
         indices = simd.load_words((0,), stream, slots)
-        weights = simd.pick(low, high, indices, COLUMN_BITS)
-        sums = simd.fma_picked(sums, weights, indices, window, planes, at + simd.get(bases, group), plane)
+        weights = simd.pick(low, high, indices, 0)
+        sums = simd.fma_picked(sums, weights, indices, SYMBOL_BITS, window, planes, at + simd.get(bases, group), plane)
     return sums
 
 
@@ -123,60 +119,6 @@ def linear_windowed(
             finish(2, 0, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
 
 
-@kernel
-def _pack(
-    indptr: I64,
-    columns: NDArray[Any],
-    symbols: NDArray[np.uint8],
-    order: NDArray[np.int32],
-    places: I64,
-    window: int,
-    step: int,
-    zero: int,
-    starts: I64,
-    bases: NDArray[Any],
-    stream: U16,
-    fronts: I64,
-) -> int:
-    """Pack all slices, as far as there is room, and tell how many groups they take; `fronts` is scratch.
-
-    Without branches on what a slot takes, which nobody can predict: an empty one looks at weight 0, for nothing.
-    """
-    pending, end, front = fronts[:LANES], fronts[LANES : 2 * LANES], fronts[2 * LANES :]
-    group, room, empty = 0, len(bases), zero << COLUMN_BITS
-    for s in range(len(order) // LANES):
-        starts[s] = group
-        for lane in range(LANES):
-            row = order[s * LANES + lane]
-            pending[lane] = indptr[row] if row >= 0 else 0
-            end[lane] = indptr[row + 1] if row >= 0 else 0
-            front[lane] = columns[pending[lane]] if pending[lane] < end[lane] else NOWHERE
-        while True:
-            base = front[0]
-            for lane in range(1, LANES):
-                base = min(base, front[lane])
-            if base == NOWHERE:
-                break
-            base &= -step
-            at = min(group, room - 1)  # what finds no room is counted
-            bases[at] = base
-            for lane in range(LANES):
-                k, column = pending[lane], front[lane]
-                for slot in range(2):
-                    take = column < base + window
-                    symbol = np.int64(symbols[np.uint64(k if take else 0)])
-                    entry = (symbol << COLUMN_BITS) + column - base
-                    stream[np.uint64(at * WORDS + places[lane, slot])] = entry if take else empty
-                    k += np.int64(take)
-                    more = k < end[lane]
-                    following = np.int64(columns[np.uint64(k if more else 0)])
-                    column = following if more else NOWHERE
-                pending[lane], front[lane] = k, column
-            group += 1
-    starts[len(order) // LANES] = group
-    return group
-
-
 class LinearWindowed:
     """A fully connected layer packed for `linear_windowed`.
 
@@ -193,32 +135,23 @@ class LinearWindowed:
     kernel_name = "linear_windowed"
 
     def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue, window: int) -> None:
-        self._rows = by_length(weights.indptr)
-        self._starts = np.zeros(len(self._rows) // LANES + 1, np.int64)
         zero = len(weights.codebook)
-        source = weights.indptr, weights.indices, weights.symbols, self._rows, SLOT
-        cut = window, 1 if window == 64 else WORDS, zero, self._starts
-        narrow = np.uint16 if geometry.in_features <= 1 << 16 else np.int32
-        room, groups = 0, 2 * weights.nnz // WORDS + len(self._rows)  # most often enough: half of the slots empty
-        while groups > room:
-            room = groups
-            self._bases, self._stream = np.empty(room, narrow), memory.room(room * WORDS, np.uint16)
-            groups = _pack(*source, *cut, self._bases, self._stream, np.empty(3 * LANES, np.int64))
-        self._bases, self._stream = self._bases[:groups], self._stream[: groups * WORDS]
+        step = 1 if window == 64 else WORDS
+        form = Form(2, 16, SYMBOL_BITS, window, step, geometry.in_features, zero, PLACES)
+        self._slices = Slices(weights, geometry.in_features, form)
         vectors = 1 << (zero // WORDS).bit_length()
         book = np.zeros(vectors * WORDS, np.float32)
         book[:zero] = weights.codebook
         self._codebook = np.ascontiguousarray(book.view(np.uint16).reshape(-1, 2).T).reshape(-1)
         self._tags = ((0,) * (window // WORDS), (0,) * vectors)
         self._tail = (
-            *(array[self._rows] for array in epilogue_arrays(epilogue, geometry.out_features)),
+            *(array[self._slices.rows] for array in epilogue_arrays(epilogue, geometry.out_features)),
             *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
         )
         plane = -(-(geometry.in_features + window) // WORDS) * WORDS
         self._sums, self._planes = 2 * SAMPLES * LANES, 2 * plane * geometry.batch
         self.scratch_elements = self._sums + self._planes // 2
-        packed = (self._stream, self._bases, self._starts, self._rows, self._codebook)
-        self.weight_bytes = sum(a.nbytes for a in packed)
+        self.weight_bytes = self._slices.nbytes + self._codebook.nbytes
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
@@ -226,6 +159,6 @@ class LinearWindowed:
         flat_residual = flat_out if residual is None else residual.reshape(-1)
         planes = scratch[self._sums : self.scratch_elements].view(np.uint16)
         buffers = (x.reshape(-1), flat_out, flat_residual, scratch, planes)
-        weights = (self._stream, self._bases, self._starts, self._rows, self._codebook)
-        slices = divide_slices(self._starts, share)
-        return [(linear_windowed, (*self._tags, *buffers, *weights, *self._tail, *slices))]
+        w = self._slices
+        weights = (w.stream, w.bases, w.starts, w.rows, self._codebook)
+        return [(linear_windowed, (*self._tags, *buffers, *weights, *self._tail, *w.divide(share)))]

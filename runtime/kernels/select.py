@@ -27,6 +27,7 @@ from .conv_sparse import LATENCY, ConvSparse
 from .conv_tile import LANES, Plane, Tiling
 from .conv_winograd import ConvWinograd, WinogradTiling
 from .linear_dense import LinearDense
+from .linear_slices import MOST_FEATURES
 from .linear_sparse import LinearSparse
 from .linear_triples import MOST_SHARED, WINDOW, LinearTriples
 from .linear_windowed import MOST_CENTROIDS, LinearWindowed
@@ -273,7 +274,7 @@ def linear_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue)
         ),
     ]
     shared = isinstance(weight, Shared | SparseShared) and len(weight.codebook) <= MOST_CENTROIDS
-    if WORDS and shared:
+    if WORDS and shared and geometry.in_features <= MOST_FEATURES:
         assert isinstance(weight, Shared | SparseShared)
         cycles = next(cost for most, cost in WINDOWED_CYCLES.items() if len(weight.codebook) < most)
         few = weight.density < FEW

@@ -70,35 +70,39 @@ def test_kernel_refuses_hostile_gaps(symbols: list[int], counts: list[int], star
     assert bad == len(counts) - 1
 
 
+def chunked(at: np.ndarray, bits: int, chunk: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Gap symbols of positions, counts and starts of their chunks, and the escape."""
+    gaps, starts = gaps_of(at, chunk)
+    parts = [gap_symbols(gaps[i : i + chunk], bits) for i in range(0, len(gaps), chunk)]
+    return np.concatenate(parts), np.array([len(part) for part in parts]), starts, (1 << bits) - 1
+
+
 @given(st.data(), st.integers(1, 6), st.integers(1, 8), st.integers(1, 3), st.sampled_from([np.uint16, np.int32]))
 def test_kernel_gives_csr(data: st.DataObject, rows: int, row_size: int, bits: int, dtype: type) -> None:
     dense = np.array(data.draw(st.lists(st.booleans(), min_size=rows * row_size, max_size=rows * row_size)))
     dense[data.draw(st.integers(0, len(dense) - 1))] = True
-    at, chunk = np.flatnonzero(dense), data.draw(st.integers(1, 9))
-    gaps, starts = gaps_of(at, chunk)
-    parts = [gap_symbols(gaps[i : i + chunk], bits) for i in range(0, len(gaps), chunk)]
+    at = np.flatnonzero(dense)
     indptr, indices = np.full(rows + 1, -1), np.full(len(at), 7, dtype)
-    counts = np.array([len(part) for part in parts])
-    indices_of(np.concatenate(parts), counts, starts, (1 << bits) - 1, row_size, indptr, indices)
+    indices_of(*chunked(at, bits, data.draw(st.integers(1, 9))), row_size, indptr, indices)
     dense = dense.reshape(rows, row_size)
     assert indptr.tolist() == [0, *np.cumsum(dense.sum(axis=1)).tolist()]
     assert indices.tolist() == np.nonzero(dense)[1].tolist()
 
 
-@given(st.data(), st.integers(1, 5), st.integers(1, 5), st.integers(1, 4))
-def test_transposing_gives_csr(data: st.DataObject, rows: int, columns: int, inner: int) -> None:
+@given(st.data(), st.integers(1, 5), st.integers(1, 5), st.integers(1, 4), st.integers(1, 3))
+def test_transposing_gives_csr(data: st.DataObject, rows: int, columns: int, inner: int, bits: int) -> None:
     size = rows * columns * inner
     dense = np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size))).reshape(rows, columns, inner)
+    dense.flat[data.draw(st.integers(0, size - 1))] = True
     stored = np.ascontiguousarray(dense.swapaxes(0, 1)).reshape(columns, -1)
-    swapped = np.append(0, np.cumsum(stored.sum(axis=1))), np.nonzero(stored)[1].astype(np.uint16)
     # Number the weights in stored order: they must come to stand where the unswapped tensor has them.
     numbers = np.arange(stored.sum(), dtype=np.uint8)
+    swapped = *chunked(np.flatnonzero(stored), bits, data.draw(st.integers(1, 9))), rows * inner, inner, numbers
     indptr, indices, out = np.zeros(rows + 1, np.int64), np.full(len(numbers), 7, np.uint16), np.zeros_like(numbers)
-    transpose(*swapped, numbers, inner, indptr[1:], indices[:0], out)
+    transpose(*swapped, indptr[1:], indices[:0], out)
     indptr = np.cumsum(indptr)
     free = indptr[:-1].copy()
-    if len(numbers):
-        transpose(*swapped, numbers, inner, free, indices, out)
+    transpose(*swapped, free, indices, out)
     assert free.tolist() == indptr[1:].tolist()
     flat = dense.reshape(rows, -1)
     assert indptr.tolist() == [0, *np.cumsum(flat.sum(axis=1)).tolist()]
