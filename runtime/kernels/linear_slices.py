@@ -26,6 +26,7 @@ U16 = NDArray[np.uint16]
 
 WORDS = 2 * LANES
 """16-bit words of a group, and of a vector."""
+MOST_SLOTS = 3
 SAMPLES = 4
 """Samples that share the decoding of a slice."""
 MOST_FEATURES = 1 << 23
@@ -41,7 +42,7 @@ class Form:
     Attributes
     ----------
     slots, bits : int
-        Slots of a lane, and bits of a slot.
+        Slots of a lane, 2 or 3, and bits of a slot.
     symbol_bits : int
         Bits of a symbol; those of the position follow.
     window : int
@@ -88,9 +89,11 @@ def _pack(
 ) -> int:
     """Pack all slices, as far as there is room, and tell how many groups they take; the last two are scratch.
 
-    Without branches on what a slot takes, which nobody can predict.
+    With masks where a slot takes a weight or does not: nobody can predict it, and compilers make branches of choices.
     """
-    group, room, limit = 0, len(bases), window << symbol_bits
+    group, room, vacant = 0, len(bases), empty | empty << bits | empty << 2 * bits
+    limit = window << symbol_bits
+    third = limit if slots == MOST_SLOTS else -1
     for s in range(len(order) // LANES):
         starts[s] = group
         filled = 0
@@ -104,7 +107,7 @@ def _pack(
                     entry = np.int64(columns[np.uint64(k)]) << symbol_bits | np.int64(symbols[np.uint64(k)])
                     entries[np.uint64(k + shift)] = entry
                 filled += indptr[row + 1] - indptr[row]
-            for _ in range(slots):
+            for _ in range(MOST_SLOTS):
                 entries[filled] = _END
                 filled += 1
             least = min(least, np.int64(entries[pending[lane]]))
@@ -114,17 +117,17 @@ def _pack(
             bases[at] = base
             origin, least = base << symbol_bits, np.int64(_END)
             for lane in range(LANES):
-                k = following = pending[lane]
-                word: Any = np.int64(0)
-                for slot in range(slots):
-                    entry = np.int64(entries[np.uint64(k + slot)]) - origin
-                    take = entry < limit
-                    word |= (entry if take else empty) << bits * slot
-                    following += np.int64(take)
+                k = pending[lane]
+                a = np.int64(entries[np.uint64(k)]) - origin
+                b = np.int64(entries[np.uint64(k + 1)]) - origin
+                c = np.int64(entries[np.uint64(k + 2)]) - origin
+                in_a, in_b, in_c = a - limit >> 63, b - limit >> 63, c - third >> 63  # -1 for a weight that is taken
+                following = k - in_a - in_b - in_c
+                word = vacant ^ (a ^ empty) & in_a ^ ((b ^ empty) & in_b) << bits ^ ((c ^ empty) & in_c) << 2 * bits
                 pending[lane] = following
                 least = min(least, np.int64(entries[np.uint64(following)]))
                 stream[np.uint64(at * WORDS + places[lane, 0])] = word & 0xFFFF
-                stream[np.uint64(at * WORDS + places[lane, 1])] = word >> 16
+                stream[np.uint64(at * WORDS + places[lane, 1])] = word >> 16 & 0xFFFF
             group += 1
     starts[len(order) // LANES] = group
     return group
@@ -156,7 +159,7 @@ class Slices:
         rows = np.argsort(-counts, kind="stable").astype(np.int32)
         self.rows = np.append(rows, np.full(-len(rows) % LANES, -1, np.int32))
         self.starts = np.zeros(len(self.rows) // LANES + 1, np.int64)
-        longest = int(counts[rows[:LANES]].sum()) + LANES * form.slots
+        longest = int(counts[rows[:LANES]].sum()) + LANES * MOST_SLOTS
         scratch = np.empty(longest, np.uint32), np.empty(LANES, np.int64)
         shape = form.slots, form.bits, form.symbol_bits, form.window, form.step, form.last, form.empty, form.places
         source = weights.indptr, weights.indices, weights.symbols, self.rows
