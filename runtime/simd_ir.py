@@ -83,13 +83,16 @@ def build_pack(builder: Any, vectors: list[Any]) -> Any:
 
 
 def build_row_masks(builder: Any, count: int, low: Any, high: Any, end: Any, step: Any) -> Iterator[tuple[Any, Any]]:
-    """Offset of each row, and its mask: lanes ``low <= lane < min(high, end - offset)``."""
+    """Offset of each row, and its mask: lanes ``low <= lane < min(high, end - offset)``; `end` may be None."""
+    mask = build_mask(builder, low, high)
     for row in range(count):
         offset = builder.mul(step, ir.IntType(64)(row))
-        left = builder.sub(end, offset)
-        # Kept above the least int32: rows may lie far behind the end.
-        left = builder.select(builder.icmp_signed(">", left, ir.IntType(64)(0)), left, ir.IntType(64)(0))
-        yield offset, build_mask(builder, low, builder.select(builder.icmp_signed("<", left, high), left, high))
+        if end is not None:
+            left = builder.sub(end, offset)
+            # Kept above the least int32: rows may lie far behind the end.
+            left = builder.select(builder.icmp_signed(">", left, ir.IntType(64)(0)), left, ir.IntType(64)(0))
+            mask = build_mask(builder, low, builder.select(builder.icmp_signed("<", left, high), left, high))
+        yield offset, mask
 
 
 def elementwise(operation: Callable[..., Any], scalars: int) -> Callable[..., Any]:

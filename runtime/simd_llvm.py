@@ -14,6 +14,7 @@ from .simd_ir import (
     I32,
     LANE_IDS,
     LANES,
+    MASK,
     VECTOR,
     Vectors,
     build_address,
@@ -256,6 +257,19 @@ def load_masked(typingctx: Any, array: Any, index: Any, low: Any, high: Any) -> 
 
 
 @intrinsic
+def load_lanes(typingctx: Any, array: Any, index: Any, bits: Any, other: Any) -> Any:
+    """See `simd_numpy.load_lanes`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        source = build_address(context, builder, array, args[0], args[1], VECTOR)
+        mask = builder.bitcast(builder.trunc(args[2], ir.IntType(LANES)), MASK)
+        arguments = [source, I32(4), mask, builder.extract_value(args[3], 0)]
+        return build_pack(builder, [build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, arguments)])
+
+    return other(array, types.int64, types.int64, other), codegen
+
+
+@intrinsic
 def store_masked(typingctx: Any, array: Any, index: Any, low: Any, high: Any, value: Any) -> Any:
     """See `simd_numpy.store_masked`."""
 
@@ -280,16 +294,17 @@ def load_rows(typingctx: Any, tag: Any, array: Any, index: Any, step: Any, low: 
     result = Vectors(len(tag))
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        _, source, first, stride, low, high, end = args
+        _, source, first, stride, low, high, last = args
+        end_value = None if end == types.none else last
         vectors = []
-        for offset, mask in build_row_masks(builder, result.count, low, high, end, stride):
+        for offset, mask in build_row_masks(builder, result.count, low, high, end_value, stride):
             address = build_address(context, builder, array, source, builder.add(first, offset), VECTOR)
             arguments = [address, I32(4), mask, ir.Constant(VECTOR, None)]
             vectors.append(build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, arguments))
         return build_pack(builder, vectors)
 
     i64 = types.int64
-    return result(tag, array, i64, i64, i64, i64, i64), codegen
+    return result(tag, array, i64, i64, i64, i64, end), codegen
 
 
 @intrinsic
@@ -297,27 +312,26 @@ def store_rows(typingctx: Any, array: Any, index: Any, step: Any, low: Any, high
     """See `simd_numpy.store_rows`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        target, first, stride, low, high, end, vectors = args
-        for row, (offset, mask) in enumerate(build_row_masks(builder, value.count, low, high, end, stride)):
+        target, first, stride, low, high, last, vectors = args
+        end_value = None if end == types.none else last
+        for row, (offset, mask) in enumerate(build_row_masks(builder, value.count, low, high, end_value, stride)):
             address = build_address(context, builder, array, target, builder.add(first, offset), VECTOR)
             arguments = [builder.extract_value(vectors, row), address, I32(4), mask]
             build_call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), arguments)
         return context.get_dummy_value()
 
     i64 = types.int64
-    return types.void(array, i64, i64, i64, i64, i64, value), codegen
+    return types.void(array, i64, i64, i64, i64, end, value), codegen
+
+
+def _evens(builder: Any, low: Any, high: Any) -> Any:
+    return builder.shuffle_vector(low, high, ir.Constant(LANE_IDS, list(range(0, 2 * LANES, 2))))
 
 
 @intrinsic
 def evens(typingctx: Any, low: Any, high: Any) -> Any:
     """See `simd_numpy.evens`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        first, second = (builder.extract_value(v, 0) for v in args)
-        lanes = ir.Constant(LANE_IDS, list(range(0, 2 * LANES, 2)))
-        return build_pack(builder, [builder.shuffle_vector(first, second, lanes)])
-
-    return low(low, high), codegen
+    return low(low, high), elementwise(_evens, 0)
 
 
 @intrinsic

@@ -118,6 +118,15 @@ def load_masked(array: F32, index: int, low: int, high: int) -> F32:
     return vector
 
 
+def load_lanes(array: F32, index: int, bits: int, other: F32) -> F32:
+    """One vector from ``array[index]`` on; lanes whose bit is zero are not read and come from `other`."""
+    vector = other.copy()
+    for lane in range(_LANES):
+        if bits >> lane & 1:
+            vector[0, lane] = _span(array, index + lane, 1)[0]
+    return vector
+
+
 def store_masked(array: F32, index: int, low: int, high: int, value: F32) -> None:
     """Write one vector from ``array[index]`` on; lanes outside low <= lane < high are left alone."""
     low, high = max(low, 0), min(high, _LANES)
@@ -125,19 +134,24 @@ def store_masked(array: F32, index: int, low: int, high: int, value: F32) -> Non
         _span(array, index + low, high - low)[:] = value[0, low:high]
 
 
-def load_rows(tag: Tag, array: F32, index: int, step: int, low: int, high: int, end: int) -> F32:
+def load_rows(tag: Tag, array: F32, index: int, step: int, low: int, high: int, end: int | None) -> F32:
     """As many vectors as `tag` is long, `step` elements apart, from ``array[index]`` on.
 
-    In row t lanes outside ``low <= lane < min(high, end - t * step)`` are zero and not read.
+    In row t lanes outside ``low <= lane < min(high, end - t * step)`` are zero and not read; an `end` of None is far.
     """
-    rows = [load_masked(array, index + t * step, low, min(high, end - t * step)) for t in range(len(tag))]
-    return np.concatenate(rows)
+    return np.concatenate(
+        [load_masked(array, index + t * step, low, _row_end(high, end, t * step)) for t in range(len(tag))]
+    )
 
 
-def store_rows(array: F32, index: int, step: int, low: int, high: int, end: int, value: F32) -> None:
+def store_rows(array: F32, index: int, step: int, low: int, high: int, end: int | None, value: F32) -> None:
     """Write vectors `step` elements apart, from ``array[index]`` on; lanes as in `load_rows`, others are left alone."""
     for t in range(len(value)):
-        store_masked(array, index + t * step, low, min(high, end - t * step), value[t : t + 1])
+        store_masked(array, index + t * step, low, _row_end(high, end, t * step), value[t : t + 1])
+
+
+def _row_end(high: int, end: int | None, offset: int) -> int:
+    return high if end is None else min(high, end - offset)
 
 
 def load_words(tag: Tag, array: NDArray[np.uint16], index: int) -> I64:

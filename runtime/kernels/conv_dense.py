@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import simd
 from ..jit import kernel
 from ..layer import WHOLE, Call, Epilogue, Share
-from . import conv_tile
+from . import conv_packing, conv_tile
 from .conv_tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, STARTS, Tiling
 from .weights import DenseWeights
 
@@ -56,7 +56,7 @@ def conv_dense(
         The descriptor of `conv_tile.Tiling`.
     """
     rows, run = len(tag), len(rows_tag)
-    unit_vectors = d[conv_tile.PHASES] * d[conv_tile.REACH]
+    unit_vectors = d[conv_tile.UNIT]
     for sample in range(d[conv_tile.BATCH]):
         first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
         first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
@@ -64,7 +64,7 @@ def conv_dense(
             row, column = conv_tile.corner(tile, rows, d)
             for b in range(len(blocks)):
                 first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
-                conv_tile.pack_tile(rows, x, first_in, first, last, row, column, scratch, d)
+                conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
                 at, position = d[conv_tile.SUMS], blocks[b, POSITION]
                 for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], run):
                     sums = simd.zeros(sums_tag)
@@ -81,12 +81,10 @@ def conv_dense(
                             position += run
                     simd.store(scratch, at, sums)
                     if blocks[b, ENDS] != 0:
-                        for r in range(min(run, blocks[b, LAST_OUTPUT] - channel)):
-                            o = channel + r
-                            conv_tile.finish(
-                                *(tag, simd.load(tag, scratch, at + r * rows * LANES), out, residual),
-                                *(first_out + o * d[conv_tile.OUT_PLANE], row, column, scale[o], shift[o], d),
-                            )
+                        end = min(channel + run, blocks[b, LAST_OUTPUT])
+                        conv_tile.finish(
+                            tag, scratch, at, channel, end, out, residual, first_out, row, column, scale, shift, d
+                        )
                     at += run * rows * LANES
 
 
@@ -123,7 +121,7 @@ class ConvDense:
         self.tiling, self._run = tiling, run
         self._symbols, self._codebook = _stream(weights, tiling, run), weights.codebook
         self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
-        self._descriptor = tiling.descriptor(epilogue)
+        self._descriptor = conv_packing.describe(tiling, epilogue)
         self.weight_bytes = self._symbols.nbytes + self._codebook.nbytes
         outputs = -(-tiling.most_outputs // run) * run
         self.scratch_elements = tiling.tile_elements + outputs * tiling.rows * LANES

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import simd
 from ..jit import inlined, kernel
 from ..layer import WHOLE, Call, Epilogue, Share
-from . import conv_tile
+from . import conv_packing, conv_tile
 from .conv_stream import make_stream
 from .conv_tile import (
     ENDS,
@@ -83,39 +83,40 @@ def conv_sparse(
             row, column = conv_tile.corner(tile, rows, d)
             for b in range(len(blocks)):
                 first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
-                conv_tile.pack_tile(rows, x, first_in, first, last, row, column, scratch, d)
+                conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
                 at, position, segment = d[conv_tile.SUMS], blocks[b, POSITION], blocks[b, SEGMENT]
-                for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT]):
-                    count = simd.get(counts, segment)
-                    segment += 1
-                    sums = simd.zeros(tag)
-                    if blocks[b, STARTS] == 0:
-                        sums = simd.load(tag, scratch, at)
-                        simd.prefetch(tag, scratch, at + rows * LANES)
-                    start = first_out + channel * d[conv_tile.OUT_PLANE]
-                    if blocks[b, ENDS] != 0:
-                        conv_tile.expect(tag, out, start, row, column, d)
-                    # A short tile is summed in four chains, which hide the latency of the additions.
-                    end = position + count
-                    fours = position + count // 4 * 4 if rows < LATENCY else position
-                    second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
-                    for k in range(position, fours, 4):
-                        sums = _multiply(sums, scratch, words, values, k)
-                        second = _multiply(second, scratch, words, values, k + 1)
-                        third = _multiply(third, scratch, words, values, k + 2)
-                        fourth = _multiply(fourth, scratch, words, values, k + 3)
-                    for k in range(fours, end):
-                        sums = _multiply(sums, scratch, words, values, k)
-                    if rows < LATENCY:
-                        sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
-                    position = end
-                    if blocks[b, ENDS] == 0:
+                for few in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], conv_tile.FINISHED):
+                    few_end, few_at = min(few + conv_tile.FINISHED, blocks[b, LAST_OUTPUT]), at
+                    for channel in range(few, few_end):
+                        count = simd.get(counts, segment)
+                        segment += 1
+                        sums = simd.zeros(tag)
+                        if blocks[b, STARTS] == 0:
+                            sums = simd.load(tag, scratch, at)
+                            simd.prefetch(tag, scratch, at + rows * LANES)
+                        if blocks[b, ENDS] != 0:
+                            start = first_out + channel * d[conv_tile.OUT_PLANE]
+                            conv_tile.expect(tag, out, start, row, column, d)
+                        # A short tile is summed in four chains, which hide the latency of the additions.
+                        end = position + count
+                        fours = position + count // 4 * 4 if rows < LATENCY else position
+                        second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
+                        for k in range(position, fours, 4):
+                            sums = _multiply(sums, scratch, words, values, k)
+                            second = _multiply(second, scratch, words, values, k + 1)
+                            third = _multiply(third, scratch, words, values, k + 2)
+                            fourth = _multiply(fourth, scratch, words, values, k + 3)
+                        for k in range(fours, end):
+                            sums = _multiply(sums, scratch, words, values, k)
+                        if rows < LATENCY:
+                            sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
+                        position = end
                         simd.store(scratch, at, sums)
-                    else:
+                        at += rows * LANES
+                    if blocks[b, ENDS] != 0:
                         conv_tile.finish(
-                            tag, sums, out, residual, start, row, column, scale[channel], shift[channel], d
+                            tag, scratch, few_at, few, few_end, out, residual, first_out, row, column, scale, shift, d
                         )
-                    at += rows * LANES
 
 
 class ConvSparse:
@@ -138,7 +139,7 @@ class ConvSparse:
         unit, vector = inputs * g.kernel[1] + kx, tiling.tap_offsets()[ky]
         self._stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector)
         self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
-        self._descriptor = tiling.descriptor(epilogue)
+        self._descriptor = conv_packing.describe(tiling, epilogue)
         self.weight_bytes = self._stream.nbytes
         self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
 

@@ -8,13 +8,13 @@ output pixel
 so a wide image takes ``bands = 1``, and an 8 x 8 one ``span = 8, bands = 2``, with all 16 lanes at work either way.
 
 A *unit* is an input channel together with a horizontal tap kx. Packing a unit copies the pixels that the tile sees
-through that tap, so that for every vertical tap ky the `rows` vectors to be multiplied lie at consecutive, aligned
-places: at vector
+through that tap (`conv_packing`), so that for every vertical tap ky the `rows` vectors to be multiplied lie at
+consecutive, aligned places: at vector
 
     unit * phases * reach + phase(ky * dilation % stride) * reach + ky * dilation // stride
 
-of the packed tile. Vertical strides separate the input rows by phase, horizontal ones are gathered; padding is zeros
-that masked loads give. Units are taken in *blocks* that fit a cache; sums between blocks rest in scratch.
+of the packed tile. Vertical strides separate the input rows by phase, horizontal ones are gathered. Units are taken in
+*blocks* that fit a cache; sums between blocks rest in scratch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import simd
-from ..jit import inlined, kernel
+from ..jit import inlined
 from ..layer import ConvGeometry, Epilogue, Share
 
 I64 = NDArray[np.int64]
@@ -38,12 +38,14 @@ FAR = 1 << 18
 """Elements of an output that does not stay in the L2 cache: 1 MiB."""
 ACTIVATIONS = {"none": 0, "relu": 1, "relu6": 2}
 
+FINISHED = 16
+"""Output channels whose sums wait to be finished together, near, and at the cost of one for all but the vectors."""
+
 # Places in the descriptor, an int64 array that carries all sizes into a kernel.
-BATCH, IN_CHANNELS, HEIGHT, WIDTH, IN_PLANE = 0, 1, 2, 3, 4
-OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, OUT_PLANE = 5, 6, 7, 8
-TAPS, STRIDE_Y, STRIDE_X, PAD_Y, PAD_X, DILATION_X = 9, 10, 11, 12, 13, 14
-SPAN, BANDS, REACH, PHASES, SUMS = 15, 16, 17, 18, 19
-RESIDUAL, ACTIVATION, FIRST_TILE, LAST_TILE, FIRST_PHASE = 20, 21, 22, 23, 24
+BATCH, IN_CHANNELS, IN_PLANE, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, OUT_PLANE = 0, 1, 2, 3, 4, 5, 6
+TAPS, ROW_STEP, COLUMN_STEP, SPAN, BANDS, UNIT, SUMS = 7, 8, 9, 10, 11, 12, 13
+RESIDUAL, ACTIVATION, FIRST_TILE, LAST_TILE = 14, 15, 16, 17
+CHUNKS, PIECES, OFFSETS, MASKS, TILE_MASKS = 18, 19, 20, 21, 22
 
 # Columns of the table of blocks: units and outputs from, to; whether its sums start and end here; the first segment of
 # its outputs, and the place of that one's weights in the stream.
@@ -157,20 +159,6 @@ class Tiling:
         """Tiles and output channels that fall to a part of the work."""
         return divide_work(self.geometry, self.tiles, share, run)
 
-    def descriptor(self, epilogue: Epilogue) -> I64:
-        """Everything a kernel needs to know, as one int64 array."""
-        g, plane = self.geometry, self.plane
-        return np.array(
-            [
-                *(g.batch, g.in_channels, plane.height, plane.width, g.height * g.width),
-                *(g.out_channels, plane.out_height, plane.out_width, g.out_height * g.out_width),
-                *(g.kernel[1], *g.stride, *g.padding, g.dilation[1]),
-                *(self.span, self.bands, self.reach, len(self.phases), self.tile_elements),
-                *(epilogue.residual, ACTIVATIONS[epilogue.activation], 0, self.tiles, *self.phases),
-            ],
-            dtype=np.int64,
-        )
-
 
 def block_table(g: ConvGeometry, taps: int, block_units: int, merge: bool = True) -> I64:
     """The table of blocks, shape (blocks, 8); POSITION is left to the packer.
@@ -245,123 +233,6 @@ def corner(tile: int, rows: int, d: I64) -> tuple[int, int]:
     return tile // across * rows * d[BANDS], tile % across * d[SPAN]
 
 
-@kernel
-def pack_tile(rows: int, x: F32, sample: int, first: int, last: int, row: int, column: int, tile: F32, d: I64) -> None:
-    """Pack units `first` to `last` as the tile at output (row, column) sees them.
-
-    Parameters
-    ----------
-    rows : int
-        Rows of the tile.
-    x : ndarray of float32, flat
-    sample : int
-        Index of the sample's first element in `x`.
-    tile : ndarray of float32, flat
-        Written: (last - first) * phases * reach vectors.
-    d : ndarray of int64
-        The descriptor.
-    """
-    height, width, plane, taps = d[HEIGHT], d[WIDTH], d[IN_PLANE], d[TAPS]
-    stride_y, stride_x, span, reach, phases = d[STRIDE_Y], d[STRIDE_X], d[SPAN], d[REACH], d[PHASES]
-    top, left = row * stride_y - d[PAD_Y], column * stride_x - d[PAD_X]
-    step, unit_size = width * stride_y, phases * reach * LANES
-    for phase in range(phases):
-        for band in range(d[BANDS]):
-            # Row r of the tile shows image row y + r * stride_y; rows before `skip` and from `end` on are padding.
-            y, lane = top + d[FIRST_PHASE + phase] + band * rows * stride_y, band * span
-            skip = min(reach, _steps(-y, stride_y))
-            end = max(skip, min(reach, _steps(height - y, stride_y)))
-            # The last row of a pointwise layer's run may be short.
-            length = plane - (y + end - 1) * width
-            short = length < width and end > skip
-            count = end - skip - short
-            # What depends on neither channel nor row, masks above all, is the same for all units of one tap.
-            for unit in range(first, min(first + taps, last)):
-                channel, x0 = unit // taps, left + unit % taps * d[DILATION_X]
-                channels = (last - unit + taps - 1) // taps
-                start, hop = (unit - first) * unit_size + phase * reach * LANES, taps * unit_size
-                if skip > 0 or end < reach:
-                    _pad_rows(channels, skip, end, reach, tile, start, hop, lane, span)
-                source, at = sample + channel * plane + (y + skip * stride_y) * width + x0, start + skip * LANES
-                high = width - x0
-                _pack_rows(
-                    x, source, step, count, plane, channels, max(0, -x0), high, stride_x, tile, at, hop, lane, span
-                )
-                if short:
-                    source, at = source + count * step - lane, at + count * LANES
-                    for c in range(channels):
-                        vector = simd.load_masked(x, source + c * plane, lane, lane + min(span, length))
-                        simd.store_masked(tile, at + c * hop, lane, lane + span, vector)
-
-
-@inlined
-def _steps(distance: int, stride: int) -> int:
-    """Least number of steps of `stride` that cover `distance`. Division costs as much as packing some vectors."""
-    distance = max(0, distance)
-    return distance if stride == 1 else (distance + stride - 1) // stride
-
-
-@inlined
-def _pad_rows(
-    channels: int, skip: int, end: int, reach: int, tile: F32, at: int, hop: int, lane: int, span: int
-) -> None:
-    """Zero `span` lanes from `lane` on of the first `skip` vectors, and of those from `end` to `reach`, of units."""
-    zeros = simd.zeros((0,))
-    for c in range(channels):
-        for r in range(skip):
-            simd.store_masked(tile, at + c * hop + r * LANES, lane, lane + span, zeros)
-        for r in range(end, reach):
-            simd.store_masked(tile, at + c * hop + r * LANES, lane, lane + span, zeros)
-
-
-@inlined
-def _pack_rows(
-    x: F32, source: int, step: int, count: int, plane: int, channels: int, low: int, high: int, stride: int,
-    tile: F32, at: int, hop: int, lane: int, span: int,
-) -> None:  # fmt: skip
-    """Fill `span` lanes from `lane` on of `count` vectors of a tile, from rows of the image `step` apart.
-
-    The s-th of these lanes takes ``x[source + s * stride]``, or zero unless low <= s * stride < high. So for each
-    channel: images are `plane` elements apart, their units `hop`.
-    """
-    last = lane + span
-    if stride == 1:
-        begin, end, source = lane + low, lane + min(span, high), source - lane
-        for c in range(channels):
-            for r in range(count):
-                vector = simd.load_masked(x, source + c * plane + r * step, begin, end)
-                simd.store_masked(tile, at + c * hop + r * LANES, lane, last, vector)
-    elif stride == 2:
-        begin, end, source = 2 * lane + low, 2 * lane + min(2 * span - 1, high), source - 2 * lane
-        for c in range(channels):
-            for r in range(count):
-                vector = _halve(x, source + c * plane + r * step, begin, end)
-                simd.store_masked(tile, at + c * hop + r * LANES, lane, last, vector)
-    elif stride == 4:
-        begin, end, source = 4 * lane + low, 4 * lane + min(4 * span - 3, high), source - 4 * lane
-        for c in range(channels):
-            for r in range(count):
-                near_at, far_at = source + c * plane + r * step, source + c * plane + r * step + 2 * LANES
-                near = _halve(x, near_at, begin, end)
-                far = _halve(x, far_at, begin - 2 * LANES, end - 2 * LANES)
-                simd.store_masked(tile, at + c * hop + r * LANES, lane, last, simd.evens(near, far))
-    else:
-        for c in range(channels):
-            for r in range(count):
-                for s in range(span):
-                    inside = low <= s * stride < high
-                    value = simd.get(x, source + c * plane + r * step + s * stride) if inside else np.float32(0)
-                    simd.put(tile, at + c * hop + r * LANES + lane + s, value)
-
-
-@inlined
-def _halve(x: F32, source: int, begin: int, end: int) -> Any:
-    """Every other of 32 elements of `x`, zero but for those from `begin` to `end`."""
-    near = simd.load_masked(x, source, begin, end)
-    far = simd.load_masked(x, source + LANES, begin - LANES, end - LANES)
-    return simd.evens(near, far)
-
-
 @inlined
 def expect(tag: Any, out: F32, start: int, row: int, column: int, d: I64) -> None:
     """Prefetch the places that `finish` is going to write, where the output is too large for the L2 cache."""
@@ -371,30 +242,51 @@ def expect(tag: Any, out: F32, start: int, row: int, column: int, d: I64) -> Non
 
 @inlined
 def finish(
-    tag: Any, sums: Any, out: F32, residual: F32, start: int, row: int, column: int, scale: float, shift: float, d: I64
-) -> None:
-    """Apply the epilogue to the sums of one output channel of a tile and store them.
+    tag: Any, scratch: F32, at: int, first: int, last: int, out: F32, residual: F32, sample: int, row: int, column: int,
+    scale: F32, shift: F32, d: I64,
+) -> None:  # fmt: skip
+    """Apply the epilogue to the sums of some output channels of a tile and store them.
+
+    Masks and the places of rows are the same for all of these channels.
 
     Parameters
     ----------
     tag : tuple
         As long as the tile has rows.
-    sums : Vectors
+    scratch : ndarray of float32, flat
+        The sums, from `at` on.
+    first, last : int
+        Output channels.
     out, residual : ndarray of float32, flat
-        `start` is the index of the channel's first element in both.
+        `sample` is the index of the sample's first element in both.
     """
-    width, plane = d[OUT_WIDTH], d[OUT_PLANE]
+    rows, width, plane = len(tag), d[OUT_WIDTH], d[OUT_PLANE]
     columns = min(d[SPAN], width - column)
-    floor = np.float32(0 if d[ACTIVATION] != 0 else -np.inf)
-    ceiling = np.float32(6 if d[ACTIVATION] == 2 else np.inf)
-    scaled = simd.scale_shift(sums, scale, shift)
     for band in range(d[BANDS]):
         lane = band * d[SPAN]
-        pixel = (row + band * len(tag)) * width + column
+        pixel = (row + band * rows) * width + column
         # Rows below the image begin behind the plane's end, and so does what the last row of a pointwise run lacks.
-        place, end = start + pixel - lane, lane + plane - pixel
-        value = scaled
+        place, end = sample + first * plane + pixel - lane, lane + plane - pixel
+        if end >= lane + columns + (rows - 1) * width:  # all rows are whole, and so share one mask
+            _finish(tag, scratch, at, first, last, out, residual, place, lane, lane + columns, None, scale, shift, d)
+        else:
+            _finish(tag, scratch, at, first, last, out, residual, place, lane, lane + columns, end, scale, shift, d)
+
+
+@inlined
+def _finish(
+    tag: Any, scratch: F32, at: int, first: int, last: int, out: F32, residual: F32, place: int, low: int, high: int,
+    end: Any, scale: F32, shift: F32, d: I64,
+) -> None:  # fmt: skip
+    """Finish one band; `low`, `high` and `end` as `simd.store_rows` takes them."""
+    width, plane = d[OUT_WIDTH], d[OUT_PLANE]
+    floor = np.float32(0 if d[ACTIVATION] != 0 else -np.inf)
+    ceiling = np.float32(6 if d[ACTIVATION] == 2 else np.inf)
+    for channel in range(first, last):
+        value = simd.load(tag, scratch, at)
+        value = simd.scale_shift(value, simd.get(scale, channel), simd.get(shift, channel))
         if d[RESIDUAL] != 0:
-            value = simd.add(value, simd.load_rows(tag, residual, place, width, lane, lane + columns, end))
-        value = simd.minimum(simd.maximum(value, floor), ceiling)
-        simd.store_rows(out, place, width, lane, lane + columns, end, value)
+            value = simd.add(value, simd.load_rows(tag, residual, place, width, low, high, end))
+        simd.store_rows(out, place, width, low, high, end, simd.minimum(simd.maximum(value, floor), ceiling))
+        at += len(tag) * LANES
+        place += plane
