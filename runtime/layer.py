@@ -68,12 +68,16 @@ class Epilogue:
     residual : bool
         Whether a second tensor of the output's shape is added.
     activation : {"none", "relu", "relu6"}
+    pool : bool
+        Whether the greatest of each 2 x 2 outputs is stored in their place, without an odd last row or column: for
+        samples that lie side by side, in convolutions without a residual.
     """
 
     scale: F32 | None = None
     shift: F32 | None = None
     residual: bool = False
     activation: str = "none"
+    pool: bool = False
 
 
 class PackedLayer(Protocol):

@@ -103,7 +103,7 @@ def plan(
         A sample takes more than `MAX_ARENA` of memory.
     """
     context = Context(batch, lanes, shapes, decode, team or Team(1), tuning)
-    layers = fuse(graph)
+    layers = fuse(graph, pools=lanes > 1)
     steps = _pack(layers, context, packers, elements or {})
     uses = [step.use for step in steps]
     values = {0, graph.output, *(value for use in uses for value in (*use.reads, use.makes))}
@@ -143,7 +143,7 @@ LINEAR_WORK = 8
 
 def _epilogue(layer: Layer, context: Context) -> Epilogue:
     scale, shift = scale_and_shift(layer.node, layer.norms, context.decode)
-    return Epilogue(scale, shift, layer.residual is not None, layer.activation)
+    return Epilogue(scale, shift, layer.residual is not None, layer.activation, layer.pooled is not None)
 
 
 def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) -> Step:
@@ -165,7 +165,8 @@ def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) ->
 def _conv2d(layer: Layer, context: Context) -> Step:
     attrs = layer.node.attrs
     weight = float32(context.decode(layer.node.params["weight"]))
-    (channels, height, width), out = context.shapes[layer.inputs[0]], context.shapes[layer.output]
+    made = layer.output if layer.pooled is None else layer.pooled
+    (channels, height, width), out = context.shapes[layer.inputs[0]], context.shapes[made]
     geometry = ConvGeometry(
         batch=context.batch,
         in_channels=channels,

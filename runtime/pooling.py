@@ -27,7 +27,7 @@ def _windows(
     stride: tuple[int, int],
     padding: tuple[int, int],
 ) -> Step:
-    (_, height, width), (_, out_h, out_w) = context.shapes[layer.inputs[0]], context.shapes[layer.output]
+    (channels, height, width), (_, out_h, out_w) = context.shapes[layer.inputs[0]], context.shapes[layer.output]
     dilation = pair(layer.node.attrs.get("dilation", (1, 1)))
     scratch_size = pool.scratch_elements(out_w, kernel[1], stride[1], dilation[1], width, padding[1])
     count_pad = bool(layer.node.attrs.get("count_include_pad", True))
@@ -39,6 +39,14 @@ def _windows(
         down = Windows.regular(height, kernel[0], stride[0], padding[0], dilation[0], rows)
         across = Windows.regular(width, kernel[1], stride[1], padding[1], dilation[1], columns)
         return _pool_lanes(layer, name, (height, width), down, across, largest)
+
+    pairs = largest and sizes == (2, 2, 2, 2, 0, 0, 1, 1) and (height, width) == (2 * out_h, 2 * out_w)
+    if pairs and pool.fits_pairs(width, context.samples * channels * height * width):
+
+        def bind_pairs(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+            return [(pool.max_pool_pairs, (inputs[0].reshape(-1), out.reshape(-1), width))]
+
+        return Step(layer.node.op, "max_pool_pairs", Use(layer.inputs, layer.output), bind_pairs)
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         arrays = inputs[0].reshape(-1), out.reshape(-1), scratch[:scratch_size], rows, columns

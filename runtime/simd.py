@@ -26,6 +26,7 @@ if config.DISABLE_JIT:
         fma_vectors,
         get,
         greater,
+        greater_pairs,
         load,
         load_apart,
         load_grid,
@@ -37,6 +38,7 @@ if config.DISABLE_JIT:
         minimum,
         next_lanes,
         pick,
+        pool_grid,
         prefetch,
         prefetch_far,
         prefetch_rows,
@@ -58,7 +60,7 @@ if config.DISABLE_JIT:
         zeros,
     )
 else:
-    from .simd_lanes import fma_grid, greater, load_grid, store_grid, transpose
+    from .simd_lanes import fma_grid, greater, greater_pairs, load_grid, pool_grid, store_grid, transpose
     from .simd_llvm import (
         add,
         evens,
@@ -104,6 +106,7 @@ __all__ = [
     "fma_vectors",
     "get",
     "greater",
+    "greater_pairs",
     "load",
     "load_apart",
     "load_grid",
@@ -115,6 +118,7 @@ __all__ = [
     "minimum",
     "next_lanes",
     "pick",
+    "pool_grid",
     "prefetch",
     "prefetch_far",
     "prefetch_rows",

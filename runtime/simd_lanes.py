@@ -6,6 +6,8 @@ The functions are documented in `simd_numpy`, which says the same in NumPy.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
+from itertools import product
 from typing import Any
 
 from llvmlite import ir
@@ -110,3 +112,36 @@ def _greater(builder: Any, a: Any, b: Any) -> Any:
 def greater(typingctx: Any, a: Any, b: Any) -> Any:
     """See `simd_numpy.greater`."""
     return a(a, b), elementwise(_greater, 0)
+
+
+@intrinsic
+def greater_pairs(typingctx: Any, tag: Any, low: Any, high: Any) -> Any:
+    """See `simd_numpy.greater_pairs`."""
+    size = len(tag)
+    evens = [i for i in range(2 * LANES) if not i // size % 2]
+
+    def operation(builder: Any, a: Any, b: Any) -> Any:
+        even, odd = (
+            builder.shuffle_vector(a, b, ir.Constant(LANE_IDS, [i + skip for i in evens])) for skip in (0, size)
+        )
+        return _greater(builder, odd, even)
+
+    pairs = elementwise(operation, 0)
+    return low(tag, low, high), lambda context, builder, sig, args: pairs(context, builder, low(low, high), args[1:])
+
+
+@intrinsic
+def pool_grid(typingctx: Any, rows: Any, value: Any) -> Any:
+    """See `simd_numpy.pool_grid`."""
+    height, width = len(rows), value.count // len(rows)
+    result = Vectors(-(-height // 2) * -(-width // 2))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pooled = []
+        for row, column in product(range(0, height, 2), range(0, width, 2)):
+            pixels = product(range(row, min(row + 2, height)), range(column, min(column + 2, width)))
+            window = [builder.extract_value(args[1], r * width + c) for r, c in pixels]
+            pooled.append(reduce(lambda a, b: _greater(builder, b, a), window))
+        return build_pack(builder, pooled)
+
+    return result(rows, value), codegen

@@ -273,6 +273,23 @@ def greater(a: F32, b: F32) -> F32:
     return np.where((a > b) | np.isnan(a), a, b)
 
 
+def pool_grid(rows: Tag, value: F32) -> F32:
+    """The greatest of each 2 x 2 vectors of a grid of ``len(rows)`` rows, less where an odd one ends; NaN wins."""
+    grid = value.reshape(len(rows), -1, _LANES)
+    grid = np.pad(grid, ((0, len(rows) % 2), (0, grid.shape[1] % 2), (0, 0)), mode="edge")
+    across = greater(grid[:, 1::2], grid[:, ::2])
+    return greater(across[1::2], across[::2]).reshape(-1, _LANES)
+
+
+def greater_pairs(tag: Tag, low: F32, high: F32) -> F32:
+    """The greater of each two neighbours of two vectors laid end to end; neighbours are groups of ``len(tag)`` lanes.
+
+    NaN wins.
+    """
+    pairs = np.concatenate([low, high]).reshape(-1, 2, len(tag))
+    return greater(pairs[:, 1], pairs[:, 0]).reshape(1, _LANES)
+
+
 def fma_grid(acc: F32, rows: Tag, factor: float, array: F32, index: int, pitch: int) -> F32:
     """``acc + factor * load_grid(array, index, pitch)``, rounded once."""
     grid = load_grid((0,) * len(acc), rows, array, index, pitch).astype(np.float64)

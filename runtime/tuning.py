@@ -110,7 +110,7 @@ def _layer(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, lanes: in
     """What decides how fast a layer's choices are. Not its batch: a batch that is split must give the same bits."""
     processor = config.CPU_NAME or llvm.get_host_cpu_name()
     sizes = " ".join(f"{name}={value}" for name, value in asdict(geometry).items() if name != "batch")
-    added = " residual" if epilogue.residual else ""
+    added = " residual" * epilogue.residual + " pool" * epilogue.pool
     return f"{processor}: {sizes} nonzero={weight.nnz} lanes={lanes}{added}"
 
 

@@ -41,10 +41,13 @@ from .weights import SparseWeights
 LATENCY = 4
 """A tile of fewer pixels than this leaves multiply-adds waiting for each other."""
 
+WINDOW, PAIR = (0, 0, 0, 0), (0, 0)
+"""Tags: pixels, and rows, of a window that is pooled."""
+
 # Places in the descriptor; those of `conv_tile` that both have lie where they lie there.
 HEIGHT, WIDTH, OUT_HEIGHT, OUT_WIDTH = 0, 1, 2, 3
 STRIDE_Y, STRIDE_X, PAD_Y, PAD_X, REACH_Y, REACH_X = 4, 5, 6, 7, 8, 9
-SUMS, RESIDUAL, ACTIVATION, PHASES_Y, PHASES_X = 10, 11, 12, 13, 14
+SUMS, RESIDUAL, ACTIVATION, POOL, PHASES_Y, PHASES_X = 10, 11, 12, 13, 14, 15
 FIRST_TILE, LAST_TILE, PHASES = conv_tile.FIRST_TILE, conv_tile.LAST_TILE, conv_tile.LAST_TILE + 1
 
 
@@ -140,7 +143,8 @@ class LaneTiling:
         d = np.zeros(PHASES + len(self.phases[0]) + len(self.phases[1]), np.int64)
         d[: PHASES_X + 1] = (
             *(*self.image[0], *self.image[1], *g.stride, *g.padding, *self.reach, self.tile_elements),
-            *(epilogue.residual, ACTIVATIONS[epilogue.activation], len(self.phases[0]), len(self.phases[1])),
+            *(epilogue.residual, ACTIVATIONS[epilogue.activation], epilogue.pool),
+            *(len(self.phases[0]), len(self.phases[1])),
         )
         d[FIRST_TILE], d[LAST_TILE] = 0, self.tiles
         d[PHASES:] = (*self.phases[0], *self.phases[1])
@@ -220,7 +224,20 @@ def _finish(
     ceiling = np.float32(6 if d[ACTIVATION] == 2 else np.inf)
     place, pitch = ((channel * height + row) * width + column) * LANES, width * LANES
     value = simd.scale_shift(sums, scale, shift)
-    if row + len(rows) <= height and column + tile_width <= width:
+    whole = row + len(rows) <= height and column + tile_width <= width
+    if d[POOL] != 0:
+        value = simd.minimum(simd.maximum(value, floor), ceiling)
+        place, pitch = ((channel * (height // 2) + row // 2) * (width // 2) + column // 2) * LANES, width // 2 * LANES
+        if whole:
+            simd.store_grid(rows[::2], out, place, pitch, simd.pool_grid(rows, value))
+        else:
+            simd.store(spare, at, value)
+            for r in range(min(len(rows), height - row) // 2):
+                for c in range(min(tile_width, width - column) // 2):
+                    corner = at + (2 * r * tile_width + 2 * c) * LANES
+                    window = simd.load_grid(WINDOW, PAIR, spare, corner, tile_width * LANES)
+                    simd.store(out, place + r * pitch + c * LANES, simd.pool_grid(PAIR, window))
+    elif whole:
         if d[RESIDUAL] != 0:
             value = simd.add(value, simd.load_grid(tag, rows, residual, place, pitch))
         simd.store_grid(rows, out, place, pitch, simd.minimum(simd.maximum(value, floor), ceiling))
@@ -271,7 +288,7 @@ def conv_lanes(
     """
     width, pitch = len(columns), d[REACH_X] * LANES
     across = (d[OUT_WIDTH] + width - 1) // width
-    far = len(out) > conv_tile.FAR
+    far = len(out) > conv_tile.FAR and d[POOL] == 0
     for tile in range(d[FIRST_TILE], d[LAST_TILE]):
         row, column = tile // across * len(rows), tile % across * width
         for b in range(len(blocks)):

@@ -19,14 +19,15 @@ from .. import simd, winograd
 from ..jit import inlined, kernel
 from ..layer import WHOLE, Call, ConvGeometry, Epilogue, Share
 from . import conv_tile
+from .conv_lanes import PAIR, WINDOW
 from .conv_tile import ACTIVATIONS, F32, I64, LANES
 from .weights import DenseWeights
 
 # Places in the descriptor.
 SAMPLES, GROUPS, IN_CHANNELS, HEIGHT, WIDTH, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH = range(8)
-STRIDE, PAD_Y, PAD_X, ACROSS, TILES, PACK, ACTIVATION = range(8, 15)
-PATCH, INPUTS, SUMS, OUTPUTS = range(15, 19)
-FIRST_BLOCK, LAST_BLOCK, FIRST_CHANNEL, LAST_CHANNEL = range(19, 23)
+STRIDE, PAD_Y, PAD_X, ACROSS, TILES, PACK, ACTIVATION, POOL = range(8, 16)
+PATCH, INPUTS, SUMS, OUTPUTS = range(16, 20)
+FIRST_BLOCK, LAST_BLOCK, FIRST_CHANNEL, LAST_CHANNEL = range(20, 24)
 
 
 @inlined
@@ -135,8 +136,16 @@ def multiply(
 
 @inlined
 def _scatter(edge: Any, out: F32, plane: int, tile: int, scratch: F32, d: I64) -> None:
-    """Bring the outputs of a vector of tiles to their places."""
+    """Bring the outputs of a vector of tiles to their places, or the greatest of each window if they are pooled."""
     m, height, width = len(edge), d[OUT_HEIGHT], d[OUT_WIDTH]
+    if d[POOL] != 0:
+        row, column = tile // d[ACROSS] * m, tile % d[ACROSS] * m
+        for i in range(0, min(m, height - row) - 1, 2):
+            target = plane + (row + i) // 2 * (width // 2) + column // 2
+            for j in range(0, min(m, width - column) - 1, 2):
+                window = simd.load_grid(WINDOW, PAIR, scratch, d[OUTPUTS] + (i * m + j) * LANES, m * LANES)
+                simd.store(out, (target + j // 2) * LANES, simd.pool_grid(PAIR, window))
+        return
     lane = 0
     while lane < d[PACK] and tile < d[TILES]:
         row, column = tile // d[ACROSS], tile % d[ACROSS]
@@ -209,6 +218,8 @@ def conv_winograd(
     for k in range(size * d[STRIDE]):
         simd.store(scratch, d[PATCH] + k * LANES, simd.zeros((0,)))
     vectors = (d[TILES] + d[PACK] - 1) // d[PACK]
+    shrink = 1 + d[POOL]
+    plane_size = (d[OUT_HEIGHT] // shrink) * (d[OUT_WIDTH] // shrink)
     for number in range(d[SAMPLES] * (d[LAST_BLOCK] - d[FIRST_BLOCK]) * d[GROUPS]):
         place, group = number // d[GROUPS], number % d[GROUPS]
         sample = place // (d[LAST_BLOCK] - d[FIRST_BLOCK])
@@ -225,7 +236,7 @@ def conv_winograd(
             else:
                 multiply(sums_tag, rows, size, units, weights, position, scratch, d)
             for o in range(channel, min(channel + run, end)):
-                plane = (sample * d[GROUPS] * outputs + o) * d[OUT_HEIGHT] * d[OUT_WIDTH]
+                plane = (sample * d[GROUPS] * outputs + o) * plane_size
                 at, hop = d[SUMS] + (o - channel) * columns * LANES, run * columns * LANES
                 transform_outputs(
                     points, edge, out, plane, vector * d[PACK], at, hop, columns, scratch, scale[o], shift[o], d
@@ -347,7 +358,7 @@ class ConvWinograd:
             [
                 *(g.batch if tiling.pack > 1 else 1, g.groups, g.in_channels // g.groups, g.height, g.width),
                 *(g.out_channels // g.groups, g.out_height, g.out_width, g.stride[0], *g.padding),
-                *(tiling.across, tiling.tiles, tiling.pack, ACTIVATIONS[epilogue.activation], *places),
+                *(tiling.across, tiling.tiles, tiling.pack, ACTIVATIONS[epilogue.activation], epilogue.pool, *places),
                 *(0, tiling.blocks, 0, g.out_channels),
             ],
             dtype=np.int64,

@@ -124,6 +124,53 @@ def pool2d(
                 _divide(out, target, rows[i], columns)
 
 
+EIGHT, FOUR, TWO, ONE = (0,) * 8, (0,) * 4, (0,) * 2, (0,)
+"""Tags: so many lanes."""
+BLOCK = 4 * LANES
+
+
+def fits_pairs(width: int, elements: int) -> bool:
+    """Whether `max_pool_pairs` can take images of an even height, so wide and with so many elements in all."""
+    return width % (2 * LANES) == 0 or (width in (2, 4, 8, 16) and elements % BLOCK == 0)
+
+
+@kernel
+def max_pool_pairs(x: F32, out: F32, width: int) -> None:
+    """Max pooling of windows of 2 x 2 that do not overlap, where `fits_pairs`.
+
+    Rows of narrow images lie end to end in a vector, whatever image they belong to, so no lane idles.
+
+    Parameters
+    ----------
+    x, out : ndarray of float32, flat
+    width : int
+    """
+    if width >= 2 * LANES:
+        for row in range(0, len(x), 2 * width):
+            for column in range(0, width, 2 * LANES):
+                upper = _across(x, row + column)
+                lower = _across(x, row + column + width)
+                simd.store(out, row // 4 + column // 2, simd.greater(upper, lower))
+    else:
+        for at in range(0, len(x), BLOCK):
+            low, high = _across(x, at), _across(x, at + 2 * LANES)
+            if width == 16:
+                value = simd.greater_pairs(EIGHT, low, high)
+            elif width == 8:
+                value = simd.greater_pairs(FOUR, low, high)
+            elif width == 4:
+                value = simd.greater_pairs(TWO, low, high)
+            else:
+                value = simd.greater_pairs(ONE, low, high)
+            simd.store(out, at // 4, value)
+
+
+@inlined
+def _across(x: F32, at: int) -> Any:
+    """The greater of each two neighbours of 32 elements."""
+    return simd.greater_pairs(ONE, simd.load((0,), x, at), simd.load((0,), x, at + LANES))
+
+
 def window_counts(
     size: int, out: int, kernel: int, stride: int, padding: int, count_include_pad: bool
 ) -> NDArray[np.float32]:

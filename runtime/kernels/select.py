@@ -174,7 +174,7 @@ def _winograd_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue
     if not WINOGRAD or epilogue.residual or not WinogradTiling.fits(geometry):
         return []
     tiling = WinogradTiling(geometry, *WINOGRAD_TILE, pack)
-    if tiling.weight_elements > WINOGRAD_WEIGHTS:
+    if tiling.weight_elements > WINOGRAD_WEIGHTS or (epilogue.pool and tiling.edge % 2):
         return []
     return [Choice(winograd_cycles(tiling), "conv_winograd", "", partial(_conv_winograd, weight, tiling, epilogue))]
 
@@ -221,7 +221,8 @@ def conv_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> 
 def conv_lanes_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> list[Choice]:
     """Like `conv_choices`, for samples that lie side by side."""
     budget = THIN_BUDGET if weight.density < THIN else BUDGET
-    tilings = [LaneTiling(geometry, shape, budget) for shape in LANE_SHAPES]
+    shapes = [(h, w) for h, w in LANE_SHAPES if not epilogue.pool or h % 2 == w % 2 == 0]  # whole windows
+    tilings = [LaneTiling(geometry, shape, budget) for shape in shapes]
     choices = [
         Choice(
             lanes_cycles(t, weight.nnz),

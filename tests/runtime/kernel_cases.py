@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -227,12 +227,25 @@ def check_conv(case: ConvCase, name: str) -> None:
     check_close(*_conv(case, name, case.batch))
 
 
-def check_lanes(case: ConvCase, shape: tuple[int, int] | None = None, budget: int = 448) -> None:
+def can_pool(case: ConvCase, tile: tuple[int, int]) -> bool:
+    """Whether tiles of so many pixels can pool what they make."""
+    return case.epilogue != "residual" and tile[0] % 2 == tile[1] % 2 == 0 and min(case.out_size) > 1
+
+
+def pooled(images: np.ndarray) -> np.ndarray:
+    """The greatest of each 2 x 2 pixels of images (samples, channels, height, width)."""
+    height, width = (size // 2 * 2 for size in images.shape[2:])
+    rows = np.maximum(images[:, :, :height:2], images[:, :, 1:height:2])
+    return np.maximum(rows[..., :width:2], rows[..., 1:width:2])
+
+
+def check_lanes(case: ConvCase, shape: tuple[int, int] | None = None, budget: int = 448, pool: bool = False) -> None:
     """Compare the convolution of 16 samples side by side with the oracle: tiles of a shape, or the one chosen."""
     rng = np.random.default_rng(case.seed)
     weight, epilogue, geometry = _layer(case, rng, LANES)
+    epilogue = replace(epilogue, pool=pool)
     x = rng.standard_normal((LANES, case.channels[0], *case.size)).astype(np.float32)
-    out_shape = (case.channels[1], *case.out_size, LANES)
+    out_shape = (case.channels[1], *(size // (1 + pool) for size in case.out_size), LANES)
     residual = rng.standard_normal(out_shape).astype(np.float32) if epilogue.residual else None
     if shape is None:
         packed = kernels.conv_lanes_choices(weight, geometry, epilogue)[0].pack()
@@ -241,17 +254,18 @@ def check_lanes(case: ConvCase, shape: tuple[int, int] | None = None, budget: in
     out = run_layer(packed, np.ascontiguousarray(np.moveaxis(x, 0, -1)), out_shape, residual)
     added = None if residual is None else np.moveaxis(residual, -1, 0)
     expected = oracle_epilogue(conv_oracle(case, weight.dense(), x), epilogue, added)
-    check_close(np.moveaxis(out, -1, 0), expected)
+    check_close(np.moveaxis(out, -1, 0), pooled(expected) if pool else expected)
 
 
-def check_winograd(case: ConvCase, tile: tuple[int, int], pack: int) -> None:
+def check_winograd(case: ConvCase, tile: tuple[int, int], pack: int, pool: bool = False) -> None:
     """Compare Winograd's algorithm with the oracle: 16 tiles a vector, or (`pack` 1) 16 samples side by side."""
     rng = np.random.default_rng(case.seed)
     batch = case.batch if pack > 1 else LANES
     weight, epilogue, geometry = _layer(case, rng, batch)
+    epilogue = replace(epilogue, pool=pool)
     packed = ConvWinograd(DenseWeights.of(weight), WinogradTiling(geometry, *tile, pack), epilogue)
     x = rng.standard_normal((batch, case.channels[0], *case.size)).astype(np.float32)
-    out_shape = (batch, case.channels[1], *case.out_size)
+    out_shape = (batch, case.channels[1], *(size // (1 + pool) for size in case.out_size))
     if pack > 1:
         out = run_layer(packed, x, out_shape, None)
     else:
@@ -261,7 +275,8 @@ def check_winograd(case: ConvCase, tile: tuple[int, int], pack: int) -> None:
     # The error is relative to what the transforms see: sums before the epilogue cuts them off.
     sums = conv_oracle(case, weight.dense(), x)
     linear = oracle_epilogue(sums, Epilogue(epilogue.scale, epilogue.shift), None)
-    check_close(out, oracle_epilogue(sums, epilogue, None), float(np.abs(linear).max(initial=0)))
+    expected = oracle_epilogue(sums, epilogue, None)
+    check_close(out, pooled(expected) if pool else expected, float(np.abs(linear).max(initial=0)))
 
 
 def check_linear_lanes(case: LinearCase) -> None:

@@ -66,9 +66,11 @@ def test_bits_do_not_depend_on_the_batch(case: cases.ConvCase) -> None:
 
 
 @SETTINGS
-@given(shape=st.sampled_from(LANE_SHAPES), case=layers(), budget=st.sampled_from([1, 50, 448]))
-def test_samples_side_by_side_agree_with_the_oracle(shape: tuple[int, int], case: cases.ConvCase, budget: int) -> None:
-    cases.check_lanes(case, shape, budget)
+@given(shape=st.sampled_from(LANE_SHAPES), case=layers(), budget=st.sampled_from([1, 50, 448]), pool=st.booleans())
+def test_samples_side_by_side_agree_with_the_oracle(
+    shape: tuple[int, int], case: cases.ConvCase, budget: int, pool: bool
+) -> None:
+    cases.check_lanes(case, shape, budget, pool and cases.can_pool(case, shape))
 
 
 @st.composite
@@ -96,9 +98,10 @@ def square_layers(draw: st.DrawFn) -> cases.ConvCase:
 
 @pytest.mark.parametrize("tile", [select.WINOGRAD_TILE, (4, 1)])
 @settings(SETTINGS, max_examples=25 if JIT else 6)
-@given(case=square_layers(), pack=st.sampled_from([1, 16]))
-def test_winograd_agrees_with_the_oracle(tile: tuple[int, int], case: cases.ConvCase, pack: int) -> None:
-    cases.check_winograd(case, tile, pack)
+@given(case=square_layers(), pack=st.sampled_from([1, 16]), pool=st.booleans())
+def test_winograd_agrees_with_the_oracle(tile: tuple[int, int], case: cases.ConvCase, pack: int, pool: bool) -> None:
+    edge = winograd.OUTPUTS[-(-case.kernel[0] // case.stride[0])]
+    cases.check_winograd(case, tile, pack, pool and pack == 1 and cases.can_pool(case, (edge, edge)))
 
 
 @pytest.mark.parametrize("r", winograd.OUTPUTS)

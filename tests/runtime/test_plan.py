@@ -134,6 +134,28 @@ def test_what_has_another_reader_or_order_stays_on_its_own(more, left):
     assert ops(conv_nodes(*more)) == left
 
 
+PAIRS = {"kernel": (2, 2), "stride": (2, 2)}
+
+
+def test_pooling_of_pairs_is_folded_where_asked_for():
+    graph = conv_nodes(make_node("relu", (1,)), make_node("max_pool2d", (2,), {}, PAIRS), make_node("relu", (3,)))
+    assert ops(graph) == [("conv2d", "relu"), ("max_pool2d", "none"), ("relu", "none")]
+    layer, after = fuse(graph, pools=True)
+    assert (layer.node.op, layer.activation, layer.pooled, layer.output) == ("conv2d", "relu", 2, 3)
+    assert after.node.op == "relu"
+
+
+@pytest.mark.parametrize("change", [{"kernel": (3, 3)}, {"stride": (1, 2)}, {"padding": (1, 0)}, {"ceil_mode": True}])
+def test_other_pooling_stays_on_its_own(change):
+    graph = conv_nodes(make_node("max_pool2d", (1,), {}, PAIRS | change))
+    assert [layer.node.op for layer in fuse(graph, pools=True)] == ["conv2d", "max_pool2d"]
+
+
+def test_a_sum_is_not_pooled():
+    graph = conv_nodes(make_node("add", (1, 0)), make_node("max_pool2d", (2,), {}, PAIRS))
+    assert [layer.node.op for layer in fuse(graph, pools=True)] == ["conv2d", "max_pool2d"]
+
+
 def test_of_two_convolutions_the_later_takes_the_sum():
     second = make_node("conv2d", (0,), {"weight": "w"}, {"padding": (1, 1)})
     first, folded = fuse(conv_nodes(second, make_node("add", (1, 2))))

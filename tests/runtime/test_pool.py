@@ -144,6 +144,23 @@ def test_global_average(planes, size):
     np.testing.assert_allclose(out, x.mean(axis=1, dtype=np.float64), atol=1e-6)
 
 
+@pytest.mark.parametrize("width", [2, 4, 8, 16, 32, 96])
+def test_pairs(width):
+    x = np.random.default_rng(width).normal(size=(1, 16, 6, width)).astype(np.float32)
+    x[0, 3, 1, 1], x[0, 5, 0, 0], x[0, 6, 2, 1], x[0, 7] = np.nan, np.nan, np.inf, -np.inf
+    out = np.full((1, 16, 3, width // 2), 7, np.float32)
+    assert pool.fits_pairs(width, x.size)
+    pool.max_pool_pairs(x.reshape(-1), out.reshape(-1), width)
+    attrs = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0), "ceil_mode": False}
+    np.testing.assert_array_equal(out, reference.max_pool2d(x, **attrs, dilation=(1, 1)))
+
+
+def test_pairs_fill_vectors():
+    assert not pool.fits_pairs(6, 64 * 6)
+    assert not pool.fits_pairs(48, 64 * 48)
+    assert not pool.fits_pairs(4, 32)
+
+
 def test_not_a_number_wins_as_in_torch():
     x = np.arange(49, dtype=np.float32).reshape(1, 1, 7, 7)
     x[0, 0, 3, 3], x[0, 0, 0, 0] = np.nan, -np.inf
