@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
 import time
+import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .layer import Call
+from .spin import watch
 
+Flags = NDArray[np.int64]
 Part = Sequence[Call]
+Job = tuple[deque[Part], "SimpleQueue[BaseException | None]"]
+"""Parts that nobody has begun, and a place to tell of each that a helper has done: what it raised, or None."""
 
 ALONE, MOST_ALONE = 4, 64
 """How long a caller works alone after a layer that it had to wait for, as other cores seem to be busy: at first, and
@@ -19,6 +30,10 @@ at most, in times of what that layer took. Each such layer doubles it, each othe
 PATIENCE, GRACE = 0.6, 1e-4
 """How long the caller may wait for its helpers, or for its own core if they run there: as a share of the processor time
 of its own part, and in seconds, as they have to wake up first."""
+
+JOBS, PARTS = 0, 1
+"""What a team's flags tell: how many jobs there have been, and how many parts of this one helpers have done. They tell
+when it is time to look; what counts are the queues."""
 
 
 class Team:
@@ -35,7 +50,11 @@ class Team:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._helpers = ThreadPoolExecutor(max(1, threads - 1), thread_name_prefix="dcz-helper")
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._flags = np.zeros(2, np.int64)
+        self._helpers: list[Thread] = []
+        self._cores = os.sched_getaffinity(0) if _core() >= 0 else set()
+        self._core = -1
         self._free = Lock()
         self._alone_until, self._penalty = 0.0, 0
 
@@ -49,24 +68,61 @@ class Team:
         whole : sequence of Call
             The same for a caller that works alone.
         """
-        waiting = deque(parts)
         with self.taken() as mine:
             begin, used = time.perf_counter(), time.thread_time()
             if not mine or begin < self._alone_until:
-                _work(deque([whole]))
+                _run(whole)
                 return
-            helpers = [self._helpers.submit(_work, waiting) for _ in parts[1:]]
-            _work(waiting)
+            self._hire()
+            self._step_aside()
+            waiting, done = deque(parts), SimpleQueue[BaseException | None]()
+            self._flags[PARTS] = 0
+            for _ in parts[1:]:
+                self._jobs.put((waiting, done))
+            self._flags[JOBS] += 1
+            left = len(parts)
+            while (part := _next(waiting)) is not None:
+                _run(part)
+                left -= 1
             used = time.thread_time() - used
-            for helper in helpers:
-                if not helper.cancel():
-                    helper.result()
+            self._recall()
+            watch(self._flags, PARTS, left)
+            for _ in range(left):
+                error = done.get()
+                if error is not None:
+                    raise error
             end = time.perf_counter()
             if end - begin > (1 + PATIENCE) * used + GRACE:
                 self._penalty = min(max(ALONE, 2 * self._penalty), MOST_ALONE)
                 self._alone_until = end + self._penalty * (end - begin)
             else:
                 self._penalty = max(0, self._penalty - 1)
+
+    def _hire(self) -> None:
+        for number in range(len(self._helpers) + 1, self.threads):
+            arguments = self._jobs, self._flags
+            helper = Thread(target=_help, args=arguments, name=f"dcz-helper_{number}", daemon=True)
+            helper.start()
+            self._helpers.append(helper)
+            weakref.finalize(self, self._jobs.put, None)
+
+    def _step_aside(self) -> None:
+        """Keep helpers off the caller's core: the system often wakes them there, to take turns for milliseconds."""
+        core = _core()
+        if core == self._core:
+            return
+        self._core, others = core, self._cores - {core}
+        with suppress(OSError):  # the system may forbid it
+            for helper in self._helpers if others else ():
+                os.sched_setaffinity(helper.native_id or 0, others)
+
+    def _recall(self) -> None:
+        """Take the job back from helpers that have not come for it."""
+        try:
+            while True:
+                self._jobs.get_nowait()
+        except Empty:
+            return
 
     @contextmanager
     def taken(self) -> Iterator[bool]:
@@ -79,12 +135,37 @@ class Team:
                 self._free.release()
 
 
-def _work(waiting: deque[Part]) -> None:
-    """Take parts until none is left."""
-    while True:
-        try:
-            calls = waiting.popleft()
-        except IndexError:
-            return
-        for function, arguments in calls:
-            function(*arguments)
+def _no_core() -> int:
+    return -1
+
+
+_core: Callable[[], int] = ctypes.CDLL(None).sched_getcpu if sys.platform == "linux" else _no_core
+"""The core that the caller runs on, or -1 if the system does not tell."""
+
+
+def _next(waiting: deque[Part]) -> Part | None:
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return None
+
+
+def _run(part: Part) -> None:
+    for function, arguments in part:
+        function(*arguments)
+
+
+def _help(jobs: SimpleQueue[Job | None], flags: Flags) -> None:
+    """What a helper does, until there is no team any more."""
+    while (job := jobs.get()) is not None:
+        seen = int(flags[JOBS])
+        waiting, done = job
+        while (part := _next(waiting)) is not None:
+            try:
+                _run(part)
+                done.put(None)
+            except BaseException as error:
+                done.put(error)
+            flags[PARTS] = done.qsize()
+        del job, waiting, done, part  # an idle helper keeps no model in memory
+        watch(flags, JOBS, seen + 1)

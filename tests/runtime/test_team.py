@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import os
 import threading
 import time
 
@@ -34,6 +36,41 @@ def test_every_call_runs_once_and_those_of_a_part_in_order(threads):
 def test_parts_run_at_once():
     both = threading.Barrier(2, timeout=20)
     run(Team(2), [[(both.wait, ())], [(both.wait, ())]])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not tell cores")
+def test_helpers_keep_off_the_callers_core():
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("there is one core")
+    team, seen, both = Team(2), {}, threading.Barrier(2, timeout=20)
+
+    def look():
+        both.wait()
+        seen[threading.current_thread()] = os.sched_getaffinity(0)
+
+    try:
+        for core in sorted(allowed)[:2]:
+            os.sched_setaffinity(0, {core})
+            seen.clear()
+            run(team, [[(look, ())], [(look, ())]])
+            assert seen.pop(threading.current_thread()) == {core}
+            assert list(seen.values()) == [allowed - {core}]
+            team._alone_until = 0.0
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def test_helpers_leave_with_their_team():
+    team = Team(3)
+    run(team, marks(4, []))
+    helpers = team._helpers
+    assert [helper.is_alive() for helper in helpers] == [True, True]
+    del team
+    gc.collect()
+    for helper in helpers:
+        helper.join(20)
+        assert not helper.is_alive()
 
 
 def test_whoever_finds_the_helpers_taken_works_alone():
