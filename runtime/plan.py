@@ -135,8 +135,8 @@ def _step(layer: Layer, context: Context) -> Step:
 
 # Convolution and linear layers
 
-PARALLEL_WORK = 1 << 24
-"""Multiply-adds, some .7 ms, from which on a layer is worth the 50 us that it takes to get helpers to work on it."""
+PARALLEL_WORK = 1 << 22
+"""Multiply-adds, some .18 ms, from which on a layer is worth the 30 us that it takes to get helpers to work on it."""
 LINEAR_WORK = 8
 """Multiply-adds in whose time the weight of a fully connected layer comes from memory."""
 

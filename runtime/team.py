@@ -24,12 +24,11 @@ Part = Sequence[Call]
 Job = tuple[deque[Part], "SimpleQueue[BaseException | None]"]
 """Parts that nobody has begun, and a place to tell of each that a helper has done: what it raised, or None."""
 
-ALONE, MOST_ALONE = 4, 64
-"""How long a caller works alone after a layer that it had to wait for, as other cores seem to be busy: at first, and
-at most, in times of what that layer took. Each such layer doubles it, each other one takes one off."""
-PATIENCE, GRACE = 0.6, 1e-4
-"""How long the caller may wait for its helpers, or for its own core if they run there: as a share of the processor time
-of its own part, and in seconds, as they have to wake up first."""
+RELUCTANCE = 32
+"""A caller to whom helpers have cost time works alone for so many times as long: it loses some 3 %, even if other cores
+stay busy."""
+CREDIT = 2e-3
+"""The most that time won counts against time lost later, in seconds: about what it costs if a helper has to pause."""
 
 JOBS, PARTS = 0, 1
 """What a team's flags tell: how many jobs there have been, and how many parts of this one helpers have done. They tell
@@ -39,8 +38,8 @@ when it is time to look; what counts are the queues."""
 class Team:
     """A caller and its helpers. Many may call at once: one gets the helpers, the others work alone.
 
-    The caller takes parts too, and never waits for a helper that has not begun. Where helpers come late all the same,
-    because other cores are busy, it works alone for a while.
+    The caller takes parts too, and never waits for a helper that has not begun. Where helpers cost time all the same,
+    as they come late or pause because other cores are busy, it works alone for a while.
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ class Team:
         self._cores = os.sched_getaffinity(0) if _core() >= 0 else set()
         self._core = -1
         self._free = Lock()
-        self._alone_until, self._penalty = 0.0, 0
+        self._alone_until, self._won = 0.0, 0.0
 
     def run(self, parts: Sequence[Part], whole: Part) -> None:
         """Do a layer's work.
@@ -91,12 +90,14 @@ class Team:
                 error = done.get()
                 if error is not None:
                     raise error
-            end = time.perf_counter()
-            if end - begin > (1 + PATIENCE) * used + GRACE:
-                self._penalty = min(max(ALONE, 2 * self._penalty), MOST_ALONE)
-                self._alone_until = end + self._penalty * (end - begin)
-            else:
-                self._penalty = max(0, self._penalty - 1)
+            alone = used * len(parts) / max(1, len(parts) - left)
+            self._account(time.perf_counter(), begin + alone)
+
+    def _account(self, end: float, alone: float) -> None:
+        """Keep account of time won, where a layer has ended and would have done so for a caller alone."""
+        self._won = min(CREDIT, self._won + alone - end)
+        if self._won < 0:
+            self._alone_until, self._won = end - RELUCTANCE * self._won, 0.0
 
     def _hire(self) -> None:
         for number in range(len(self._helpers) + 1, self.threads):

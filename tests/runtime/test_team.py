@@ -84,7 +84,7 @@ def test_whoever_finds_the_helpers_taken_works_alone():
 
 
 def test_late_helpers_are_left_alone_for_a_while(monkeypatch):
-    monkeypatch.setattr(teams, "ALONE", 1000)
+    monkeypatch.setattr(teams, "RELUCTANCE", 1000)
     team, both, caller = Team(2), threading.Barrier(2, timeout=20), threading.current_thread()
     seen = []
 
