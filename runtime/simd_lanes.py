@@ -21,7 +21,6 @@ from .simd_ir import (
     build_address,
     build_fma,
     build_pack,
-    build_splat,
     elementwise,
     intrinsic,
 )
@@ -45,14 +44,14 @@ def fma_grid(typingctx: Any, acc: Any, rows: Any, factor: Any, array: Any, index
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         acc_value, _, by, value, first, step = args
-        by = build_splat(builder, by)
+        by = builder.extract_value(by, 0)
         places = _places(context, builder, array, value, first, step, len(rows), acc.count)
         sums = (builder.extract_value(acc_value, i) for i in range(acc.count))
         return build_pack(
             builder, [build_fma(builder, by, builder.load(p, align=4), s) for p, s in zip(places, sums, strict=True)]
         )
 
-    return acc(acc, rows, types.float32, array, I64, I64), codegen
+    return acc(acc, rows, factor, array, I64, I64), codegen
 
 
 @intrinsic

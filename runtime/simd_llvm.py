@@ -87,17 +87,22 @@ def word_offset(typingctx: Any, words: Any, index: Any) -> Any:
 
 
 @intrinsic
-def word_weight(typingctx: Any, words: Any, values: Any, index: Any) -> Any:
+def word_weight(typingctx: Any, words: Any, values: Any, book: Any, index: Any) -> Any:
     """See `simd_numpy.word_weight`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        place = args[2]
+        place = args[3]
         if words.dtype == types.uint8:
-            symbol = builder.lshr(_build_word(context, builder, words, args[0], args[2]), I32(16))
+            symbol = builder.lshr(_build_word(context, builder, words, args[0], place), I32(16))
+            if book.count:  # the instruction looks at the lowest 5 bits alone
+                low, high = (builder.extract_value(args[2], i) for i in range(2))
+                name, lanes = "llvm.x86.avx512.vpermi2var.ps.512", build_splat(builder, symbol)
+                return build_pack(builder, [build_call(builder, name, VECTOR, [low, lanes, high])])
             place = builder.zext(builder.and_(symbol, I32(0xFF)), ir.IntType(64))
-        return builder.load(builder.gep(context.make_array(values)(context, builder, args[1]).data, [place]))
+        found = builder.load(builder.gep(context.make_array(values)(context, builder, args[1]).data, [place]))
+        return build_pack(builder, [build_splat(builder, found)])
 
-    return types.float32(words, values, types.int64), codegen
+    return Vectors(1)(words, values, book, types.int64), codegen
 
 
 def _build_word(context: Any, builder: Any, words: Any, value: Any, index: Any) -> Any:
@@ -166,7 +171,7 @@ def fma(typingctx: Any, acc: Any, factor: Any, array: Any, index: Any) -> Any:
     """See `simd_numpy.fma`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        by = build_splat(builder, args[1])
+        by = builder.extract_value(args[1], 0)
         sums = (builder.extract_value(args[0], i) for i in range(acc.count))
         return build_pack(
             builder,
@@ -176,7 +181,7 @@ def fma(typingctx: Any, acc: Any, factor: Any, array: Any, index: Any) -> Any:
             ],
         )
 
-    return acc(acc, types.float32, array, types.int64), codegen
+    return acc(acc, factor, array, types.int64), codegen
 
 
 @intrinsic

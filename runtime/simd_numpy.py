@@ -59,9 +59,14 @@ def word_offset(words: NDArray[Any], index: int) -> int:
     return int(low + 256 * high)
 
 
-def word_weight(words: NDArray[Any], values: F32, index: int) -> Any:
-    """Weight of a sparse weight's word: ``values[index]`` beside 16-bit offsets, ``values[symbol]`` with symbols."""
-    return get(values, index if words.dtype == np.uint16 else int(_span(words, 3 * index, 4)[2]))
+def word_weight(words: NDArray[Any], values: F32, book: F32, index: int) -> F32:
+    """Weight of a sparse weight's word, in all lanes of a vector.
+
+    It is ``values[index]`` beside 16-bit offsets and ``values[symbol]`` with symbols; or, if `book` is not empty, what
+    two vectors of it, laid end to end, hold there, which needs AVX-512.
+    """
+    place = index if words.dtype == np.uint16 else int(_span(words, 3 * index, 4)[2])
+    return np.full((1, _LANES), get(book.ravel() if len(book) else values, place))
 
 
 def load(tag: Tag, array: F32, index: int) -> F32:
@@ -82,10 +87,10 @@ def prefetch_rows(tag: Tag, array: F32, index: int, step: int) -> None:
     """Ask for ``array[index + t * step]`` to be brought near for writing, t below the length of `tag`."""
 
 
-def fma(acc: F32, factor: float, array: F32, index: int) -> F32:
-    """``acc + factor * load(array, index)``, rounded once."""
+def fma(acc: F32, factor: F32 | float, array: F32, index: int) -> F32:
+    """``acc + factor * load(array, index)``, rounded once; a `factor` of one vector."""
     columns = _span(array, index, acc.size).reshape(acc.shape).astype(np.float64)
-    result: F32 = (acc + np.float64(factor) * columns).astype(np.float32)
+    result: F32 = (acc + np.asarray(factor, np.float64) * columns).astype(np.float32)
     return result
 
 
@@ -290,10 +295,10 @@ def greater_pairs(tag: Tag, low: F32, high: F32) -> F32:
     return greater(pairs[:, 1], pairs[:, 0]).reshape(1, _LANES)
 
 
-def fma_grid(acc: F32, rows: Tag, factor: float, array: F32, index: int, pitch: int) -> F32:
-    """``acc + factor * load_grid(array, index, pitch)``, rounded once."""
+def fma_grid(acc: F32, rows: Tag, factor: F32, array: F32, index: int, pitch: int) -> F32:
+    """``acc + factor * load_grid(array, index, pitch)``, rounded once; a `factor` of one vector."""
     grid = load_grid((0,) * len(acc), rows, array, index, pitch).astype(np.float64)
-    result: F32 = (acc + np.float64(factor) * grid).astype(np.float32)
+    result: F32 = (acc + np.asarray(factor, np.float64) * grid).astype(np.float32)
     return result
 
 

@@ -206,10 +206,10 @@ def pack_lanes(columns: Any, x: F32, first: int, last: int, row: int, column: in
 
 
 @inlined
-def _multiply(sums: Any, rows: Any, tile: F32, pitch: int, words: NDArray[Any], values: F32, k: int) -> Any:
+def _multiply(sums: Any, rows: Any, tile: F32, pitch: int, words: NDArray[Any], values: F32, book: Any, k: int) -> Any:
     """`sums` and the product of weight k with the pixels that it meets."""
     return simd.fma_grid(
-        sums, rows, simd.word_weight(words, values, k), tile, simd.word_offset(words, k) * LANES, pitch
+        sums, rows, simd.word_weight(words, values, book, k), tile, simd.word_offset(words, k) * LANES, pitch
     )
 
 
@@ -257,6 +257,7 @@ def conv_lanes(
     tag: Any,
     rows: Any,
     columns: Any,
+    book_tag: Any,
     x: F32,
     out: F32,
     residual: F32,
@@ -273,8 +274,8 @@ def conv_lanes(
 
     Parameters
     ----------
-    tag, rows, columns : tuple of int
-        As long as a tile has pixels, rows, and columns.
+    tag, rows, columns, book_tag : tuple of int
+        As long as a tile has pixels, rows, and columns, and the codebook vectors that are kept in registers.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only where the descriptor says so.
     scratch : ndarray of float32, flat
@@ -286,7 +287,7 @@ def conv_lanes(
     d : ndarray of int64
         The descriptor of `LaneTiling`.
     """
-    width, pitch = len(columns), d[REACH_X] * LANES
+    width, pitch, book = len(columns), d[REACH_X] * LANES, simd.load(book_tag, values, 0)
     across = (d[OUT_WIDTH] + width - 1) // width
     far = len(out) > conv_tile.FAR and d[POOL] == 0
     for tile in range(d[FIRST_TILE], d[LAST_TILE]):
@@ -311,12 +312,12 @@ def conv_lanes(
                 fours = position + count // 4 * 4 if len(tag) < LATENCY else position
                 second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
                 for k in range(position, fours, 4):
-                    sums = _multiply(sums, rows, scratch, pitch, words, values, k)
-                    second = _multiply(second, rows, scratch, pitch, words, values, k + 1)
-                    third = _multiply(third, rows, scratch, pitch, words, values, k + 2)
-                    fourth = _multiply(fourth, rows, scratch, pitch, words, values, k + 3)
+                    sums = _multiply(sums, rows, scratch, pitch, words, values, book, k)
+                    second = _multiply(second, rows, scratch, pitch, words, values, book, k + 1)
+                    third = _multiply(third, rows, scratch, pitch, words, values, book, k + 2)
+                    fourth = _multiply(fourth, rows, scratch, pitch, words, values, book, k + 3)
                 for k in range(fours, end):
-                    sums = _multiply(sums, rows, scratch, pitch, words, values, k)
+                    sums = _multiply(sums, rows, scratch, pitch, words, values, book, k)
                 if len(tag) < LATENCY:
                     sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
                 position = end
@@ -362,7 +363,7 @@ class ConvLanes:
         d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, tiles, channels)
         height, width = self.tiling.shape
         arguments = (
-            *((0,) * (height * width), (0,) * height, (0,) * width, x.reshape(-1), flat_out),
+            *((0,) * (height * width), (0,) * height, (0,) * width, stream.book, x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
             *(stream.words, stream.values, stream.counts),
             *(stream.locate(blocks), self._scale, self._shift, d),

@@ -1,6 +1,7 @@
 """Sparse convolution: each stored weight of an output channel meets a packed tile of pixels.
 
-Weights come as a stream (`conv_stream`); a symbol is looked up in the codebook as it is broadcast.
+Weights come as a stream (`conv_stream`); a symbol is looked up in the codebook as it is broadcast. A small codebook is
+kept in registers: loads are what limits the kernel.
 """
 
 from __future__ import annotations
@@ -36,14 +37,15 @@ LATENCY = 4
 
 
 @inlined
-def _multiply(sums: Any, tile: F32, words: NDArray[Any], values: F32, k: int) -> Any:
+def _multiply(sums: Any, tile: F32, words: NDArray[Any], values: F32, book: Any, k: int) -> Any:
     """`sums` and the product of weight k with the vectors that it meets."""
-    return simd.fma(sums, simd.word_weight(words, values, k), tile, simd.word_offset(words, k) * LANES)
+    return simd.fma(sums, simd.word_weight(words, values, book, k), tile, simd.word_offset(words, k) * LANES)
 
 
 @kernel
 def conv_sparse(
     tag: Any,
+    book_tag: Any,
     x: F32,
     out: F32,
     residual: F32,
@@ -60,8 +62,8 @@ def conv_sparse(
 
     Parameters
     ----------
-    tag : tuple of int
-        As long as a tile has rows.
+    tag, book_tag : tuple of int
+        As long as a tile has rows, and the codebook vectors that are kept in registers.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only where the descriptor says so.
     scratch : ndarray of float32, flat
@@ -75,7 +77,7 @@ def conv_sparse(
     d : ndarray of int64
         The descriptor of `conv_tile.Tiling`.
     """
-    rows = len(tag)
+    rows, book = len(tag), simd.load(book_tag, values, 0)
     for sample in range(d[conv_tile.BATCH]):
         first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
         first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
@@ -102,12 +104,12 @@ def conv_sparse(
                         fours = position + count // 4 * 4 if rows < LATENCY else position
                         second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
                         for k in range(position, fours, 4):
-                            sums = _multiply(sums, scratch, words, values, k)
-                            second = _multiply(second, scratch, words, values, k + 1)
-                            third = _multiply(third, scratch, words, values, k + 2)
-                            fourth = _multiply(fourth, scratch, words, values, k + 3)
+                            sums = _multiply(sums, scratch, words, values, book, k)
+                            second = _multiply(second, scratch, words, values, book, k + 1)
+                            third = _multiply(third, scratch, words, values, book, k + 2)
+                            fourth = _multiply(fourth, scratch, words, values, book, k + 3)
                         for k in range(fours, end):
-                            sums = _multiply(sums, scratch, words, values, k)
+                            sums = _multiply(sums, scratch, words, values, book, k)
                         if rows < LATENCY:
                             sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
                         position = end
@@ -148,7 +150,7 @@ class ConvSparse:
         flat_out, stream = out.reshape(-1), self._stream
         d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
         arguments = (
-            *((0,) * self.tiling.rows, x.reshape(-1), flat_out),
+            *((0,) * self.tiling.rows, stream.book, x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
             *(stream.words, stream.values, stream.counts),
             *(stream.locate(blocks), self._scale, self._shift, d),

@@ -15,9 +15,13 @@ from numpy.typing import NDArray
 
 from ..jit import kernel
 from ..layer import ConvGeometry
-from .conv_tile import FIRST_OUTPUT, FIRST_UNIT, I64, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT
+from ..processor import WIDE
+from .conv_tile import FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT
 from .weights import SparseWeights
 
+BOOK = (0, 0)
+"""Tag as long as the vectors of a codebook that is kept in registers."""
+SMALL = len(BOOK) * LANES
 BLOCK_SHIFT = 32
 """A column's block and its offset in there share a number, so that a weight takes one look-up."""
 
@@ -64,7 +68,8 @@ class Stream:
     words : ndarray of uint8, shape (3 * nnz + 1,), or of uint16, shape (nnz,)
         See `simd_numpy.word_offset`; offsets alone where weights are not shared.
     values : ndarray of float32
-        The codebook, or, where weights are not shared, shape (nnz,), the weights.
+        The codebook, filled up with zeros to `BOOK` vectors if it fits, or, where weights are not shared, shape (nnz,),
+        the weights.
     counts : ndarray of uint32, shape (segments,)
         Weights of each segment, in order: blocks, and output channels within.
     """
@@ -72,6 +77,11 @@ class Stream:
     words: NDArray[Any]
     values: NDArray[np.float32]
     counts: NDArray[np.uint32]
+
+    @property
+    def book(self) -> tuple[int, ...]:
+        """Tag as long as the vectors that a kernel keeps of the codebook; empty where it looks into memory instead."""
+        return BOOK if WIDE and self.words.dtype == np.uint8 and len(self.values) == SMALL else ()
 
     @property
     def nbytes(self) -> int:
@@ -116,6 +126,8 @@ def make_stream(
     nnz, shared = weights.nnz, weights.symbols.dtype == np.uint8
     words = np.zeros(3 * nnz + 1, np.uint8) if shared else np.empty(nnz, np.uint16)
     values = weights.codebook if shared else np.empty(nnz, np.float32)
+    if shared and len(values) < SMALL:
+        values = np.pad(values, (0, SMALL - len(values)))
     offsets = np.ndarray(nnz, "<u2", words, strides=3) if shared else words
     symbols = words[2::3] if shared else values
     _segments(*places, counts, offsets[:0], symbols[:0])

@@ -14,12 +14,11 @@ from functools import partial
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
-import llvmlite.binding as llvm
 import numpy as np
-from numba import config
 
 from ...dcformat.tensors import Shared, SparseShared, Tensor
 from ..layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from ..processor import WIDE, WORDS
 from . import conv_unrolled
 from .conv_dense import ConvDense
 from .conv_lanes import ConvLanes, LaneTiling, as_convolution
@@ -52,17 +51,6 @@ class Choice(NamedTuple):
         return f"{self.kernel} {self.tiling}".rstrip()
 
 
-def _has(feature: str) -> bool:
-    """Whether the target of compilation has a feature, as told by Numba's settings or by the CPU."""
-    if config.CPU_FEATURES is not None:
-        return f"+{feature}" in config.CPU_FEATURES
-    return bool(llvm.get_host_cpu_features().get(feature, False))
-
-
-WIDE = _has("avx512f")
-"""Whether there are 32 registers of 512 bits."""
-WORDS = WIDE and _has("avx512bw")
-"""Whether they are permuted word by word."""
 SPARSE_ROWS = (1, 4, 7, 8, 13, 14) if WIDE else (1, 4, 6)
 DENSE_ROWS = (1, 4, 7) if WIDE else (1, 2)
 """Rows of a tile that kernels are compiled for: few, as each takes seconds the first time."""
