@@ -19,11 +19,10 @@ from . import kernels
 from .arena import ALIGNMENT, Layout, Use, lay_out
 from .folding import Decode, float32, scale_and_shift
 from .fusion import Layer, fuse
-from .jit import ready
 from .kernels import elementwise
 from .layer import F32, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 from .pooling import pool2d
-from .step import Context, Step, pair, transfers, view
+from .step import Context, Step, pair, shared, transfers, view
 from .team import Team
 from .tuning import Tuning
 
@@ -155,8 +154,7 @@ def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) ->
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         added = inputs[1] if residual else None
         bound = [packed.bind(inputs[0], out, added, scratch[i * room :], (i, parts)) for i in range(parts)]
-        whole, busy = packed.bind(inputs[0], out, added, scratch), [[*map(ready, calls)] for calls in bound if calls]
-        return whole if len(busy) == 1 else [(context.team.run, (busy, [*map(ready, whole)]))]
+        return shared(context.team, bound, packed.bind(inputs[0], out, added, scratch))
 
     use = Use((*layer.inputs, *residual), layer.output, overwrites=residual, scratch=parts * room)
     return Step(layer.node.op, packed.kernel_name, use, bind, packed.weight_bytes, layer.node.params["weight"])

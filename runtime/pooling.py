@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from .arena import Use
 from .fusion import Layer
 from .kernels import pool
 from .kernels.pool_lanes import Windows, pool_lanes
 from .layer import F32, Call
-from .step import Context, Step, pair, view
+from .step import Context, Step, pair, shared, view
+
+PARALLEL_PIXELS = 1 << 17
+"""Input pixels of all channels, some 80 us, from which on a layer is worth helpers."""
 
 
 def pool2d(layer: Layer, context: Context) -> Step:
@@ -41,18 +46,25 @@ def _windows(
         return _pool_lanes(layer, name, (height, width), down, across, largest)
 
     pairs = largest and sizes == (2, 2, 2, 2, 0, 0, 1, 1) and (height, width) == (2 * out_h, 2 * out_w)
-    if pairs and pool.fits_pairs(width, context.samples * channels * height * width):
-
-        def bind_pairs(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-            return [(pool.max_pool_pairs, (inputs[0].reshape(-1), out.reshape(-1), width))]
-
-        return Step(layer.node.op, "max_pool_pairs", Use(layer.inputs, layer.output), bind_pairs)
+    paired = pairs and pool.fits_pairs(width, context.samples * channels * height * width)
+    parts = context.team.threads if context.samples == 1 and channels * height * width >= PARALLEL_PIXELS else 1
+    cuts = [*(channels * i // parts // pool.LANES * pool.LANES for i in range(parts)), context.samples * channels]
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        arrays = inputs[0].reshape(-1), out.reshape(-1), scratch[:scratch_size], rows, columns
-        return [(pool.pool2d, (*arrays, height, width, largest, *sizes))]
+        x, y = inputs[0].reshape(cuts[-1], -1), out.reshape(cuts[-1], -1)
 
-    return Step(layer.node.op, name, Use(layer.inputs, layer.output, scratch=scratch_size), bind)
+        def part(first: int, last: int, line: F32) -> list[Call]:
+            arrays = x[first:last].reshape(-1), y[first:last].reshape(-1)
+            if paired:
+                return [(pool.max_pool_pairs, (*arrays, width))]
+            return [(pool.pool2d, (*arrays, line, rows, columns, height, width, largest, *sizes))]
+
+        lines = [scratch[i * scratch_size : (i + 1) * scratch_size] for i in range(parts)]
+        bound = [part(*cut, line) for cut, line in zip(pairwise(cuts), lines, strict=True) if cut[0] < cut[1]]
+        return shared(context.team, bound, part(0, cuts[-1], lines[0]))
+
+    use = Use(layer.inputs, layer.output, scratch=0 if paired else parts * scratch_size)
+    return Step(layer.node.op, "max_pool_pairs" if paired else name, use, bind)
 
 
 def _adaptive(layer: Layer, context: Context) -> Step:

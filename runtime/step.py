@@ -12,6 +12,7 @@ from ..dcformat import Shape
 from .arena import Use
 from .folding import Decode
 from .fusion import Layer
+from .jit import ready
 from .layer import F32, Call
 from .team import Team
 from .tuning import Tuning
@@ -70,6 +71,12 @@ class Context:
 def pair(value: object) -> tuple[int, int]:
     """An attribute that is a pair of integers."""
     return cast(tuple[int, int], value)
+
+
+def shared(team: Team, parts: list[list[Call]], whole: list[Call]) -> list[Call]:
+    """What runs a layer with helpers: its parts, but for those without work, or the whole for a caller alone."""
+    busy = [[*map(ready, calls)] for calls in parts if calls]
+    return whole if len(busy) < 2 else [(team.run, (busy, [*map(ready, whole)]))]
 
 
 def transfers(copies: list[tuple[F32, F32]]) -> list[Call]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import dcz.runtime.plan as planning
+import dcz.runtime.pooling as pooling
 from dcz import runtime
 from dcz.dcformat import Graph, make_node, write
 from dcz.runtime import team as teams
@@ -118,18 +119,22 @@ def test_what_a_helper_raises_reaches_the_caller():
         run(Team(2), [[(fail, ())], [(fail, ())]])
 
 
-def test_answers_have_the_same_bits_for_any_number_of_threads(tmp_path, monkeypatch):
+@pytest.mark.parametrize("window", [2, 3])
+def test_answers_have_the_same_bits_for_any_number_of_threads(tmp_path, monkeypatch, window):
     monkeypatch.setattr(planning, "PARALLEL_WORK", 0)
+    monkeypatch.setattr(pooling, "PARALLEL_PIXELS", 0)
     rng = np.random.default_rng(0)
     nodes = (
         make_node("conv2d", (0,), {"weight": "c"}, {"padding": (1, 1)}),
         make_node("relu", (1,)),
-        make_node("flatten", (2,)),
-        make_node("linear", (3,), {"weight": "l"}),
+        make_node("max_pool2d", (2,), {}, {"kernel": (window, window), "stride": (2, 2)}),
+        make_node("flatten", (3,)),
+        make_node("linear", (4,), {"weight": "l"}),
     )
+    side = (32 - window) // 2 + 1
     sparse = lambda *shape: np.where(rng.random(shape) < 0.3, rng.normal(size=shape), 0).astype(np.float32)  # noqa: E731
-    write(tmp_path / "m.dcz", Graph((3, 20, 20), nodes, 4), {"c": sparse(33, 3, 3, 3), "l": sparse(50, 33 * 400)})
-    x = rng.normal(size=(3, 3, 20, 20)).astype(np.float32)
+    write(tmp_path / "m.dcz", Graph((3, 32, 32), nodes, 5), {"c": sparse(33, 3, 3, 3), "l": sparse(50, 33 * side**2)})
+    x = rng.normal(size=(3, 3, 32, 32)).astype(np.float32)
     answers = [runtime.load(tmp_path / "m.dcz", threads=threads) for threads in (1, 2, 3)]
     for batch in (x[:1], x):
         bits = {model(batch).tobytes() for model in answers for _ in range(3)}
