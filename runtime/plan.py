@@ -136,8 +136,8 @@ def _step(layer: Layer, context: Context) -> Step:
 
 PARALLEL_WORK = 1 << 22
 """Multiply-adds, some .18 ms, from which on a layer is worth the 30 us that it takes to get helpers to work on it."""
-LINEAR_WORK = 8
-"""Multiply-adds in whose time the weight of a fully connected layer comes from memory."""
+LINEAR_WORK = 4
+"""Multiply-adds in whose time a fully connected layer takes a weight."""
 
 
 def _epilogue(layer: Layer, context: Context) -> Epilogue:

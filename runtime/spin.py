@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from .jit import kernel
 from .simd_ir import build_address, build_call, intrinsic
 
-ROUNDS = 10_000
-"""How often to look: some 150 us."""
+ROUNDS = 20_000
+"""How often to look: some 300 us."""
 LINGER = 300
 """Rounds to linger: some 4 us."""
 _X86 = platform.machine() in ("x86_64", "AMD64")
@@ -59,7 +59,7 @@ def _watch(flags: NDArray[np.int64], place: int, value: int) -> None:
 
 
 def watch(flags: NDArray[np.int64], place: int, value: int) -> None:
-    """Wait until ``flags[place] >= value``, or for some 150 us: whoever calls looks again.
+    """Wait until ``flags[place] >= value``, or for some 300 us: whoever calls looks again.
 
     Parameters
     ----------

@@ -21,6 +21,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -194,18 +196,20 @@ def cut(g: ConvGeometry, taps: int, block_units: int, merge: bool = True) -> tup
     return together, size, 1 if together > 1 else -(-units // size)
 
 
-def divide_work(g: ConvGeometry, tiles: int, share: Share, run: int = 1) -> tuple[range, range]:
-    """Tiles and output channels that fall to a part of the work.
+def divide_work(g: ConvGeometry, tiles: float, share: Share, run: int = 1) -> tuple[range, range]:
+    """Tiles, of which the last may be less than a whole one, and output channels that fall to a part of the work.
 
     Tiles are divided where they come out even, and channels, in whole runs of each group, where not.
     """
     part, parts = share
     channels = g.out_channels
-    if tiles >= 0.9 * parts * -(-tiles // parts):  # all are busy for nine tenths of the time
-        return range(tiles * part // parts, tiles * (part + 1) // parts), range(channels)
+    ends = [*(round(tiles * n / parts) for n in range(parts)), ceil(tiles)]
+    most = max(min(last, tiles) - first for first, last in pairwise(ends))
+    if tiles >= 0.9 * parts * most:  # all are busy for nine tenths of the time
+        return range(ends[part], ends[part + 1]), range(channels)
     cuts = [channels * n // parts for n in (part, part + 1)]
     first, last = (c - c % (channels // g.groups) % run if c < channels else c for c in cuts)
-    return range(tiles), range(first, last)
+    return range(ceil(tiles)), range(first, last)
 
 
 def part_of(d: I64, blocks: I64, tiles: range, channels: range) -> tuple[I64, I64]:

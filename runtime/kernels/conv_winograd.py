@@ -368,7 +368,7 @@ class ConvWinograd:
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
         tiling, g = self.tiling, self.tiling.geometry
-        blocks, channels = conv_tile.divide_work(g, tiling.blocks, share, tiling.run)
+        blocks, channels = conv_tile.divide_work(g, tiling.vectors / tiling.columns, share, tiling.run)
         d = self._descriptor.copy()
         d[FIRST_BLOCK:] = blocks.start, blocks.stop, channels.start, channels.stop
         step = tiling.edge * g.stride[0]
