@@ -20,6 +20,7 @@ from .arena import ALIGNMENT, Layout, Use, lay_out
 from .folding import Decode, float32, scale_and_shift
 from .fusion import Layer, fuse
 from .kernels import elementwise
+from .kernels.copies import copy
 from .layer import F32, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 from .pooling import pool2d
 from .step import Context, Step, pair, shared, transfers, view
@@ -273,11 +274,11 @@ def _slice_pad(layer: Layer, context: Context) -> Step:
             axis, start, stop, step = (cast(int, node.attrs[name]) for name in ("axis", "start", "stop", "step"))
             source = source[(slice(None),) * (axis + 1) + (slice(start, stop, step),)]
         if pad is None:
-            return [(np.copyto, (target, source))]
+            return [copy(target, source)]
         before = cast(tuple[int, ...], pad.attrs["before"])
         for axis, (start, size) in enumerate(zip(before, source.shape[1:-1], strict=True), 1):
             target = target[(slice(None),) * axis + (slice(start, start + size),)]
-        return [(out.fill, (0.0,)), (np.copyto, (target, source))]
+        return [(out.fill, (0.0,)), copy(target, source)]
 
     return Step(layer.node.op, "strided_copy", Use(layer.inputs, layer.output), bind)
 

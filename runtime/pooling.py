@@ -98,8 +98,6 @@ def _pool_lanes(layer: Layer, name: str, size: tuple[int, int], down: Windows, a
 
 def _global_average(layer: Layer) -> Step:
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        x = inputs[0]
-        planes = x.reshape(x.shape[0] * x.shape[1], -1)
-        return [(pool.global_avg_pool, (planes, out.reshape(-1), scratch[: pool.LANES]))]
+        return [(pool.global_avg_pool, (inputs[0].reshape(-1), out.reshape(-1)))]
 
-    return Step(layer.node.op, "global_avg_pool", Use(layer.inputs, layer.output, scratch=pool.LANES), bind)
+    return Step(layer.node.op, "global_avg_pool", Use(layer.inputs, layer.output), bind)

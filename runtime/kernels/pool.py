@@ -18,7 +18,6 @@ from ..jit import inlined, kernel
 F32 = NDArray[np.float32]
 
 LANES = simd.LANES
-"""Partial sums that global average pooling keeps: one vector."""
 
 
 def scratch_elements(out_width: int, kernel: int, stride: int, dilation: int, width: int, padding: int) -> int:
@@ -190,30 +189,23 @@ def window_counts(
 
 
 @kernel
-def global_avg_pool(x: F32, out: F32, lanes: F32) -> None:
+def global_avg_pool(x: F32, out: F32) -> None:
     """Mean of each row.
 
     Parameters
     ----------
-    x : ndarray of float32, shape (planes, size)
+    x : ndarray of float32, flat
+        As many rows of equal length as `out` is long.
     out : ndarray of float32, shape (planes,)
-    lanes : ndarray of float32, shape (>= LANES,)
-        Scratch: partial sums, which are added at the end.
     """
-    planes, size = x.shape
-    whole = size // LANES * LANES
-    for p in range(planes):
-        for j in range(LANES):
-            lanes[j] = 0.0
-        for i in range(0, whole, LANES):
-            for j in range(LANES):
-                lanes[j] += x[p, i + j]
-        for i in range(whole, size):
-            lanes[i - whole] += x[p, i]
-        total = lanes[0]
-        for j in range(1, LANES):
-            total += lanes[j]
-        out[p] = total / np.float32(size)
+    size = len(x) // max(1, len(out))
+    for p in range(len(out)):
+        sums = simd.zeros((0,))
+        for i in range(0, size - LANES + 1, LANES):
+            sums = simd.add(sums, simd.load((0,), x, p * size + i))
+        rest = size % LANES
+        sums = simd.add(sums, simd.load_masked(x, (p + 1) * size - rest, 0, rest))
+        out[p] = simd.total(sums) / np.float32(size)
 
 
 @kernel

@@ -91,8 +91,9 @@ def test_no_value_is_overwritten_while_it_is_needed(seed, batch):
         memory[scratch : scratch + use.scratch] = -1
         claim(use.makes)
         if use.view or use.joins:  # one memory, one more name, for all that have had it so far
+            known = set().union(*(same[value] for value in use.reads))
             for names in same.values():
-                names |= {use.makes} if names & set(use.reads) else set()
+                names |= {use.makes} if names & known else set()
         same[use.makes] = {use.makes}
     assert set(holds(planned.output)) <= same[planned.output]
 

@@ -140,7 +140,7 @@ def test_adaptive_pooling(height, width, out_height, out_width):
 def test_global_average(planes, size):
     x = np.random.default_rng(size).normal(size=(planes, size)).astype(np.float32)
     out = np.empty(planes, np.float32)
-    pool.global_avg_pool(x, out, np.full(pool.LANES, np.nan, np.float32))
+    pool.global_avg_pool(x.reshape(-1), out)
     np.testing.assert_allclose(out, x.mean(axis=1, dtype=np.float64), atol=1e-6)
 
 
