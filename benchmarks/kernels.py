@@ -284,15 +284,15 @@ def _peak(data: np.ndarray, rounds: int) -> None:
     sums = simd.zeros((0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
     for _ in range(rounds):
         for k in range(16):
-            sums = simd.fma(sums, data[k], data, 16)
+            sums = simd.fma(sums, simd.load((0,), data, 16 * k), data, 16)
     simd.store(data, 16 * 20, sums)
 
 
 @kernel
 def _read(data: np.ndarray) -> float:
-    sums = simd.zeros((0, 0, 0, 0, 0, 0, 0, 0))
+    sums, one = simd.zeros((0, 0, 0, 0, 0, 0, 0, 0)), simd.scale_shift(simd.zeros((0,)), 1.0, 1.0)
     for k in range(0, len(data), 128):
-        sums = simd.fma(sums, np.float32(1), data, k)
+        sums = simd.fma(sums, one, data, k)
     return float(simd.total(sums))
 
 
