@@ -25,7 +25,7 @@ from .turns import take_turns
 OURS = "dcz"
 LARGE_ERROR = 1e-3
 """Relative to the largest answer: beyond it, an engine computes something else, and the table says so."""
-SINGLE = ("vgg-16",)
+SINGLE = ("vgg-16", "vgg-19")
 """Networks of which a batch takes most engines a minute."""
 PIPED = tuple(name for name in PEERS if name not in ("dcz", "torch"))
 """Engines in other processes; torch and ours are nearer."""

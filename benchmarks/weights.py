@@ -52,8 +52,8 @@ def _layers(bits: int, *percents: int) -> tuple[tuple[float, int], ...]:
 
 
 # Densities and bits from tables 2 to 5 of Han, Mao, Dally, "Deep Compression" (arXiv 1510.00149); AlexNet's are laid on
-# the network as torchvision has it. The two CIFAR networks are at densities that course reports reached, SqueezeNet at
-# those of the file that S. Han published.
+# the network as torchvision has it. ResNet-20 and VGG16-half are at densities that course reports reached, VGG-19 at
+# that of our own, SqueezeNet at those of the file that S. Han published.
 NETWORKS: dict[str, Network] = {
     "lenet-300-100": Network("LeNet-300-100", "lenet_300_100", _layers(6, 8, 9, 26), 5),
     "lenet-5": Network("LeNet-5", "lenet5_caffe", _layers(8, 66, 12) + _layers(5, 8, 19), 5),
@@ -70,6 +70,7 @@ NETWORKS: dict[str, Network] = {
     "vgg-16": Network(
         "VGG-16", "vgg16", _layers(8, 58, 22, 34, 36, 53, 24, 42, 32, 27, 34, 35, 29, 36) + _layers(5, 4, 4, 23), 5
     ),
+    "vgg-19": Network("VGG-19 for CIFAR-10", "vgg19_bn_cifar", _layers(5, *(3,) * 19), 5),
 }
 
 
