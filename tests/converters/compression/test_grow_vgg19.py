@@ -30,4 +30,4 @@ def test_it_answers_as_the_small_one() -> None:
     expected = small.eval()(images)
     found = grow.grow(small, images)(images)
     close = torch.corrcoef(torch.stack([expected.flatten(), found.flatten()]))[0, 1]
-    assert close > 0.7  # of untrained weights, among which faint new ones count; networks that are strangers have about 0
+    assert close > 0.7  # faint new weights count among untrained ones; networks that are strangers have about 0
