@@ -153,6 +153,13 @@ def test_axes_are_swapped_where_that_is_cheaper() -> None:
     assert payload[0] & SWAPPED
 
 
+def test_axes_stay_where_swapping_gains_next_to_nothing() -> None:
+    noise = sparse_array((300, 200), 0.1, 15, np.random.default_rng(2))
+    for tensor in (noise, noise.T.copy()):  # one of the two orders is the cheaper one
+        _, payload = check_codec(tensor)
+        assert not payload[0] & SWAPPED
+
+
 @pytest.mark.parametrize("density", [0.03, 0.1, 0.4])
 @pytest.mark.parametrize("values", [2, 15, 200])
 def test_size_is_near_the_entropy_of_gaps_and_symbols(density: float, values: int) -> None:
