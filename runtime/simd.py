@@ -55,6 +55,7 @@ if config.DISABLE_JIT:
         weight,
         winograd_inputs,
         winograd_outputs,
+        winograd_weights,
         word_offset,
         word_weight,
         zeros,
@@ -88,7 +89,14 @@ else:
         word_weight,
         zeros,
     )
-    from .simd_winograd import load_apart, next_lanes, store_together, winograd_inputs, winograd_outputs
+    from .simd_winograd import (
+        load_apart,
+        next_lanes,
+        store_together,
+        winograd_inputs,
+        winograd_outputs,
+        winograd_weights,
+    )
     from .simd_words import fma_picked, fma_triples, load_words, pick, prefetch_far, store_words
 
 LANES = 16
@@ -135,6 +143,7 @@ __all__ = [
     "weight",
     "winograd_inputs",
     "winograd_outputs",
+    "winograd_weights",
     "word_offset",
     "word_weight",
     "zeros",

@@ -331,6 +331,19 @@ def winograd_inputs(tag: Tag, source: F32, at: int, row: int, column: int, targe
         store(target, to + k * step, vector)
 
 
+def winograd_weights(tag: Tag, points: Tag, source: F32, at: int, row: int, target: F32, to: int, step: int) -> None:
+    """Winograd's transform of r x r taps, ``G kernel G^T``; r and n the lengths of `tag` and `points`.
+
+    The vector of tap (i, j) lies at ``source[at + (i * r + j) * row]``, that of point (i, j) goes to
+    ``target[to + (i * n + j) * step]``.
+    """
+    r, n = len(tag), len(points)
+    matrix = winograd.kernel_matrix(r, n).astype(np.float32)
+    taps = np.array([load((0,), source, at + k * row)[0] for k in range(r * r)]).reshape(r, r, _LANES)
+    for k, vector in enumerate(_congruent(matrix, taps).reshape(n * n, 1, _LANES)):
+        store(target, to + k * step, vector)
+
+
 def winograd_outputs(tag: Tag, points: Tag, source: F32, at: int, step: int) -> F32:
     """Winograd's transform of n x n sums to m x m outputs: ``A^T sums A``; m, n the lengths of `tag` and `points`.
 

@@ -109,6 +109,28 @@ def winograd_inputs(
 
 
 @intrinsic
+def winograd_weights(
+    typingctx: Any, tag: Any, points: Any, source: Any, at: Any, row: Any, target: Any, to: Any, step: Any
+) -> Any:
+    """See `simd_numpy.winograd_weights`."""
+    r, n = len(tag), len(points)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, _, from_value, first, pitch, to_value, place, hop = args
+        columns = [
+            [builder.load(_build_at(context, builder, source, from_value, first, (pitch, i * r + j)), align=4)
+             for i in range(r)]
+            for j in range(r)
+        ]  # fmt: skip
+        rows = _build_square(builder, winograd.kernel_matrix(r, n), columns)
+        for k, vector in enumerate(vector for row in rows for vector in row):
+            builder.store(vector, _build_at(context, builder, target, to_value, place, (hop, k)), align=4)
+        return context.get_dummy_value()
+
+    return types.void(tag, points, source, I64, I64, target, I64, I64), codegen
+
+
+@intrinsic
 def winograd_outputs(typingctx: Any, tag: Any, points: Any, source: Any, at: Any, step: Any) -> Any:
     """See `simd_numpy.winograd_outputs`."""
     m, n = len(tag), len(points)

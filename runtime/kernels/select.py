@@ -24,13 +24,15 @@ from .conv_dense import ConvDense
 from .conv_lanes import ConvLanes, LaneTiling, as_convolution
 from .conv_sparse import LATENCY, ConvSparse
 from .conv_tile import LANES, Plane, Tiling
-from .conv_winograd import ConvWinograd, WinogradTiling
+from .conv_winograd import ConvWinograd
+from .conv_winograd_sparse import ConvWinogradSparse
 from .linear_dense import LinearDense
 from .linear_slices import MOST_FEATURES
 from .linear_sparse import LinearSparse
 from .linear_triples import MOST_SHARED, WINDOW, LinearTriples
 from .linear_windowed import MOST_CENTROIDS, LinearWindowed
 from .weights import DenseWeights, SparseWeights
+from .winograd_tiles import WinogradTiling
 
 Factory = Callable[[], PackedLayer]
 
@@ -69,7 +71,9 @@ direct sums, and numbers that are not finite spread to their neighbours."""
 WINOGRAD_TILE = (8, 3) if WIDE else (4, 1)
 """Output channels and vectors whose sums Winograd's algorithm holds in registers."""
 WINOGRAD_WEIGHTS = 5 << 18
-"""Most elements, 5 MiB, of weights that are transformed, which makes sparse ones many times as large."""
+"""Most elements, 5 MiB, of weights that are kept transformed, which makes sparse ones many times as large."""
+SPARSE_WINOGRAD_TILE = (14, 2, 14) if WIDE else (6, 1, 12)
+"""Where they stay sparse: tiles and vectors of output channels whose sums are held in registers; tiles of a vector."""
 UNROLLED_PIXELS = 4
 """Most output pixels of a convolution that is tried as a fully connected layer."""
 FINALISTS = 3
@@ -89,8 +93,11 @@ DENSE_WEIGHT = 1.0
 # each segment, of packing a vector.
 LANE_WEIGHT, SHORT_LANE_WEIGHT, LANE_SUMS, SHORT_LANE_SEGMENT, LANE_PACK = 2.5, 1.5, 8.0, 40.0, 6.0
 # Of a vector of tiles in Winograd's algorithm, for each point: of its inputs, where its lanes are tiles or samples, and
-# of its outputs; of a multiply-add; of an output channel at a point beside them.
-TILES_IN, SAMPLES_IN, TILES_OUT, WINOGRAD_MULTIPLY, POINT = 25.0, 12.0, 9.5, 1.1, 6.0
+# of its outputs; of a multiply-add; of an output channel at a point beside them; and what a vector counts for that is
+# alone in a block.
+TILES_IN, SAMPLES_IN, TILES_OUT, WINOGRAD_MULTIPLY, POINT, SINGLE = 25.0, 12.0, 9.5, 1.1, 6.0, 1.3
+# Where weights stay sparse: of its outputs, which are turned; of a vector of weights for each point; of a weight.
+TURNED_OUT, WEIGHTS_IN, SCATTER = 18.0, 10.0, 2.0
 # Cycles of a weight in fully connected layers: a row at a time; dense, bound by memory; windowed, by size of codebook;
 # three in a word, in layers of many weights and of few.
 ROW_CYCLES, LINEAR_DENSE_CYCLES = 2.2, 0.75
@@ -148,23 +155,50 @@ def winograd_cycles(tiling: WinogradTiling) -> float:
     g, points = tiling.geometry, tiling.points**2
     inputs = g.groups * tiling.units * tiling.vectors * (TILES_IN if tiling.pack > 1 else SAMPLES_IN)
     outputs = g.out_channels * tiling.vectors * TILES_OUT
-    vectors = tiling.blocks * tiling.columns
+    single = tiling.columns > tiling.vectors % tiling.columns == 1  # in the last block
+    vectors = tiling.vectors - 1 + SINGLE if single else tiling.blocks * tiling.columns
     sums = tiling.runs * tiling.run * (vectors * tiling.units * WINOGRAD_MULTIPLY + tiling.blocks * POINT)
     return points * (inputs + outputs + sums)
+
+
+def winograd_sparse_cycles(tiling: WinogradTiling, nnz: int) -> float:
+    """The same where the weights stay sparse, of one sample."""
+    g, points = tiling.geometry, tiling.points**2
+    width = tiling.columns * LANES
+    groups = g.groups * -(-(g.out_channels // g.groups) // width)
+    inputs = g.groups * tiling.units * tiling.vectors * TILES_IN
+    outputs = g.out_channels * tiling.vectors * TURNED_OUT
+    halves = -(-2 * tiling.tiles // tiling.run)
+    sums = groups * halves * (tiling.run / 2 * tiling.columns * tiling.units * WINOGRAD_MULTIPLY + POINT)
+    weights = groups * tiling.columns * tiling.units * WEIGHTS_IN
+    return points * (inputs + outputs + sums + weights) + nnz * SCATTER
 
 
 def _conv_winograd(weight: Tensor, tiling: WinogradTiling, epilogue: Epilogue) -> PackedLayer:
     return ConvWinograd(DenseWeights.of(weight), tiling, epilogue)
 
 
+def _conv_winograd_sparse(weight: Tensor, tiling: WinogradTiling, epilogue: Epilogue) -> PackedLayer:
+    return ConvWinogradSparse(SparseWeights.of(weight), tiling, epilogue)
+
+
 def _winograd_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, pack: int) -> list[Choice]:
-    """Winograd's algorithm, where there is a way and its weights are not too many."""
+    """Winograd's algorithm, where there is a way."""
     if not WINOGRAD or epilogue.residual or not WinogradTiling.fits(geometry):
         return []
     tiling = WinogradTiling(geometry, *WINOGRAD_TILE, pack)
-    if tiling.weight_elements > WINOGRAD_WEIGHTS or (epilogue.pool and tiling.edge % 2):
+    if epilogue.pool and tiling.edge % 2:
         return []
-    return [Choice(winograd_cycles(tiling), "conv_winograd", "", partial(_conv_winograd, weight, tiling, epilogue))]
+    choices = []
+    if tiling.weight_elements <= WINOGRAD_WEIGHTS:
+        cycles, factory = winograd_cycles(tiling), partial(_conv_winograd, weight, tiling, epilogue)
+        choices.append(Choice(cycles, "conv_winograd", "", factory))
+    if pack > 1 and geometry.stride == (1, 1):
+        tiling = WinogradTiling(geometry, *SPARSE_WINOGRAD_TILE)
+        cycles = winograd_sparse_cycles(tiling, weight.nnz)
+        factory = partial(_conv_winograd_sparse, weight, tiling, epilogue)
+        choices.append(Choice(cycles, "conv_winograd_sparse", "", factory))
+    return choices
 
 
 def _conv_sparse(weight: Tensor, tiling: Tiling, epilogue: Epilogue) -> PackedLayer:

@@ -10,8 +10,10 @@ import numpy as np
 from dcz.dcformat import tensors
 from dcz.runtime import kernels
 from dcz.runtime.kernels.conv_lanes import ConvLanes, LaneTiling
-from dcz.runtime.kernels.conv_winograd import ConvWinograd, WinogradTiling
+from dcz.runtime.kernels.conv_winograd import ConvWinograd
+from dcz.runtime.kernels.conv_winograd_sparse import ConvWinogradSparse
 from dcz.runtime.kernels.weights import DenseWeights, SparseWeights
+from dcz.runtime.kernels.winograd_tiles import WinogradTiling
 from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 
 FORMS = ("sparse_shared", "sparse_raw", "shared", "dense", "dense_f16")
@@ -259,19 +261,32 @@ def check_lanes(case: ConvCase, shape: tuple[int, int] | None = None, budget: in
 
 def check_winograd(case: ConvCase, tile: tuple[int, int], pack: int, pool: bool = False) -> None:
     """Compare Winograd's algorithm with the oracle: 16 tiles a vector, or (`pack` 1) 16 samples side by side."""
-    rng = np.random.default_rng(case.seed)
-    batch = case.batch if pack > 1 else LANES
-    weight, epilogue, geometry = _layer(case, rng, batch)
+    weight, epilogue, geometry = _layer(case, np.random.default_rng(case.seed), case.batch if pack > 1 else LANES)
     epilogue = replace(epilogue, pool=pool)
     packed = ConvWinograd(DenseWeights.of(weight), WinogradTiling(geometry, *tile, pack), epilogue)
+    _check_winograd(case, packed, pack == 1, pool)
+
+
+def check_winograd_sparse(case: ConvCase, tile: tuple[int, int, int], pool: bool = False) -> None:
+    """Compare Winograd's algorithm on weights that stay sparse with the oracle."""
+    weight, epilogue, geometry = _layer(case, np.random.default_rng(case.seed), case.batch)
+    tiling = WinogradTiling(geometry, *tile)
+    packed = ConvWinogradSparse(SparseWeights.of(weight), tiling, replace(epilogue, pool=pool))
+    _check_winograd(case, packed, False, pool)
+
+
+def _check_winograd(case: ConvCase, packed: PackedLayer, lanes: bool, pool: bool) -> None:
+    rng = np.random.default_rng(case.seed)
+    batch = LANES if lanes else case.batch
+    weight, epilogue, _ = _layer(case, rng, batch)
     x = rng.standard_normal((batch, case.channels[0], *case.size)).astype(np.float32)
     out_shape = (batch, case.channels[1], *(size // (1 + pool) for size in case.out_size))
-    if pack > 1:
-        out = run_layer(packed, x, out_shape, None)
-    else:
+    if lanes:
         out = np.moveaxis(
             run_layer(packed, np.ascontiguousarray(np.moveaxis(x, 0, -1)), (*out_shape[1:], LANES), None), -1, 0
         )
+    else:
+        out = run_layer(packed, x, out_shape, None)
     # The error is relative to what the transforms see: sums before the epilogue cuts them off.
     sums = conv_oracle(case, weight.dense(), x)
     linear = oracle_epilogue(sums, Epilogue(epilogue.scale, epilogue.shift), None)

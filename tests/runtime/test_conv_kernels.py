@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dcz.runtime import kernels, winograd
-from dcz.runtime.kernels import select
+from dcz.runtime.kernels import conv_tile, conv_winograd_sparse, select
 from dcz.runtime.kernels.select import LANE_SHAPES
 from dcz.runtime.layer import ConvGeometry, Epilogue
 
@@ -101,7 +101,45 @@ def square_layers(draw: st.DrawFn) -> cases.ConvCase:
 @given(case=square_layers(), pack=st.sampled_from([1, 16]), pool=st.booleans())
 def test_winograd_agrees_with_the_oracle(tile: tuple[int, int], case: cases.ConvCase, pack: int, pool: bool) -> None:
     edge = winograd.OUTPUTS[-(-case.kernel[0] // case.stride[0])]
-    cases.check_winograd(case, tile, pack, pool and pack == 1 and cases.can_pool(case, (edge, edge)))
+    cases.check_winograd(case, tile, pack, pool and cases.can_pool(case, (edge, edge)))
+
+
+@st.composite
+def plain_layers(draw: st.DrawFn) -> cases.ConvCase:
+    """Square layers of stride 1, some of more channels than are summed or made at a time."""
+    case = draw(square_layers())
+    kernel = draw(st.sampled_from([3, 3, 5]))
+    padding = (draw(st.integers(0, 4)), draw(st.integers(0, 4)))
+    inputs, outputs = draw(st.integers(1, 40 if JIT else 17)), draw(st.integers(1, 70 if JIT else 33))
+    size = tuple(max(n, kernel - 2 * p) for n, p in zip(case.size, padding, strict=True))
+    channels = inputs * case.groups, outputs * case.groups
+    shape = {"kernel": (kernel, kernel), "stride": (1, 1), "padding": padding, "size": size, "channels": channels}
+    return replace(case, **shape)
+
+
+@pytest.mark.parametrize("tile", [select.SPARSE_WINOGRAD_TILE, (6, 1, 12)])
+@settings(SETTINGS, max_examples=25 if JIT else 4)
+@given(case=plain_layers(), pool=st.booleans())
+def test_winograd_on_sparse_weights_agrees_with_the_oracle(
+    tile: tuple[int, int, int], case: cases.ConvCase, pool: bool
+) -> None:
+    edge = winograd.OUTPUTS[case.kernel[0]]
+    cases.check_winograd_sparse(case, tile, pool and cases.can_pool(case, (edge, edge)))
+
+
+def test_winograd_transforms_sparse_weights_again_where_inputs_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conv_winograd_sparse, "INPUT_ELEMENTS", 1)
+    case = cases.ConvCase(size=(30, 33), channels=(20, 40), epilogue="relu", density=0.3)
+    cases.check_winograd_sparse(case, select.SPARSE_WINOGRAD_TILE)
+
+
+@pytest.mark.skipif(not JIT, reason="it takes minutes in NumPy")
+def test_winograd_on_images_beyond_the_caches_agrees_with_the_oracle() -> None:
+    case = cases.ConvCase(batch=1, size=(300, 290), channels=(4, 4), padding=(1, 1), epilogue="relu")
+    assert conv_tile.FAR < 4 * 300 * 290
+    cases.check_winograd(case, select.WINOGRAD_TILE, cases.LANES)
+    cases.check_winograd(case, select.WINOGRAD_TILE, cases.LANES, pool=True)
+    cases.check_winograd_sparse(case, select.SPARSE_WINOGRAD_TILE)
 
 
 @pytest.mark.parametrize("r", winograd.OUTPUTS)

@@ -22,6 +22,8 @@ for kernel, size, stride in (((3, 3), (13, 13), (1, 1)), ((1, 1), (9, 9), (1, 1)
     if kernel != (1, 1):
         plain = cases.ConvCase(kernel=kernel, size=size, stride=stride, channels=(6, 9), epilogue="relu")
         cases.check_winograd(plain, select.WINOGRAD_TILE, 16)
+    if stride == (1, 1) and kernel == (3, 3):
+        cases.check_winograd_sparse(plain, select.SPARSE_WINOGRAD_TILE)
     for shape in select.LANE_SHAPES:
         cases.check_lanes(case, shape)
 case = cases.LinearCase(features=(130, 40), batch=5)
