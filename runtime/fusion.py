@@ -4,7 +4,7 @@ Folded, wherever the value in between has no other reader:
 
 - batch_norm, add and relu or relu6 into the convolution or linear layer before them (its epilogue),
 - relu or relu6 into an add or a batch_norm that stays on its own,
-- where asked for, max pooling of 2 x 2 into the convolution before it,
+- max pooling of 2 x 2 into the convolution before it, whose builder may leave it to a step of its own,
 - slices into the slice or pad behind them: the option-A shortcut of CIFAR ResNets becomes one strided copy.
 """
 
@@ -39,8 +39,10 @@ class Layer:
         Value that is added after them.
     activation : {"none", "relu", "relu6"}
         What comes after that.
+    pool : Node or None
+        Maximum pooling, by windows of 2 x 2, of what comes after that.
     pooled : int or None
-        The value, never made, of which windows of 2 x 2 are pooled at last.
+        The value that is pooled, and so need not be made.
     """
 
     node: Node
@@ -50,18 +52,17 @@ class Layer:
     norms: tuple[Node, ...] = ()
     residual: int | None = None
     activation: str = "none"
+    pool: Node | None = None
     pooled: int | None = None
 
 
-def fuse(graph: Graph, pools: bool = False) -> list[Layer]:
+def fuse(graph: Graph) -> list[Layer]:
     """Turn a graph into layers; nodes that the output does not depend on are dropped.
 
     Parameters
     ----------
     graph : Graph
         A legal graph (`dcz.dcformat.infer_shapes` accepts it).
-    pools : bool
-        Whether convolutions take in the pooling of windows of 2 x 2.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def fuse(graph: Graph, pools: bool = False) -> list[Layer]:
     readers[graph.output] += 1
     layers: dict[int, Layer] = {}
     for output, node in live:
-        layers[output] = _fold(node, output, layers, readers, pools) or Layer(node, node.inputs, output)
+        layers[output] = _fold(node, output, layers, readers) or Layer(node, node.inputs, output)
     return list(layers.values())
 
 
@@ -88,7 +89,7 @@ def _live_nodes(graph: Graph) -> list[tuple[int, Node]]:
     return live[::-1]
 
 
-def _fold(node: Node, output: int, layers: dict[int, Layer], readers: Mapping[int, int], pools: bool) -> Layer | None:
+def _fold(node: Node, output: int, layers: dict[int, Layer], readers: Mapping[int, int]) -> Layer | None:
     """Fold a node into the layer that makes one of its inputs, which leaves `layers`; None where that can't be.
 
     Of two layers the later takes the node: a layer runs where its last node stood, when all else it reads is made.
@@ -97,16 +98,16 @@ def _fold(node: Node, output: int, layers: dict[int, Layer], readers: Mapping[in
         layer = layers.get(value)
         if layer is None or readers[value] > 1:
             continue
-        folded = _folded(layer, node, pools)
+        folded = _folded(layer, node)
         if folded is not None:
             del layers[value]
             return replace(folded, output=output)
     return None
 
 
-def _folded(layer: Layer, node: Node, pools: bool) -> Layer | None:
+def _folded(layer: Layer, node: Node) -> Layer | None:
     main, bare, alone = layer.node.op, layer.activation == "none", layer.residual is None
-    if layer.pooled is not None:
+    if layer.pool is not None:
         return None
     match node.op:
         case "batch_norm" if main in WEIGHTED and bare and alone:
@@ -116,8 +117,8 @@ def _folded(layer: Layer, node: Node, pools: bool) -> Layer | None:
             return replace(layer, residual=other)
         case "relu" | "relu6" if main in (*WEIGHTED, "add", "batch_norm") and bare:
             return replace(layer, activation=node.op)
-        case "max_pool2d" if pools and main == "conv2d" and alone and _pairs(node):
-            return replace(layer, pooled=layer.output)
+        case "max_pool2d" if main == "conv2d" and alone and _pairs(node):
+            return replace(layer, pool=node, pooled=layer.output)
         case "slice" | "pad" if main == "slice":
             return replace(layer, node=node, slices=(*layer.slices, layer.node))
     return None

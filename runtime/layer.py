@@ -69,8 +69,8 @@ class Epilogue:
         Whether a second tensor of the output's shape is added.
     activation : {"none", "relu", "relu6"}
     pool : bool
-        Whether the greatest of each 2 x 2 outputs is stored in their place, without an odd last row or column: for
-        samples that lie side by side, in convolutions without a residual.
+        Whether the greatest of each 2 x 2 outputs is stored in their place, without an odd last row or column: in
+        convolutions without a residual, by kernels that can.
     """
 
     scale: F32 | None = None

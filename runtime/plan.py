@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from math import prod
 from typing import cast
@@ -103,7 +103,7 @@ def plan(
         A sample takes more than `MAX_ARENA` of memory.
     """
     context = Context(batch, lanes, shapes, decode, team or Team(1), tuning)
-    layers = fuse(graph, pools=lanes > 1)
+    layers = fuse(graph)
     steps = _pack(layers, context, packers, elements or {})
     uses = [step.use for step in steps]
     values = {0, graph.output, *(value for use in uses for value in (*use.reads, use.makes))}
@@ -118,19 +118,22 @@ def plan(
 def _pack(layers: list[Layer], context: Context, packers: int, elements: Mapping[str, int]) -> list[Step]:
     """Make the steps. Several threads begin with the largest: begun last, it would keep the others waiting."""
     if packers == 1:
-        return [_step(layer, context) for layer in layers]
+        return [step for layer in layers for step in _steps(layer, context)]
 
     def size(layer: Layer) -> int:
         return sum(elements.get(name, 0) for name in layer.node.params.values())
 
     order = sorted(layers, key=size, reverse=True)
     with ThreadPoolExecutor(packers) as pool:  # the kernels that decode and pack release the GIL
-        made = dict(zip(map(id, order), pool.map(_step, order, repeat(context)), strict=True))
-    return [made[id(layer)] for layer in layers]
+        made = dict(zip(map(id, order), pool.map(_steps, order, repeat(context)), strict=True))
+    return [step for layer in layers for step in made[id(layer)]]
 
 
-def _step(layer: Layer, context: Context) -> Step:
-    return STEPS[layer.node.op](layer, context)
+def _steps(layer: Layer, context: Context) -> list[Step]:
+    step = STEPS[layer.node.op](layer, context)
+    if layer.pool is None or layer.pooled is None or step.use.makes == layer.output:
+        return [step]
+    return [step, pool2d(Layer(layer.pool, (layer.pooled,), layer.output), context)]
 
 
 # Convolution and linear layers
@@ -143,7 +146,7 @@ LINEAR_WORK = 4
 
 def _epilogue(layer: Layer, context: Context) -> Epilogue:
     scale, shift = scale_and_shift(layer.node, layer.norms, context.decode)
-    return Epilogue(scale, shift, layer.residual is not None, layer.activation, layer.pooled is not None)
+    return Epilogue(scale, shift, layer.residual is not None, layer.activation, layer.pool is not None)
 
 
 def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) -> Step:
@@ -184,6 +187,11 @@ def _conv2d(layer: Layer, context: Context) -> Step:
     epilogue = _epilogue(layer, context)
     list_choices = kernels.conv_choices if context.lanes == 1 else kernels.conv_lanes_choices
     choices = list_choices(weight, geometry, epilogue)
+    if context.lanes == 1 and layer.pooled is not None:
+        bare = replace(epilogue, pool=False)
+        others = list_choices(weight, geometry, bare)
+        if not kernels.pool_pays(geometry, choices, others):
+            layer, epilogue, choices = replace(layer, output=layer.pooled, pool=None, pooled=None), bare, others
     if context.tuning is None:
         packed = choices[0].pack()
     else:

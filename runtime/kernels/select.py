@@ -23,6 +23,7 @@ from . import conv_unrolled
 from .conv_dense import ConvDense
 from .conv_lanes import ConvLanes, LaneTiling, as_convolution
 from .conv_sparse import LATENCY, ConvSparse
+from .conv_taps import TAPS, ConvTaps, TapTiling
 from .conv_tile import LANES, Plane, Tiling
 from .conv_winograd import ConvWinograd
 from .conv_winograd_sparse import ConvWinogradSparse
@@ -58,9 +59,9 @@ DENSE_ROWS = (1, 4, 7) if WIDE else (1, 2)
 """Rows of a tile that kernels are compiled for: few, as each takes seconds the first time."""
 REGISTERS = 28 if WIDE else 7
 """Vectors that a dense kernel may hold: sums, and a weight for each run of them."""
-BUDGET, THIN_BUDGET, DENSE_BUDGET = 448, 640, 1536
-"""Vectors of a packed block: 28 KiB of the L1 cache; a little more where weights are few, as less of it is read; and
-96 KiB of the L2 cache where a load serves several outputs."""
+BUDGET, THIN_BUDGET, TAPS_BUDGET, DENSE_BUDGET = 448, 640, 1024, 1536
+"""Vectors of a packed block: 28 KiB of the L1 cache; a little more where weights are few, as less of it is read; 64 KiB
+of the L2 cache where short blocks would cost more than slow loads, and 96 KiB where a load serves several outputs."""
 LANE_SHAPES = ((1, 1), (2, 2), (4, 4), (2, 7), (1, 13)) if WIDE else ((1, 1), (2, 2), (1, 6))
 """Height and width of a tile of pixels of samples that lie side by side."""
 THIN = 0.15
@@ -90,14 +91,17 @@ GATHER = 60.0
 SHORT_SEGMENT = 5.0
 DENSE_WEIGHT = 1.0
 # The same for samples side by side: of a weight beside its multiply-adds of one cycle each, of a vector of sums for
-# each segment, of packing a vector.
+# each segment, of packing a vector; of the loop of a tap.
 LANE_WEIGHT, SHORT_LANE_WEIGHT, LANE_SUMS, SHORT_LANE_SEGMENT, LANE_PACK = 2.5, 1.5, 8.0, 40.0, 6.0
+LANE_TAP = 10.0
 # Of a vector of tiles in Winograd's algorithm, for each point: of its inputs, where its lanes are tiles or samples, and
 # of its outputs; of a multiply-add; of an output channel at a point beside them; and what a vector counts for that is
 # alone in a block.
 TILES_IN, SAMPLES_IN, TILES_OUT, WINOGRAD_MULTIPLY, POINT, SINGLE = 25.0, 12.0, 9.5, 1.1, 6.0, 1.3
 # Where weights stay sparse: of its outputs, which are turned; of a vector of weights for each point; of a weight.
 TURNED_OUT, WEIGHTS_IN, SCATTER = 18.0, 10.0, 2.0
+# Of a pixel that is stored for a kernel of its own to pool.
+POOLED = 2.0
 # Cycles of a weight in fully connected layers: a row at a time; dense, bound by memory; windowed, by size of codebook;
 # three in a word, in layers of many weights and of few.
 ROW_CYCLES, LINEAR_DENSE_CYCLES = 2.2, 0.75
@@ -219,6 +223,8 @@ def _unrolled_choice(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue)
 def conv_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> list[Choice]:
     """Ways to compute a convolution, the one estimated to be fastest first: of a kernel's tilings, the best few.
 
+    There may be none that pools.
+
     Parameters
     ----------
     weight : Tensor
@@ -226,6 +232,8 @@ def conv_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> 
     geometry : ConvGeometry
     epilogue : Epilogue
     """
+    if epilogue.pool:
+        return _by_cost(_winograd_choices(weight, geometry, epilogue, LANES))
     nnz, budget = weight.nnz, THIN_BUDGET if weight.density < THIN else BUDGET
     sparse = ((sparse_cycles(t, nnz), t) for t in _tilings(geometry, SPARSE_ROWS, budget, True))
     dense = ((dense_cycles(t), t) for t in _tilings(geometry, DENSE_ROWS, DENSE_BUDGET, False))
@@ -238,6 +246,12 @@ def conv_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> 
     if geometry.out_height * geometry.out_width <= UNROLLED_PIXELS:
         choices.append(_unrolled_choice(weight, geometry, epilogue))
     return _by_cost(choices)
+
+
+def pool_pays(geometry: ConvGeometry, pooling: list[Choice], others: list[Choice]) -> bool:
+    """Whether a convolution had better pool its outputs itself, by the choices that do and that leave it to others."""
+    apart = geometry.out_channels * geometry.out_height * geometry.out_width * POOLED
+    return bool(pooling) and pooling[0].cycles < others[0].cycles + apart
 
 
 def conv_lanes_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> list[Choice]:
@@ -254,6 +268,10 @@ def conv_lanes_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogu
         )
         for t in tilings
     ]
+    if TapTiling.fits(geometry) and (geometry.height, geometry.width) in shapes:
+        taps = TapTiling(geometry, TAPS_BUDGET)
+        pack = partial(_conv_taps, weight, taps, epilogue)
+        choices.append(Choice(taps_cycles(taps, weight.nnz), "conv_taps", "", pack))
     return _by_cost(choices + _winograd_choices(weight, geometry, epilogue, 1))
 
 
@@ -269,6 +287,15 @@ def lanes_cycles(tiling: LaneTiling, nnz: int) -> float:
     sums = tiling.segments * (pixels * LANE_SUMS + (SHORT_LANE_SEGMENT if short else 0))
     packed = g.in_channels * len(tiling.phases[1]) * tiling.unit_vectors
     return tiling.tiles * (weights + sums + packed * LANE_PACK)
+
+
+def _conv_taps(weight: Tensor, tiling: TapTiling, epilogue: Epilogue) -> PackedLayer:
+    return ConvTaps(SparseWeights.of(weight), tiling, epilogue)
+
+
+def taps_cycles(tiling: TapTiling, nnz: int) -> float:
+    """Estimated cycles of a sparse convolution of images that fit a tile, of samples side by side."""
+    return nnz * (tiling.products + LANE_WEIGHT) + tiling.segments * (tiling.pixels * LANE_SUMS + TAPS * LANE_TAP)
 
 
 def linear_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> list[Choice]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dcz.dcformat import Dense, FormatError, Graph, Shared, SparseRaw, SparseShared, infer_shapes, make_node
 from dcz.runtime.executor import Executor
 from dcz.runtime.fusion import fuse
+from dcz.runtime.kernels import select
 from dcz.runtime.plan import plan
 
 
@@ -138,23 +139,42 @@ def test_what_has_another_reader_or_order_stays_on_its_own(more, left):
 PAIRS = {"kernel": (2, 2), "stride": (2, 2)}
 
 
-def test_pooling_of_pairs_is_folded_where_asked_for():
+def test_pooling_of_pairs_is_folded():
     graph = conv_nodes(make_node("relu", (1,)), make_node("max_pool2d", (2,), {}, PAIRS), make_node("relu", (3,)))
-    assert ops(graph) == [("conv2d", "relu"), ("max_pool2d", "none"), ("relu", "none")]
-    layer, after = fuse(graph, pools=True)
+    layer, after = fuse(graph)
     assert (layer.node.op, layer.activation, layer.pooled, layer.output) == ("conv2d", "relu", 2, 3)
+    assert layer.pool is not None
+    assert layer.pool.op == "max_pool2d"
     assert after.node.op == "relu"
+
+
+@pytest.mark.parametrize("lanes", [1, 16])
+def test_a_convolution_pools_where_its_kernel_can_and_it_pays(monkeypatch, lanes):
+    nodes = [
+        make_node("conv2d", (0,), {"weight": "w"}, {"padding": (1, 1)}),
+        make_node("relu", (1,)),
+        make_node("max_pool2d", (2,), {}, PAIRS),
+    ]
+    graph, rng = Graph((16, 21, 30), tuple(nodes), 3), np.random.default_rng(0)
+    tensors = {"w": rng.standard_normal((32, 16, 3, 3)).astype(np.float32)}
+    x = rng.standard_normal((lanes, *graph.input_shape)).astype(np.float32)
+    one = make(graph, tensors, lanes, lanes=lanes)
+    monkeypatch.setattr(select, "WINOGRAD", False)
+    two = make(graph, tensors, lanes, lanes=lanes)
+    assert [step.op for step in one.steps] == ["conv2d"]
+    assert [step.op for step in two.steps] == (["conv2d", "max_pool2d"] if lanes == 1 else ["conv2d"])
+    close(run(one, x), run(two, x))
 
 
 @pytest.mark.parametrize("change", [{"kernel": (3, 3)}, {"stride": (1, 2)}, {"padding": (1, 0)}, {"ceil_mode": True}])
 def test_other_pooling_stays_on_its_own(change):
     graph = conv_nodes(make_node("max_pool2d", (1,), {}, PAIRS | change))
-    assert [layer.node.op for layer in fuse(graph, pools=True)] == ["conv2d", "max_pool2d"]
+    assert [layer.node.op for layer in fuse(graph)] == ["conv2d", "max_pool2d"]
 
 
 def test_a_sum_is_not_pooled():
     graph = conv_nodes(make_node("add", (1, 0)), make_node("max_pool2d", (2,), {}, PAIRS))
-    assert [layer.node.op for layer in fuse(graph, pools=True)] == ["conv2d", "max_pool2d"]
+    assert [layer.node.op for layer in fuse(graph)] == ["conv2d", "max_pool2d"]
 
 
 def test_of_two_convolutions_the_later_takes_the_sum():
