@@ -60,6 +60,7 @@ if config.DISABLE_JIT:
         word_weight,
         zeros,
     )
+    from .simd_numpy_sliding import fma_lanes, slide_down, slide_up
 else:
     from .simd_lanes import fma_grid, greater, greater_pairs, load_grid, pool_grid, store_grid, transpose
     from .simd_llvm import (
@@ -89,6 +90,7 @@ else:
         word_weight,
         zeros,
     )
+    from .simd_sliding import fma_lanes, slide_down, slide_up
     from .simd_winograd import (
         load_apart,
         next_lanes,
@@ -108,6 +110,7 @@ __all__ = [
     "fma",
     "fma_dots",
     "fma_grid",
+    "fma_lanes",
     "fma_picked",
     "fma_rows",
     "fma_triples",
@@ -132,6 +135,8 @@ __all__ = [
     "prefetch_rows",
     "put",
     "scale_shift",
+    "slide_down",
+    "slide_up",
     "store",
     "store_grid",
     "store_masked",

@@ -37,7 +37,7 @@ LATENCY = 4
 
 
 @inlined
-def _multiply(sums: Any, tile: F32, words: NDArray[Any], values: F32, book: Any, k: int) -> Any:
+def multiply(sums: Any, tile: F32, words: NDArray[Any], values: F32, book: Any, k: int) -> Any:
     """`sums` and the product of weight k with the vectors that it meets."""
     return simd.fma(sums, simd.word_weight(words, values, book, k), tile, simd.word_offset(words, k) * LANES)
 
@@ -104,12 +104,12 @@ def conv_sparse(
                         fours = position + count // 4 * 4 if rows < LATENCY else position
                         second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
                         for k in range(position, fours, 4):
-                            sums = _multiply(sums, scratch, words, values, book, k)
-                            second = _multiply(second, scratch, words, values, book, k + 1)
-                            third = _multiply(third, scratch, words, values, book, k + 2)
-                            fourth = _multiply(fourth, scratch, words, values, book, k + 3)
+                            sums = multiply(sums, scratch, words, values, book, k)
+                            second = multiply(second, scratch, words, values, book, k + 1)
+                            third = multiply(third, scratch, words, values, book, k + 2)
+                            fourth = multiply(fourth, scratch, words, values, book, k + 3)
                         for k in range(fours, end):
-                            sums = _multiply(sums, scratch, words, values, book, k)
+                            sums = multiply(sums, scratch, words, values, book, k)
                         if rows < LATENCY:
                             sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
                         position = end

@@ -22,8 +22,8 @@ from .weights import SparseWeights
 BOOK = (0, 0)
 """Tag as long as the vectors of a codebook that is kept in registers."""
 SMALL = len(BOOK) * LANES
-BLOCK_SHIFT = 32
-"""A column's block and its offset in there share a number, so that a weight takes one look-up."""
+RUN_SHIFT, BLOCK_SHIFT = 16, 32
+"""A column's block, its run, and its offset in the block share a number, so that a weight takes one look-up."""
 
 
 @kernel
@@ -35,28 +35,30 @@ def _segments(
     row_offset: I64,
     column: I64,
     block_start: I64,
+    runs: int,
     starts: I64,
     offsets: NDArray[np.uint16],
     out_symbols: NDArray[Any],
 ) -> None:
-    """Sort CSR weights by segment: first with nothing to fill, to count them into `starts`, then to where it says."""
+    """Sort CSR weights by run: first with nothing to fill, to count them into `starts`, then to where it says."""
     fill = len(offsets) > 0
     for row in range(len(indptr) - 1):
-        offset, block, segment, place = row_offset[row], np.int64(-1), np.int64(-1), np.int64(0)
+        offset, where, run, place = row_offset[row], np.int64(-1), np.int64(-1), np.int64(0)
         for k in range(indptr[row], indptr[row + 1]):
-            both = column[np.uint64(indices[np.uint64(k)])]
-            if both >> BLOCK_SHIFT != block:  # a row's weights come block by block, for the most part
-                if segment >= 0:
-                    starts[segment] = place
-                block = both >> BLOCK_SHIFT
-                segment = block_start[row_block[row] + block] + row
-                place = starts[segment]
+            key = column[np.uint64(indices[np.uint64(k)])]
+            if key >> RUN_SHIFT != where:  # a row's weights come block by block, for the most part
+                if run >= 0:
+                    starts[run] = place
+                where = key >> RUN_SHIFT
+                segment = block_start[row_block[row] + (key >> BLOCK_SHIFT)] + row
+                run = segment * runs + (where & 0xFFFF)
+                place = starts[run]
             if fill:
-                offsets[np.uint64(place)] = offset + (both & 0xFFFF)
+                offsets[np.uint64(place)] = offset + (key & 0xFFFF)
                 out_symbols[np.uint64(place)] = symbols[np.uint64(k)]
             place += 1
-        if segment >= 0:
-            starts[segment] = place
+        if run >= 0:
+            starts[run] = place
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,16 @@ class Stream:
     values : ndarray of float32
         The codebook, filled up with zeros to `BOOK` vectors if it fits, or, where weights are not shared, shape (nnz,),
         the weights.
-    counts : ndarray of uint32, shape (segments,)
-        Weights of each segment, in order: blocks, and output channels within.
+    counts : ndarray of uint32, shape (segments * runs,)
+        Weights of each run of each segment, in order: blocks, and output channels within.
+    runs : int
+        Runs of a segment.
     """
 
     words: NDArray[Any]
     values: NDArray[np.float32]
     counts: NDArray[np.uint32]
+    runs: int = 1
 
     @property
     def book(self) -> tuple[int, ...]:
@@ -91,14 +96,21 @@ class Stream:
     def locate(self, blocks: I64) -> I64:
         """The table of blocks with POSITION filled in: where each one's first weight lies."""
         located = blocks.copy()
-        located[:, POSITION] = (np.cumsum(self.counts, dtype=np.int64) - self.counts)[blocks[:, SEGMENT]]
+        located[:, POSITION] = (np.cumsum(self.counts, dtype=np.int64) - self.counts)[blocks[:, SEGMENT] * self.runs]
         return located
 
 
 def make_stream(
-    weights: SparseWeights, g: ConvGeometry, blocks: I64, unit_vectors: int, unit: I64, vector: I64
+    weights: SparseWeights,
+    g: ConvGeometry,
+    blocks: I64,
+    unit_vectors: int,
+    unit: I64,
+    vector: I64 | int,
+    run: I64 | int = 0,
+    runs: int = 1,
 ) -> Stream:
-    """Sort the weights of a convolution by segment.
+    """Sort the weights of a convolution by segment, and within by run.
 
     Parameters
     ----------
@@ -108,9 +120,11 @@ def make_stream(
     blocks : ndarray of int64, shape (blocks, 8)
     unit_vectors : int
         Vectors that a unit takes in the packed tile.
-    unit, vector : ndarray of int64, shape (columns,)
-        Unit of the group that a column's weights meet, and the vector within the unit that the first pixel of a tile
-        meets.
+    unit, vector, run : ndarray of int64, shape (columns,)
+        Unit of the group that a column's weights meet, the vector within the unit that the first pixel of a tile
+        meets, and the run that they belong to.
+    runs : int
+        Runs of a segment.
     """
     block = np.concatenate([np.full(b[LAST_UNIT] - b[FIRST_UNIT], i) for i, b in enumerate(blocks)])
     offset = (np.arange(len(block)) - blocks[block, FIRST_UNIT]) * unit_vectors
@@ -118,11 +132,11 @@ def make_stream(
     first_unit = np.arange(g.out_channels) // outputs * units
     places = (
         *(weights.indptr, weights.indices, weights.symbols),
-        *(block[first_unit], offset[first_unit], block[unit] << BLOCK_SHIFT | offset[unit] + vector),
-        blocks[:, SEGMENT] - blocks[:, FIRST_OUTPUT],
+        *(block[first_unit], offset[first_unit], block[unit] << BLOCK_SHIFT | run << RUN_SHIFT | offset[unit] + vector),
+        *(blocks[:, SEGMENT] - blocks[:, FIRST_OUTPUT], runs),
     )
     segments = int((blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]).sum())
-    counts = np.zeros(segments + 1, np.int64)
+    counts = np.zeros(segments * runs + 1, np.int64)
     nnz, shared = weights.nnz, weights.symbols.dtype == np.uint8
     words = np.zeros(3 * nnz + 1, np.uint8) if shared else np.empty(nnz, np.uint16)
     values = weights.codebook if shared else np.empty(nnz, np.float32)
@@ -134,4 +148,4 @@ def make_stream(
     starts = np.cumsum(counts) - counts
     if nnz:
         _segments(*places, starts, offsets, symbols)
-    return Stream(words, values, counts[:-1].astype(np.uint32))
+    return Stream(words, values, counts[:-1].astype(np.uint32), runs)

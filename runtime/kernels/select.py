@@ -19,9 +19,10 @@ import numpy as np
 from ...dcformat.tensors import Shared, SparseShared, Tensor
 from ..layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 from ..processor import WIDE, WORDS
-from . import conv_unrolled
+from . import conv_sliding, conv_unrolled
 from .conv_dense import ConvDense
 from .conv_lanes import ConvLanes, LaneTiling, as_convolution
+from .conv_sliding import ConvSliding
 from .conv_sparse import LATENCY, ConvSparse
 from .conv_taps import TAPS, ConvTaps, TapTiling
 from .conv_tile import LANES, Plane, Tiling
@@ -89,6 +90,8 @@ MULTIPLY, WEIGHT, SHORT_WEIGHT, SUMS, UNIT, FINISH = 1.2, 0.7, 1.0, 5.7, 4.0, 7.
 PACK = {1: 5.0, 2: 7.0, 4: 11.0}
 GATHER = 60.0
 SHORT_SEGMENT = 5.0
+# Where sums slide: of a vector of sums for each segment, and of a segment with its three runs of weights.
+SLIDING_SUMS, SLIDING_SEGMENT = 8.5, 50.0
 DENSE_WEIGHT = 1.0
 # The same for samples side by side: of a weight beside its multiply-adds of one cycle each, of a vector of sums for
 # each segment, of packing a vector; of the loop of a tap.
@@ -136,6 +139,12 @@ def sparse_cycles(tiling: Tiling, nnz: int) -> float:
     weights = nnz * (tiling.rows * MULTIPLY + (SHORT_WEIGHT if short else WEIGHT))
     sums = segments * (tiling.rows * SUMS + (SHORT_SEGMENT if short else 0))
     return tiling.tiles * (weights + sums + _edge_cycles(tiling))
+
+
+def sliding_cycles(tiling: Tiling, nnz: int) -> float:
+    """Estimated cycles of a sparse convolution of one sample whose sums slide."""
+    sums = tiling.segments * (tiling.rows * SLIDING_SUMS + SLIDING_SEGMENT)
+    return tiling.tiles * (nnz * (tiling.rows * MULTIPLY + WEIGHT) + sums + _edge_cycles(tiling))
 
 
 def dense_run(rows: int) -> int:
@@ -209,6 +218,21 @@ def _conv_sparse(weight: Tensor, tiling: Tiling, epilogue: Epilogue) -> PackedLa
     return ConvSparse(SparseWeights.of(weight), tiling, epilogue)
 
 
+def _conv_sliding(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, tiling: Tiling) -> PackedLayer:
+    return ConvSliding(SparseWeights.of(weight), geometry, tiling, epilogue)
+
+
+def _sliding_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, budget: int) -> list[Choice]:
+    """Sliding sums, where there is a way; without AVX-512 leaving out single lanes costs too much."""
+    if not (WIDE and conv_sliding.fits(geometry)):
+        return []
+    upright, run = conv_sliding.upright(geometry), conv_sliding.run_length(geometry)
+    rows = [n for n in SPARSE_ROWS if n >= LATENCY and n % run == 0]
+    tilings = [Tiling(upright, n, upright.width, LANES // upright.width, budget) for n in rows]
+    pack = partial(_conv_sliding, weight, geometry, epilogue)
+    return [Choice(sliding_cycles(t, weight.nnz), "conv_sliding", str(t.rows), partial(pack, t)) for t in tilings]
+
+
 def _conv_dense(weight: Tensor, tiling: Tiling, epilogue: Epilogue) -> PackedLayer:
     return ConvDense(DenseWeights.of(weight), tiling, dense_run(tiling.rows), epilogue)
 
@@ -242,6 +266,7 @@ def conv_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> 
         for name, pack, tilings in (("conv_sparse", _conv_sparse, sparse), ("conv_dense", _conv_dense, dense))
         for cycles, t in sorted(tilings, key=itemgetter(0))[:FINALISTS]
     ]
+    choices += _sliding_choices(weight, geometry, epilogue, budget)
     choices += _winograd_choices(weight, geometry, epilogue, LANES)
     if geometry.out_height * geometry.out_width <= UNROLLED_PIXELS:
         choices.append(_unrolled_choice(weight, geometry, epilogue))

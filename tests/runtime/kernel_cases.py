@@ -9,7 +9,9 @@ import numpy as np
 
 from dcz.dcformat import tensors
 from dcz.runtime import kernels
+from dcz.runtime.kernels import conv_sliding
 from dcz.runtime.kernels.conv_lanes import ConvLanes, LaneTiling
+from dcz.runtime.kernels.conv_tile import Tiling
 from dcz.runtime.kernels.conv_winograd import ConvWinograd
 from dcz.runtime.kernels.conv_winograd_sparse import ConvWinogradSparse
 from dcz.runtime.kernels.weights import DenseWeights, SparseWeights
@@ -292,6 +294,21 @@ def _check_winograd(case: ConvCase, packed: PackedLayer, lanes: bool, pool: bool
     linear = oracle_epilogue(sums, Epilogue(epilogue.scale, epilogue.shift), None)
     expected = oracle_epilogue(sums, epilogue, None)
     check_close(out, pooled(expected) if pool else expected, float(np.abs(linear).max(initial=0)))
+
+
+def check_sliding(case: ConvCase, rows: int, budget: int = 448) -> None:
+    """Compare the kernel whose sums slide with the oracle: tiles of so many vectors, or of the next whole rows."""
+    rng = np.random.default_rng(case.seed)
+    weight, epilogue, geometry = _layer(case, rng, case.batch)
+    upright, run = conv_sliding.upright(geometry), conv_sliding.run_length(geometry)
+    tiling = Tiling(upright, -(-rows // run) * run, upright.width, LANES // upright.width, budget)
+    packed = conv_sliding.ConvSliding(SparseWeights.of(weight), geometry, tiling, epilogue)
+    x = rng.standard_normal((case.batch, case.channels[0], *case.size)).astype(np.float32)
+    residual = None
+    if epilogue.residual:
+        residual = rng.standard_normal((case.batch, case.channels[1], *case.out_size)).astype(np.float32)
+    out = run_layer(packed, x, (case.batch, case.channels[1], *case.out_size), residual)
+    check_close(out, oracle_epilogue(conv_oracle(case, weight.dense(), x), epilogue, residual))
 
 
 def check_linear_lanes(case: LinearCase) -> None:

@@ -167,7 +167,7 @@ def test_winograd_is_left_out_where_it_must_be() -> None:
 POINTWISE = {"kernel": (1, 1), "padding": (0, 0)}
 
 
-@pytest.mark.parametrize("name", ["conv_sparse", "conv_dense", "conv_unrolled", "conv_lanes"])
+@pytest.mark.parametrize("name", ["conv_sparse", "conv_sliding", "conv_dense", "conv_unrolled", "conv_lanes"])
 @pytest.mark.parametrize(
     "changes",
     [
@@ -180,6 +180,7 @@ POINTWISE = {"kernel": (1, 1), "padding": (0, 0)}
         {"size": (3, 3), "padding": (1, 1), "channels": (32, 18), "groups": 2, "stride": (2, 2)},
         {"size": (4, 4), "padding": (1, 1)},
         {"size": (13, 13), "padding": (1, 1)},
+        {"size": (16, 32), "padding": (1, 1)},
         {"size": (40, 37), "kernel": (11, 11), "stride": (4, 4), "padding": (2, 2)},
         {"size": (9, 9), "channels": (24, 24), "groups": 24, "padding": (1, 1)},
         {"size": (9, 9), "channels": (24, 48), "groups": 24, "stride": (2, 2), "padding": (1, 1)},

@@ -1,0 +1,207 @@
+"""Sparse convolution of kernels three taps wide: sums slide from lane to lane, where other kernels shift pixels.
+
+In `conv_sparse` a packed tile holds every pixel three times, once for each horizontal tap, and packing the images of
+small networks takes a fifth of their time. Here it holds each pixel once. The sums of the left taps are made first and
+slide up by a lane, to the pixels that they belong to; those of the middle taps join them; all slide up once more, and
+those of the right taps join; then all slide back down.
+
+Lanes slide in a ring, through all vectors of a tile, so none is lost on the way. Where they leave a row, its neighbour
+of another row arrives at a row's first pixel: that lane is cleared when the sums of the left taps have slid, and left
+out while those of the right taps are made, as it then holds the last sum of the row before.
+
+Tiles know rows of at most 16 pixels, so a wide image is seen as an `upright` one, of rows of 16, of which several are a
+row of the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import simd
+from ..jit import inlined, kernel
+from ..layer import WHOLE, Call, ConvGeometry, Epilogue, Share
+from . import conv_packing, conv_tile
+from .conv_sparse import multiply
+from .conv_stream import make_stream
+from .conv_tile import (
+    ENDS,
+    F32,
+    FIRST_OUTPUT,
+    FIRST_UNIT,
+    I64,
+    LANES,
+    LAST_OUTPUT,
+    LAST_UNIT,
+    POSITION,
+    SEGMENT,
+    STARTS,
+    Tiling,
+)
+from .weights import SparseWeights
+
+WIDTH = 3
+"""Horizontal taps: of each output channel a block has as many runs of weights, from the left tap to the right one."""
+
+EVERY = (1 << LANES) - 1
+"""Bits of all lanes."""
+
+
+def fits(geometry: ConvGeometry) -> bool:
+    """Whether the kernel takes a layer."""
+    g = geometry
+    across = g.kernel[1], g.padding[1], g.dilation[1]
+    even = g.width <= LANES or g.width % LANES == 0
+    return even and g.stride == (1, 1) and across == (WIDTH, 1, 1) and g.kernel[0] > 1
+
+
+def run_length(geometry: ConvGeometry) -> int:
+    """Vectors of a row of the image."""
+    return max(1, geometry.width // LANES)
+
+
+def upright(geometry: ConvGeometry) -> ConvGeometry:
+    """The layer as tiles see it: its vertical taps alone, and rows of at most 16 pixels."""
+    g, run = geometry, run_length(geometry)
+    width = g.width // run
+    return replace(
+        g,
+        height=g.height * run,
+        width=width,
+        kernel=(g.kernel[0], 1),
+        padding=(g.padding[0] * run, 0),
+        dilation=(g.dilation[0] * run, 1),
+        out_height=g.out_height * run,
+        out_width=width,
+    )
+
+
+@inlined
+def _multiply_lanes(
+    sums: Any, tile: F32, words: NDArray[Any], values: F32, book: Any, k: int, run: Any, bits: int
+) -> Any:
+    """`sums` and, but for the first pixels of rows, the product of weight k with the vectors that it meets."""
+    weight = simd.word_weight(words, values, book, k)
+    return simd.fma_lanes(sums, weight, tile, simd.word_offset(words, k) * LANES, run, bits)
+
+
+@kernel
+def conv_sliding(
+    tag: Any,
+    run: Any,
+    book_tag: Any,
+    x: F32,
+    out: F32,
+    residual: F32,
+    scratch: F32,
+    words: NDArray[Any],
+    values: F32,
+    counts: NDArray[np.uint32],
+    blocks: I64,
+    scale: F32,
+    shift: F32,
+    d: I64,
+    bits: int,
+) -> None:
+    """Convolve a batch.
+
+    Parameters
+    ----------
+    tag, run, book_tag : tuple of int
+        As long as a tile has vectors, an image's row has, and the codebook has that are kept in registers.
+    x, out, residual : ndarray of float32, flat
+        Activations; `residual` is read only where the descriptor says so.
+    scratch : ndarray of float32, flat
+        The packed tile, then the sums.
+    words, values
+        The stream of weights.
+    counts : ndarray of uint32, shape (3 * segments,)
+        Weights of each run of each segment.
+    blocks : ndarray of int64, shape (blocks, 8)
+    scale, shift : ndarray of float32, shape (out_channels,)
+    d : ndarray of int64
+        The descriptor of `conv_tile.Tiling`, for the `upright` layer.
+    bits : int
+        Lanes of a row's first vector that are not the first pixel of a row.
+    """
+    vectors, book = len(tag), simd.load(book_tag, values, 0)
+    for sample in range(d[conv_tile.BATCH]):
+        first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
+        first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
+        for tile in range(d[conv_tile.FIRST_TILE], d[conv_tile.LAST_TILE]):
+            row, column = conv_tile.corner(tile, vectors, d)
+            for b in range(len(blocks)):
+                first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
+                conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                at, position, segment = d[conv_tile.SUMS], blocks[b, POSITION], WIDTH * blocks[b, SEGMENT]
+                for few in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], conv_tile.FINISHED):
+                    few_end, few_at = min(few + conv_tile.FINISHED, blocks[b, LAST_OUTPUT]), at
+                    for channel in range(few, few_end):
+                        if blocks[b, ENDS] != 0:
+                            start = first_out + channel * d[conv_tile.OUT_PLANE]
+                            conv_tile.expect(tag, out, start, row, column, d)
+                        sums, middle = simd.zeros(tag), position + simd.get(counts, segment)
+                        for k in range(position, middle):
+                            sums = multiply(sums, scratch, words, values, book, k)
+                        sums = simd.slide_up(sums, run, bits)
+                        if blocks[b, STARTS] == 0:
+                            sums = simd.add(sums, simd.load(tag, scratch, at))
+                        right = middle + simd.get(counts, segment + 1)
+                        for k in range(middle, right):
+                            sums = multiply(sums, scratch, words, values, book, k)
+                        sums = simd.slide_up(sums, run, EVERY)
+                        position = right + simd.get(counts, segment + 2)
+                        for k in range(right, position):
+                            sums = _multiply_lanes(sums, scratch, words, values, book, k, run, bits)
+                        simd.store(scratch, at, simd.slide_down(sums))
+                        segment += WIDTH
+                        at += vectors * LANES
+                    if blocks[b, ENDS] != 0:
+                        conv_tile.finish(
+                            tag, scratch, few_at, few, few_end, out, residual, first_out, row, column, scale, shift, d
+                        )
+
+
+class ConvSliding:
+    """A convolution packed for `conv_sliding`.
+
+    Parameters
+    ----------
+    weights : SparseWeights
+        Rows are output channels; columns count input channel of the group, ky, kx.
+    geometry : ConvGeometry
+        One that `fits`.
+    tiling : Tiling
+        Of the `upright` layer, of whole rows.
+    epilogue : Epilogue
+    """
+
+    kernel_name = "conv_sliding"
+
+    def __init__(self, weights: SparseWeights, geometry: ConvGeometry, tiling: Tiling, epilogue: Epilogue) -> None:
+        self.tiling = tiling
+        g = tiling.geometry
+        inputs, ky, kx = np.indices((g.in_channels // g.groups, *geometry.kernel)).reshape(3, -1)
+        vector = tiling.tap_offsets()[ky]
+        self._stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, inputs, vector, kx, WIDTH)
+        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
+        self._descriptor = conv_packing.describe(tiling, epilogue)
+        self._run = (0,) * run_length(geometry)
+        self._bits = sum(1 << lane for lane in range(LANES) if lane % g.width)
+        self.weight_bytes = self._stream.nbytes
+        self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
+        """See `layer.PackedLayer`."""
+        flat_out, stream = out.reshape(-1), self._stream
+        d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
+        arguments = (
+            *((0,) * self.tiling.rows, self._run, stream.book, x.reshape(-1), flat_out),
+            *(flat_out if residual is None else residual.reshape(-1), scratch),
+            *(stream.words, stream.values, stream.counts),
+            *(stream.locate(blocks), self._scale, self._shift, d, self._bits),
+        )
+        return [(conv_sliding, arguments)]
