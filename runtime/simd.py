@@ -22,6 +22,7 @@ if config.DISABLE_JIT:
         fma_grid,
         fma_picked,
         fma_rows,
+        fma_shifted,
         fma_triples,
         fma_vectors,
         get,
@@ -62,7 +63,16 @@ if config.DISABLE_JIT:
     )
     from .simd_numpy_sliding import fma_lanes, slide_down, slide_up
 else:
-    from .simd_lanes import fma_grid, greater, greater_pairs, load_grid, pool_grid, store_grid, transpose
+    from .simd_lanes import (
+        fma_grid,
+        fma_shifted,
+        greater,
+        greater_pairs,
+        load_grid,
+        pool_grid,
+        store_grid,
+        transpose,
+    )
     from .simd_llvm import (
         add,
         evens,
@@ -113,6 +123,7 @@ __all__ = [
     "fma_lanes",
     "fma_picked",
     "fma_rows",
+    "fma_shifted",
     "fma_triples",
     "fma_vectors",
     "get",

@@ -20,6 +20,7 @@ from .simd_ir import (
     Vectors,
     build_address,
     build_fma,
+    build_load,
     build_pack,
     elementwise,
     intrinsic,
@@ -52,6 +53,27 @@ def fma_grid(typingctx: Any, acc: Any, rows: Any, factor: Any, array: Any, index
         )
 
     return acc(acc, rows, factor, array, I64, I64), codegen
+
+
+@intrinsic
+def fma_shifted(
+    typingctx: Any, acc: Any, rows: Any, up: Any, down: Any, left: Any, right: Any, factor: Any, array: Any, index: Any
+) -> Any:
+    """See `simd_numpy.fma_shifted`."""
+    height, width = len(rows), acc.count // len(rows)
+    y, x = len(down) - len(up), len(right) - len(left)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        sums, by = args[0], builder.extract_value(args[6], 0)
+        for row, column in product(range(height), range(width)):
+            if 0 <= row + y < height and 0 <= column + x < width:
+                i, skip = row * width + column, LANES * ((row + y) * width + column + x)
+                pixel = build_load(context, builder, array, args[7], args[8], skip)
+                total = build_fma(builder, by, pixel, builder.extract_value(sums, i))
+                sums = builder.insert_value(sums, total, i)
+        return sums
+
+    return acc(acc, rows, up, down, left, right, factor, array, I64), codegen
 
 
 @intrinsic

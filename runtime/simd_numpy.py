@@ -302,6 +302,23 @@ def fma_grid(acc: F32, rows: Tag, factor: F32, array: F32, index: int, pitch: in
     return result
 
 
+def fma_shifted(
+    acc: F32, rows: Tag, up: Tag, down: Tag, left: Tag, right: Tag, factor: F32, array: F32, index: int
+) -> F32:
+    """`acc` and `factor` times an image, ``len(rows)`` rows of consecutive vectors at `index`, as large as `acc`.
+
+    Pixel (row, column) of `acc` meets pixel ``(row + len(down) - len(up), column + len(right) - len(left))`` of the
+    image; where there is none, nothing is added.
+    """
+    image, sums = (load((0,) * len(acc), array, index), acc.copy())
+    image, sums = (pixels.reshape(len(rows), -1, _LANES) for pixels in (image, sums))
+    height, width = sums.shape[:2]
+    inside = sums[len(up) : height - len(down), len(left) : width - len(right)]
+    met = image[len(down) : height - len(up), len(right) : width - len(left)].astype(np.float64)
+    inside[...] = inside + np.asarray(factor, np.float64) * met
+    return sums.reshape(acc.shape)
+
+
 def load_grid(tag: Tag, rows: Tag, array: F32, index: int, pitch: int) -> F32:
     """As many vectors as `tag` is long: ``len(rows)`` rows of consecutive ones, `pitch` elements apart."""
     width = tag[: len(tag) // len(rows)]

@@ -214,7 +214,7 @@ def _multiply(sums: Any, rows: Any, tile: F32, pitch: int, words: NDArray[Any], 
 
 
 @inlined
-def _finish(
+def finish(
     tag: Any, rows: Any, sums: Any, out: F32, residual: F32, spare: F32, at: int, channel: int, row: int, column: int,
     scale: float, shift: float, d: I64,
 ) -> None:  # fmt: skip
@@ -324,7 +324,7 @@ def conv_lanes(
                 if blocks[b, ENDS] == 0:
                     simd.store(scratch, at, sums)
                 else:
-                    _finish(
+                    finish(
                         *(tag, rows, sums, out, residual, scratch, at, channel, row, column),
                         *(scale[channel], shift[channel], d),
                     )

@@ -11,6 +11,7 @@ from dcz.dcformat import tensors
 from dcz.runtime import kernels
 from dcz.runtime.kernels import conv_sliding
 from dcz.runtime.kernels.conv_lanes import ConvLanes, LaneTiling
+from dcz.runtime.kernels.conv_taps import ConvTaps, TapTiling
 from dcz.runtime.kernels.conv_tile import Tiling
 from dcz.runtime.kernels.conv_winograd import ConvWinograd
 from dcz.runtime.kernels.conv_winograd_sparse import ConvWinogradSparse
@@ -245,16 +246,28 @@ def pooled(images: np.ndarray) -> np.ndarray:
 
 def check_lanes(case: ConvCase, shape: tuple[int, int] | None = None, budget: int = 448, pool: bool = False) -> None:
     """Compare the convolution of 16 samples side by side with the oracle: tiles of a shape, or the one chosen."""
-    rng = np.random.default_rng(case.seed)
-    weight, epilogue, geometry = _layer(case, rng, LANES)
+    weight, epilogue, geometry = _layer(case, np.random.default_rng(case.seed), LANES)
     epilogue = replace(epilogue, pool=pool)
-    x = rng.standard_normal((LANES, case.channels[0], *case.size)).astype(np.float32)
-    out_shape = (case.channels[1], *(size // (1 + pool) for size in case.out_size), LANES)
-    residual = rng.standard_normal(out_shape).astype(np.float32) if epilogue.residual else None
     if shape is None:
         packed = kernels.conv_lanes_choices(weight, geometry, epilogue)[0].pack()
     else:
         packed = ConvLanes(SparseWeights.of(weight), LaneTiling(geometry, shape, budget), epilogue)
+    _check_lanes(case, packed, pool)
+
+
+def check_taps(case: ConvCase, budget: int, pool: bool) -> None:
+    """Compare the convolution, tap by tap, of 16 small images side by side with the oracle."""
+    weight, epilogue, geometry = _layer(case, np.random.default_rng(case.seed), LANES)
+    tiling = TapTiling(geometry, budget)
+    _check_lanes(case, ConvTaps(SparseWeights.of(weight), tiling, replace(epilogue, pool=pool)), pool)
+
+
+def _check_lanes(case: ConvCase, packed: PackedLayer, pool: bool) -> None:
+    rng = np.random.default_rng(case.seed)
+    weight, epilogue, _ = _layer(case, rng, LANES)
+    x = rng.standard_normal((LANES, case.channels[0], *case.size)).astype(np.float32)
+    out_shape = (case.channels[1], *(size // (1 + pool) for size in case.out_size), LANES)
+    residual = rng.standard_normal(out_shape).astype(np.float32) if epilogue.residual else None
     out = run_layer(packed, np.ascontiguousarray(np.moveaxis(x, 0, -1)), out_shape, residual)
     added = None if residual is None else np.moveaxis(residual, -1, 0)
     expected = oracle_epilogue(conv_oracle(case, weight.dense(), x), epilogue, added)

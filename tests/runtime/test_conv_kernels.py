@@ -73,6 +73,34 @@ def test_samples_side_by_side_agree_with_the_oracle(
     cases.check_lanes(case, shape, budget, pool and cases.can_pool(case, shape))
 
 
+@settings(SETTINGS, max_examples=25 if JIT else 6)
+@given(
+    case=layers(),
+    size=st.sampled_from([(2, 2), (4, 4), (2, 3)]),
+    budget=st.sampled_from([1, 50, 1024]),
+    pool=st.booleans(),
+)
+def test_taps_agree_with_the_oracle(case: cases.ConvCase, size: tuple[int, int], budget: int, pool: bool) -> None:
+    one = (1, 1)
+    case = replace(case, size=size, kernel=(3, 3), stride=one, padding=one, dilation=one)
+    cases.check_taps(case, budget, pool and cases.can_pool(case, size))
+
+
+def test_taps_are_taken_for_images_of_a_tile_alone() -> None:
+    weight = cases.make_weight(np.random.default_rng(0), (64, 64, 3, 3), 0.1, "sparse_shared", 31)
+    for size in (2, 4):
+        fits = ConvGeometry(16, 64, size, size, 64, (3, 3), (1, 1), (1, 1), (1, 1), 1, size, size)
+        assert kernels.conv_lanes_choices(weight, fits, Epilogue())[0].kernel == "conv_taps"
+        for changes in (
+            {"height": 8, "width": 8, "out_height": 8, "out_width": 8},
+            {"stride": (2, 2), "out_height": size // 2, "out_width": size // 2},
+            {"padding": (0, 0), "height": size + 2, "width": size + 2},
+            {"padding": (2, 2), "dilation": (2, 2)},
+        ):
+            choices = kernels.conv_lanes_choices(weight, replace(fits, **changes), Epilogue())
+            assert "conv_taps" not in kernels.by_kernel(choices)
+
+
 @st.composite
 def square_layers(draw: st.DrawFn) -> cases.ConvCase:
     stride = draw(st.integers(1, 4))

@@ -26,6 +26,8 @@ for kernel, size, stride in (((3, 3), (13, 13), (1, 1)), ((1, 1), (9, 9), (1, 1)
         cases.check_winograd_sparse(plain, select.SPARSE_WINOGRAD_TILE)
     for shape in select.LANE_SHAPES:
         cases.check_lanes(case, shape)
+for size in ((2, 2), (4, 4)):
+    cases.check_taps(cases.ConvCase(size=size, padding=(1, 1), channels=(12, 9)), 64, False)
 cases.check_sliding(cases.ConvCase(size=(9, 32), padding=(1, 1), channels=(6, 9)), 4)
 case = cases.LinearCase(features=(130, 40), batch=5)
 for name in ("linear_sparse", "linear_dense"):
