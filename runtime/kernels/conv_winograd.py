@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import simd, winograd
+from .. import simd
 from ..jit import kernel
-from ..layer import WHOLE, Call, ConvGeometry, Epilogue, Share
+from ..layer import WHOLE, Call, Epilogue, Share
 from . import conv_tile
 from .conv_tile import ACTIVATIONS, F32, I64, LANES
 from .weights import DenseWeights
@@ -151,22 +151,48 @@ def conv_winograd(
                 )
 
 
-def transform_weights(weights: DenseWeights, g: ConvGeometry, r: int, n: int, run: int) -> F32:
+@kernel
+def _transform_weights(
+    taps: Any, points: Any, run: Any, symbols: Any, codebook: F32, sizes: I64, scratch: F32, target: F32
+) -> None:
+    """Fill `target` in the order in which `multiply` reads it; 16 output channels of a group at a time.
+
+    `sizes` are groups, their outputs and inputs, the kernel's edge, and the stride; `scratch` takes taps, then points.
+    """
+    groups, outputs, inputs, edge, stride = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
+    r, area, size, units = len(taps), len(taps) ** 2, len(points) ** 2, inputs * stride * stride
+    runs = (outputs + len(run) - 1) // len(run)
+    for group in range(groups):
+        for first in range(0, outputs, LANES):
+            count = min(LANES, outputs - first)
+            for unit in range(units):
+                channel, phase = unit // (stride * stride), unit % (stride * stride)
+                for tap in range(area):
+                    simd.store(scratch, tap * LANES, simd.zeros((0,)))
+                    y, x = tap // r * stride + phase // stride, tap % r * stride + phase % stride
+                    if y < edge and x < edge:
+                        place = (((group * outputs + first) * inputs + channel) * edge + y) * edge + x
+                        for o in range(count):
+                            weight = simd.weight(codebook, symbols, place + o * inputs * edge * edge)
+                            simd.put(scratch, tap * LANES + o, weight)
+                simd.winograd_weights(taps, points, scratch, 0, LANES, scratch, area * LANES, LANES)
+                for number in range(first // len(run), min((first + LANES) // len(run), runs)):
+                    for point in range(size):
+                        to = (((group * runs + number) * size + point) * units + unit) * len(run)
+                        at = (area + point) * LANES + number * len(run) - first
+                        for o in range(len(run)):
+                            simd.put(target, to + o, simd.get(scratch, at + o))
+
+
+def transform_weights(weights: DenseWeights, tiling: WinogradTiling) -> F32:
     """Kernels of all phases, transformed, in the order in which `conv_winograd` reads them."""
-    stride, inputs, outputs = g.stride[0], g.in_channels // g.groups, g.out_channels // g.groups
-    matrix, edge = winograd.kernel_matrix(r, n), stride * r
-    both = np.kron(matrix, matrix).T  # one product for the kernels of an output, in place of two for each
-    parts = []
-    for channel in range(0, g.out_channels, outputs):
-        for first in range(channel, channel + outputs, run):
-            symbols = weights.symbols[first : min(first + run, channel + outputs)]
-            dense = weights.codebook[symbols] if len(weights.codebook) else symbols
-            missing = run - len(dense), 0, edge - g.kernel[0], edge - g.kernel[1]
-            taps = np.pad(dense.astype(np.float64), [(0, more) for more in missing])
-            taps = taps.reshape(run, inputs, r, stride, r, stride).transpose(0, 1, 3, 5, 2, 4)
-            points = taps.reshape(run, inputs * stride * stride, r * r) @ both
-            parts.append(points.transpose(2, 1, 0).astype(np.float32).ravel())
-    return np.concatenate(parts)
+    g, n, r = tiling.geometry, tiling.points, tiling.reach
+    target, scratch = np.empty(tiling.weight_elements, np.float32), np.empty((r * r + n * n) * LANES, np.float32)
+    sizes = g.groups, g.out_channels // g.groups, g.in_channels // g.groups, g.kernel[0], g.stride[0]
+    tags = (0,) * r, (0,) * n, (0,) * tiling.run
+    symbols = weights.symbols.reshape(-1)
+    _transform_weights(*tags, symbols, weights.codebook, np.array(sizes, np.int64), scratch, target)
+    return target
 
 
 class ConvWinograd:
@@ -185,7 +211,7 @@ class ConvWinograd:
     def __init__(self, weights: DenseWeights, tiling: WinogradTiling, epilogue: Epilogue) -> None:
         self.tiling = tiling
         g = tiling.geometry
-        self._weights = transform_weights(weights, g, tiling.reach, tiling.points, tiling.run)
+        self._weights = transform_weights(weights, tiling)
         self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
         places, self.scratch_elements = tiling.places()
         self._descriptor = np.array(

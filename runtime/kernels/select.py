@@ -72,8 +72,8 @@ WINOGRAD = os.environ.get("DCZ_WINOGRAD", "1") != "0"
 direct sums, and numbers that are not finite spread to their neighbours."""
 WINOGRAD_TILE = (8, 3) if WIDE else (4, 1)
 """Output channels and vectors whose sums Winograd's algorithm holds in registers."""
-WINOGRAD_WEIGHTS = 5 << 18
-"""Most elements, 5 MiB, of weights that are kept transformed, which makes sparse ones many times as large."""
+WINOGRAD_WEIGHTS = 3 << 18
+"""Most elements, 3 MiB, of weights that are kept transformed, which makes sparse ones many times as large."""
 SPARSE_WINOGRAD_TILE = (14, 2, 14) if WIDE else (6, 1, 12)
 """Where they stay sparse: tiles and vectors of output channels whose sums are held in registers; tiles of a vector."""
 UNROLLED_PIXELS = 4
