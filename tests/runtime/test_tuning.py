@@ -63,7 +63,7 @@ def test_the_estimate_stands_where_a_trial_says_little(tmp_path: Path, monkeypat
     timed(monkeypatch, **{listed[1].kernel: 0.99})
     assert Tuning(tmp_path / "a").pick(listed, WEIGHT, GEOMETRY, EPILOGUE, 1).kernel_name == listed[0].kernel
     tried = timed(monkeypatch, **{listed[1].kernel: 0.5})
-    listed[1] = listed[1]._replace(cycles=10.0)
+    listed[1:] = [choice._replace(cycles=10.0) for choice in listed[1:]]
     assert Tuning(tmp_path / "a").pick(listed, WEIGHT, GEOMETRY, EPILOGUE, 1).kernel_name == listed[0].kernel
     assert tried == []
 
