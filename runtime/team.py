@@ -68,12 +68,12 @@ class Team:
             The same for a caller that works alone.
         """
         with self.taken() as mine:
-            begin, used = time.perf_counter(), time.thread_time()
-            if not mine or begin < self._alone_until:
+            if not mine or time.perf_counter() < self._alone_until:
                 _run(whole)
                 return
             self._hire()
             self._step_aside()
+            begin, used = time.perf_counter(), time.thread_time()
             waiting, done = deque(parts), SimpleQueue[BaseException | None]()
             self._flags[PARTS] = 0
             for _ in parts[1:]:
@@ -101,6 +101,7 @@ class Team:
 
     def _hire(self) -> None:
         for number in range(len(self._helpers) + 1, self.threads):
+            watch(self._flags, PARTS, 0)  # compiled now: else it would count as time lost, and a lot
             arguments = self._jobs, self._flags
             helper = Thread(target=_help, args=arguments, name=f"dcz-helper_{number}", daemon=True)
             helper.start()

@@ -107,6 +107,20 @@ def test_late_helpers_are_left_alone_for_a_while(monkeypatch):
     assert len(set(seen)) == 2, "they get another chance"
 
 
+def test_compiling_does_not_count_as_time_lost(monkeypatch):
+    compiled = []
+
+    def watch(flags, place, value):
+        if not compiled:
+            compiled.append(time.sleep(0.2))
+
+    monkeypatch.setattr(teams, "watch", watch)
+    team, both = Team(2), threading.Barrier(2, timeout=20)
+    run(team, [[(both.wait, ())], [(both.wait, ())]])
+    assert compiled
+    assert team._alone_until < time.perf_counter() + 0.1 * teams.RELUCTANCE
+
+
 def test_what_a_helper_raises_reaches_the_caller():
     both = threading.Barrier(2, timeout=20)
 
