@@ -1,5 +1,7 @@
 """How cost grows: latency with density, layer size, batch and threads; decoding with the size of the file.
 
+What several threads gain on single samples is measured by turns of models that have one thread and all cores.
+
 Single layers are those of `benchmarks.kernels`: ours, oneDNN with weights that it reordered beforehand, and eager
 torch, warm caches, one thread.
 """
@@ -15,7 +17,7 @@ from statistics import median
 import numpy as np
 
 import dcz
-from dcz.runtime.timing import Turns, clock_of, milliseconds
+from dcz.runtime.timing import Turns, clock_of, milliseconds, ratio
 
 from .networks import container
 from .suite import Benchmark, Options, Row, Table, figure
@@ -46,9 +48,17 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
         made[f"features {features}"] = partial(layer_times, "features", features, linear, options)
     for batch in BATCHES[:: 3 if options.quick else 1]:
         made[f"batch {batch}"] = partial(network_times, "batch", batch, batch, 1, options)
-    for threads in range(1, (os.cpu_count() or 1) + 1):
+    for threads in range(1, _cores() + 1):
         made[f"threads {threads}"] = partial(network_times, "threads", threads, 32, threads, options)
-    return made | {f"decode {name}": partial(decode_times, name, options) for name in options.networks}
+    for name in options.networks:
+        if _cores() > 1:
+            made[f"sample {name}"] = partial(sample_times, name, options)
+        made[f"decode {name}"] = partial(decode_times, name, options)
+    return made
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def layer_times(axis: str, x: float, layer: object, options: Options) -> list[Row]:
@@ -78,6 +88,16 @@ def network_times(axis: str, x: int, batch_size: int, threads: int, options: Opt
     turns = take_turns({"dcz": clock_of(lambda: model(batch), timer), "eager": eager.clock}, options.seconds / 2)
     what = f"{network.title}, ms a sample" + (f", batch {batch_size}" if axis == "threads" else "")
     return [{"axis": axis, "x": x, "what": what, **_figures(turns, 1 / batch_size)}]
+
+
+def sample_times(name: str, options: Options) -> list[Row]:
+    """Milliseconds of single samples on one thread, and on as many as there are cores; wall time."""
+    network = container(name, options)
+    batch = network.batch(1)
+    models = {threads: dcz.load(network.path, threads=threads) for threads in (1, _cores())}
+    turns = take_turns({str(n): clock_of(partial(model, batch)) for n, model in models.items()}, options.seconds)
+    gain = ratio(turns.seconds["1"], turns.seconds[str(max(models))])
+    return [{"axis": "sample", "what": network.title, "threads": max(models), "gain": gain, **_figures(turns, 1)}]
 
 
 def _figures(turns: Turns, scale: float) -> dict[str, dict[str, float]]:
@@ -110,7 +130,7 @@ def decode_times(name: str, options: Options) -> list[Row]:
 
 def tables(rows: list[Row]) -> list[Table]:
     made = []
-    for axis, what in dict.fromkeys((row["axis"], row["what"]) for row in rows if row["axis"] != "decode"):
+    for axis, what in dict.fromkeys((row["axis"], row["what"]) for row in rows if "x" in row):
         chosen = [row for row in rows if (row["axis"], row["what"]) == (axis, what)]
         engines = list(chosen[0]["median"])
         unit = "" if "sample" in what else ", microseconds"
@@ -120,6 +140,21 @@ def tables(rows: list[Row]) -> list[Table]:
         ]
         header = (axis, "kernel", *engines, f"{engines[1]} / dcz")
         made.append(Table(f"{what}{unit}: median (least)", header, body, 2))
+    samples = [row for row in rows if row["axis"] == "sample"]
+    if samples:
+        times = [
+            (
+                row["what"],
+                *(_cell(row, threads) for threads in row["median"]),
+                f"{row['gain']['median']:.2f}",
+                f"{row['gain']['of_least']:.2f}",
+            )
+            for row in samples
+        ]
+        header = ("network", "1 thread", f"{samples[0]['threads']} threads", "1 / several", "of least")
+        made.append(
+            Table("Single samples on several threads, ms: median (least), and how many times as fast", header, times)
+        )
     decoded = [
         (row["what"], row["file_bytes"], row["nonzero"], f"{1e3 * row['seconds']:.3g}",
          f"{1e3 * row['least_seconds']:.3g}", f"{row['nonzero'] / row['least_seconds'] / 1e6:.0f}")

@@ -60,7 +60,10 @@ def test_scaling_tables_split_by_axis_and_decode_counts_weights() -> None:
     rows += [
         {"axis": "decode", "what": "Net", "file_bytes": 10, "nonzero": 2_000_000, "seconds": 0.5, "least_seconds": 0.25}
     ]
-    batch, threads, decode = scaling.tables(rows)
+    both = {key: {"1": 3.0, "2": 2.0} for key in ("median", "p10", "p90", "least")}
+    rows += [{"axis": "sample", "what": "Net", "threads": 2, "gain": {"median": 1.5, "of_least": 1.6}, **both}]
+    batch, threads, sample, decode = scaling.tables(rows)
+    assert sample.rows == [("Net", "3 (3)", "2 (2)", "1.50", "1.60")]
     assert [row[0] for row in batch.rows] == ["1", "8"]
     assert batch.rows[0][-1] == "3.00"
     assert len(threads.rows) == 1
