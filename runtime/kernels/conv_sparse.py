@@ -78,14 +78,17 @@ def conv_sparse(
         The descriptor of `conv_tile.Tiling`.
     """
     rows, book = len(tag), simd.load(book_tag, values, 0)
+    low, high = conv_tile.limits(d)
     for sample in range(d[conv_tile.BATCH]):
         first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
         first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
         for tile in range(d[conv_tile.FIRST_TILE], d[conv_tile.LAST_TILE]):
             row, column = conv_tile.corner(tile, rows, d)
+            is_run = conv_tile.is_run(row, rows, d)
             for b in range(len(blocks)):
                 first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
                 conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                at_once = is_run and blocks[b, ENDS] != 0
                 at, position, segment = d[conv_tile.SUMS], blocks[b, POSITION], blocks[b, SEGMENT]
                 for few in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], conv_tile.FINISHED):
                     few_end, few_at = min(few + conv_tile.FINISHED, blocks[b, LAST_OUTPUT]), at
@@ -113,9 +116,14 @@ def conv_sparse(
                         if rows < LATENCY:
                             sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
                         position = end
-                        simd.store(scratch, at, sums)
+                        if at_once:
+                            conv_tile.finish_run(
+                                tag, sums, channel, out, residual, first_out, row, scale, shift, low, high, d
+                            )
+                        else:
+                            simd.store(scratch, at, sums)
                         at += rows * LANES
-                    if blocks[b, ENDS] != 0:
+                    if blocks[b, ENDS] != 0 and not at_once:
                         conv_tile.finish(
                             tag, scratch, few_at, few, few_end, out, residual, first_out, row, column, scale, shift, d
                         )

@@ -43,6 +43,9 @@ ACTIVATIONS = {"none": 0, "relu": 1, "relu6": 2}
 FINISHED = 16
 """Output channels whose sums wait to be finished together, near, and at the cost of one for all but the vectors."""
 
+SHORT = 4
+"""Rows of a tile whose sums had better wait for each other in any case."""
+
 # Places in the descriptor, an int64 array that carries all sizes into a kernel.
 BATCH, IN_CHANNELS, IN_PLANE, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, OUT_PLANE = 0, 1, 2, 3, 4, 5, 6
 TAPS, ROW_STEP, COLUMN_STEP, SPAN, BANDS, UNIT, SUMS = 7, 8, 9, 10, 11, 12, 13
@@ -245,6 +248,43 @@ def expect(tag: Any, out: F32, start: int, row: int, column: int, d: I64) -> Non
 
 
 @inlined
+def limits(d: I64) -> tuple[np.float32, np.float32]:
+    """What the activation keeps outputs between."""
+    return np.float32(0 if d[ACTIVATION] != 0 else -np.inf), np.float32(6 if d[ACTIVATION] == 2 else np.inf)
+
+
+@inlined
+def is_run(row: int, rows: int, d: I64) -> bool:
+    """Whether a tile is a run of pixels, long enough for its sums to be finished without a rest in scratch."""
+    return rows > SHORT and d[SPAN] == LANES and d[OUT_WIDTH] == LANES and (row + rows) * LANES <= d[OUT_PLANE]
+
+
+@inlined
+def finish_run(
+    tag: Any, sums: Any, channel: int, out: F32, residual: F32, sample: int, row: int, scale: F32, shift: F32,
+    low: Any, high: Any, d: I64,
+) -> None:  # fmt: skip
+    """Apply the epilogue to the sums of one output channel of a tile that `is_run`, and store them.
+
+    Parameters
+    ----------
+    tag : tuple
+        As long as the tile has rows.
+    sums : Vectors
+    channel : int
+    out, residual : ndarray of float32, flat
+        `sample` is the index of the sample's first element in both.
+    low, high : float32
+        The activation's `limits`.
+    """
+    place = sample + channel * d[OUT_PLANE] + row * LANES
+    value = simd.scale_shift(sums, simd.get(scale, channel), simd.get(shift, channel))
+    if d[RESIDUAL] != 0:
+        value = simd.add(value, simd.load(tag, residual, place))
+    simd.store(out, place, simd.minimum(simd.maximum(value, low), high))
+
+
+@inlined
 def finish(
     tag: Any, scratch: F32, at: int, first: int, last: int, out: F32, residual: F32, sample: int, row: int, column: int,
     scale: F32, shift: F32, d: I64,
@@ -284,8 +324,7 @@ def _finish(
 ) -> None:  # fmt: skip
     """Finish one band; `low`, `high` and `end` as `simd.store_rows` takes them."""
     width, plane = d[OUT_WIDTH], d[OUT_PLANE]
-    floor = np.float32(0 if d[ACTIVATION] != 0 else -np.inf)
-    ceiling = np.float32(6 if d[ACTIVATION] == 2 else np.inf)
+    floor, ceiling = limits(d)
     for channel in range(first, last):
         value = simd.load(tag, scratch, at)
         value = simd.scale_shift(value, simd.get(scale, channel), simd.get(shift, channel))

@@ -56,6 +56,7 @@ class Choice(NamedTuple):
 
 
 SPARSE_ROWS = (1, 4, 7, 8, 13, 14) if WIDE else (1, 4, 6)
+SLIDING_ROWS = (4, 7, 8, 13, 14, 16)
 DENSE_ROWS = (1, 4, 7) if WIDE else (1, 2)
 """Rows of a tile that kernels are compiled for: few, as each takes seconds the first time."""
 REGISTERS = 28 if WIDE else 7
@@ -227,7 +228,7 @@ def _sliding_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue,
     if not (WIDE and conv_sliding.fits(geometry)):
         return []
     upright, run = conv_sliding.upright(geometry), conv_sliding.run_length(geometry)
-    rows = [n for n in SPARSE_ROWS if n >= LATENCY and n % run == 0]
+    rows = [n for n in SLIDING_ROWS if n % run == 0]
     tilings = [Tiling(upright, n, upright.width, LANES // upright.width, budget) for n in rows]
     pack = partial(_conv_sliding, weight, geometry, epilogue)
     return [Choice(sliding_cycles(t, weight.nnz), "conv_sliding", str(t.rows), partial(pack, t)) for t in tilings]
