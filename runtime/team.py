@@ -27,6 +27,8 @@ Job = tuple[deque[Part], "SimpleQueue[BaseException | None]"]
 RELUCTANCE = 32
 """A caller to whom helpers have cost time works alone for so many times as long: it loses some 3 %, even if other cores
 stay busy."""
+LONGEST_ALONE = 1.0
+"""But no more than so many seconds: what costs more than a turn of another job on a core does not come back soon."""
 CREDIT = 2e-3
 """The most that time won counts against time lost later, in seconds: about what it costs if a helper has to pause."""
 
@@ -97,7 +99,7 @@ class Team:
         """Keep account of time won, where a layer has ended and would have done so for a caller alone."""
         self._won = min(CREDIT, self._won + alone - end)
         if self._won < 0:
-            self._alone_until, self._won = end - RELUCTANCE * self._won, 0.0
+            self._alone_until, self._won = end + min(LONGEST_ALONE, -RELUCTANCE * self._won), 0.0
 
     def _hire(self) -> None:
         for number in range(len(self._helpers) + 1, self.threads):

@@ -86,6 +86,7 @@ def test_whoever_finds_the_helpers_taken_works_alone():
 
 def test_late_helpers_are_left_alone_for_a_while(monkeypatch):
     monkeypatch.setattr(teams, "RELUCTANCE", 1000)
+    monkeypatch.setattr(teams, "LONGEST_ALONE", 100.0)
     team, both, caller = Team(2), threading.Barrier(2, timeout=20), threading.current_thread()
     seen = []
 
@@ -115,10 +116,17 @@ def test_compiling_does_not_count_as_time_lost(monkeypatch):
             compiled.append(time.sleep(0.2))
 
     monkeypatch.setattr(teams, "watch", watch)
+    monkeypatch.setattr(teams, "LONGEST_ALONE", 100.0)
     team, both = Team(2), threading.Barrier(2, timeout=20)
     run(team, [[(both.wait, ())], [(both.wait, ())]])
     assert compiled
     assert team._alone_until < time.perf_counter() + 0.1 * teams.RELUCTANCE
+
+
+def test_one_long_pause_does_not_end_the_help():
+    team = Team(2)
+    team._account(10.0, -50.0)
+    assert team._alone_until == 10.0 + teams.LONGEST_ALONE
 
 
 def test_what_a_helper_raises_reaches_the_caller():
