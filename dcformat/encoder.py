@@ -24,9 +24,9 @@ from .tensors import DTYPES, Array, Dense
 
 SWAPPED = 1 << 4
 FORM_SHIFT = 5
-SWAPPED_COST = 1 - 1 / 200
-"""Bits of positions in swapped order, for each one otherwise, that are few enough: transposing triples the time of
-decoding, and among weights without structure chance alone favours an order, by a tenth of a percent."""
+SWAPPED_COST, FREELY_SWAPPED = 1 - 1 / 200, 1 << 16
+"""Bits of positions in swapped order, for each one otherwise, that are few enough, and stored weights up to which a bit
+less will do: to swap axes back triples the time of decoding, which is felt in large tensors only."""
 
 
 class Encoding(StrEnum):
@@ -43,7 +43,7 @@ SHAREABLE = ("F32", "F16")
 
 
 def encode_tensor(tensor: Dense) -> tuple[Encoding, bytes]:
-    """Encode a tensor in the encoding that takes the fewest bytes; of the axis orders, half a percent is left to speed.
+    """Encode a tensor in the encoding that takes the fewest bytes, or half a percent more where that decodes faster.
 
     Parameters
     ----------
@@ -142,7 +142,8 @@ def _best_index(array: Array) -> _Index:
     if array.ndim < 2 or min(array.shape[:2]) == 1:
         return plain
     swapped = _index(array, swapped=True)
-    return swapped if swapped.cost < plain.cost * SWAPPED_COST else plain
+    least = 1 if len(plain.positions) <= FREELY_SWAPPED else SWAPPED_COST
+    return swapped if swapped.cost < plain.cost * least else plain
 
 
 def _sparse(array: Array, patterns: NDArray[Any] | None) -> bytes:
