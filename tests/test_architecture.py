@@ -88,6 +88,15 @@ def test_converters_see_the_runtime_only_where_the_contract_excepts_it() -> None
     assert {module_name(path) for path in sources("converters") if "runtime" in imported(path)} <= excepted
 
 
+@pytest.mark.parametrize("path", PACKAGE_FILES, ids=ident)
+def test_one_module_compiles(path: Path) -> None:
+    """Elsewhere Numba's own cache would be used, which stops where it cannot write, and misses edits."""
+    tree = ast.walk(ast.parse(path.read_text()))
+    names = {alias.name for node in tree if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}
+    assert "numba" not in names
+    assert not names & {"jit", "njit"} or path == ROOT / "dcformat" / "jit.py"
+
+
 def test_packages_are_the_folders() -> None:
     folders = {module_name(path) for path in PACKAGE_FILES if path.name == "__init__.py"}
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == folders

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ...dcformat.errors import ConversionError
+from ...dcformat.jit import compiled, stamp
 
 F64 = NDArray[np.float64]
 Bounds = NDArray[np.intp]
@@ -205,12 +206,11 @@ def _optimal(ordered: F64, k: int) -> Bounds:
     centred = ordered - ordered.mean()  # keeps the differences of prefix sums exact enough
     prefix = np.concatenate(([0.0], np.cumsum(centred)))
     squares = np.concatenate(([0.0], np.cumsum(centred * centred)))
-    bounds: Bounds = _optimal_jit(prefix, squares, k)
+    bounds: Bounds = _compiled_bounds(prefix, squares, k)
     return bounds
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _optimal_jit(prefix: F64, squares: F64, k: int) -> Bounds:
+def _optimal_bounds(prefix: F64, squares: F64, k: int) -> Bounds:
     """Dynamic programming; the best last bound rises with n, so each row is filled by halving: O(k n log n)."""
     n = len(prefix) - 1
     best = squares.copy()  # least error of the first j values in one cluster
@@ -244,6 +244,9 @@ def _optimal_jit(prefix: F64, squares: F64, k: int) -> Bounds:
     for row in range(k - 1, -1, -1):
         bounds[row] = choice[row, bounds[row + 1]]
     return bounds
+
+
+_compiled_bounds = compiled(_optimal_bounds, stamp(Path(__file__).parent, Path(__file__).name))
 
 
 # Code lengths ---------------------------------------------------------------------------------------------------------
