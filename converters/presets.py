@@ -74,7 +74,12 @@ def resolve_labels(given: Sequence[str] | str | os.PathLike[str]) -> list[str]:
 def check_labels(labels: Sequence[str], output: Shape) -> None:
     """Raise ConversionError unless there is one label for each class of the network's output."""
     if len(labels) != output[0]:
-        raise ConversionError("the labels do not fit the network's classes", expected=output[0], found=len(labels))
+        raise ConversionError(
+            "the labels do not fit the network's classes",
+            expected=output[0],
+            found=len(labels),
+            hint="--labels takes a file with a name for each class, or none",
+        )
 
 
 def fit_preprocess(preprocess: Preprocess, input_shape: Shape) -> Preprocess:
@@ -113,7 +118,10 @@ def check_preprocess(preprocess: Preprocess, input_shape: Shape) -> None:
         fits = made == input_shape
     if not fits:
         raise ConversionError(
-            "the preprocessing does not make the network's input", expected=list(input_shape), found=list(made)
+            "the preprocessing does not make the network's input",
+            expected=list(input_shape),
+            found=list(made),
+            hint="name another with --preprocess",
         )
 
 

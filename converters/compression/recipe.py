@@ -211,16 +211,20 @@ def load_recipe(path: str | Path) -> Recipe:
     Parameters
     ----------
     path : str or Path
-        A TOML file, or the name of one that dcz brings along.
+        The name of a recipe that dcz brings along, whatever file has that name too, or a TOML file.
 
     Raises
     ------
     ConversionError
-        A key that no stage knows, or a value that does not fit.
+        No such recipe, a key that no stage knows, or a value that does not fit.
+    OSError
+        The file cannot be read.
     """
-    path = Path(path)
-    if not path.exists() and (RECIPES / f"{path}.toml").exists():
-        path = RECIPES / f"{path}.toml"
+    known = {recipe.stem: recipe for recipe in sorted(RECIPES.glob("*.toml"))}
+    path = known.get(str(path), Path(path))
+    if not path.exists():
+        expected, hint = f"a TOML file or one of {', '.join(known)}", "docs/recipes.md says how to write one"
+        raise ConversionError(f"no recipe {str(path)!r}", expected=expected, hint=hint)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -76,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.simplefilter("ignore")  # libraries' deprecations are no message to somebody who converts a file
         try:
             code: int = args.run(args)
-            sys.stdout.flush()  # here, so that a closed pipe is noticed below
+            if sys.stdout is not None:  # where it was closed beforehand there is none
+                sys.stdout.flush()  # here, so that a closed pipe is noticed below
             return code
         except KeyboardInterrupt:
             return _fail("interrupted", 130)

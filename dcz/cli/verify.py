@@ -50,10 +50,15 @@ def check(
     dict
         ``ok``, ``problems``, ``tensors_equal``, ``max_output_error``; the last two are None where nothing was compared.
     """
+    from ..dcformat import FormatError
     from ..dcformat import open as open_container
 
-    with open_container(model) as container:
-        problems = container.verify()
+    try:
+        with open_container(model) as container:
+            problems = container.verify()
+    except FormatError as damage:  # of the header or the manifest, without which nothing else can be read
+        damage.path = None  # `describe` names the file
+        problems = [str(damage)]
     tensors_equal = max_output_error = None
     if against is not None and not problems:
         from ..converters.compare import compare

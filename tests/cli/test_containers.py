@@ -75,6 +75,21 @@ def test_verify_finds_a_flipped_bit_and_says_where(dcz: Callable, small_containe
     assert "Traceback" not in text.err
 
 
+@pytest.mark.parametrize("kept", [0, 10, 30, -1], ids=["nothing", "half a header", "half a manifest", "but a byte"])
+def test_verify_says_in_json_too_that_a_file_is_cut_short(
+    dcz: Callable, small_container: Path, tmp_path: Path, kept: int
+) -> None:
+    path = tmp_path / "cut.dcz"
+    path.write_bytes(small_container.read_bytes()[:kept])
+    result = dcz("verify", path, "--json")
+    found = json.loads(result.out)
+    (problem,) = found.pop("problems")
+    assert (result.code, result.err) == (1, "")
+    assert found == {"ok": False, "tensors_equal": None, "max_output_error": None}
+    assert "cut.dcz" not in problem
+    assert dcz("verify", path) == (1, f"{path}: {problem}\n", "")
+
+
 @pytest.mark.parametrize("command", ["info", "verify", "export", "infer"])
 @pytest.mark.parametrize("kind", ["missing", "directory", "empty", "text", "truncated"])
 def test_bad_containers(

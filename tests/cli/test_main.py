@@ -101,6 +101,13 @@ def test_python_m_dcz(small_container: Path) -> None:
     assert "conv.weight" in done.stdout
 
 
+def test_without_stdout_the_work_is_done(dcz: Callable, small_container: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, "stdout", None)  # as Python sets it for `dcz ... >&-`
+        code = package.cli.main(["info", str(small_container)])
+    assert (code, dcz("--version").code) == (0, 0)
+
+
 def test_a_closed_pipe_is_no_error(small_container: Path) -> None:
     code = "import sys; from dcz.cli import main; sys.stdin.read(); sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen(

@@ -122,8 +122,16 @@ def test_unknown_layers(tmp_path: Path, old: str, new: str) -> None:
 
 
 def test_no_such_recipe() -> None:
-    with pytest.raises(OSError, match=r"nosuch"):
+    with pytest.raises(ConversionError, match=r"no recipe 'nosuch' \(expected a TOML file or one of alexnet, .*vgg19"):
         load_recipe("nosuch")
+
+
+def test_a_folder_named_after_the_network_is_not_taken_for_its_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("lenet5_caffe").mkdir()
+    assert load_recipe("lenet5_caffe").arch == "lenet5_caffe"
 
 
 def test_a_budget_of_accuracy_needs_held_out_pictures(tmp_path: Path) -> None:
