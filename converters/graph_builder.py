@@ -74,7 +74,8 @@ class GraphBuilder:
         value = meta(node)
         value = value[0] if isinstance(value, (tuple, list)) and value else value
         shape = tuple(value.shape)[1:] if isinstance(value, torch.Tensor) else None
-        raise UnsupportedOpError(str(node.target).removesuffix(".default"), node=node.name, shape=shape, why=why)
+        op, hint = str(node.target).removesuffix(".default"), "docs/format.md, section 6, lists what dcz has"
+        raise UnsupportedOpError(op, node=node.name, shape=shape, why=why, hint=hint)
 
     def require(self, condition: bool, why: str) -> None:
         """Refuse the node that is being lowered unless `condition` holds."""
