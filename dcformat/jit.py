@@ -2,34 +2,153 @@
 
 Numba's own cache looks at the source file of a kernel alone. A kernel inlines what it calls, so an edit of an imported
 file would leave stale machine code behind; here a stamp covers every source of a package, and whether bounds are
-checked. And Numba readies its whole compiler (and imports SciPy) before it looks into its cache, which takes .4 s of
-CPU time and 20 MiB; here it does so when a kernel has to be compiled. Nor is the LLVM module parsed that lies beside
-the machine code: it takes longer than all the rest, and only other kernels that are compiled later need it.
+checked. And what Numba does before a cached kernel runs takes longer than to read a large model: it readies its
+compiler, looks for extensions, learns the types of the arguments, unpickles what its compiler knew of the kernel, and
+parses the LLVM module beside the machine code. Here a kernel that is on disk is its machine code, which is linked and
+called; Numba comes in when one has to be compiled.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import pickle
+import sys
+import uuid
 from collections.abc import Callable
-from functools import cache
+from functools import cache, update_wrapper
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import llvmlite
 import llvmlite.binding as llvm
-from numba import config, njit
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import compile_result
+import numba
+import numpy as np
+from numba import _dynfunc, config, njit
+from numba.core import types
+from numba.core.caching import CompileResultCacheImpl
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.environment import _rebuild_env
+from numba.core.registry import cpu_target
 from numba.core.runtime import _nrt_python
+from numba.core.serialize import dumps
+from numba.extending import typeof_impl
 
 Stamp = tuple[object, ...]
+OPTIONS = {"nogil": True, "no_cfunc_wrapper": True}
+"""What all compiled functions have in common."""
+_C_LAYOUT, _F_LAYOUT, _ALIGNED, _WRITEABLE = 1, 2, 0x100, 0x400
+"""Flags of arrays that make a difference to Numba; the first hides the second."""
 
 
 def stamp(folder: Path, *patterns: str) -> Stamp:
     """What the cached machine code of a package depends on: its source files that match any of some patterns."""
     files = sorted(path for pattern in patterns for path in folder.glob(pattern))
     stats = ((path, path.stat()) for path in files)
-    return config.BOUNDSCHECK, *((path.name, stat.st_mtime_ns, stat.st_size) for path, stat in stats)
+    versions = numba.__version__, llvmlite.__version__, np.__version__
+    return *versions, config.BOUNDSCHECK, *((path.name, stat.st_mtime_ns, stat.st_size) for path, stat in stats)
+
+
+_OWN_STAMP = stamp(Path(__file__).parent, Path(__file__).name)
+
+
+class Kernel:
+    """A function that is compiled for each set of argument types: on its first call, unless the cache has it.
+
+    Other compiled functions call it as they call those of `numba.njit`.
+
+    Parameters
+    ----------
+    function : callable
+    valid : Stamp
+        The cache holds as long as it does not change.
+    **options
+        Of `numba.njit`.
+    """
+
+    def __init__(self, function: Callable[..., Any], valid: Stamp, **options: Any) -> None:
+        update_wrapper(self, function)
+        self.dispatcher = njit(**options)(function)
+        self._function, self._valid = function, valid
+        self._codes: dict[tuple[Any, ...], Callable[..., Any]] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the machine code for arguments of these types."""
+        return self.code(*arguments)(*arguments)
+
+    def code(self, *arguments: Any) -> Callable[..., Any]:
+        """The machine code for arguments of these types, as a function; to call it saves a look at them."""
+        kinds = tuple(map(_kind, arguments))
+        if kinds not in self._codes:
+            with global_compiler_lock:
+                if kinds not in self._codes:
+                    self._codes[kinds] = self._load(kinds) or self._compile(kinds, arguments)
+        return self._codes[kinds]
+
+    def _compile(self, kinds: tuple[Any, ...], arguments: tuple[Any, ...]) -> Callable[..., Any]:
+        code: Callable[..., Any] = self.dispatcher._compile_for_args(*arguments)
+        result = next(made for made in self.dispatcher.overloads.values() if made.entry_point is code)
+        path = self._path(kinds)
+        if path is not None and not result.reload_init:  # nothing of a library that has to be started
+            inner = [each for each in result._find_referenced_environments() if each.consts]
+            environments = [result.environment, *inner]
+            listed = [(each.globals["__name__"], list(each.consts), each.env_name) for each in environments]
+            name = result.fndesc.llvm_cpython_wrapper_name
+            _save(path, dumps((self._key(kinds), name, listed, result.library._get_compiled_object())))
+        return code
+
+    def _load(self, kinds: tuple[Any, ...]) -> Callable[..., Any] | None:
+        path = self._path(kinds)
+        try:
+            kept = pickle.loads(path.read_bytes()) if path else None
+        except (OSError, EOFError, ValueError, pickle.UnpicklingError):  # there is none, or it is damaged
+            kept = None
+        if kept is None or kept[0] != self._key(kinds):
+            return None
+        _, name, listed, code = kept
+        _link_runtime()
+        codegen = cpu_target.target_context.codegen()
+        codegen._engine._ee.add_object_file(llvm.ObjectFileRef.from_data(code))
+        codegen._engine.finalize_object()
+        environments = [_rebuild_env(*each) for each in listed]
+        for each in environments:
+            codegen.set_env(each.env_name, each)
+        address = codegen._engine.get_function_address(name)
+        what = sys.modules[self._function.__module__], self._function.__name__, self._function.__doc__ or ""
+        made: Callable[..., Any] = _dynfunc.make_function(*what, address, environments[0], tuple(environments))
+        return made
+
+    def _key(self, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+        return _OWN_STAMP, self._valid, _machine(), kinds
+
+    def _path(self, kinds: tuple[Any, ...]) -> Path | None:
+        """Where the machine code is kept, if it is. Code that is stale is written over."""
+        folder = None if self._function.__closure__ else _folder(self._function)  # the key does not tell its values
+        module, name = Path(self._function.__code__.co_filename).stem, self._function.__qualname__
+        name = name.replace("<", "").replace(">", "")  # of local functions
+        digest = sha256(repr((_machine(), kinds)).encode()).hexdigest()[:16]
+        return folder and folder / f"{module}.{name}.{digest}.code"
+
+
+@typeof_impl.register(Kernel)  # type: ignore[untyped-decorator]
+def _typeof_kernel(value: Kernel, context: Any) -> Any:
+    """A kernel that another one calls is what Numba knows it as."""
+    return types.Dispatcher(value.dispatcher)
+
+
+def _kind(value: Any) -> Any:
+    """What tells Numba's types of arguments apart."""
+    if isinstance(value, np.ndarray):
+        flags: int = value.flags.num
+        layout = flags & _C_LAYOUT or flags & _F_LAYOUT
+        return value.dtype.str, value.ndim, layout | flags & (_ALIGNED | _WRITEABLE)
+    return tuple(map(_kind, value)) if isinstance(value, tuple) else type(value).__name__
+
+
+@cache
+def _machine() -> tuple[str, ...]:
+    return *map(str, cpu_target.target_context.codegen().magic_tuple()), _nrt_python.__spec__.origin or ""
 
 
 @cache
@@ -39,78 +158,30 @@ def _link_runtime() -> None:
         llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
 
-class _Library(JITCodeLibrary):  # type: ignore[misc]
-    """Machine code from the cache, whose LLVM module is parsed when something is linked with it."""
-
-    _shared_module: Any
-
-    def __init__(self, codegen: Any, name: str, machine_code: bytes, bitcode: bytes) -> None:
-        super().__init__(codegen, name)
-        self._bitcode = bitcode
-        self.enable_object_caching()
-        self._set_compiled_object(machine_code)
-        self._finalize_final_module()
-
-    def _get_module_for_linking(self) -> Any:
-        if self._shared_module is None:
-            self._shared_module = llvm.parse_bitcode(self._bitcode)
-        return self._shared_module
+_folders: dict[str, Path | None] = {}
 
 
-class _Loader(CompileResultCacheImpl):  # type: ignore[misc]
-    """Numba's own, but for the library."""
-
-    def rebuild(self, target_context: Any, payload: Any) -> Any:
-        """Make a compiled function of what lies in the cache."""
-        (name, _, code), descriptor, environment, signature, *modes, inits, environments = payload
-        for init in inits:
-            init()
-        codegen = target_context.codegen()
-        library = _Library(codegen, name, *code)
-        codegen._engine._defined_symbols |= {descriptor.llvm_func_name, descriptor.llvm_cpython_wrapper_name}
-        for referenced in environments:
-            codegen.set_env(referenced.env_name, referenced)
-        return compile_result(
-            target_context=target_context,
-            typing_context=target_context.typing_context,
-            library=library,
-            environment=environment,
-            entry_point=target_context.get_executable(library, descriptor, environment),
-            fndesc=descriptor,
-            signature=signature,
-            **dict(zip(("objectmode", "lifted", "type_annotation"), modes, strict=True)),
-            reload_init=inits,
-            referenced_envs=environments,
-        )
-
-
-class _Cache(FunctionCache):  # type: ignore[misc]
-    """Numba's cache, valid as long as a stamp stays the same."""
-
-    _impl_class = _Loader
-
-    def __init__(self, function: Callable[..., Any], valid: Stamp) -> None:
-        super().__init__(function)
-        self._cache_file = IndexDataCacheFile(
-            cache_path=self._cache_path, filename_base=self._impl.filename_base, source_stamp=valid
-        )
-
-    def _index_key(self, sig: Any, codegen: Any) -> tuple[str, ...]:
-        """Texts: the stamp covers what Numba would hash, and its types take a while to unpickle."""
-        return str(sig), *map(str, codegen.magic_tuple())
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Load machine code; where there is none, Numba's compiler readies itself."""
-        _link_runtime()
-        with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep machine code; where that fails (a full disk), the next process compiles again."""
+def _folder(function: Callable[..., Any]) -> Path | None:
+    """Where Numba would keep a function's machine code; None if it finds no folder that it may write to."""
+    source = os.path.dirname(function.__code__.co_filename)
+    if source not in _folders:
         try:
-            super().save_overload(sig, data)
-        except OSError:
+            _folders[source] = Path(CompileResultCacheImpl(function).locator.get_cache_path())
+        except RuntimeError:
+            _folders[source] = None
             _tell_uncached()
+    return _folders[source]
+
+
+def _save(path: Path, data: bytes) -> None:
+    """Keep machine code; where that fails (a full disk), the next process compiles again."""
+    written = path.with_name(f"{path.name}.{uuid.uuid4().hex[:16]}")
+    try:
+        written.write_bytes(data)
+        written.replace(path)
+    except OSError:
+        written.unlink(missing_ok=True)
+        _tell_uncached()
 
 
 def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
@@ -127,13 +198,7 @@ def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
     **options
         Of `numba.njit`.
     """
-    dispatcher = njit(nogil=True, no_cfunc_wrapper=True, **options)(function)
-    if not config.DISABLE_JIT:
-        try:
-            dispatcher._cache = _Cache(function, valid)
-        except RuntimeError:  # Numba has found no folder that it may write to
-            _tell_uncached()
-    return dispatcher
+    return function if config.DISABLE_JIT else Kernel(function, valid, **OPTIONS, **options)
 
 
 @cache
@@ -154,4 +219,4 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a part of kernels that is always inlined."""
-    return compiled(function, _STAMP, inline="always")
+    return njit(inline="always", **OPTIONS)(function)

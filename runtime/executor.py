@@ -33,6 +33,8 @@ class Executor:
         self._lanes = plan.lanes
         ends = view(0), view(plan.output)
         self._input, self._output = (end[..., 0] if plan.lanes == 1 else end.reshape(-1) for end in ends)
+        if plan.lanes > 1:
+            self._to_lanes, self._from_lanes = (ready((way, (arena, arena)))[0] for way in (to_lanes, from_lanes))
         self._steps: list[list[Call]] = []
         for step, offset in zip(plan.steps, plan.layout.scratch, strict=True):
             scratch = _window(arena, offset, step.use.scratch)
@@ -54,13 +56,13 @@ class Executor:
         for function, arguments in self._calls:
             function(*arguments)
         if self._lanes > 1:
-            from_lanes(self._output, out.reshape(-1))
+            self._from_lanes(self._output, out.reshape(-1))
         else:
             out[...] = self._output
 
     def _take(self, batch: F32) -> None:
         if self._lanes > 1:
-            to_lanes(np.ascontiguousarray(batch).reshape(-1), self._input)
+            self._to_lanes(np.ascontiguousarray(batch).reshape(-1), self._input)
         else:
             self._input[...] = batch
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..dcformat.jit import compiled, stamp
+from numba import njit
+
+from ..dcformat.jit import OPTIONS, Kernel, compiled, stamp
 from .layer import Call
 
 _STAMP = stamp(Path(__file__).parent, "*.py", "kernels/*.py")
@@ -25,7 +27,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a part of kernels that is always inlined: a call passes arrays by some 30 words and costs 100 cycles."""
-    return compiled(function, _STAMP, error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True)
+    return njit(error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True, **OPTIONS)(function)
 
 
 def ready(call: Call) -> Call:
@@ -34,5 +36,4 @@ def ready(call: Call) -> Call:
     The kernel is compiled for them, or loaded, now. What is no kernel stays as it is.
     """
     function, arguments = call
-    compile_for = getattr(function, "_compile_for_args", None)
-    return (compile_for(*arguments), arguments) if compile_for else call
+    return (function.code(*arguments), arguments) if isinstance(function, Kernel) else call

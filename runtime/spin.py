@@ -7,6 +7,8 @@ what it waits for has come, it lingers until whoever told it has let go of the l
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from numba import config
 from numba.core import types
 from numpy.typing import NDArray
 
-from .jit import kernel
+from .jit import kernel, ready
 from .simd_ir import build_address, build_call, intrinsic
 
 ROUNDS = 20_000
@@ -67,4 +69,9 @@ def watch(flags: NDArray[np.int64], place: int, value: int) -> None:
     place, value : int
     """
     if not config.DISABLE_JIT:
-        _watch(flags, place, value)
+        _machine_code()(flags, place, value)
+
+
+@cache
+def _machine_code() -> Callable[..., None]:
+    return ready((_watch, (np.zeros(1, np.int64), 0, 0)))[0]

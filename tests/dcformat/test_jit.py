@@ -8,6 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dcz.dcformat import jit
@@ -82,8 +83,21 @@ CALLER = """
 
     if FIRST:
         total(np.arange(4.0))  # comes from the cache before the caller is compiled
-    print(compiled(twice, VALID)(np.arange(4.0)), len(total.overloads))
+    print(compiled(twice, VALID)(np.arange(4.0)), len(total.dispatcher.overloads))
     """
+
+
+def test_code_of_another_processor_or_that_is_damaged_is_compiled_again(tmp_path: Path) -> None:
+    for name, text in (("package", PACKAGE), ("kernel", KERNEL), ("main", MAIN), ("constants", "FACTOR = 2.0")):
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+    assert run(tmp_path) == "12.0 True True"
+    assert run(tmp_path, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="") == "12.0 True True"
+    files = sorted(tmp_path.glob("cache/*/*.code"))
+    assert len(files) == 2, "one for each processor"
+    for file in files:
+        file.write_bytes(file.read_bytes()[:-100])
+    assert run(tmp_path) == "12.0 True True"
+    assert run(tmp_path) == "12.0 False False"
 
 
 def test_cached_kernels_are_linked_with_new_ones(tmp_path: Path) -> None:
@@ -101,6 +115,23 @@ UNCACHED = """
 
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     """
+
+
+def test_kinds_tell_types_apart_and_nothing_else() -> None:
+    total = jit.compiled(lambda x: x.sum(), ())
+    square = np.ones((3, 3))
+    frozen = np.ones(3)
+    frozen.flags.writeable = False
+    different = [np.ones(3), np.ones(3, np.float32), square, np.ones((4, 4))[:3, :3], np.asfortranarray(square), frozen]
+    assert len({total.code(x) for x in different}) == len(different)
+    assert total.code(np.ones(3)) is total.code(np.ones(5)) is total.code(np.ones(6)[1:3])
+    first = jit.compiled(lambda values: values[0], ())
+    assert [first((1, 2)), first((True, 2.5)), first((1,)), first((np.float32(0.5), 1))] == [1, True, 1, 0.5]
+
+
+def test_values_of_closures_do_not_come_from_the_cache() -> None:
+    for factor in (2.0, 3.0):
+        assert jit.compiled(lambda x: x * factor, ())(2.0) == 2.0 * factor  # noqa: B023 (called at once)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders below /dev/null, which even root cannot make")
@@ -121,8 +152,8 @@ def test_a_full_disk_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch, caplo
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(jit.IndexDataCacheFile, "save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     jit._tell_uncached.cache_clear()
-    for factor in (2.0, 3.0):
-        assert jit.compiled(lambda x, factor=factor: x * factor, ())(2.0) == 2.0 * factor
+    assert jit.compiled(lambda x: x * 2.0, ())(2.0) == 4.0
+    assert jit.compiled(lambda x: x * 3.0, ())(2.0) == 6.0
     assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -41,7 +41,7 @@ weight = cases.make_weight(rng, (40, 130), 0.1, "sparse_shared", 31)
 choices = kernels.linear_choices(weight, LinearGeometry(1, 130, 40), Epilogue())
 assert not {"linear_windowed", "linear_triples"} & set(kernels.by_kernel(choices))
 from dcz.runtime.kernels.conv_sparse import conv_sparse
-assembly = "".join(conv_sparse.inspect_asm().values())
+assembly = "".join(conv_sparse.dispatcher.inspect_asm().values())
 assert "ymm" in assembly and "zmm" not in assembly
 print("done")
 """
