@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from ..dcformat import ConversionError, DczError, FormatError, Graph, Preprocess, Shape, infer_shapes, open, write
-from ..dcformat.output import check_output, replacing, with_ending
+from ..dcformat.output import check_output, files_among, replacing, with_ending
 from . import course, presets
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune
@@ -127,7 +127,7 @@ def convert(
     UnsupportedOpError
         It uses an operator that dcz does not have.
     InputError
-        `out` is the model itself.
+        `out` is the model itself, or the file of an option.
     OSError
         A file cannot be read or written.
     """
@@ -136,7 +136,7 @@ def convert(
             raise ConversionError("a module has no file name", hint="say where to write: dcz.convert(model, 'm.dcz')")
         out = with_ending(model, ".dcz")
     # Paths and options first: a mistake in them should not cost the time of a conversion.
-    check_output(out, *_reads(model))
+    check_output(out, *_reads(model), *files_among(preprocess, labels))
     prune = parse_prune(prune) if isinstance(prune, str) else prune
     bits = parse_bits(str(bits)) if isinstance(bits, (str, int)) else bits
     clustering = Clustering(init, method, seed)

@@ -60,6 +60,24 @@ def check_output(path: str | os.PathLike[str], *reads: str | os.PathLike[str] | 
         raise _refusal(PermissionError, errno.EACCES, path)
 
 
+def files_among(*options: object) -> list[str | os.PathLike[str]]:
+    """Those of some options that are files, and not names of something else: for `check_output`."""
+    return [option for option in options if isinstance(option, str | os.PathLike) and os.path.isfile(option)]
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder for results, if there is none. Like `check_output`, to be asked before the work.
+
+    Raises
+    ------
+    OSError
+        It cannot be made, or not be written to; names `path`.
+    """
+    os.makedirs(path, exist_ok=True)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise _refusal(PermissionError, errno.EACCES, path)
+
+
 def _refusal(kind: type[OSError], number: int, path: str | os.PathLike[str]) -> OSError:
     return kind(number, os.strerror(number), os.fspath(path))
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ...dcformat.errors import ConversionError, InputError
-from ...dcformat.output import check_output, replacing
+from ...dcformat.output import check_output, files_among, make_folder, replacing
 from ...runtime import load
 from ..architectures import ARCHITECTURES, Architecture
 from .artefacts import write_artefacts
@@ -65,9 +65,9 @@ def compress(
     InputError
         The folder holds no known data set, or one that is not for the network; or `out` is one of the files read.
     OSError
-        `out` cannot be written to.
+        `out`, `work` or `artefacts` cannot be written to.
     """
-    check_output(out, checkpoint, teacher if not isinstance(teacher, nn.Module) else None)
+    check_output(out, checkpoint, teacher if not isinstance(teacher, nn.Module) else None, *files_among(recipe))
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(os.fspath(recipe))
     if recipe.arch not in ARCHITECTURES:
         raise ConversionError("unknown architecture", expected=", ".join(ARCHITECTURES), found=repr(recipe.arch))
@@ -97,6 +97,9 @@ def compress(
         architecture = replace(architecture, labels=dataset.classes)
     if checkpoint is None and recipe.start == "whitened":
         start_whitened(model, dataset.train, preprocess)
+    for folder in (work, artefacts):
+        if folder is not None:
+            make_folder(folder)
     origin = [recipe.arch, recipe.seed, recipe.validation, recipe.start, dataset.name, len(dataset.train)]
     origin += [None if network is None else digest(network.state_dict()) for network in (given, teacher)]
     trial = Path(out).with_name(f".{Path(out).name}.trial")  # what the last stage would ship as

@@ -29,8 +29,9 @@ def run(args: argparse.Namespace) -> int:
     from ..converters.compression.pipeline import compress
     from ..converters.compression.recipe import load_recipe
     from ..dcformat import ConversionError
-    from ..dcformat.output import with_ending
+    from ..dcformat.output import check_output, with_ending
 
+    check_output(args.output, args.recipe)
     recipe = load_recipe(args.recipe or args.arch)
     if recipe.arch != args.arch:
         what = "the recipe is for another network"

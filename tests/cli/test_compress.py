@@ -72,3 +72,10 @@ def test_refuses_in_one_line(
     assert error.startswith(f"dcz: error: {folder / 'recipe.toml'}: {message}")
     assert error.count("\n") == 1
     assert not (folder / "net.dcz").exists()
+
+
+def test_a_recipe_is_not_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = str(folder / "recipe.toml")
+    assert main([*arguments(folder)[:-1], recipe]) == 1
+    assert "take the place of what it is made of" in capsys.readouterr().err
+    assert (folder / "recipe.toml").read_text() == RECIPE

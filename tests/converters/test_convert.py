@@ -167,6 +167,15 @@ def test_the_model_is_never_overwritten(lenet: dict[str, Tensor], tmp_path: Path
     assert torch.load(path, weights_only=True).keys() == lenet.keys()
 
 
+@pytest.mark.parametrize("option", ["labels", "preprocess"])
+def test_nor_is_the_file_of_an_option(net: nn.Module, tmp_path: Path, option: str) -> None:
+    path = tmp_path / "names.json"
+    path.write_text("{}")
+    with pytest.raises(InputError, match="take the place of what it is made of"):
+        convert(net, path, input_shape=(3, 8, 8), **{option: path})
+    assert path.read_text() == "{}"
+
+
 def test_a_module_needs_a_file_name(net: nn.Module) -> None:
     with pytest.raises(ConversionError, match="say where to write"):
         convert(net, input_shape=(3, 8, 8))

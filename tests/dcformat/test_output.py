@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dcz.dcformat import InputError
-from dcz.dcformat.output import check_output, replacing, with_ending
+from dcz.dcformat.output import check_output, files_among, make_folder, replacing, with_ending
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and modes are posix's")
 
@@ -124,3 +124,22 @@ def test_results_are_named_after_what_they_are_made_of() -> None:
     for folder in (".", "/", ""):
         with pytest.raises(InputError, match="cannot be named after this"):
             with_ending(folder, ".dcz")
+
+
+def test_options_that_are_files(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("cat")
+    path = str(tmp_path / "labels.txt")
+    options = (None, ["cat"], "mnist", tmp_path, path, tmp_path / "labels.txt", tmp_path / "missing")
+    assert files_among(*options) == [path, tmp_path / "labels.txt"]
+
+
+def test_a_folder_for_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):  # made, then found
+        make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    put(tmp_path / "file")
+    with pytest.raises(OSError, match="file"):
+        make_folder(tmp_path / "file")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(PermissionError, match=r"a'$"):
+        make_folder(tmp_path / "a")
