@@ -23,9 +23,8 @@ from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
-import numba
 import numpy as np
-from numba import _dynfunc, config, njit
+from numba import __version__, _dynfunc, config, njit
 from numba.core import types
 from numba.core.caching import CompileResultCacheImpl
 from numba.core.compiler_lock import global_compiler_lock
@@ -36,8 +35,7 @@ from numba.core.serialize import dumps
 from numba.extending import typeof_impl
 
 Stamp = tuple[object, ...]
-OPTIONS = {"nogil": True, "no_cfunc_wrapper": True}
-"""What all compiled functions have in common."""
+_OPTIONS = {"nogil": True, "no_cfunc_wrapper": True}
 _C_LAYOUT, _F_LAYOUT, _ALIGNED, _WRITEABLE = 1, 2, 0x100, 0x400
 """Flags of arrays that make a difference to Numba; the first hides the second."""
 
@@ -46,7 +44,7 @@ def stamp(folder: Path, *patterns: str) -> Stamp:
     """What the cached machine code of a package depends on: its source files that match any of some patterns."""
     files = sorted(path for pattern in patterns for path in folder.glob(pattern))
     stats = ((path, path.stat()) for path in files)
-    versions = numba.__version__, llvmlite.__version__, np.__version__
+    versions = __version__, llvmlite.__version__, np.__version__
     return *versions, config.BOUNDSCHECK, *((path.name, stat.st_mtime_ns, stat.st_size) for path, stat in stats)
 
 
@@ -198,7 +196,12 @@ def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
     **options
         Of `numba.njit`.
     """
-    return function if config.DISABLE_JIT else Kernel(function, valid, **OPTIONS, **options)
+    return function if config.DISABLE_JIT else Kernel(function, valid, **_OPTIONS, **options)
+
+
+def inner(function: Callable[..., Any], **options: Any) -> Any:
+    """Compile a function that only compiled ones call, with them."""
+    return njit(**_OPTIONS, **options)(function)
 
 
 @cache
@@ -219,4 +222,4 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a part of kernels that is always inlined."""
-    return njit(inline="always", **OPTIONS)(function)
+    return inner(function, inline="always")

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numba import njit
-
-from ..dcformat.jit import OPTIONS, Kernel, compiled, stamp
+from ..dcformat.jit import Kernel, compiled, inner, stamp
 from .layer import Call
 
 _STAMP = stamp(Path(__file__).parent, "*.py", "kernels/*.py")
@@ -27,7 +25,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a part of kernels that is always inlined: a call passes arrays by some 30 words and costs 100 cycles."""
-    return njit(error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True, **OPTIONS)(function)
+    return inner(function, error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True)
 
 
 def ready(call: Call) -> Call:
