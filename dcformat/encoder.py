@@ -24,9 +24,11 @@ from .tensors import DTYPES, Array, Dense
 
 SWAPPED = 1 << 4
 FORM_SHIFT = 5
-SWAPPED_COST, FREELY_SWAPPED = 1 - 1 / 200, 1 << 16
-"""Bits of positions in swapped order, for each one otherwise, that are few enough, and stored weights up to which a bit
-less will do: to swap axes back triples the time of decoding, which is felt in large tensors only."""
+FREELY_SWAPPED = 1 << 16
+"""Tensors with at most so many stored weights are swapped for a single bit. To swap axes back triples the time of
+decoding, which is felt in larger ones: see `SWAPPED_COST`."""
+SWAPPED_COST = 1 - 1 / 200
+"""Larger tensors are swapped where positions take less than this share of their bits."""
 
 
 class Encoding(StrEnum):
