@@ -265,7 +265,8 @@ def _load(rows: list[Row]) -> list[Picture]:
         _dots(panels[1], memory, "Most memory that the process held", "MiB")
 
     alt = (
-        "Dots: seconds from a cold file to the first answer, and MiB at the peak, by network and engine. "
+        "Dots: seconds from a cold file to the first answer, imports apart, and MiB at the peak, by network and "
+        "engine. "
         + "; ".join(
             f"dcz, {row['network']}: {row['load_s'] + row['first_s']:.2g} s, {row['peak_mib']:.0f} MiB"
             for row in started
