@@ -21,12 +21,12 @@ from PIL import Image
 
 from ...dcformat.errors import InputError
 from ...dcformat.preprocess import Preprocess
-from ...runtime.images import fit_image, read_file
+from ...runtime.images import SUFFIXES, fit_image, read_file
 
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm"}
+PICTURES = frozenset(SUFFIXES) - {".npy"}
 
 
 class Images(Protocol):

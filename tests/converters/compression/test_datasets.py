@@ -137,6 +137,14 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
         load_dataset(tmp_path, CIFAR10).train.images[:]
 
 
+def test_files_that_cannot_be_pictures_are_passed_over(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        (tmp_path / part / "cats").mkdir(parents=True)
+        for name in ("a.PNG", "b.ppm", "c.npy", "d.txt"):
+            Image.new("RGB", (4, 4)).save(tmp_path / part / "cats" / name, format="png")
+    assert len(load_dataset(tmp_path, CIFAR10).train.images) == 1
+
+
 def test_hold_out_is_disjoint_and_seeded(tmp_path: Path) -> None:
     make_cifar(tmp_path, "binary")
     dataset = load_dataset(tmp_path, CIFAR10)
