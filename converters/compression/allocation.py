@@ -30,7 +30,9 @@ Arrays = Mapping[str, NDArray[np.float32]]
 def importance(
     model: nn.Module, split: Split, preprocess: Preprocess, batches: int = 20, batch: int = 64
 ) -> dict[str, NDArray[np.float32]]:
-    """Mean squared gradient of every prunable weight: the diagonal of the empirical Fisher information.
+    """Mean square, over some batches, of a batch's gradient of the loss, for every prunable weight.
+
+    It stands for the diagonal of the Fisher information, whose empirical form would take a gradient a picture.
 
     Parameters
     ----------
