@@ -6,22 +6,18 @@ import builtins
 import os
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from types import TracebackType
 from typing import IO, Any
 
-import numpy as np
-
 from .bits import Bytes
 from .constants import MAX_MANIFEST_BYTES
+from .content import Content
 from .decoder import Payload, parse
 from .errors import FormatError, TruncatedError
 from .graph import Graph
-from .huffman import decoding_table
 from .layout import HEADER_BYTES, check_crc, plan_layout, unpack_header
 from .manifest import Manifest, TensorEntry, unpack_labels, unpack_manifest
-from .memory import room
 from .preprocess import Preprocess
 from .stats import describe
 from .tensors import Array, SparseRaw, SparseShared, Tensor, to_csr
@@ -34,7 +30,7 @@ class Container:
 
     Parameters
     ----------
-    file : binary file or memoryview
+    file : binary file or Content
         A file may be positioned anywhere; it must be seekable.
     path : str
         What to call it in messages.
@@ -59,14 +55,14 @@ class Container:
         The header or the manifest is not valid, or the file is not as long as they say.
     """
 
-    def __init__(self, file: IO[bytes] | memoryview, path: str, *, owned: bool = True) -> None:
+    def __init__(self, file: IO[bytes] | Content, path: str, *, owned: bool = True) -> None:
         self.path = path
         self._file = file
         self._owned = owned
         self._closed = False
         self._lock = threading.Lock()
         self._recent = threading.local()
-        self.file_bytes = len(file) if isinstance(file, memoryview) else file.seek(0, os.SEEK_END)
+        self.file_bytes = len(file) if isinstance(file, Content) else file.seek(0, os.SEEK_END)
         header = self._read(0, HEADER_BYTES)
         version, manifest_bytes, crc32 = unpack_header(header)
         self.format_version = f"{version[0]}.{version[1]}"
@@ -94,10 +90,11 @@ class Container:
             raise TruncatedError("file is cut short", expected=f"{end} bytes", found=self.file_bytes)
 
     def _read(self, offset: int, count: int) -> Bytes:
+        if isinstance(self._file, Content):
+            self._check_open()
+            return self._file.read(offset, count)
         with self._lock:
             self._check_open()
-            if isinstance(self._file, memoryview):
-                return self._file[offset : offset + count]
             self._file.seek(offset)
             return self._file.read(count)
 
@@ -261,7 +258,7 @@ class Container:
         """Close the file, unless the caller opened it. What was decoded stays valid; nothing more can be."""
         with self._lock:
             self._closed = True
-            if self._owned and not isinstance(self._file, memoryview):
+            if self._owned and not isinstance(self._file, Content):
                 self._file.close()
 
     def __enter__(self) -> Container:
@@ -273,28 +270,17 @@ class Container:
         self.close()
 
 
-def read(path: str | os.PathLike[str]) -> memoryview:
-    """Read a whole file into memory, while Numba does in some 25 ms what it does before its first kernel."""
-    with builtins.open(path, "rb") as file, ThreadPoolExecutor(1) as pool:
-        content = room(os.fstat(file.fileno()).st_size, np.uint8)
-        reading = pool.submit(file.readinto, content.data)
-        decoding_table(np.ones(2, np.uint8))
-        content = content[: reading.result()]
-        rest = file.read()  # of what does not tell its size, as a pipe
-    return (memoryview(content.tobytes() + rest) if rest else content.data).toreadonly()
-
-
 def _located(error: FormatError, where: str) -> FormatError:
     error.where = f"{where}, {error.where}" if error.where else where
     return error
 
 
-def open(file: str | os.PathLike[str] | IO[bytes] | memoryview, name: str | None = None) -> Container:
+def open(file: str | os.PathLike[str] | IO[bytes] | Content, name: str | None = None) -> Container:
     """Open a container.
 
     Parameters
     ----------
-    file : path, seekable binary file, or memoryview of uint8
+    file : path, seekable binary file, or Content
         A file is left open when the container is closed.
     name : str, optional
         What to call it in messages, if not by its own name.
@@ -317,7 +303,7 @@ def open(file: str | os.PathLike[str] | IO[bytes] | memoryview, name: str | None
     try:
         return Container(stream, path, owned=owned)
     except BaseException as error:
-        if owned and not isinstance(stream, memoryview):
+        if owned and not isinstance(stream, Content):
             stream.close()
         if isinstance(error, FormatError):
             error.at(path)

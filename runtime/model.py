@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from .. import dcformat
-from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes, reader
+from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes
+from ..dcformat.content import Content
 from . import images
 from .announce import announce_compiling
 from .executor import Executor
@@ -343,7 +344,7 @@ def load(
     announce_compiling()
     tuned = None if tuning is None else Tuning(tuning)
     start = time.perf_counter()
-    content = reader.read(path)  # it is small, and later plans decode the weights again
+    content = Content(path)  # it is small, and later plans decode the weights again
     container = dcformat.open(content, os.fspath(path))
     opened = time.perf_counter() - start
     model = Model(container, threads, tuned)
