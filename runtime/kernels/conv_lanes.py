@@ -152,14 +152,16 @@ class LaneTiling:
 
 
 @inlined
-def _steps(distance: int, stride: int) -> int:
+def steps(distance: int, stride: int) -> int:
     """Least number of steps of `stride` that cover `distance`."""
     distance = max(0, distance)
     return distance if stride == 1 else (distance + stride - 1) // stride
 
 
 @kernel
-def pack_lanes(columns: Any, x: F32, first: int, last: int, row: int, column: int, tile: F32, d: I64) -> None:
+def pack_lanes(
+    columns: Any, x: F32, first: int, last: int, row: int, column: int, again: bool, tile: F32, d: I64
+) -> None:
     """Pack units `first` to `last` as the tile at output (row, column) sees them.
 
     Parameters
@@ -167,6 +169,8 @@ def pack_lanes(columns: Any, x: F32, first: int, last: int, row: int, column: in
     columns : tuple of int
         As long as the tile has columns.
     x : ndarray of float32, flat
+    again : bool
+        Whether `tile` holds other units, packed for the same tile: where they have padding, these have it too.
     tile : ndarray of float32, flat
         Written: ``(last - first) * unit_vectors`` vectors.
     d : ndarray of int64
@@ -174,35 +178,31 @@ def pack_lanes(columns: Any, x: F32, first: int, last: int, row: int, column: in
     """
     height, width = d[HEIGHT], d[WIDTH]
     stride_y, stride_x, reach_y, reach_x = d[STRIDE_Y], d[STRIDE_X], d[REACH_Y], d[REACH_X]
-    top, left = row * stride_y - d[PAD_Y], column * stride_x - d[PAD_X]
+    top, left, phases = row * stride_y - d[PAD_Y], column * stride_x - d[PAD_X], d[PHASES_X]
     at = 0
     for unit in range(first, last):
-        channel = unit // d[PHASES_X]
-        x0 = left + d[PHASES + d[PHASES_Y] + unit - channel * d[PHASES_X]]
-        skip = min(reach_x, _steps(-x0, stride_x))
-        end = max(skip, min(reach_x, _steps(width - x0, stride_x)))
-        whole = stride_x == 1 and end - skip == reach_x
+        channel = unit // phases
+        x0 = left + d[PHASES + d[PHASES_Y] + unit - channel * phases]
+        skip = min(reach_x, steps(-x0, stride_x))
+        end = max(skip, min(reach_x, steps(width - x0, stride_x)))
         for i in range(d[PHASES_Y]):
             y = top + d[PHASES + i]
-            for r in range(reach_y):
-                image_row = y + r * stride_y
-                inside = 0 <= image_row < height
-                if whole and inside:
-                    source = ((channel * height + image_row) * width + x0) * LANES
-                    simd.store(tile, at, simd.load(columns, x, source))
-                    for c in range(len(columns), reach_x):
-                        simd.store(tile, at + c * LANES, simd.load((0,), x, source + c * LANES))
-                    at += reach_x * LANES
-                    continue
-                begin, stop = (skip, end) if inside else (reach_x, reach_x)
-                for c in range(begin):
-                    simd.store(tile, at + c * LANES, simd.zeros((0,)))
-                source = ((channel * height + image_row) * width + x0) * LANES
-                for c in range(begin, stop):
-                    simd.store(tile, at + c * LANES, simd.load((0,), x, source + c * stride_x * LANES))
-                for c in range(stop, reach_x):
-                    simd.store(tile, at + c * LANES, simd.zeros((0,)))
-                at += reach_x * LANES
+            begin = min(reach_y, steps(-y, stride_y))
+            stop = max(begin, min(reach_y, steps(height - y, stride_y)))
+            if (end - skip) * (stop - begin) < reach_x * reach_y and not (again and phases == 1):
+                for k in range(reach_x * reach_y):
+                    simd.store(tile, at + k * LANES, simd.zeros((0,)))
+            source = ((channel * height + y + begin * stride_y) * width + x0) * LANES
+            for r in range(begin, stop):
+                target, c = at + r * reach_x * LANES, skip
+                if stride_x == 1:
+                    while c + len(columns) <= end:
+                        simd.store(tile, target + c * LANES, simd.load(columns, x, source + c * LANES))
+                        c += len(columns)
+                for k in range(c, end):
+                    simd.store(tile, target + k * LANES, simd.load((0,), x, source + k * stride_x * LANES))
+                source += stride_y * width * LANES
+            at += reach_y * reach_x * LANES
 
 
 @inlined
@@ -293,7 +293,7 @@ def conv_lanes(
     for tile in range(d[FIRST_TILE], d[LAST_TILE]):
         row, column = tile // across * len(rows), tile % across * width
         for b in range(len(blocks)):
-            pack_lanes(columns, x, blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT], row, column, scratch, d)
+            pack_lanes(columns, x, blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT], row, column, b > 0, scratch, d)
             at, position, segment = d[SUMS], blocks[b, POSITION], blocks[b, SEGMENT]
             for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT]):
                 count = simd.get(counts, segment)
@@ -301,7 +301,6 @@ def conv_lanes(
                 sums = simd.zeros(tag)
                 if blocks[b, STARTS] == 0:
                     sums = simd.load(tag, scratch, at)
-                    simd.prefetch(tag, scratch, at + len(tag) * LANES)
                 if far and blocks[b, ENDS] != 0:
                     for r in range(len(rows)):
                         place = (channel * d[OUT_HEIGHT] + row + r) * d[OUT_WIDTH] + column

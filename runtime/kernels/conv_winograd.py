@@ -3,7 +3,7 @@
 A kernel of r x r taps at stride 1 takes tiles of m x m outputs. At stride s the input comes apart into s * s *phases*,
 images of every s-th row and column, each with a kernel of its own at stride 1: more channels, fewer taps. What is
 transformed is small; the work is a product of matrices for each of the n * n points, channels summed, whose vectors
-hold one value each of 16 tiles, row by row of tiles, or where 16 samples lie side by side, of one tile.
+hold one value each of 16 tiles, row by row of tiles. (`conv_winograd_lanes` is for 16 samples side by side.)
 
 So many vectors as registers hold sums for, beside a run of output channels, make a *block*. The order of sums does not
 depend on how the work is shared.
@@ -19,7 +19,8 @@ from .. import simd
 from ..jit import kernel
 from ..layer import WHOLE, Call, Epilogue, Share
 from . import conv_tile
-from .conv_tile import ACTIVATIONS, F32, I64, LANES
+from .conv_lanes import OUT_HEIGHT, OUT_WIDTH
+from .conv_tile import F32, I64, LANES
 from .weights import DenseWeights
 from .winograd_tiles import (
     FIRST_BLOCK,
@@ -30,8 +31,6 @@ from .winograd_tiles import (
     LAST_BLOCK,
     LAST_CHANNEL,
     OUT_CHANNELS,
-    OUT_HEIGHT,
-    OUT_WIDTH,
     PACK,
     PATCH,
     SAMPLES,
@@ -69,7 +68,7 @@ def multiply(
             sums = simd.fma_rows(sums, rows, weights, weights, position, scratch, place)
             position += len(rows)
             place += columns * LANES
-        simd.store(scratch, d[SUMS] + point * len(sums_tag) * LANES, sums)
+        simd.store(scratch, d[SUMS] + point * (len(sums_tag) * LANES + SPACE), sums)
 
 
 @kernel
@@ -93,7 +92,7 @@ def transform_outputs(
     columns : int
         Vectors of the block.
     """
-    far = d[PACK] > 1 and d[GROUPS] * d[OUT_CHANNELS] * d[OUT_HEIGHT] * d[OUT_WIDTH] > conv_tile.FAR
+    far = d[GROUPS] * d[OUT_CHANNELS] * d[OUT_HEIGHT] * d[OUT_WIDTH] > conv_tile.FAR
     for p in range(columns):
         if far:
             expect_outputs(edge, out, channel + 1, tile + p * d[PACK], d)
@@ -145,7 +144,7 @@ def conv_winograd(
                 multiply(sums_tag, rows, size, units, weights, position, scratch, d)
             for o in range(channel, min(channel + run, end)):
                 row = sample * d[GROUPS] * outputs + o
-                at, hop = d[SUMS] + (o - channel) * columns * LANES, run * columns * LANES
+                at, hop = d[SUMS] + (o - channel) * columns * LANES, run * columns * LANES + SPACE
                 transform_outputs(
                     points, edge, out, row, vector * d[PACK], at, hop, columns, scratch, scale[o], shift[o], d
                 )
@@ -214,28 +213,24 @@ class ConvWinograd:
         self._weights = transform_weights(weights, tiling)
         self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
         places, self.scratch_elements = tiling.places()
-        self._descriptor = np.array(
-            [
-                *(g.batch if tiling.pack > 1 else 1, g.groups, g.in_channels // g.groups, g.height, g.width),
-                *(g.out_channels // g.groups, g.out_height, g.out_width, g.stride[0], *g.padding),
-                *(tiling.across, tiling.tiles, tiling.pack, ACTIVATIONS[epilogue.activation], epilogue.pool, *places),
-                *(0, tiling.blocks, 0, g.out_channels),
-            ],
-            dtype=np.int64,
-        )
+        self._descriptor = tiling.descriptor(epilogue, places)
         self.weight_bytes = self._weights.nbytes
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
-        tiling, g = self.tiling, self.tiling.geometry
-        blocks, channels = conv_tile.divide_work(g, tiling.vectors / tiling.columns, share, tiling.run)
-        d = self._descriptor.copy()
-        d[FIRST_BLOCK:] = blocks.start, blocks.stop, channels.start, channels.stop
-        step = tiling.edge * g.stride[0]
-        rest = (g.stride[0] * tiling.points - 1) % step + 1
+        tiling, stride = self.tiling, self.tiling.geometry.stride[0]
+        step = tiling.edge * stride
+        rest = (stride * tiling.points - 1) % step + 1
         tags = tiling.points, tiling.edge, step, rest, tiling.run, tiling.run * tiling.columns
         arguments = (
             *((0,) * length for length in tags),
-            *(x.reshape(-1), out.reshape(-1), scratch, self._weights, self._scale, self._shift, d),
+            *(x.reshape(-1), out.reshape(-1), scratch, self._weights, self._scale, self._shift, self._part(share)),
         )
         return [(conv_winograd, arguments)]
+
+    def _part(self, share: Share) -> I64:
+        """The descriptor of a part of the work."""
+        tiling, d = self.tiling, self._descriptor.copy()
+        blocks, channels = conv_tile.divide_work(tiling.geometry, tiling.vectors / tiling.columns, share, tiling.run)
+        d[FIRST_BLOCK:] = blocks.start, blocks.stop, channels.start, channels.stop
+        return d

@@ -20,7 +20,8 @@ from .. import simd
 from ..jit import kernel
 from ..layer import WHOLE, Call, Epilogue, Share
 from . import conv_tile
-from .conv_tile import ACTIVATIONS, F32, I64, LANES
+from .conv_lanes import OUT_HEIGHT, OUT_WIDTH
+from .conv_tile import F32, I64, LANES
 from .weights import SparseWeights
 from .winograd_tiles import (
     FIRST_BLOCK,
@@ -31,8 +32,6 @@ from .winograd_tiles import (
     LAST_BLOCK,
     LAST_CHANNEL,
     OUT_CHANNELS,
-    OUT_HEIGHT,
-    OUT_WIDTH,
     PACK,
     PATCH,
     SAMPLES,
@@ -46,7 +45,7 @@ from .winograd_tiles import (
 )
 
 # Places in the descriptor, behind those of `conv_winograd`.
-WEIGHTS, TAPS, PIXELS, TURNED, AT_ONCE = range(24, 29)
+WEIGHTS, TAPS, PIXELS, TURNED, AT_ONCE = range(LAST_CHANNEL + 1, LAST_CHANNEL + 6)
 
 CHUNK = 16
 """Input channels whose taps are brought from the stream at a time: of 32 output channels and 3 x 3 taps, 18 KiB."""
@@ -278,14 +277,7 @@ class ConvWinogradSparse:
         )
         ends: list[int] = np.cumsum(sizes).tolist()
         places, self.scratch_elements = [0, *ends[:-1]], ends[-1]
-        self._descriptor = np.array(
-            [
-                *(g.batch, g.groups, inputs, g.height, g.width, g.out_channels // g.groups, g.out_height, g.out_width),
-                *(1, *g.padding, tiling.across, tiling.tiles, tiling.pack, ACTIVATIONS[epilogue.activation]),
-                *(epilogue.pool, *places[:4], 0, tiling.vectors, 0, g.out_channels, *places[4:], at_once),
-            ],
-            dtype=np.int64,
-        )
+        self._descriptor = np.append(tiling.descriptor(epilogue, places[:4]), [*places[4:], at_once])
         arrays = self._offsets, self._starts, self._symbols, self._codebook
         self.weight_bytes = sum(array.nbytes for array in arrays)
 

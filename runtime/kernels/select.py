@@ -3,7 +3,8 @@
 The estimates need only rank the choices of one layer. They count vector operations, with weights fitted to timings of
 22 layers, each with its likely tilings, on Zen 4; the tilings so chosen are 2 % slower, on average, than the best.
 
-No choice depends on the batch, but for samples that lie side by side, so a batch that is split gives the same bits.
+No choice depends on the batch, so a batch that is split gives the same bits. (`select_lanes` is for samples that lie
+side by side.)
 """
 
 from __future__ import annotations
@@ -21,10 +22,8 @@ from ..layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 from ..processor import WIDE, WORDS
 from . import conv_sliding, conv_unrolled
 from .conv_dense import ConvDense
-from .conv_lanes import ConvLanes, LaneTiling, as_convolution
 from .conv_sliding import ConvSliding
 from .conv_sparse import LATENCY, ConvSparse
-from .conv_taps import TAPS, ConvTaps, TapTiling
 from .conv_tile import LANES, Plane, Tiling
 from .conv_winograd import ConvWinograd
 from .conv_winograd_sparse import ConvWinogradSparse
@@ -61,11 +60,9 @@ DENSE_ROWS = (1, 4, 7) if WIDE else (1, 2)
 """Rows of a tile that kernels are compiled for: few, as each takes seconds the first time."""
 REGISTERS = 28 if WIDE else 7
 """Vectors that a dense kernel may hold: sums, and a weight for each run of them."""
-BUDGET, THIN_BUDGET, TAPS_BUDGET, DENSE_BUDGET = 448, 640, 1024, 1536
-"""Vectors of a packed block: 28 KiB of the L1 cache; a little more where weights are few, as less of it is read; 64 KiB
-of the L2 cache where short blocks would cost more than slow loads, and 96 KiB where a load serves several outputs."""
-LANE_SHAPES = ((1, 1), (2, 2), (4, 4), (2, 7), (1, 13)) if WIDE else ((1, 1), (2, 2), (1, 6))
-"""Height and width of a tile of pixels of samples that lie side by side."""
+BUDGET, THIN_BUDGET, DENSE_BUDGET = 448, 640, 1536
+"""Vectors of a packed block: 28 KiB of the L1 cache; a little more where weights are few, as less of it is read; 96 KiB
+of the L2 cache where a load serves several outputs."""
 THIN = 0.15
 """Density below which weights are few."""
 WINOGRAD = os.environ.get("DCZ_WINOGRAD", "1") != "0"
@@ -94,14 +91,9 @@ SHORT_SEGMENT = 5.0
 # Where sums slide: of a vector of sums for each segment, and of a segment with its three runs of weights.
 SLIDING_SUMS, SLIDING_SEGMENT = 8.5, 50.0
 DENSE_WEIGHT = 1.0
-# The same for samples side by side: of a weight beside its multiply-adds of one cycle each, of a vector of sums for
-# each segment, of packing a vector; of the loop of a tap.
-LANE_WEIGHT, SHORT_LANE_WEIGHT, LANE_SUMS, SHORT_LANE_SEGMENT, LANE_PACK = 2.5, 1.5, 8.0, 40.0, 6.0
-LANE_TAP = 10.0
-# Of a vector of tiles in Winograd's algorithm, for each point: of its inputs, where its lanes are tiles or samples, and
-# of its outputs; of a multiply-add; of an output channel at a point beside them; and what a vector counts for that is
-# alone in a block.
-TILES_IN, SAMPLES_IN, TILES_OUT, WINOGRAD_MULTIPLY, POINT, SINGLE = 25.0, 12.0, 9.5, 1.1, 6.0, 1.3
+# Of a vector of tiles in Winograd's algorithm, for each point: of its inputs, and of its outputs; of a multiply-add; of
+# an output channel at a point beside them; and what a vector counts for that is alone in a block.
+TILES_IN, TILES_OUT, WINOGRAD_MULTIPLY, POINT, SINGLE = 25.0, 9.5, 1.1, 6.0, 1.3
 # Where weights stay sparse: of its outputs, which are turned; of a vector of weights for each point; of a weight.
 TURNED_OUT, WEIGHTS_IN, SCATTER = 18.0, 10.0, 2.0
 # Of a pixel that is stored for a kernel of its own to pool.
@@ -165,9 +157,9 @@ def dense_cycles(tiling: Tiling) -> float:
 
 
 def winograd_cycles(tiling: WinogradTiling) -> float:
-    """Estimated cycles of a convolution by Winograd's algorithm, of one sample or of 16 that lie side by side."""
+    """Estimated cycles of a convolution by Winograd's algorithm, of one sample."""
     g, points = tiling.geometry, tiling.points**2
-    inputs = g.groups * tiling.units * tiling.vectors * (TILES_IN if tiling.pack > 1 else SAMPLES_IN)
+    inputs = g.groups * tiling.units * tiling.vectors * TILES_IN
     outputs = g.out_channels * tiling.vectors * TILES_OUT
     single = tiling.columns > tiling.vectors % tiling.columns == 1  # in the last block
     vectors = tiling.vectors - 1 + SINGLE if single else tiling.blocks * tiling.columns
@@ -196,18 +188,18 @@ def _conv_winograd_sparse(weight: Tensor, tiling: WinogradTiling, epilogue: Epil
     return ConvWinogradSparse(SparseWeights.of(weight), tiling, epilogue)
 
 
-def _winograd_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, pack: int) -> list[Choice]:
+def _winograd_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> list[Choice]:
     """Winograd's algorithm, where there is a way."""
     if not WINOGRAD or epilogue.residual or not WinogradTiling.fits(geometry):
         return []
-    tiling = WinogradTiling(geometry, *WINOGRAD_TILE, pack)
+    tiling = WinogradTiling(geometry, *WINOGRAD_TILE, LANES)
     if epilogue.pool and tiling.edge % 2:
         return []
     choices = []
     if tiling.weight_elements <= WINOGRAD_WEIGHTS:
         cycles, factory = winograd_cycles(tiling), partial(_conv_winograd, weight, tiling, epilogue)
         choices.append(Choice(cycles, "conv_winograd", "", factory))
-    if pack > 1 and geometry.stride == (1, 1):
+    if geometry.stride == (1, 1):
         tiling = WinogradTiling(geometry, *SPARSE_WINOGRAD_TILE)
         cycles = winograd_sparse_cycles(tiling, weight.nnz)
         factory = partial(_conv_winograd_sparse, weight, tiling, epilogue)
@@ -258,7 +250,7 @@ def conv_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> 
     epilogue : Epilogue
     """
     if epilogue.pool:
-        return _by_cost(_winograd_choices(weight, geometry, epilogue, LANES))
+        return by_cost(_winograd_choices(weight, geometry, epilogue))
     nnz, budget = weight.nnz, THIN_BUDGET if weight.density < THIN else BUDGET
     sparse = ((sparse_cycles(t, nnz), t) for t in _tilings(geometry, SPARSE_ROWS, budget, True))
     dense = ((dense_cycles(t), t) for t in _tilings(geometry, DENSE_ROWS, DENSE_BUDGET, False))
@@ -268,60 +260,16 @@ def conv_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> 
         for cycles, t in sorted(tilings, key=itemgetter(0))[:FINALISTS]
     ]
     choices += _sliding_choices(weight, geometry, epilogue, budget)
-    choices += _winograd_choices(weight, geometry, epilogue, LANES)
+    choices += _winograd_choices(weight, geometry, epilogue)
     if geometry.out_height * geometry.out_width <= UNROLLED_PIXELS:
         choices.append(_unrolled_choice(weight, geometry, epilogue))
-    return _by_cost(choices)
+    return by_cost(choices)
 
 
 def pool_pays(geometry: ConvGeometry, pooling: list[Choice], others: list[Choice]) -> bool:
     """Whether a convolution had better pool its outputs itself, by the choices that do and that leave it to others."""
     apart = geometry.out_channels * geometry.out_height * geometry.out_width * POOLED
     return bool(pooling) and pooling[0].cycles < others[0].cycles + apart
-
-
-def conv_lanes_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> list[Choice]:
-    """Like `conv_choices`, for samples that lie side by side."""
-    budget = THIN_BUDGET if weight.density < THIN else BUDGET
-    shapes = [(h, w) for h, w in LANE_SHAPES if not epilogue.pool or h % 2 == w % 2 == 0]  # whole windows
-    tilings = [LaneTiling(geometry, shape, budget) for shape in shapes]
-    choices = [
-        Choice(
-            lanes_cycles(t, weight.nnz),
-            "conv_lanes",
-            "{}x{}".format(*t.shape),
-            partial(_conv_lanes, weight, t, epilogue),
-        )
-        for t in tilings
-    ]
-    if TapTiling.fits(geometry) and (geometry.height, geometry.width) in shapes:
-        taps = TapTiling(geometry, TAPS_BUDGET)
-        pack = partial(_conv_taps, weight, taps, epilogue)
-        choices.append(Choice(taps_cycles(taps, weight.nnz), "conv_taps", "", pack))
-    return _by_cost(choices + _winograd_choices(weight, geometry, epilogue, 1))
-
-
-def _conv_lanes(weight: Tensor, tiling: LaneTiling, epilogue: Epilogue) -> PackedLayer:
-    return ConvLanes(SparseWeights.of(weight), tiling, epilogue)
-
-
-def lanes_cycles(tiling: LaneTiling, nnz: int) -> float:
-    """Estimated cycles of a sparse convolution of samples side by side."""
-    g, pixels = tiling.geometry, tiling.shape[0] * tiling.shape[1]
-    short = pixels < LATENCY
-    weights = nnz * (pixels + (SHORT_LANE_WEIGHT if short else LANE_WEIGHT))
-    sums = tiling.segments * (pixels * LANE_SUMS + (SHORT_LANE_SEGMENT if short else 0))
-    packed = g.in_channels * len(tiling.phases[1]) * tiling.unit_vectors
-    return tiling.tiles * (weights + sums + packed * LANE_PACK)
-
-
-def _conv_taps(weight: Tensor, tiling: TapTiling, epilogue: Epilogue) -> PackedLayer:
-    return ConvTaps(SparseWeights.of(weight), tiling, epilogue)
-
-
-def taps_cycles(tiling: TapTiling, nnz: int) -> float:
-    """Estimated cycles of a sparse convolution of images that fit a tile, of samples side by side."""
-    return nnz * (tiling.products + LANE_WEIGHT) + tiling.segments * (tiling.pixels * LANE_SUMS + TAPS * LANE_TAP)
 
 
 def linear_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> list[Choice]:
@@ -375,15 +323,11 @@ def linear_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue)
                     lambda: LinearTriples(SparseWeights.of(weight), geometry, epilogue),
                 )
             )
-    return _by_cost(choices)
+    return by_cost(choices)
 
 
-def linear_lanes_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> list[Choice]:
-    """Like `linear_choices`, for samples that lie side by side."""
-    return conv_lanes_choices(weight, as_convolution(geometry), epilogue)
-
-
-def _by_cost(choices: list[Choice]) -> list[Choice]:
+def by_cost(choices: list[Choice]) -> list[Choice]:
+    """The one estimated to be fastest first."""
     return sorted(choices, key=attrgetter("cycles"))
 
 

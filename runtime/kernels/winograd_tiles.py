@@ -12,16 +12,17 @@ import numpy as np
 
 from .. import simd, winograd
 from ..jit import inlined, kernel
-from ..layer import ConvGeometry
+from ..layer import ConvGeometry, Epilogue
 from . import conv_tile
-from .conv_lanes import PAIR
-from .conv_tile import F32, I64, LANES
+from .conv_lanes import ACTIVATION, OUT_HEIGHT, OUT_WIDTH, PAIR, POOL
+from .conv_tile import ACTIVATIONS, F32, I64, LANES
 
-# Places in the descriptor.
-SAMPLES, GROUPS, IN_CHANNELS, HEIGHT, WIDTH, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH = range(8)
-STRIDE, PAD_Y, PAD_X, ACROSS, TILES, PACK, ACTIVATION, POOL = range(8, 16)
-PATCH, INPUTS, SUMS, OUTPUTS = range(16, 20)
-FIRST_BLOCK, LAST_BLOCK, FIRST_CHANNEL, LAST_CHANNEL = range(20, 24)
+# Places in the descriptor; those of `conv_lanes` that both have lie where they lie there.
+HEIGHT, WIDTH, SAMPLES, GROUPS, IN_CHANNELS, OUT_CHANNELS = 0, 1, 4, 5, 6, 7
+STRIDE, PAD_Y, PAD_X = 8, 9, 10
+ACROSS, TILES, PACK = 14, 15, 16
+PATCH, INPUTS, SUMS, OUTPUTS = range(17, 21)
+FIRST_BLOCK, LAST_BLOCK, FIRST_CHANNEL, LAST_CHANNEL = range(21, 25)
 
 SPACE = LANES
 """Elements between what belongs to a point and to the next, which would often lie a multiple of 4 KiB apart: all points
@@ -44,31 +45,24 @@ def _gather(
         for i in range(n):
             y = stride * (m * row + i) + phase - d[PAD_Y]
             at, end = d[PATCH] + i * reach * LANES + lane, width if 0 <= y < height else 0
-            if d[PACK] == 1:
-                for k in range(reach):
-                    vector = simd.zeros((0,))
-                    if 0 <= left + k < end:
-                        vector = simd.load((0,), x, (plane + y * width + left + k) * LANES)
-                    simd.store(scratch, at + k * LANES, vector)
-            else:
-                start = left
-                whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
-                simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
-                for _ in range((reach - len(rest)) // len(step) - 1):
-                    start += len(step)
-                    at += len(step) * LANES
-                    if near:
-                        whole = simd.next_lanes(step, whole)
-                    else:
-                        whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
-                    simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
+            start = left
+            whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
+            simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
+            for _ in range((reach - len(rest)) // len(step) - 1):
                 start += len(step)
                 at += len(step) * LANES
                 if near:
-                    part = simd.next_lanes(rest, whole)
+                    whole = simd.next_lanes(step, whole)
                 else:
-                    part = simd.load_apart(rest, step, x, plane + y * width + start, max(0, -start), end - start)
-                simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, part)
+                    whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
+                simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
+            start += len(step)
+            at += len(step) * LANES
+            if near:
+                part = simd.next_lanes(rest, whole)
+            else:
+                part = simd.load_apart(rest, step, x, plane + y * width + start, max(0, -start), end - start)
+            simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, part)
         lane += count
         tile += count
 
@@ -115,7 +109,7 @@ def transform_inputs(
         The descriptor.
     """
     n, stride, plane = len(points), d[STRIDE], d[HEIGHT] * d[WIDTH]
-    far = d[PACK] > 1 and d[SAMPLES] * d[GROUPS] * d[IN_CHANNELS] * plane > conv_tile.FAR
+    far = d[SAMPLES] * d[GROUPS] * d[IN_CHANNELS] * plane > conv_tile.FAR
     hop = d[IN_CHANNELS] * stride * stride * columns * LANES + SPACE
     for channel in range(first, first + d[IN_CHANNELS]):
         if far:
@@ -156,12 +150,8 @@ def _scatter(edge: Any, out: F32, plane: int, height: int, width: int, tile: int
         count = min(d[PACK] - lane, min(d[ACROSS] - column, d[TILES] - tile))
         for i in range(min(m, height - m * row)):
             target = plane + (m * row + i) * width + m * column
-            if d[PACK] == 1:
-                for j in range(min(m, width - m * column)):
-                    simd.store(out, (target + j) * LANES, simd.load((0,), scratch, d[OUTPUTS] + (i * m + j) * LANES))
-            else:
-                value = simd.load_grid(edge, edge, scratch, d[OUTPUTS] + i * m * LANES + lane, LANES)
-                simd.store_together(out, target, min(m * count, width - m * column), value)
+            value = simd.load_grid(edge, edge, scratch, d[OUTPUTS] + i * m * LANES + lane, LANES)
+            simd.store_together(out, target, min(m * count, width - m * column), value)
         lane += count
         tile += count
 
@@ -251,10 +241,22 @@ class WinogradTiling:
         """Blocks of vectors of an image."""
         return -(-self.vectors // self.columns)
 
+    def descriptor(self, epilogue: Epilogue, places: list[int]) -> I64:
+        """Everything a kernel needs to know, as one int64 array; `places` are those of `places`."""
+        g = self.geometry
+        d = np.zeros(LAST_CHANNEL + 1, np.int64)
+        d[: PACK + 1] = (
+            *(g.height, g.width, g.out_height, g.out_width, g.batch if self.pack > 1 else 1, g.groups),
+            *(g.in_channels // g.groups, g.out_channels // g.groups, g.stride[0], *g.padding),
+            *(epilogue.residual, ACTIVATIONS[epilogue.activation], epilogue.pool, self.across, self.tiles, self.pack),
+        )
+        d[PATCH:] = *places, 0, self.blocks, 0, g.out_channels
+        return d
+
     def places(self) -> tuple[list[int], int]:
         """Where patch, inputs, sums and outputs begin in scratch, and its size, in elements."""
         points = self.points**2
         patch, inputs = points * self.geometry.stride[0] * LANES, points * (self.units * self.columns * LANES + SPACE)
-        sizes = patch, inputs, points * self.run * self.columns * LANES, (self.edge**2 + 1) * LANES
+        sizes = patch, inputs, points * (self.run * self.columns * LANES + SPACE), (self.edge**2 + 1) * LANES
         ends = np.cumsum(sizes).tolist()
         return [0, *ends[:-1]], ends[-1]

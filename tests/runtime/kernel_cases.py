@@ -14,6 +14,7 @@ from dcz.runtime.kernels.conv_lanes import ConvLanes, LaneTiling
 from dcz.runtime.kernels.conv_taps import ConvTaps, TapTiling
 from dcz.runtime.kernels.conv_tile import Tiling
 from dcz.runtime.kernels.conv_winograd import ConvWinograd
+from dcz.runtime.kernels.conv_winograd_lanes import ConvWinogradLanes
 from dcz.runtime.kernels.conv_winograd_sparse import ConvWinogradSparse
 from dcz.runtime.kernels.weights import DenseWeights, SparseWeights
 from dcz.runtime.kernels.winograd_tiles import WinogradTiling
@@ -274,12 +275,18 @@ def _check_lanes(case: ConvCase, packed: PackedLayer, pool: bool) -> None:
     check_close(np.moveaxis(out, -1, 0), pooled(expected) if pool else expected)
 
 
-def check_winograd(case: ConvCase, tile: tuple[int, int], pack: int, pool: bool = False) -> None:
-    """Compare Winograd's algorithm with the oracle: 16 tiles a vector, or (`pack` 1) 16 samples side by side."""
-    weight, epilogue, geometry = _layer(case, np.random.default_rng(case.seed), case.batch if pack > 1 else LANES)
-    epilogue = replace(epilogue, pool=pool)
-    packed = ConvWinograd(DenseWeights.of(weight), WinogradTiling(geometry, *tile, pack), epilogue)
-    _check_winograd(case, packed, pack == 1, pool)
+def check_winograd(case: ConvCase, tile: tuple[int, int], pool: bool = False) -> None:
+    """Compare Winograd's algorithm with the oracle."""
+    weight, epilogue, geometry = _layer(case, np.random.default_rng(case.seed), case.batch)
+    tiling = WinogradTiling(geometry, *tile, LANES)
+    _check_winograd(case, ConvWinograd(DenseWeights.of(weight), tiling, replace(epilogue, pool=pool)), False, pool)
+
+
+def check_winograd_lanes(case: ConvCase, tile: tuple[int, int], pool: bool = False) -> None:
+    """Compare Winograd's algorithm for 16 samples side by side with the oracle."""
+    weight, epilogue, geometry = _layer(case, np.random.default_rng(case.seed), LANES)
+    tiling = WinogradTiling(geometry, *tile, 1)
+    _check_winograd(case, ConvWinogradLanes(DenseWeights.of(weight), tiling, replace(epilogue, pool=pool)), True, pool)
 
 
 def check_winograd_sparse(case: ConvCase, tile: tuple[int, int, int], pool: bool = False) -> None:
@@ -296,16 +303,17 @@ def _check_winograd(case: ConvCase, packed: PackedLayer, lanes: bool, pool: bool
     weight, epilogue, _ = _layer(case, rng, batch)
     x = rng.standard_normal((batch, case.channels[0], *case.size)).astype(np.float32)
     out_shape = (batch, case.channels[1], *(size // (1 + pool) for size in case.out_size))
+    residual = rng.standard_normal(out_shape).astype(np.float32) if epilogue.residual else None
     if lanes:
-        out = np.moveaxis(
-            run_layer(packed, np.ascontiguousarray(np.moveaxis(x, 0, -1)), (*out_shape[1:], LANES), None), -1, 0
-        )
+        added = None if residual is None else np.ascontiguousarray(np.moveaxis(residual, 0, -1))
+        images = np.ascontiguousarray(np.moveaxis(x, 0, -1))
+        out = np.moveaxis(run_layer(packed, images, (*out_shape[1:], LANES), added), -1, 0)
     else:
-        out = run_layer(packed, x, out_shape, None)
+        out = run_layer(packed, x, out_shape, residual)
     # The error is relative to what the transforms see: sums before the epilogue cuts them off.
     sums = conv_oracle(case, weight.dense(), x)
     linear = oracle_epilogue(sums, Epilogue(epilogue.scale, epilogue.shift), None)
-    expected = oracle_epilogue(sums, epilogue, None)
+    expected = oracle_epilogue(sums, epilogue, residual)
     check_close(out, pooled(expected) if pool else expected, float(np.abs(linear).max(initial=0)))
 
 

@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dcz.runtime import kernels, winograd
-from dcz.runtime.kernels import conv_tile, conv_winograd_sparse, select
-from dcz.runtime.kernels.select import LANE_SHAPES
+from dcz.runtime.kernels import conv_tile, conv_winograd_sparse, select, select_lanes
 from dcz.runtime.layer import ConvGeometry, Epilogue
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
@@ -66,7 +65,9 @@ def test_bits_do_not_depend_on_the_batch(case: cases.ConvCase) -> None:
 
 
 @SETTINGS
-@given(shape=st.sampled_from(LANE_SHAPES), case=layers(), budget=st.sampled_from([1, 50, 448]), pool=st.booleans())
+@given(
+    shape=st.sampled_from(select_lanes.SHAPES), case=layers(), budget=st.sampled_from([1, 50, 448]), pool=st.booleans()
+)
 def test_samples_side_by_side_agree_with_the_oracle(
     shape: tuple[int, int], case: cases.ConvCase, budget: int, pool: bool
 ) -> None:
@@ -125,11 +126,21 @@ def square_layers(draw: st.DrawFn) -> cases.ConvCase:
 
 
 @pytest.mark.parametrize("tile", [select.WINOGRAD_TILE, (4, 1)])
-@settings(SETTINGS, max_examples=25 if JIT else 6)
-@given(case=square_layers(), pack=st.sampled_from([1, 16]), pool=st.booleans())
-def test_winograd_agrees_with_the_oracle(tile: tuple[int, int], case: cases.ConvCase, pack: int, pool: bool) -> None:
+@settings(SETTINGS, max_examples=15 if JIT else 4)
+@given(case=square_layers(), pool=st.booleans())
+def test_winograd_agrees_with_the_oracle(tile: tuple[int, int], case: cases.ConvCase, pool: bool) -> None:
     edge = winograd.OUTPUTS[-(-case.kernel[0] // case.stride[0])]
-    cases.check_winograd(case, tile, pack, pool and cases.can_pool(case, (edge, edge)))
+    cases.check_winograd(case, tile, pool and cases.can_pool(case, (edge, edge)))
+
+
+@pytest.mark.parametrize("tile", [select_lanes.WINOGRAD_TILE, (4, 1)])
+@settings(SETTINGS, max_examples=15 if JIT else 4)
+@given(case=square_layers(), epilogue=st.sampled_from(cases.EPILOGUES), pool=st.booleans())
+def test_winograd_on_samples_side_by_side_agrees_with_the_oracle(
+    tile: tuple[int, int], case: cases.ConvCase, epilogue: str, pool: bool
+) -> None:
+    case, edge = replace(case, epilogue=epilogue), winograd.OUTPUTS[-(-case.kernel[0] // case.stride[0])]
+    cases.check_winograd_lanes(case, tile, pool and cases.can_pool(case, (edge, edge)))
 
 
 @st.composite
@@ -165,8 +176,8 @@ def test_winograd_transforms_sparse_weights_again_where_inputs_do_not_fit(monkey
 def test_winograd_on_images_beyond_the_caches_agrees_with_the_oracle() -> None:
     case = cases.ConvCase(batch=1, size=(300, 290), channels=(4, 4), padding=(1, 1), epilogue="relu")
     assert conv_tile.FAR < 4 * 300 * 290
-    cases.check_winograd(case, select.WINOGRAD_TILE, cases.LANES)
-    cases.check_winograd(case, select.WINOGRAD_TILE, cases.LANES, pool=True)
+    cases.check_winograd(case, select.WINOGRAD_TILE)
+    cases.check_winograd(case, select.WINOGRAD_TILE, pool=True)
     cases.check_winograd_sparse(case, select.SPARSE_WINOGRAD_TILE)
 
 

@@ -13,7 +13,7 @@ import pytest
 CASES = """
 import kernel_cases as cases
 from dcz.runtime import kernels
-from dcz.runtime.kernels import select
+from dcz.runtime.kernels import select, select_lanes
 assert not select.WIDE
 for kernel, size, stride in (((3, 3), (13, 13), (1, 1)), ((1, 1), (9, 9), (1, 1)), ((5, 5), (12, 12), (2, 2))):
     case = cases.ConvCase(kernel=kernel, size=size, stride=stride, channels=(6, 9))
@@ -21,10 +21,11 @@ for kernel, size, stride in (((3, 3), (13, 13), (1, 1)), ((1, 1), (9, 9), (1, 1)
         cases.check_conv(case, name)
     if kernel != (1, 1):
         plain = cases.ConvCase(kernel=kernel, size=size, stride=stride, channels=(6, 9), epilogue="relu")
-        cases.check_winograd(plain, select.WINOGRAD_TILE, 16)
+        cases.check_winograd(plain, select.WINOGRAD_TILE)
+        cases.check_winograd_lanes(case, select_lanes.WINOGRAD_TILE)
     if stride == (1, 1) and kernel == (3, 3):
         cases.check_winograd_sparse(plain, select.SPARSE_WINOGRAD_TILE)
-    for shape in select.LANE_SHAPES:
+    for shape in select_lanes.SHAPES:
         cases.check_lanes(case, shape)
 for size in ((2, 2), (4, 4)):
     cases.check_taps(cases.ConvCase(size=size, padding=(1, 1), channels=(12, 9)), 64, False)
