@@ -135,6 +135,8 @@ def convert(
         if isinstance(model, nn.Module):
             raise ConversionError("a module has no file name", hint="say where to write: dcz.convert(model, 'm.dcz')")
         out = with_ending(model, ".dcz")
+        if out == Path(model) and out.is_file():
+            raise _unknown_kind(out).at(out)
     # Paths and options first: a mistake in them should not cost the time of a conversion.
     check_output(out, *_reads(model), *files_among(preprocess, labels))
     prune = parse_prune(prune) if isinstance(prune, str) else prune
@@ -216,9 +218,13 @@ def _load_file(path: Path, arch: str | None, shape: Shape | None) -> Source:
         from .onnx import from_onnx  # the only front end that needs the onnx package
 
         return from_onnx(path)
-    hint = "it is a container already; dcz export gives its weights back" if suffix == ".dcz" else None
-    known = ", ".join((*STATE_DICTS, ".pt2", ".onnx", ".net"))
-    raise ConversionError("unknown kind of model", expected=known, found=suffix or "no ending", hint=hint)
+    raise _unknown_kind(path)
+
+
+def _unknown_kind(path: Path) -> ConversionError:
+    known, found = ", ".join((*STATE_DICTS, ".pt2", ".onnx", ".net")), path.suffix.lower() or "no ending"
+    hint = "it is a container already; dcz export gives its weights back" if found == ".dcz" else None
+    return ConversionError("unknown kind of model", expected=known, found=found, hint=hint)
 
 
 def _checked_shape(shape: Sequence[int]) -> Shape:

@@ -105,12 +105,16 @@ def read_torch(path: Path, messages: list[str]) -> dict[str, torch.Tensor]:
     ------
     ConversionError
         The file is damaged, holds code, or holds no tensors.
+    OSError
+        There is no such file, or it may not be read.
     """
     try:
         with torch.serialization.safe_globals(NUMPY_NUMBERS):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise _refusal(error) from error
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise  # these say it themselves
     except Exception as error:  # damaged bytes make torch's readers raise nearly anything
         if "TorchScript" in str(error):
             raise ConversionError("a TorchScript file holds code, not a state dict", hint=WAY_OUT) from error

@@ -22,7 +22,9 @@ def load_checkpoint(model: nn.Module, arch: str, path: str | os.PathLike[str]) -
     Raises
     ------
     ConversionError
-        The file cannot be read, or its keys or shapes are another network's.
+        Not a checkpoint, or its keys or shapes are another network's.
+    OSError
+        The file cannot be read.
     """
     try:
         state = _read(path)
@@ -38,7 +40,9 @@ def load_network(path: str | os.PathLike[str], pupil: Architecture) -> nn.Module
     Raises
     ------
     ConversionError
-        The file cannot be read, no known architecture fits, or its inputs or classes are not the pupil's.
+        Not a checkpoint, no known architecture fits, or its inputs or classes are not the pupil's.
+    OSError
+        The file cannot be read.
     """
     try:
         state = _read(path)

@@ -167,6 +167,14 @@ def test_the_model_is_never_overwritten(lenet: dict[str, Tensor], tmp_path: Path
     assert torch.load(path, weights_only=True).keys() == lenet.keys()
 
 
+def test_a_container_is_no_model_without_an_output_either(tmp_path: Path) -> None:
+    (tmp_path / "net.dcz").write_bytes(b"x")
+    with pytest.raises(ConversionError, match=r"net\.dcz: unknown kind of model .*dcz export gives its weights back"):
+        convert(tmp_path / "net.dcz")
+    with pytest.raises(ConversionError, match="no such file"):
+        convert(tmp_path / "missing.dcz")
+
+
 @pytest.mark.parametrize("option", ["labels", "preprocess"])
 def test_nor_is_the_file_of_an_option(net: nn.Module, tmp_path: Path, option: str) -> None:
     path = tmp_path / "names.json"

@@ -214,6 +214,9 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
         with pytest.raises(InputError, match="take the place of what it is made of"):
             compress(mnist, trained, RECIPE, **files)
     assert trained.read_bytes() == before
+    for files in ({"checkpoint": tmp_path / "nosuch.pt"}, {"teacher": tmp_path / "nosuch.pt"}):
+        with pytest.raises(FileNotFoundError, match="nosuch"):
+            compress(mnist, tmp_path / "net.dcz", RECIPE, **files)
     for folders in ({"work": trained}, {"artefacts": trained}):
         with pytest.raises(FileExistsError, match=trained.name):
             compress(mnist, tmp_path / "net.dcz", RECIPE, **folders)
