@@ -69,6 +69,9 @@ class Kernel:
         update_wrapper(self, function)
         self.dispatcher = njit(**options)(function)
         self._function, self._valid = function, valid
+        # Another function may have the same name, and the same function may be compiled in another way.
+        line, defaults = function.__code__.co_firstlineno, function.__defaults__
+        self._identity = function.__qualname__, line, defaults, sorted(options.items())
         self._codes: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
@@ -98,13 +101,14 @@ class Kernel:
 
     def _load(self, kinds: tuple[Any, ...]) -> Callable[..., Any] | None:
         path = self._path(kinds)
-        try:
-            kept = pickle.loads(path.read_bytes()) if path else None
-        except (OSError, EOFError, ValueError, pickle.UnpicklingError):  # there is none, or it is damaged
-            kept = None
-        if kept is None or kept[0] != self._key(kinds):
+        if path is None:
             return None
-        _, name, listed, code = kept
+        try:
+            key, name, listed, code = pickle.loads(path.read_bytes())
+        except Exception:  # there is none, or it is damaged: pickle raises whatever it likes then
+            return None
+        if key != self._key(kinds):
+            return None
         _link_runtime()
         codegen = cpu_target.target_context.codegen()
         codegen._engine._ee.add_object_file(llvm.ObjectFileRef.from_data(code))
@@ -118,14 +122,14 @@ class Kernel:
         return made
 
     def _key(self, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
-        return _OWN_STAMP, self._valid, _machine(), kinds
+        return _OWN_STAMP, self._valid, self._identity, _machine(), kinds
 
     def _path(self, kinds: tuple[Any, ...]) -> Path | None:
         """Where the machine code is kept, if it is. Code that is stale is written over."""
         folder = None if self._function.__closure__ else _folder(self._function)  # the key does not tell its values
         module, name = Path(self._function.__code__.co_filename).stem, self._function.__qualname__
         name = name.replace("<", "").replace(">", "")  # of local functions
-        digest = sha256(repr((_machine(), kinds)).encode()).hexdigest()[:16]
+        digest = sha256(repr((self._identity, _machine(), kinds)).encode()).hexdigest()[:16]
         return folder and folder / f"{module}.{name}.{digest}.code"
 
 

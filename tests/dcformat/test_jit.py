@@ -129,6 +129,35 @@ def test_kinds_tell_types_apart_and_nothing_else() -> None:
     assert [first((1, 2)), first((True, 2.5)), first((1,)), first((np.float32(0.5), 1))] == [1, True, 1, 0.5]
 
 
+SAME_NAMES = """
+    from package import VALID, compiled
+
+    double, triple = [compiled(lambda x: x * 2.0, VALID),
+                      compiled(lambda x: x * 3.0, VALID)]
+    print(double(2.0), triple(2.0))
+    print(*(compiled(lambda x, by=by: x * by, VALID)(2.0) for by in (4.0, 5.0)))
+
+    def make(**options):
+        return compiled(divided, VALID, **options)
+
+    def divided(x, y):
+        return x / y
+
+    print(make(error_model="numpy")(1.0, 0.0))
+    try:
+        print(make(error_model="python")(1.0, 0.0))
+    except ZeroDivisionError:
+        print("refused")
+    """
+
+
+def test_functions_of_one_name_and_options_of_one_function_are_told_apart(tmp_path: Path) -> None:
+    for name, text in (("package", PACKAGE), ("main", SAME_NAMES)):
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+    for _ in ("compiled", "loaded"):
+        assert run(tmp_path).split() == ["4.0", "6.0", "8.0", "10.0", "inf", "refused"]
+
+
 def test_values_of_closures_do_not_come_from_the_cache() -> None:
     for factor in (2.0, 3.0):
         assert jit.compiled(lambda x: x * factor, ())(2.0) == 2.0 * factor  # noqa: B023 (called at once)
