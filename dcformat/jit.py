@@ -70,8 +70,7 @@ class Kernel:
         self.dispatcher = njit(**options)(function)
         self._function, self._valid = function, valid
         # Another function may have the same name, and the same function may be compiled in another way.
-        line, defaults = function.__code__.co_firstlineno, function.__defaults__
-        self._identity = function.__qualname__, line, defaults, sorted(options.items())
+        self._identity = function.__qualname__, function.__code__.co_firstlineno, sorted(options.items())
         self._codes: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
