@@ -15,7 +15,8 @@ from .constants import MAX_CODE_LENGTH
 from .huffman import COUNT_SHIFT, FIRST_SHIFT, LENGTH_SHIFT
 from .jit import inlined, kernel
 
-_SLOTS = 4
+SLOTS = 4
+"""Streams that are decoded by turns."""
 _BIT, _AT, _END, _STREAM = range(4)
 """What a slot knows of its stream: next bit, place of the next symbol, and of the end, in `out`; its number."""
 _ROUND_BITS, _ROUND_SYMBOLS = 4 * MAX_CODE_LENGTH, 8
@@ -95,12 +96,12 @@ def _decode(
     """`decode_streams`, with the place of each stream in `out` and scratch for the slots, shape (4, 4)."""
     streams = len(codes)
     last_bit = (len(data) - 8) * 8
-    for k in range(_SLOTS):
+    for k in range(SLOTS):
         _take(slots, k, min(k, streams - 1), starts, limits)  # a stream in two slots is decoded twice
-    waiting = min(_SLOTS, streams)
+    waiting = min(SLOTS, streams)
     while True:
         rounds = last_bit
-        for k in range(_SLOTS):
+        for k in range(SLOTS):
             rounds = min(rounds, (slots[_END, k] - slots[_AT, k]) // _ROUND_SYMBOLS)
             rounds = min(rounds, (last_bit - slots[_BIT, k]) // _ROUND_BITS)
         if rounds > 0:
@@ -119,7 +120,7 @@ def _decode(
             slots[_AT, 0], slots[_AT, 1], slots[_AT, 2], slots[_AT, 3] = a0, a1, a2, a3
             continue
         busy = -1
-        for k in range(_SLOTS):
+        for k in range(SLOTS):
             bit, stream = slots[_BIT, k], slots[_STREAM, k]
             if slots[_END, k] - slots[_AT, k] >= _ROUND_SYMBOLS and last_bit - bit >= _ROUND_BITS:
                 busy = k
@@ -138,7 +139,7 @@ def _decode(
                 busy = k
         if busy < 0:
             return -1
-        for k in range(_SLOTS):
+        for k in range(SLOTS):
             if slots[_STREAM, k] < 0:
                 for what in range(4):
                     slots[what, k] = slots[what, busy]
@@ -176,5 +177,5 @@ def decode_streams(
     """
     limits = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=limits[1:])
-    slots = np.empty((4, _SLOTS), dtype=np.int64)
+    slots = np.empty((4, SLOTS), dtype=np.int64)
     return int(_decode(data, starts, limits, tables, codes, out, slots))

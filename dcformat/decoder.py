@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from . import huffman
 from .bits import BitReader, Bytes, read_varint
-from .bitstream import decode_streams
+from .bitstream import SLOTS, decode_streams
 from .codebook import CodebookForm, read_codebook
 from .constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_GAP_BITS
 from .encoder import FORM_SHIFT, SHAREABLE, SWAPPED, Encoding, chunk_sizes
@@ -44,7 +44,9 @@ class _Streams:
 
 
 def _decode(data: Bytes, streams: dict[str, _Streams]) -> list[NDArray[np.uint8]]:
-    """Decode the streams of a tensor, by name, which lie one behind the other."""
+    """Decode the streams of a tensor, by name, which lie one behind the other; large ones each into its own memory."""
+    if len(streams) > 1 and all(len(part.counts) >= SLOTS for part in streams.values()):
+        return [part.decode(data, name) for name, part in streams.items()]
     parts = list(streams.values())
     begin, end = int(parts[0].starts[0]), int(parts[-1].starts[-1])
     starts = np.concatenate([*(part.starts[:-1] for part in parts), parts[-1].starts[-1:]]) - begin
@@ -58,7 +60,7 @@ def _decode(data: Bytes, streams: dict[str, _Streams]) -> list[NDArray[np.uint8]
         name, chunk = [(name, i) for name, count in zip(streams, chunks, strict=True) for i in range(count)][bad]
         raise FormatError(f"{name} do not decode to their length", where=f"chunk {chunk}")
     ends = np.cumsum(counts)[np.cumsum(chunks) - 1].tolist()
-    return [out[first:last] for first, last in pairwise([0, *ends])]
+    return [out[: ends[0]], *(out[first:last].copy() for first, last in pairwise(ends))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +122,7 @@ class Payload:
             return SparseRaw(self.shape, *self._csr(gaps, self._values(self.nnz or 0)))
         assert self.codebook is not None
         indptr, indices, symbols = self._csr(gaps, rest[0] if rest else gaps)
-        # A view would hold the gaps too.
-        return SparseShared(self.shape, indptr, indices, self.codebook, symbols if self.swapped else symbols.copy())
+        return SparseShared(self.shape, indptr, indices, self.codebook, symbols)
 
     def _values(self, count: int) -> Array:
         """Plain elements: they are the last part of a payload."""

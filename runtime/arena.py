@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..dcformat import memory
 from .layer import F32
 
 ALIGNMENT = 16
@@ -24,9 +25,7 @@ ALIGNMENT = 16
 
 def aligned(elements: int) -> F32:
     """Zeroed memory that starts at a multiple of 64 bytes."""
-    raw = np.zeros(elements + ALIGNMENT, dtype=np.float32)
-    skip = -(raw.ctypes.data // raw.itemsize) % ALIGNMENT
-    return raw[skip : skip + elements]
+    return memory.room(elements, np.float32, zeroed=True)
 
 
 @dataclass(frozen=True)

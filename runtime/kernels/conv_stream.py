@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...dcformat import memory
 from ..jit import kernel
 from ..layer import ConvGeometry
 from ..processor import WIDE
@@ -138,7 +139,7 @@ def make_stream(
     segments = int((blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]).sum())
     counts = np.zeros(segments * runs + 1, np.int64)
     nnz, shared = weights.nnz, weights.symbols.dtype == np.uint8
-    words = np.zeros(3 * nnz + 1, np.uint8) if shared else np.empty(nnz, np.uint16)
+    words = memory.room(3 * nnz + 1, np.uint8) if shared else np.empty(nnz, np.uint16)
     values = weights.codebook if shared else np.empty(nnz, np.float32)
     if shared and len(values) < SMALL:
         values = np.pad(values, (0, SMALL - len(values)))

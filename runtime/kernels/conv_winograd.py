@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ...dcformat import memory
 from .. import simd
 from ..jit import kernel
 from ..layer import WHOLE, Call, Epilogue, Share
@@ -186,7 +187,7 @@ def _transform_weights(
 def transform_weights(weights: DenseWeights, tiling: WinogradTiling) -> F32:
     """Kernels of all phases, transformed, in the order in which `conv_winograd` reads them."""
     g, n, r = tiling.geometry, tiling.points, tiling.reach
-    target, scratch = np.empty(tiling.weight_elements, np.float32), np.empty((r * r + n * n) * LANES, np.float32)
+    target, scratch = memory.room(tiling.weight_elements, np.float32), np.empty((r * r + n * n) * LANES, np.float32)
     sizes = g.groups, g.out_channels // g.groups, g.in_channels // g.groups, g.kernel[0], g.stride[0]
     tags = (0,) * r, (0,) * n, (0,) * tiling.run
     symbols = weights.symbols.reshape(-1)

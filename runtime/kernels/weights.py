@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -81,8 +82,9 @@ class DenseWeights:
         if isinstance(tensor, SparseShared) and len(tensor.codebook) < 256:
             zero = len(tensor.codebook)
             symbols = np.full(tensor.shape, zero, np.uint8)
-            row = np.repeat(np.arange(tensor.shape[0]), np.diff(tensor.indptr))
-            symbols.reshape(tensor.shape[0], -1)[row, tensor.indices] = tensor.symbols
+            limits = pairwise(tensor.indptr.tolist())
+            for row, (first, last) in zip(symbols.reshape(tensor.shape[0], -1), limits, strict=True):
+                row[tensor.indices[first:last]] = tensor.symbols[first:last]
             return cls(symbols, np.append(tensor.codebook, 0).astype(np.float32))
         if isinstance(tensor, Dense):
             return cls(_float32(tensor), none)
