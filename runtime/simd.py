@@ -54,14 +54,12 @@ if config.DISABLE_JIT:
         total,
         transpose,
         weight,
-        winograd_inputs,
-        winograd_outputs,
-        winograd_weights,
         word_offset,
         word_weight,
         zeros,
     )
     from .simd_numpy_sliding import fma_lanes, slide_down, slide_up
+    from .simd_numpy_winograd import winograd_inputs, winograd_outputs, winograd_weights, winograd_window
 else:
     from .simd_lanes import (
         fma_grid,
@@ -108,6 +106,7 @@ else:
         winograd_inputs,
         winograd_outputs,
         winograd_weights,
+        winograd_window,
     )
     from .simd_words import fma_picked, fma_triples, load_words, pick, prefetch_far, store_words
 
@@ -160,6 +159,7 @@ __all__ = [
     "winograd_inputs",
     "winograd_outputs",
     "winograd_weights",
+    "winograd_window",
     "word_offset",
     "word_weight",
     "zeros",

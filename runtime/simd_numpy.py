@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import winograd
-
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 Tag = tuple[int, ...]
@@ -334,47 +332,6 @@ def store_grid(rows: Tag, array: F32, index: int, pitch: int, value: F32) -> Non
 def transpose(value: F32) -> F32:
     """Lane i of vector j becomes lane j of vector i; 16 vectors."""
     return value.T.copy()
-
-
-def winograd_inputs(tag: Tag, source: F32, at: int, row: int, column: int, target: F32, to: int, step: int) -> None:
-    """Winograd's transform of a square of n x n inputs, n the length of `tag`: ``B^T inputs B``.
-
-    Vector (i, j) lies at ``source[at + i * row + j * column]`` and goes to ``target[to + (i * n + j) * step]``.
-    """
-    n = len(tag)
-    matrix = winograd.input_matrix(n).astype(np.float32)
-    square = np.array([[load((0,), source, at + i * row + j * column)[0] for j in range(n)] for i in range(n)])
-    for k, vector in enumerate(_congruent(matrix, square).reshape(n * n, 1, _LANES)):
-        store(target, to + k * step, vector)
-
-
-def winograd_weights(tag: Tag, points: Tag, source: F32, at: int, row: int, target: F32, to: int, step: int) -> None:
-    """Winograd's transform of r x r taps, ``G kernel G^T``; r and n the lengths of `tag` and `points`.
-
-    The vector of tap (i, j) lies at ``source[at + (i * r + j) * row]``, that of point (i, j) goes to
-    ``target[to + (i * n + j) * step]``.
-    """
-    r, n = len(tag), len(points)
-    matrix = winograd.kernel_matrix(r, n).astype(np.float32)
-    taps = np.array([load((0,), source, at + k * row)[0] for k in range(r * r)]).reshape(r, r, _LANES)
-    for k, vector in enumerate(_congruent(matrix, taps).reshape(n * n, 1, _LANES)):
-        store(target, to + k * step, vector)
-
-
-def winograd_outputs(tag: Tag, points: Tag, source: F32, at: int, step: int) -> F32:
-    """Winograd's transform of n x n sums to m x m outputs: ``A^T sums A``; m, n the lengths of `tag` and `points`.
-
-    Vector (i, j) lies at ``source[at + (i * n + j) * step]``; outputs come row by row.
-    """
-    m, n = len(tag), len(points)
-    matrix = winograd.output_matrix(m, n).astype(np.float32)
-    square = np.array([load((0,), source, at + k * step)[0] for k in range(n * n)]).reshape(n, n, _LANES)
-    return _congruent(matrix, square).reshape(m * m, _LANES)
-
-
-def _congruent(matrix: F32, square: F32) -> F32:
-    result: F32 = np.einsum("ia,abl,jb->ijl", matrix, square, matrix, dtype=np.float32)
-    return result
 
 
 def load_apart(tag: Tag, step: Tag, array: F32, index: int, low: int, high: int) -> F32:

@@ -24,6 +24,7 @@ from .simd_ir import (
     build_fma,
     build_mask,
     build_pack,
+    build_splat,
     intrinsic,
 )
 
@@ -81,38 +82,77 @@ def _build_at(context: Any, builder: Any, array: Any, value: Any, first: Any, *s
     return build_address(context, builder, array, value, first, VECTOR)
 
 
+def _build_inputs(context: Any, builder: Any, n: int, columns: list[list[Any]], target: Any, *places: Any) -> None:
+    """Transform a square of inputs given by its columns; `places` are the target's value, an index, and a step."""
+    value, to, step = places
+    half = [_build_product(builder, winograd.input_matrix(n), column) for column in columns]
+    for i in range(n):
+        for j, vector in enumerate(_build_product(builder, winograd.input_matrix(n), [column[i] for column in half])):
+            builder.store(vector, _build_at(context, builder, target, value, to, (step, i * n + j)), align=4)
+
+
 @intrinsic
 def winograd_inputs(
     typingctx: Any, tag: Any, source: Any, at: Any, row: Any, column: Any, target: Any, to: Any, step: Any
 ) -> Any:
-    """See `simd_numpy.winograd_inputs`."""
+    """See `simd_numpy_winograd.winograd_inputs`."""
     n = len(tag)
-    matrix = winograd.input_matrix(n)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        _, from_value, first, down, across, to_value, place, hop = args
+        _, value, first, down, across, *places = args
         columns = [
             [
-                builder.load(_build_at(context, builder, source, from_value, first, (down, i), (across, j)), align=4)
+                builder.load(_build_at(context, builder, source, value, first, (down, i), (across, j)), align=4)
                 for i in range(n)
             ]
             for j in range(n)
         ]
-        half = [_build_product(builder, matrix, c) for c in columns]
-        for i in range(n):
-            for j, vector in enumerate(_build_product(builder, matrix, [c[i] for c in half])):
-                pointer = _build_at(context, builder, target, to_value, place, (hop, i * n + j))
-                builder.store(vector, pointer, align=4)
+        _build_inputs(context, builder, n, columns, target, *places)
         return context.get_dummy_value()
 
     return types.void(tag, source, I64, I64, I64, target, I64, I64), codegen
 
 
 @intrinsic
+def winograd_window(
+    typingctx: Any, tag: Any, source: Any, at: Any, row: Any, column: Any, top: Any, bottom: Any, left: Any, right: Any,
+    target: Any, nothing: Any, to: Any, step: Any,
+) -> Any:  # fmt: skip
+    """See `simd_numpy_winograd.winograd_window`."""
+    n = len(tag)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, value, first, down, across, top, bottom, left, right, target_value, nothing, *places = args
+
+        def inside(low: Any, k: int, high: Any) -> Any:
+            number = ir.IntType(64)(k)
+            return builder.and_(builder.icmp_signed("<=", low, number), builder.icmp_signed("<", number, high))
+
+        zeros = build_address(context, builder, target, target_value, nothing, VECTOR)
+        rows = [
+            builder.select(inside(top, i, bottom), _build_at(context, builder, source, value, first, (down, i)), zeros)
+            for i in range(n)
+        ]
+        masks = [build_splat(builder, inside(left, j, right)) for j in range(n)]
+
+        def load(pointer: Any, j: int) -> Any:
+            floats = builder.bitcast(pointer, F32.as_pointer())
+            place = builder.gep(floats, [builder.mul(across, ir.IntType(64)(j))])
+            arguments = [builder.bitcast(place, VECTOR.as_pointer()), I32(4), masks[j], ir.Constant(VECTOR, None)]
+            return build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, arguments)
+
+        columns = [[load(pointer, j) for pointer in rows] for j in range(n)]
+        _build_inputs(context, builder, n, columns, target, target_value, *places)
+        return context.get_dummy_value()
+
+    return types.void(tag, source, *(I64,) * 7, target, I64, I64, I64), codegen
+
+
+@intrinsic
 def winograd_weights(
     typingctx: Any, tag: Any, points: Any, source: Any, at: Any, row: Any, target: Any, to: Any, step: Any
 ) -> Any:
-    """See `simd_numpy.winograd_weights`."""
+    """See `simd_numpy_winograd.winograd_weights`."""
     r, n = len(tag), len(points)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -132,7 +172,7 @@ def winograd_weights(
 
 @intrinsic
 def winograd_outputs(typingctx: Any, tag: Any, points: Any, source: Any, at: Any, step: Any) -> Any:
-    """See `simd_numpy.winograd_outputs`."""
+    """See `simd_numpy_winograd.winograd_outputs`."""
     m, n = len(tag), len(points)
     result = Vectors(m * m)
 

@@ -1,8 +1,7 @@
 """Convolution by Winograd's fast algorithm of 16 samples side by side: a vector holds one value of each.
 
-It is `conv_winograd` where a vector is a tile. So inputs are transformed as they lie in memory, but for tiles at the
-edge of an image, which get their padding in a *patch*; phases are images with steps between their pixels; and outputs
-go straight to their places.
+It is `conv_winograd` where a vector is a tile. So inputs are transformed as they lie in memory, padding by loads that
+are masked; phases are images with steps between their pixels; and outputs go straight to their places.
 """
 
 from __future__ import annotations
@@ -39,20 +38,6 @@ from .winograd_tiles import (
 
 
 @inlined
-def _gather(points: Any, x: F32, at: int, rows: Any, across: Any, scratch: F32, d: I64) -> None:
-    """Copy those rows and columns (`across`) to the patch, of what a tile sees from `at` on, that lie in the image."""
-    n, step = len(points), d[STRIDE] * LANES
-    for i in range(rows[0], rows[1]):
-        source, target = at + i * d[WIDTH] * step, d[PATCH] + i * n * LANES
-        j = across[0]
-        if d[STRIDE] == 1 and across[1] - j >= n - 1:  # most tiles at an edge
-            simd.store(scratch, target + j * LANES, simd.load(points[1:], x, source + j * LANES))
-            j += n - 1
-        for k in range(j, across[1]):
-            simd.store(scratch, target + k * LANES, simd.load((0,), x, source + k * step))
-
-
-@inlined
 def _inside(n: int, start: int, size: int, stride: int) -> tuple[int, int]:
     """First of n places, `stride` apart from `start` on, that lies in an image, and first behind it."""
     first = min(n, steps(-start, stride))
@@ -84,18 +69,12 @@ def transform_inputs(points: Any, edge: Any, columns: int, x: F32, first: int, t
         for phase in range(stride * stride):
             top = (tile + p) // d[ACROSS] * step - d[PAD_Y] + phase // stride
             left = (tile + p) % d[ACROSS] * step - d[PAD_X] + phase % stride
-            rows, across = _inside(n, top, height, stride), _inside(n, left, width, stride)
-            whole = rows[1] - rows[0] == n and across[1] - across[0] == n
-            if not whole:
-                for k in range(n):
-                    simd.store(scratch, d[PATCH] + k * n * LANES, simd.zeros(points))
+            row, last_row = _inside(n, top, height, stride)
+            column, last_column = _inside(n, left, width, stride)
             at, to = first * plane + (top * width + left) * LANES, d[INPUTS] + (phase * columns + p) * LANES
             for _ in range(d[IN_CHANNELS]):
-                if whole:
-                    simd.winograd_inputs(points, x, at, stride * width * LANES, stride * LANES, scratch, to, hop)
-                else:
-                    _gather(points, x, at, rows, across, scratch, d)
-                    simd.winograd_inputs(points, scratch, d[PATCH], n * LANES, LANES, scratch, to, hop)
+                grid = points, x, at, stride * width * LANES, stride * LANES
+                simd.winograd_window(*grid, row, last_row, column, last_column, scratch, d[PATCH], to, hop)
                 at += plane
                 to += stride * stride * columns * LANES
 
@@ -116,7 +95,7 @@ def conv_winograd_lanes(
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only where the descriptor says so.
     scratch : ndarray of float32, flat
-        A patch of the input, transformed inputs, sums, and outputs of a tile.
+        A row of zeros, transformed inputs, sums, and outputs of a tile.
     weights : ndarray of float32
         Transformed: by group, run of output channels, point, channel, output channel of the run.
     scale, shift : ndarray of float32, shape (out_channels,)
@@ -125,6 +104,8 @@ def conv_winograd_lanes(
     """
     run, most, size = len(rows), len(sums_tag) // len(rows), len(points) ** 2
     units, outputs = d[IN_CHANNELS] * d[STRIDE] * d[STRIDE], d[OUT_CHANNELS]
+    for at in range(d[PATCH], d[INPUTS], LANES):
+        simd.store(scratch, at, simd.zeros((0,)))
     for number in range((d[LAST_BLOCK] - d[FIRST_BLOCK]) * d[GROUPS]):
         tile, group = (d[FIRST_BLOCK] + number // d[GROUPS]) * most, number % d[GROUPS]
         columns = most if d[TILES] - tile > 1 else 1
