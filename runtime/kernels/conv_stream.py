@@ -44,22 +44,18 @@ def _segments(
     """Sort CSR weights by run: first with nothing to fill, to count them into `starts`, then to where it says."""
     fill = len(offsets) > 0
     for row in range(len(indptr) - 1):
-        offset, where, run, place = row_offset[row], np.int64(-1), np.int64(-1), np.int64(0)
+        offset, block, first = row_offset[row], np.int64(-1), np.int64(0)
         for k in range(indptr[row], indptr[row + 1]):
             key = column[np.uint64(indices[np.uint64(k)])]
-            if key >> RUN_SHIFT != where:  # a row's weights come block by block, for the most part
-                if run >= 0:
-                    starts[run] = place
-                where = key >> RUN_SHIFT
-                segment = block_start[row_block[row] + (key >> BLOCK_SHIFT)] + row
-                run = segment * runs + (where & 0xFFFF)
-                place = starts[run]
+            if key >> BLOCK_SHIFT != block:  # a row's weights come block by block; nobody can predict their runs
+                block = key >> BLOCK_SHIFT
+                first = (block_start[row_block[row] + block] + row) * runs
+            run = np.uint64(first + (key >> RUN_SHIFT & 0xFFFF))
+            place = np.uint64(starts[run])
+            starts[run] = place + np.uint64(1)
             if fill:
-                offsets[np.uint64(place)] = offset + (key & 0xFFFF)
-                out_symbols[np.uint64(place)] = symbols[np.uint64(k)]
-            place += 1
-        if run >= 0:
-            starts[run] = place
+                offsets[place] = offset + (key & 0xFFFF)
+                out_symbols[place] = symbols[np.uint64(k)]
 
 
 @dataclass(frozen=True)
