@@ -1,6 +1,7 @@
 """From a file to the first answer: seconds and memory, each engine in a fresh process, the file dropped from the cache.
 
 Compiled kernels of ours are on disk already; what compiling them takes on a new machine is told by ``dcz infer -v``.
+Engines get as many threads as the command line says; ours starts with as many as there are cores, too.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from .dense_files import DenseFiles
 from .networks import container
 from .peers import PEERS, MissingToolError
 from .peers.process import Worker
+from .scaling import cores
 from .suite import Benchmark, Options, Row, Table
 
 STARTS = 3
+ALL_CORES = "dcz, all cores"
 FIGURES = ("import_s", "load_s", "first_s", "import_mib", "peak_mib")
 
 
@@ -34,21 +37,24 @@ def measure(name: str, options: Options) -> list[Row]:
     rows: list[Row] = []
     common = {"network": network.title, "weights": network.weights}
     missing: dict[str, str] = {}
-    peers = [peer for peer in PEERS.values() if peer.quick or not options.quick]
+    peers = {peer.name: (peer, options.threads) for peer in PEERS.values() if peer.quick or not options.quick}
+    if cores() > options.threads:
+        peers[ALL_CORES] = PEERS["dcz"], cores()
     with tempfile.TemporaryDirectory() as folder:
         files = DenseFiles(network.path, network.batch(1), Path(folder))
-        turns = [peer for _ in range(1 if options.quick else STARTS) for peer in peers]
-        for peer in tqdm(turns, desc="start", unit="engine", leave=False, disable=None):
-            if peer.name in missing:
+        turns = list(peers) * (1 if options.quick else STARTS)
+        for engine in tqdm(turns, desc="start", unit="engine", leave=False, disable=None):
+            if engine in missing:
                 continue
+            peer, threads = peers[engine]
             try:
                 peer.command(options.peers)  # a file is not made for an engine that is missing
                 dense = files.path(peer.reads)
-                first = peer.name not in starts
-                with Worker(peer, dense, files.batch, options.threads, options.peers, prepare=first) as worker:
-                    starts.setdefault(peer.name, []).append(worker.facts)
+                first = engine not in starts
+                with Worker(peer, dense, files.batch, threads, options.peers, prepare=first) as worker:
+                    starts.setdefault(engine, []).append(worker.facts)
             except MissingToolError as reason:
-                missing[peer.name] = str(reason)
+                missing[engine] = str(reason)
     for engine, facts in starts.items():
         figures = {key: median(fact[key] for fact in facts) for key in FIGURES}
         rows.append({**common, "engine": engine, "version": facts[0]["version"], "starts": len(facts), **figures})

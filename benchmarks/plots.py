@@ -41,6 +41,7 @@ class Mark:
 
 MARKS = {
     "dcz": Mark(RED, "D"),
+    "dcz, all cores": Mark(RED, "d"),
     "torch eager fp32": Mark(BLUE, "o"),
     "torch channels_last fp32": Mark(BLUE, "s"),
     "torch compile fp32": Mark(BLUE, "^"),

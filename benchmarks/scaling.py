@@ -48,16 +48,17 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
         made[f"features {features}"] = partial(layer_times, "features", features, linear, options)
     for batch in BATCHES[:: 3 if options.quick else 1]:
         made[f"batch {batch}"] = partial(network_times, "batch", batch, batch, 1, options)
-    for threads in range(1, _cores() + 1):
+    for threads in range(1, cores() + 1):
         made[f"threads {threads}"] = partial(network_times, "threads", threads, 32, threads, options)
     for name in options.networks:
-        if _cores() > 1:
+        if cores() > 1:
             made[f"sample {name}"] = partial(sample_times, name, options)
         made[f"decode {name}"] = partial(decode_times, name, options)
     return made
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -94,7 +95,7 @@ def sample_times(name: str, options: Options) -> list[Row]:
     """Milliseconds of single samples on one thread, and on as many as there are cores; wall time."""
     network = container(name, options)
     batch = network.batch(1)
-    models = {threads: dcz.load(network.path, threads=threads) for threads in (1, _cores())}
+    models = {threads: dcz.load(network.path, threads=threads) for threads in (1, cores())}
     turns = take_turns({str(n): clock_of(partial(model, batch)) for n, model in models.items()}, options.seconds)
     gain = ratio(turns.seconds["1"], turns.seconds[str(max(models))])
     return [{"axis": "sample", "what": network.title, "threads": max(models), "gain": gain, **_figures(turns, 1)}]
