@@ -22,6 +22,7 @@ from ..dcformat.content import Content
 from . import images
 from .announce import announce_compiling
 from .executor import Executor
+from .forks import renew_in_children
 from .layer import F32
 from .plan import Plan, plan
 from .ranking import Prediction, rank
@@ -89,11 +90,11 @@ class Model:
         self.input_shape: Shape = self._graph.input_shape
         self.output_shape: Shape = self._shapes[self._graph.output]
         self.labels = container.labels
-        self._planning = threading.Lock()
         self._plans: dict[int, Plan] = {}
         self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
         self._team = Team(self.threads)
-        self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="dcz")
+        self.renew()
+        renew_in_children(self)
         single = self._plan(1)
         self._arena_bytes = 4 * single.layout.elements
         self.stats = Stats(
@@ -151,6 +152,11 @@ class Model:
         else:
             work()
         return out
+
+    def renew(self) -> None:
+        """Make threads and locks anew, in a process forked off the one that loaded."""
+        self._planning = threading.Lock()
+        self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="dcz")
 
     def time_layers(self, batch: ArrayLike, rounds: int = 20) -> list[tuple[LayerStats, float]]:
         """Time each layer, in one thread.

@@ -16,6 +16,7 @@ from threading import Lock, Thread
 import numpy as np
 from numpy.typing import NDArray
 
+from .forks import renew_in_children
 from .layer import Call
 from .spin import watch
 
@@ -51,10 +52,15 @@ class Team:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
+        self._cores = os.sched_getaffinity(0) if _core() >= 0 else set()
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Forget the helpers, if there are any; new ones are hired with the next work."""
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._flags = np.zeros(2, np.int64)
         self._helpers: list[Thread] = []
-        self._cores = os.sched_getaffinity(0) if _core() >= 0 else set()
         self._core = -1
         self._free = Lock()
         self._alone_until, self._won = 0.0, 0.0
