@@ -25,9 +25,11 @@ if config.DISABLE_JIT:
         fma_shifted,
         fma_triples,
         fma_vectors,
+        gather,
         get,
         greater,
         greater_pairs,
+        least,
         load,
         load_apart,
         load_grid,
@@ -44,6 +46,7 @@ if config.DISABLE_JIT:
         prefetch_far,
         prefetch_rows,
         put,
+        put_group,
         scale_shift,
         store,
         store_grid,
@@ -108,7 +111,17 @@ else:
         winograd_weights,
         winograd_window,
     )
-    from .simd_words import fma_picked, fma_triples, load_words, pick, prefetch_far, store_words
+    from .simd_words import (
+        fma_picked,
+        fma_triples,
+        gather,
+        least,
+        load_words,
+        pick,
+        prefetch_far,
+        put_group,
+        store_words,
+    )
 
 LANES = 16
 
@@ -125,9 +138,11 @@ __all__ = [
     "fma_shifted",
     "fma_triples",
     "fma_vectors",
+    "gather",
     "get",
     "greater",
     "greater_pairs",
+    "least",
     "load",
     "load_apart",
     "load_grid",
@@ -144,6 +159,7 @@ __all__ = [
     "prefetch_far",
     "prefetch_rows",
     "put",
+    "put_group",
     "scale_shift",
     "slide_down",
     "slide_up",

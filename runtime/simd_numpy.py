@@ -219,6 +219,33 @@ def store_words(array: NDArray[np.uint16], index: int, plane: int, value: F32) -
     _span(array, index + plane, _LANES)[:] = bits >> 16
 
 
+def gather(tag: Tag, array: NDArray[np.uint32], places: NDArray[np.int32]) -> F32:
+    """Bits of ``array[places]``, in as many vectors as `tag` is long, each from one element further on."""
+    return np.array([array[places + i] for i in range(len(tag))]).view(np.float32)
+
+
+def least(values: F32) -> int:
+    """Least of the bits of the first vector."""
+    return int(values[0].view(np.uint32).min())
+
+
+def put_group(
+    stream: NDArray[np.uint16], index: int, places: NDArray[np.int32], values: F32,
+    origin: int, limit: int, empty: int, bits: int,
+) -> None:  # fmt: skip
+    """Write 32 bits a lane from ``stream[index]`` on: a slot of `bits` for each vector, the first one lowest.
+
+    A slot holds the bits in `values` less `origin` where that is below `limit`, else `empty`; `places` move on by the
+    slots so filled. Where there are two slots, those of four lanes lie side by side, first all lower ones.
+    """
+    entries = values.view(np.uint32).astype(np.int64) - origin
+    inside = entries < limit
+    slots = np.where(inside, entries, empty) << bits * np.arange(len(values))[:, None]
+    words = slots.sum(axis=0).astype(np.uint32).view(np.uint16).reshape(4, 4, 2)
+    _span(stream, index, 2 * _LANES)[:] = (words.swapaxes(1, 2) if len(values) == 2 else words).reshape(-1)
+    places += inside.sum(axis=0, dtype=np.int32)
+
+
 def prefetch_far(array: NDArray[Any], index: int) -> None:
     """Ask for the cache line of ``array[index]`` to be brought to the L2 cache; may lie out of bounds.
 

@@ -25,6 +25,7 @@ from .simd_ir import (
     build_fma,
     build_load,
     build_pack,
+    build_splat,
     intrinsic,
 )
 
@@ -32,6 +33,7 @@ WIDTH = 2 * LANES
 WORD = ir.IntType(16)
 WORDS = ir.VectorType(WORD, WIDTH)
 HALF = ir.VectorType(WORD, LANES)
+BITS = ir.VectorType(I32, LANES)
 
 
 class Words(types.Type):
@@ -140,11 +142,10 @@ def fma_triples(typingctx: Any, acc: Any, book: Any, stream: Any, place: Any, ar
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         acc_value, book_value, stream_value, first, array_value, start, size = args
-        lanes = ir.VectorType(I32, LANES)
-        words = builder.load(build_address(context, builder, stream, stream_value, first, lanes), align=4)
+        words = builder.load(build_address(context, builder, stream, stream_value, first, BITS), align=4)
 
         def look_up(table: list[Any], bit: int) -> Any:
-            at = builder.lshr(words, ir.Constant(lanes, [bit] * LANES)) if bit else words
+            at = builder.lshr(words, ir.Constant(BITS, [bit] * LANES)) if bit else words
             return build_call(builder, "llvm.x86.avx512.vpermi2var.ps.512", VECTOR, [table[0], at, table[1]])
 
         inside = ir.Constant(MASK, [1] * (LANES - 1) + [0])
@@ -170,9 +171,8 @@ def store_words(typingctx: Any, array: Any, index: Any, plane: Any, value: Any) 
     """See `simd_numpy.store_words`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        bits = ir.VectorType(I32, LANES)
-        lanes = builder.bitcast(builder.extract_value(args[3], 0), bits)
-        upper = builder.lshr(lanes, ir.Constant(bits, [16] * LANES))
+        lanes = builder.bitcast(builder.extract_value(args[3], 0), BITS)
+        upper = builder.lshr(lanes, ir.Constant(BITS, [16] * LANES))
         for words, at in ((lanes, args[1]), (upper, builder.add(args[1], args[2]))):
             place = build_address(context, builder, array, args[0], at, HALF)
             builder.store(builder.trunc(words, HALF), place, align=2)
@@ -191,3 +191,61 @@ def prefetch_far(typingctx: Any, array: Any, index: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.int64), codegen
+
+
+@intrinsic
+def gather(typingctx: Any, tag: Any, array: Any, places: Any) -> Any:
+    """See `simd_numpy.gather`."""
+    result = Vectors(len(tag))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        zero = ir.IntType(64)(0)
+        at = builder.load(build_address(context, builder, places, args[2], zero, BITS), align=4)
+        name, everywhere = "llvm.x86.avx512.mask.gather.dpi.512", ir.Constant(MASK, [1] * LANES)
+        found = []
+        for i in range(result.count):
+            start = build_address(context, builder, array, args[1], zero, I32, i)
+            lanes = build_call(builder, name, BITS, [ir.Constant(BITS, [0] * LANES), start, at, everywhere, I32(4)])
+            found.append(builder.bitcast(lanes, VECTOR))
+        return build_pack(builder, found)
+
+    return result(tag, array, places), codegen
+
+
+@intrinsic
+def least(typingctx: Any, values: Any) -> Any:
+    """See `simd_numpy.least`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        lanes = builder.bitcast(builder.extract_value(args[0], 0), BITS)
+        return builder.zext(build_call(builder, "llvm.vector.reduce.umin.v16i32", I32, [lanes]), ir.IntType(64))
+
+    return types.int64(values), codegen
+
+
+@intrinsic
+def put_group(
+    typingctx: Any, stream: Any, index: Any, places: Any, values: Any, origin: Any, limit: Any, empty: Any, bits: Any
+) -> Any:
+    """See `simd_numpy.put_group`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first, most, vacant, width = (build_splat(builder, builder.trunc(value, I32)) for value in args[4:])
+        place = build_address(context, builder, places, args[2], ir.IntType(64)(0), BITS)
+        word, taken = ir.Constant(BITS, [0] * LANES), builder.load(place, align=4)
+        for i in reversed(range(values.count)):
+            entry = builder.sub(builder.bitcast(builder.extract_value(args[3], i), BITS), first)
+            inside = builder.icmp_unsigned("<", entry, most)
+            word = builder.or_(builder.shl(word, width), builder.select(inside, entry, vacant))
+            taken = builder.sub(taken, builder.sext(inside, BITS))
+        builder.store(taken, place, align=4)
+        lanes = builder.bitcast(word, WORDS)
+        if values.count == 2:
+            fours = (range(four, four + 8, 2) for eight in range(0, WIDTH, 8) for four in (eight, eight + 1))
+            order = ir.Constant(ir.VectorType(I32, WIDTH), [at for four in fours for at in four])
+            lanes = builder.shuffle_vector(lanes, ir.Constant(WORDS, ir.Undefined), order)
+        builder.store(lanes, build_address(context, builder, stream, args[0], args[1], WORDS), align=2)
+        return context.get_dummy_value()
+
+    integers = (types.int64,) * 4
+    return types.void(stream, types.int64, places, values, *integers), codegen

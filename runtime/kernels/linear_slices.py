@@ -53,8 +53,6 @@ class Form:
         Greatest base.
     empty : int
         Entry of an empty slot.
-    places : ndarray of int64, shape (16, 2)
-        Where in a group the lower and the upper half of each lane's 32 bits lie, in words.
     """
 
     slots: int
@@ -64,40 +62,35 @@ class Form:
     step: int
     last: int
     empty: int
-    places: I64
 
 
 @kernel
 def _pack(
+    tag: Any,
     indptr: I64,
     columns: NDArray[Any],
     symbols: NDArray[np.uint8],
     order: NDArray[np.int32],
-    slots: int,
     bits: int,
     symbol_bits: int,
     window: int,
     step: int,
     last: int,
     empty: int,
-    places: I64,
     starts: I64,
     bases: NDArray[Any],
     stream: U16,
     entries: NDArray[np.uint32],
-    pending: I64,
+    pending: NDArray[np.int32],
 ) -> int:
     """Pack all slices, as far as there is room, and tell how many groups they take; the last two are scratch.
 
-    With masks where a slot takes a weight or does not: nobody can predict it, and compilers make branches of choices.
+    `tag` is as long as a lane has slots.
     """
-    group, room, vacant = 0, len(bases), empty | empty << bits | empty << 2 * bits
-    limit = window << symbol_bits
-    third = limit if slots == MOST_SLOTS else -1
+    group, room, limit = 0, len(bases), window << symbol_bits
     for s in range(len(order) // LANES):
         starts[s] = group
         filled = 0
-        least: Any = np.int64(_END)
         for lane in range(LANES):
             row = order[s * LANES + lane]
             pending[lane] = filled
@@ -110,24 +103,15 @@ def _pack(
             for _ in range(MOST_SLOTS):
                 entries[filled] = _END
                 filled += 1
-            least = min(least, np.int64(entries[pending[lane]]))
-        while least != _END:
-            base = min(least >> symbol_bits, last) & -step
+        while True:
+            waiting = simd.gather(tag, entries, pending)
+            first = simd.least(waiting)
+            if first == _END:
+                break
+            base = min(first >> symbol_bits, last) & -step
             at = min(group, room - 1)  # what finds no room is counted
             bases[at] = base
-            origin, least = base << symbol_bits, np.int64(_END)
-            for lane in range(LANES):
-                k = pending[lane]
-                a = np.int64(entries[np.uint64(k)]) - origin
-                b = np.int64(entries[np.uint64(k + 1)]) - origin
-                c = np.int64(entries[np.uint64(k + 2)]) - origin
-                in_a, in_b, in_c = a - limit >> 63, b - limit >> 63, c - third >> 63  # -1 for a weight that is taken
-                following = k - in_a - in_b - in_c
-                word = vacant ^ (a ^ empty) & in_a ^ ((b ^ empty) & in_b) << bits ^ ((c ^ empty) & in_c) << 2 * bits
-                pending[lane] = following
-                least = min(least, np.int64(entries[np.uint64(following)]))
-                stream[np.uint64(at * WORDS + places[lane, 0])] = word & 0xFFFF
-                stream[np.uint64(at * WORDS + places[lane, 1])] = word >> 16 & 0xFFFF
+            simd.put_group(stream, at * WORDS, pending, waiting, base << symbol_bits, limit, empty, bits)
             group += 1
     starts[len(order) // LANES] = group
     return group
@@ -160,9 +144,9 @@ class Slices:
         self.rows = np.append(rows, np.full(-len(rows) % LANES, -1, np.int32))
         self.starts = np.zeros(len(self.rows) // LANES + 1, np.int64)
         longest = int(counts[rows[:LANES]].sum()) + LANES * MOST_SLOTS
-        scratch = np.empty(longest, np.uint32), np.empty(LANES, np.int64)
-        shape = form.slots, form.bits, form.symbol_bits, form.window, form.step, form.last, form.empty, form.places
-        source = weights.indptr, weights.indices, weights.symbols, self.rows
+        scratch = np.empty(longest, np.uint32), np.empty(LANES, np.int32)
+        shape = form.bits, form.symbol_bits, form.window, form.step, form.last, form.empty
+        source = (0,) * form.slots, weights.indptr, weights.indices, weights.symbols, self.rows
         narrow = np.uint16 if columns <= 1 << 16 else np.int32
         # Most often enough: half of the slots empty.
         room, groups = 0, 2 * weights.nnz // (form.slots * LANES) + len(self.rows)

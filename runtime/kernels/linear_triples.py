@@ -124,7 +124,7 @@ class LinearTriples:
 
     def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue) -> None:
         bits, last = SYMBOL_BITS + POSITION_BITS, geometry.in_features - WINDOW
-        form = Form(SLOTS, bits, SYMBOL_BITS, WINDOW, 1, last, EMPTY, np.arange(2 * LANES).reshape(LANES, 2))
+        form = Form(SLOTS, bits, SYMBOL_BITS, WINDOW, 1, last, EMPTY)
         self._slices = Slices(weights, geometry.in_features, form)
         self._codebook = np.zeros(MOST_SHARED, np.float32)
         self._codebook[: len(weights.codebook)] = weights.codebook

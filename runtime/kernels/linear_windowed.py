@@ -24,8 +24,6 @@ from .linear_slices import SAMPLES, U16, WORDS, Form, Slices, finish
 from .weights import SparseWeights
 
 SYMBOL_BITS = 8
-PLACES = np.array([[8 * (lane // 4) + lane % 4 + 4 * slot for slot in range(2)] for lane in range(LANES)])
-"""Place of each lane's slots in a group, as `simd.pick` deals them out."""
 MOST_CENTROIDS = 255
 """A codebook needs one more entry, a zero for empty slots."""
 AHEAD = 8192
@@ -137,7 +135,7 @@ class LinearWindowed:
     def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue, window: int) -> None:
         zero = len(weights.codebook)
         step = 1 if window == 64 else WORDS
-        form = Form(2, 16, SYMBOL_BITS, window, step, geometry.in_features, zero, PLACES)
+        form = Form(2, 16, SYMBOL_BITS, window, step, geometry.in_features, zero)
         self._slices = Slices(weights, geometry.in_features, form)
         vectors = 1 << (zero // WORDS).bit_length()
         book = np.zeros(vectors * WORDS, np.float32)
