@@ -18,8 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--arch", metavar="NAME", help="a known architecture, or pkg.module:factory; default: recognised"
     )
     parser.add_argument("--input-shape", metavar="C,H,W", type=arguments.shape, help="shape of one sample: 3,32,32")
-    parser.add_argument("--prune", metavar="RULE", help="std:S drops |w| <= S std(w), percent:Q the smallest Q %%")
-    parser.add_argument("--bits", metavar="B", help="share weights: 2^B values a tensor; or conv=8,fc=5")
+    thresholds = "std:S drops |w| <= S std(w), percent:Q the smallest Q %%"
+    parser.add_argument("--prune", metavar="RULE", type=arguments.prune, help=thresholds)
+    sharing = "share weights: 2^B values a tensor; or conv=8,fc=5"
+    parser.add_argument("--bits", metavar="B", type=arguments.bits, help=sharing)
     parser.add_argument(
         "--init",
         choices=("linear", "density", "random", "kmeans++"),
