@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .constants import MAX_GAP_BITS
-from .jit import kernel
+from .jit import inlined, kernel
 
 
 def gaps_of(positions: NDArray[np.int64], chunk: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -109,6 +109,29 @@ def check_gaps(
     return -1
 
 
+_U64 = np.uint64
+_EACH_BYTE, _LOW_BITS, _TOP_BITS = _U64(0x0101010101010101), _U64(0x7F7F7F7F7F7F7F7F), _U64(0x8080808080808080)
+_LOW_BYTES, _WORD = _U64(0x00FF00FF00FF00FF), _U64(0xFFFF)
+_EVENS, _ODDS = _U64(0x0006000400020000), _U64(0x0007000500030001)
+"""Weights before the first, third, ... of eight, and before the second, fourth, ..., in words of 16 bits."""
+
+
+@inlined
+def _eight(data: NDArray[np.uint8], at: int) -> np.uint64:
+    """Eight bytes as a number, the first one lowest."""
+    first = _U64(at)
+    return (
+        _U64(data[first])
+        | _U64(data[first + _U64(1)]) << _U64(8)
+        | _U64(data[first + _U64(2)]) << _U64(16)
+        | _U64(data[first + _U64(3)]) << _U64(24)
+        | _U64(data[first + _U64(4)]) << _U64(32)
+        | _U64(data[first + _U64(5)]) << _U64(40)
+        | _U64(data[first + _U64(6)]) << _U64(48)
+        | _U64(data[first + _U64(7)]) << _U64(56)
+    )
+
+
 @kernel
 def indices_of(
     symbols: NDArray[np.uint8],
@@ -119,7 +142,7 @@ def indices_of(
     indptr: NDArray[np.int64],
     indices: NDArray[Any],
 ) -> None:
-    """Gap symbols that `check_gaps` found sound, to CSR.
+    """Gap symbols that `check_gaps` found sound, to CSR: eight at a time, as bytes of a number, while a row goes on.
 
     Parameters
     ----------
@@ -132,26 +155,48 @@ def indices_of(
     indices : ndarray of integers, shape (stored weights,)
         Receives the columns.
     """
-    read = 0
-    row = 0
+    k = row = 0
     limit = row_size
     at = np.int64(0)
     indptr[0] = 0
+    escapes = _U64(escape) * _EACH_BYTE
     for c in range(len(starts)):
-        position = starts[c]
-        for k in range(read, read + counts[c]):
-            gap = np.int64(symbols[k])
-            position += gap
-            while position >= limit:
-                row += 1
-                indptr[row] = at
-                limit += row_size
-            # An escape writes as well, what the next weight writes over: that is faster than to ask.
-            indices[np.uint64(at)] = position - (limit - row_size)
-            weight = np.int64(gap != escape)
-            at += weight
-            position += weight
-        read += counts[c]
+        position, end = starts[c], k + counts[c]
+        while k < end:
+            if k + 8 <= end:
+                word = _eight(symbols, k)
+                differ = word ^ escapes
+                if ((differ & _LOW_BITS) + _LOW_BITS | differ) & _TOP_BITS == _TOP_BITS:  # none of these bytes is zero
+                    low, high = word & _LOW_BYTES, word >> _U64(8) & _LOW_BYTES
+                    odd = low + high
+                    odd += odd << _U64(16)
+                    odd += odd << _U64(32)  # sums of all pairs so far
+                    even = odd - high + _EVENS
+                    odd += _ODDS
+                    last = position + np.int64(odd >> _U64(48))
+                    if last < limit:
+                        column = position - (limit - row_size)
+                        for i in range(4):
+                            place = np.uint64(at + 2 * i)
+                            indices[place] = column + np.int64(even >> _U64(16 * i) & _WORD)
+                            indices[place + _U64(1)] = column + np.int64(odd >> _U64(16 * i) & _WORD)
+                        position = last + 1
+                        k += 8
+                        at += 8
+                        continue
+            for _ in range(min(8, end - k)):
+                gap = np.int64(symbols[np.uint64(k)])
+                position += gap
+                while position >= limit:
+                    row += 1
+                    indptr[row] = at
+                    limit += row_size
+                # An escape writes as well, what the next weight writes over: that is faster than to ask.
+                indices[np.uint64(at)] = position - (limit - row_size)
+                weight = np.int64(gap != escape)
+                at += weight
+                position += weight
+                k += 1
     for r in range(row + 1, len(indptr)):
         indptr[r] = at
 

@@ -23,7 +23,7 @@ def decode(
     return bad, out.tolist()
 
 
-@given(places, st.integers(1, MAX_GAP_BITS), st.integers(1, 9))
+@given(places, st.integers(1, MAX_GAP_BITS), st.integers(1, 40))
 @example([0], 1, 1)
 @example([3000], 1, 1)
 @example([255, 510, 765], 8, 2)
