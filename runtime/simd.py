@@ -57,11 +57,10 @@ if config.DISABLE_JIT:
         total,
         transpose,
         weight,
-        word_offset,
-        word_weight,
         zeros,
     )
-    from .simd_numpy_sliding import fma_lanes, slide_down, slide_up
+    from .simd_numpy_sliding import slide_down, slide_up
+    from .simd_numpy_stream import four_offset, four_weight, four_words, word_offset, word_weight
     from .simd_numpy_winograd import winograd_inputs, winograd_outputs, winograd_weights, winograd_window
 else:
     from .simd_lanes import (
@@ -97,11 +96,10 @@ else:
         store_rows,
         total,
         weight,
-        word_offset,
-        word_weight,
         zeros,
     )
-    from .simd_sliding import fma_lanes, slide_down, slide_up
+    from .simd_sliding import slide_down, slide_up
+    from .simd_stream import four_offset, four_weight, four_words, word_offset, word_weight
     from .simd_winograd import (
         load_apart,
         next_lanes,
@@ -132,12 +130,14 @@ __all__ = [
     "fma",
     "fma_dots",
     "fma_grid",
-    "fma_lanes",
     "fma_picked",
     "fma_rows",
     "fma_shifted",
     "fma_triples",
     "fma_vectors",
+    "four_offset",
+    "four_weight",
+    "four_words",
     "gather",
     "get",
     "greater",

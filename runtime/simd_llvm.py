@@ -76,45 +76,6 @@ def weight(typingctx: Any, codebook: Any, symbols: Any, index: Any) -> Any:
 
 
 @intrinsic
-def word_offset(typingctx: Any, words: Any, index: Any) -> Any:
-    """See `simd_numpy.word_offset`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        word = _build_word(context, builder, words, *args)
-        return builder.and_(builder.zext(word, ir.IntType(64)), ir.IntType(64)(0xFFFF))
-
-    return types.int64(words, types.int64), codegen
-
-
-@intrinsic
-def word_weight(typingctx: Any, words: Any, values: Any, book: Any, index: Any) -> Any:
-    """See `simd_numpy.word_weight`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        place = args[3]
-        if words.dtype == types.uint8:
-            symbol = builder.lshr(_build_word(context, builder, words, args[0], place), I32(16))
-            if book.count:  # the instruction looks at the lowest 5 bits alone
-                low, high = (builder.extract_value(args[2], i) for i in range(2))
-                name, lanes = "llvm.x86.avx512.vpermi2var.ps.512", build_splat(builder, symbol)
-                return build_pack(builder, [build_call(builder, name, VECTOR, [low, lanes, high])])
-            place = builder.zext(builder.and_(symbol, I32(0xFF)), ir.IntType(64))
-        found = builder.load(builder.gep(context.make_array(values)(context, builder, args[1]).data, [place]))
-        return build_pack(builder, [build_splat(builder, found)])
-
-    return Vectors(1)(words, values, book, types.int64), codegen
-
-
-def _build_word(context: Any, builder: Any, words: Any, value: Any, index: Any) -> Any:
-    """Word `index`: 16 bits, or 24 of the 32 that are loaded; one load serves both its offset and its symbol."""
-    data = context.make_array(words)(context, builder, value).data
-    if words.dtype == types.uint16:
-        return builder.load(builder.gep(data, [index]))
-    at = builder.gep(data, [builder.mul(index, ir.IntType(64)(3))])
-    return builder.load(builder.bitcast(at, I32.as_pointer()), align=1)
-
-
-@intrinsic
 def load(typingctx: Any, tag: Any, array: Any, index: Any) -> Any:
     """See `simd_numpy.load`."""
     result = Vectors(len(tag))

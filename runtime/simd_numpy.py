@@ -45,28 +45,6 @@ def weight(codebook: F32, symbols: NDArray[Any], index: int) -> Any:
     return found if symbols.dtype == np.float32 else get(codebook, found)
 
 
-def word_offset(words: NDArray[Any], index: int) -> int:
-    """Offset of a sparse weight.
-
-    `words` are the offsets, uint16, or bytes, three a weight: an offset, low byte first, and a symbol. Behind the last
-    of those lies one more byte.
-    """
-    if words.dtype == np.uint16:
-        return int(get(words, index))
-    low, high, _, _ = _span(words, 3 * index, 4).tolist()
-    return int(low + 256 * high)
-
-
-def word_weight(words: NDArray[Any], values: F32, book: F32, index: int) -> F32:
-    """Weight of a sparse weight's word, in all lanes of a vector.
-
-    It is ``values[index]`` beside 16-bit offsets and ``values[symbol]`` with symbols; or, if `book` is not empty, what
-    two vectors of it, laid end to end, hold there, which needs AVX-512.
-    """
-    place = index if words.dtype == np.uint16 else int(_span(words, 3 * index, 4)[2])
-    return np.full((1, _LANES), get(book.ravel() if len(book) else values, place))
-
-
 def load(tag: Tag, array: F32, index: int) -> F32:
     """As many consecutive vectors as `tag` is long, from ``array[index]`` on."""
     return _span(array, index, len(tag) * _LANES).reshape(len(tag), _LANES).copy()

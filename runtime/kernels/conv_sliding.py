@@ -1,13 +1,12 @@
 """Sparse convolution of kernels three taps wide: sums slide from lane to lane, where other kernels shift pixels.
 
 In `conv_sparse` a packed tile holds every pixel three times, once for each horizontal tap, and packing the images of
-small networks takes a fifth of their time. Here it holds each pixel once. The sums of the left taps are made first and
-slide up by a lane, to the pixels that they belong to; those of the middle taps join them; all slide up once more, and
-those of the right taps join; then all slide back down.
+small networks takes a fifth of their time. Here it holds each pixel once. The sums of the left taps and those of the
+right taps are made apart from those of the middle taps, and slide up or down by a lane, to the pixels that they belong
+to, before all are added.
 
-Lanes slide in a ring, through all vectors of a tile, so none is lost on the way. Where they leave a row, its neighbour
-of another row arrives at a row's first pixel: that lane is cleared when the sums of the left taps have slid, and left
-out while those of the right taps are made, as it then holds the last sum of the row before.
+Lanes slide in a ring, through all vectors of a tile. Where they leave a row, its neighbour of another row, or of the
+tile's other end, arrives at the first or the last pixel of a row: these lanes are cleared.
 
 Tiles know rows of at most 16 pixels, so a wide image is seen as an `upright` one, of rows of 16, of which several are a
 row of the image.
@@ -22,11 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import simd
-from ..jit import inlined, kernel
+from ..jit import kernel
 from ..layer import WHOLE, Call, ConvGeometry, Epilogue, Share
 from . import conv_packing, conv_tile
-from .conv_sparse import multiply
-from .conv_stream import make_stream
+from .conv_stream import make_stream, sum_products
 from .conv_tile import (
     ENDS,
     F32,
@@ -45,9 +43,6 @@ from .weights import SparseWeights
 
 WIDTH = 3
 """Horizontal taps: of each output channel a block has as many runs of weights, from the left tap to the right one."""
-
-EVERY = (1 << LANES) - 1
-"""Bits of all lanes."""
 
 
 def fits(geometry: ConvGeometry) -> bool:
@@ -79,15 +74,6 @@ def upright(geometry: ConvGeometry) -> ConvGeometry:
     )
 
 
-@inlined
-def _multiply_lanes(
-    sums: Any, tile: F32, words: NDArray[Any], values: F32, book: Any, k: int, run: Any, bits: int
-) -> Any:
-    """`sums` and, but for the first pixels of rows, the product of weight k with the vectors that it meets."""
-    weight = simd.word_weight(words, values, book, k)
-    return simd.fma_lanes(sums, weight, tile, simd.word_offset(words, k) * LANES, run, bits)
-
-
 @kernel
 def conv_sliding(
     tag: Any,
@@ -104,7 +90,8 @@ def conv_sliding(
     scale: F32,
     shift: F32,
     d: I64,
-    bits: int,
+    up: int,
+    down: int,
 ) -> None:
     """Convolve a batch.
 
@@ -124,8 +111,9 @@ def conv_sliding(
     scale, shift : ndarray of float32, shape (out_channels,)
     d : ndarray of int64
         The descriptor of `conv_tile.Tiling`, for the `upright` layer.
-    bits : int
-        Lanes of a row's first vector that are not the first pixel of a row.
+    up, down : int
+        Bits of the lanes of a row's first vector that are not the first pixel of a row, and of those of its last vector
+        that are not the last.
     """
     vectors, book = len(tag), simd.load(book_tag, values, 0)
     low, high = conv_tile.limits(d)
@@ -136,8 +124,8 @@ def conv_sliding(
             row, column = conv_tile.corner(tile, vectors, d)
             is_run = conv_tile.is_run(row, vectors, d)
             for b in range(len(blocks)):
-                first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
-                conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                first_unit, last_unit = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
+                conv_packing.pack_tile(x, first_in, first_unit, last_unit, tile, row, column, scratch, d)
                 at_once = is_run and blocks[b, ENDS] != 0
                 at, position, segment = d[conv_tile.SUMS], blocks[b, POSITION], WIDTH * blocks[b, SEGMENT]
                 for few in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], conv_tile.FINISHED):
@@ -146,20 +134,17 @@ def conv_sliding(
                         if blocks[b, ENDS] != 0:
                             start = first_out + channel * d[conv_tile.OUT_PLANE]
                             conv_tile.expect(tag, out, start, row, column, d)
-                        sums, middle = simd.zeros(tag), position + simd.get(counts, segment)
-                        for k in range(position, middle):
-                            sums = multiply(sums, scratch, words, values, book, k)
-                        sums = simd.slide_up(sums, run, bits)
+                        middle = position + simd.get(counts, segment)
+                        right = middle + simd.get(counts, segment + 1)
+                        end = right + simd.get(counts, segment + 2)
+                        sums = sum_products(tag, simd.zeros(tag), scratch, words, values, book, position, middle)
+                        sums = simd.slide_up(sums, run, up)
                         if blocks[b, STARTS] == 0:
                             sums = simd.add(sums, simd.load(tag, scratch, at))
-                        right = middle + simd.get(counts, segment + 1)
-                        for k in range(middle, right):
-                            sums = multiply(sums, scratch, words, values, book, k)
-                        sums = simd.slide_up(sums, run, EVERY)
-                        position = right + simd.get(counts, segment + 2)
-                        for k in range(right, position):
-                            sums = _multiply_lanes(sums, scratch, words, values, book, k, run, bits)
-                        sums = simd.slide_down(sums)
+                        sums = sum_products(tag, sums, scratch, words, values, book, middle, right)
+                        last = sum_products(tag, simd.zeros(tag), scratch, words, values, book, right, end)
+                        sums = simd.add(sums, simd.slide_down(last, run, down))
+                        position = end
                         if at_once:
                             conv_tile.finish_run(
                                 tag, sums, channel, out, residual, first_out, row, scale, shift, low, high, d
@@ -199,7 +184,7 @@ class ConvSliding:
         self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
         self._descriptor = conv_packing.describe(tiling, epilogue)
         self._run = (0,) * run_length(geometry)
-        self._bits = sum(1 << lane for lane in range(LANES) if lane % g.width)
+        self._kept = tuple(sum(1 << lane for lane in range(LANES) if (lane + i) % g.width) for i in range(2))
         self.weight_bytes = self._stream.nbytes
         self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
 
@@ -211,6 +196,6 @@ class ConvSliding:
             *((0,) * self.tiling.rows, self._run, stream.book, x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
             *(stream.words, stream.values, stream.counts),
-            *(stream.locate(blocks), self._scale, self._shift, d, self._bits),
+            *(stream.locate(blocks), self._scale, self._shift, d, *self._kept),
         )
         return [(conv_sliding, arguments)]

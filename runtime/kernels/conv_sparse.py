@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import simd
-from ..jit import inlined, kernel
+from ..jit import kernel
 from ..layer import WHOLE, Call, Epilogue, Share
 from . import conv_packing, conv_tile
-from .conv_stream import make_stream
+from .conv_stream import make_stream, sum_products
 from .conv_tile import (
     ENDS,
     F32,
@@ -31,15 +31,6 @@ from .conv_tile import (
     Tiling,
 )
 from .weights import SparseWeights
-
-LATENCY = 4
-"""Fewer rows than this leave multiply-adds waiting for each other."""
-
-
-@inlined
-def multiply(sums: Any, tile: F32, words: NDArray[Any], values: F32, book: Any, k: int) -> Any:
-    """`sums` and the product of weight k with the vectors that it meets."""
-    return simd.fma(sums, simd.word_weight(words, values, book, k), tile, simd.word_offset(words, k) * LANES)
 
 
 @kernel
@@ -102,19 +93,8 @@ def conv_sparse(
                         if blocks[b, ENDS] != 0:
                             start = first_out + channel * d[conv_tile.OUT_PLANE]
                             conv_tile.expect(tag, out, start, row, column, d)
-                        # A short tile is summed in four chains, which hide the latency of the additions.
                         end = position + count
-                        fours = position + count // 4 * 4 if rows < LATENCY else position
-                        second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
-                        for k in range(position, fours, 4):
-                            sums = multiply(sums, scratch, words, values, book, k)
-                            second = multiply(second, scratch, words, values, book, k + 1)
-                            third = multiply(third, scratch, words, values, book, k + 2)
-                            fourth = multiply(fourth, scratch, words, values, book, k + 3)
-                        for k in range(fours, end):
-                            sums = multiply(sums, scratch, words, values, book, k)
-                        if rows < LATENCY:
-                            sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
+                        sums = sum_products(tag, sums, scratch, words, values, book, position, end)
                         position = end
                         if at_once:
                             conv_tile.finish_run(

@@ -1,8 +1,8 @@
 """The stream of weights of a sparse convolution: for each block and output channel a *segment* of weights.
 
-Of each weight it holds a 16-bit offset into the block's packed tile, in vectors, and an 8-bit symbol, side by side in a
-word of 3 bytes that one load brings, as loads are what the kernels have too many of; or, where weights are not shared,
-the float32 value itself.
+Of each weight it holds an offset into the block's packed tile, in vectors, and a symbol, side by side in a word, as
+loads are what the kernels have too many of: in 2 bytes, of which one load brings four, where codebook and tile are
+small, or in 3. Where weights are not shared, offsets lie beside the float32 values.
 """
 
 from __future__ import annotations
@@ -14,15 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dcformat import memory
-from ..jit import kernel
+from .. import simd
+from ..jit import inlined, kernel
 from ..layer import ConvGeometry
 from ..processor import WIDE
-from .conv_tile import FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT
+from ..simd_numpy_stream import OFFSET_BITS, SYMBOL_BITS
+from .conv_tile import F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT
 from .weights import SparseWeights
 
 BOOK = (0, 0)
 """Tag as long as the vectors of a codebook that is kept in registers."""
 SMALL = len(BOOK) * LANES
+"""Most centroids beside words of 16 bits."""
+LATENCY = 4
+"""Fewer rows than this leave multiply-adds waiting for each other, and less than twice as many do here and there."""
 RUN_SHIFT, BLOCK_SHIFT = 16, 32
 """A column's block, its run, and its offset in the block share a number, so that a weight takes one look-up."""
 
@@ -38,7 +43,7 @@ def _segments(
     block_start: I64,
     runs: int,
     starts: I64,
-    offsets: NDArray[np.uint16],
+    offsets: NDArray[Any],
     out_symbols: NDArray[Any],
 ) -> None:
     """Sort CSR weights by run: first with nothing to fill, to count them into `starts`, then to where it says."""
@@ -64,11 +69,11 @@ class Stream:
 
     Attributes
     ----------
-    words : ndarray of uint8, shape (3 * nnz + 1,), or of uint16, shape (nnz,)
-        See `simd_numpy.word_offset`; offsets alone where weights are not shared.
+    words : ndarray of uint16 or uint32, shape (nnz,), or of uint8, shape (3 * nnz + 1,)
+        See `simd_numpy_stream`.
     values : ndarray of float32
-        The codebook, filled up with zeros to `BOOK` vectors if it fits, or, where weights are not shared, shape (nnz,),
-        the weights.
+        The codebook, filled up with zeros to `BOOK` vectors beside words of 16 bits, or, where weights are not shared,
+        shape (nnz,), the weights.
     counts : ndarray of uint32, shape (segments * runs,)
         Weights of each run of each segment, in order: blocks, and output channels within.
     runs : int
@@ -83,7 +88,7 @@ class Stream:
     @property
     def book(self) -> tuple[int, ...]:
         """Tag as long as the vectors that a kernel keeps of the codebook; empty where it looks into memory instead."""
-        return BOOK if WIDE and self.words.dtype == np.uint8 and len(self.values) == SMALL else ()
+        return BOOK if WIDE and self.words.dtype == np.uint16 else ()
 
     @property
     def nbytes(self) -> int:
@@ -135,14 +140,90 @@ def make_stream(
     segments = int((blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]).sum())
     counts = np.zeros(segments * runs + 1, np.int64)
     nnz, shared = weights.nnz, weights.symbols.dtype == np.uint8
-    words = memory.room(3 * nnz + 1, np.uint8) if shared else np.empty(nnz, np.uint16)
-    values = weights.codebook if shared else np.empty(nnz, np.float32)
-    if shared and len(values) < SMALL:
-        values = np.pad(values, (0, SMALL - len(values)))
-    offsets = np.ndarray(nnz, "<u2", words, strides=3) if shared else words
-    symbols = words[2::3] if shared else values
+    most = int((blocks[:, LAST_UNIT] - blocks[:, FIRST_UNIT]).max()) * unit_vectors
+    small = shared and len(weights.codebook) <= SMALL and most <= 1 << OFFSET_BITS
+    words: NDArray[Any]
+    offsets: NDArray[Any]
+    symbols: NDArray[Any]
+    if not shared:
+        words = offsets = np.empty(nnz, np.uint32)
+        values = symbols = np.empty(nnz, np.float32)
+    elif small:
+        words = offsets = np.empty(nnz, np.uint16)
+        values, symbols = np.pad(weights.codebook, (0, SMALL - len(weights.codebook))), np.empty(nnz, np.uint8)
+    else:
+        words = memory.room(3 * nnz + 1, np.uint8)
+        values, symbols, offsets = weights.codebook, words[2::3], np.ndarray(nnz, "<u2", words, strides=3)
     _segments(*places, counts, offsets[:0], symbols[:0])
     starts = np.cumsum(counts) - counts
     if nnz:
         _segments(*places, starts, offsets, symbols)
+    if small:
+        words <<= SYMBOL_BITS
+        words |= symbols
     return Stream(words, values, counts[:-1].astype(np.uint32), runs)
+
+
+@inlined
+def sum_products(
+    tag: Any, sums: Any, tile: F32, words: NDArray[Any], values: F32, book: Any, first: int, last: int
+) -> Any:
+    """`sums` and the products of weights `first` to `last` with the vectors of a tile that they meet.
+
+    A short tile is summed in two or four chains, which hide the latency of the additions.
+
+    Parameters
+    ----------
+    tag : tuple of int
+        As long as the tile has rows.
+    sums, book : Vectors
+        `book` is the codebook, or empty if it stays in memory.
+    tile : ndarray of float32, flat
+    words, values : ndarray
+        Of `Stream`.
+    first, last : int
+    """
+    left = last - first
+    second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
+    for k in range(first, last - 3, 4):
+        four = simd.four_words(words, k)
+        if len(tag) >= 2 * LATENCY:
+            sums = _one_of_four(sums, tile, words, values, book, four, 0)
+            sums = _one_of_four(sums, tile, words, values, book, four, 1)
+            sums = _one_of_four(sums, tile, words, values, book, four, 2)
+            sums = _one_of_four(sums, tile, words, values, book, four, 3)
+        elif len(tag) >= LATENCY:
+            sums = _one_of_four(sums, tile, words, values, book, four, 0)
+            second = _one_of_four(second, tile, words, values, book, four, 1)
+            sums = _one_of_four(sums, tile, words, values, book, four, 2)
+            second = _one_of_four(second, tile, words, values, book, four, 3)
+        else:
+            sums = _one_of_four(sums, tile, words, values, book, four, 0)
+            second = _one_of_four(second, tile, words, values, book, four, 1)
+            third = _one_of_four(third, tile, words, values, book, four, 2)
+            fourth = _one_of_four(fourth, tile, words, values, book, four, 3)
+    if left & 2 != 0:
+        k = first + (left & ~3)
+        sums = _one(sums, tile, words, values, book, k)
+        if len(tag) >= 2 * LATENCY:
+            sums = _one(sums, tile, words, values, book, k + 1)
+        else:
+            second = _one(second, tile, words, values, book, k + 1)
+    if left & 1 != 0:
+        sums = _one(sums, tile, words, values, book, last - 1)
+    if len(tag) < 2 * LATENCY:
+        sums = simd.add(sums, second)
+    if len(tag) < LATENCY:
+        sums = simd.add(sums, simd.add(third, fourth))
+    return sums
+
+
+@inlined
+def _one(sums: Any, tile: F32, words: NDArray[Any], values: F32, book: Any, k: int) -> Any:
+    return simd.fma(sums, simd.word_weight(words, values, book, k), tile, simd.word_offset(words, k) * LANES)
+
+
+@inlined
+def _one_of_four(sums: Any, tile: F32, words: NDArray[Any], values: F32, book: Any, four: int, place: int) -> Any:
+    weight = simd.four_weight(words, values, book, four, place)
+    return simd.fma(sums, weight, tile, simd.four_offset(words, four, place) * LANES)

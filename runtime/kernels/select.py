@@ -23,7 +23,8 @@ from ..processor import WIDE, WORDS
 from . import conv_sliding, conv_unrolled
 from .conv_dense import ConvDense
 from .conv_sliding import ConvSliding
-from .conv_sparse import LATENCY, ConvSparse
+from .conv_sparse import ConvSparse
+from .conv_stream import LATENCY
 from .conv_tile import LANES, Plane, Tiling
 from .conv_winograd import ConvWinograd
 from .conv_winograd_sparse import ConvWinogradSparse

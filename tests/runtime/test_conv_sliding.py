@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import kernel_cases as cases
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,13 @@ def layers(draw: st.DrawFn) -> cases.ConvCase:
 @given(case=layers(), budget=st.sampled_from([1, 50, 448]))
 def test_sliding_sums_agree_with_the_oracle(case: cases.ConvCase, budget: int) -> None:
     cases.check_sliding(case, 4, budget)
+
+
+@pytest.mark.skipif(not JIT, reason="slow without compiled code")
+@pytest.mark.parametrize("rows", [8, 16])
+def test_tall_tiles_agree_with_the_oracle(rows: int) -> None:
+    case = cases.ConvCase(channels=(9, 17), size=(32, 32), padding=(1, 1), epilogue="residual")
+    cases.check_sliding(case, rows)
 
 
 def test_what_is_not_finite_stays_among_its_neighbours() -> None:
