@@ -1,11 +1,13 @@
 """Time single layers: our kernels beside oneDNN (weights pre-reordered), eager torch, and NumPy with BLAS.
 
-    python -m benchmarks.kernels [--only PATTERN] [--runs N] [--batch N] [--candidates] [--no-numpy] [-o FILE.json]
+    python -m benchmarks.kernels [--only PATTERN] [--runs N] [--batch N] [--candidates] [--no-numpy] [--cpu-time]
 
-One thread. The engines take turns within each round, so that a slow spell of the machine hits all; the medians of the
-rounds are printed, and written as JSON with the machine's facts. Fully connected layers run with cold caches: a buffer
-larger than the last-level cache is read before each run. Weights are random at the given density, with codebooks as
-the paper has them (8 bits in convolutions, 5 bits in fully connected layers).
+For work on a kernel: prints medians as it goes, and with --candidates those of the kernels that were not chosen. What
+is kept, with the machine's facts, is the benchmark `layers` of ``python -m benchmarks``.
+
+One thread; engines take turns. Fully connected layers run with cold caches: a buffer larger than the last-level cache
+is read before each run. Weights are random at the given density, with codebooks as the paper has them (8 bits in
+convolutions, 5 bits in fully connected layers).
 """
 
 # ruff: noqa: E402  (thread counts must be set before numpy is imported)
@@ -18,27 +20,23 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import argparse
 import fnmatch
-import json
-import platform
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from statistics import median
 from typing import Any
 
-import llvmlite.binding as llvm
-import numba
 import numpy as np
 import torch
 
 from dcz.dcformat.tensors import Dense, SparseShared, Tensor
-from dcz.runtime import kernels, simd
-from dcz.runtime.jit import kernel, ready
+from dcz.runtime import kernels
+from dcz.runtime.jit import ready
 from dcz.runtime.kernels.conv_tile import Tiling
 from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from dcz.runtime.timing import Turns, clock_of
 
-from .turns import cache_flusher
+from .turns import cold_clock
 
 Run = Callable[[], Any]
 
@@ -164,6 +162,22 @@ def ours(packed: PackedLayer, x: np.ndarray, out: np.ndarray) -> Run:
     return run
 
 
+def engines_of(layer: Conv | Linear, batch: int, every: bool) -> tuple[dict[str, Run], dict[str, Any]]:
+    """Engines of a layer, in one thread, and facts about it.
+
+    Parameters
+    ----------
+    layer : Conv or Linear
+    batch : int
+        Samples.
+    every : bool
+        All of our kernels, not only the one that is chosen.
+    """
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    return (conv_engines if isinstance(layer, Conv) else linear_engines)(layer, rng, batch, every)
+
+
 def conv_engines(
     layer: Conv, rng: np.random.Generator, batch: int, every: bool
 ) -> tuple[dict[str, Run], dict[str, Any]]:
@@ -256,72 +270,11 @@ def _checked(facts: dict[str, Any], engines: dict[str, Run], out: np.ndarray, re
     return facts
 
 
-def measure(engines: dict[str, Run], rounds: int, cold: bool, clock: Callable[[], float]) -> dict[str, list[float]]:
-    """Seconds of each run of each engine, taking turns; the quickest run several times a turn unless cold."""
-    flush = cache_flusher()
-    repeats = {}
-    for name, run in engines.items():
-        run()
-        start = clock()
-        run()
-        repeats[name] = 1 if cold else max(1, min(50, int(2e-3 / (clock() - start))))
-    times: dict[str, list[float]] = {name: [] for name in engines}
-    for _ in range(rounds):
-        for name, run in engines.items():
-            if cold:
-                flush()
-            else:
-                run()
-            start = clock()
-            for _ in range(repeats[name]):
-                run()
-            times[name].append((clock() - start) / repeats[name])
-    return times
-
-
-@kernel
-def _peak(data: np.ndarray, rounds: int) -> None:
-    sums = simd.zeros((0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
-    for _ in range(rounds):
-        for k in range(16):
-            sums = simd.fma(sums, simd.load((0,), data, 16 * k), data, 16)
-    simd.store(data, 16 * 20, sums)
-
-
-@kernel
-def _read(data: np.ndarray) -> float:
-    sums, one = simd.zeros((0, 0, 0, 0, 0, 0, 0, 0)), simd.scale_shift(simd.zeros((0,)), 1.0, 1.0)
-    for k in range(0, len(data), 128):
-        sums = simd.fma(sums, one, data, k)
-    return float(simd.total(sums))
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on: CPU, versions, and measured peaks of one thread."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), platform.processor())
-    small, large = aligned(1024), aligned(64 << 20)
-    small[:], large[:] = 0, 0
-    _peak(small, 10), _read(large)
-    peak, read = [], []
-    for _ in range(7):
-        start = time.perf_counter()
-        _peak(small, 10000)
-        peak.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        _read(large)
-        read.append(time.perf_counter() - start)
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "llvm_cpu": llvm.get_host_cpu_name(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "numba": numba.__version__,
-        "torch": torch.__version__,
-        "peak_gmacs": round(16 * 12 * 16 * 10000 / min(peak) / 1e9, 1),
-        "read_gbs": round(large.nbytes / min(read) / 1e9, 1),
-    }
+def turns_of(layer: Conv | Linear, engines: dict[str, Run], timer: Callable[[], float]) -> Turns:
+    """Engines that take turns: single runs from cold caches, where the layer is to be timed so, or short repeats."""
+    if isinstance(layer, Linear) and layer.cold:
+        return Turns({name: cold_clock(run, timer) for name, run in engines.items()}, turn_seconds=0)
+    return Turns({name: clock_of(run, timer) for name, run in engines.items()})
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -332,46 +285,26 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--cpu-time", action="store_true", help="time of the thread, not of the clock: on a busy machine"
     )
-    parser.add_argument("--quantile", type=float, default=0.5, help="of the runs, for the printed figures")
     parser.add_argument("--candidates", action="store_true", help="time every kernel, not only the one chosen")
     parser.add_argument("--no-numpy", action="store_true")
-    parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args(argv)
-    torch.set_num_threads(1)
-    torch.set_grad_enabled(False)
-    clock = time.thread_time if options.cpu_time else time.perf_counter
-    facts = {**machine(), "clock": "thread CPU time" if options.cpu_time else "wall time"}
-    print(facts, file=sys.stderr)
-    results = []
     for layer in LAYERS:
         if not any(fnmatch.fnmatch(layer.name, pattern) for pattern in options.only.split(",")):
             continue
-        rng = np.random.default_rng(0)
-        engines, row = (
-            conv_engines(layer, rng, options.batch, options.candidates)
-            if isinstance(layer, Conv)
-            else linear_engines(layer, rng, options.batch, options.candidates)
-        )
+        engines, facts = engines_of(layer, options.batch, options.candidates)
         if options.no_numpy:
             del engines["numpy"]
-        times = measure(engines, options.runs, isinstance(layer, Linear) and layer.cold, clock)
-        seconds = {n: float(np.quantile(t, options.quantile)) for n, t in times.items()}
-        row = {"layer": layer.name, "density": layer.density, **row}
-        for key, quantile in (("us", 0.5), ("p10_us", 0.1), ("p90_us", 0.9)):
-            row[key] = {n: round(1e6 * float(np.quantile(t, quantile)), 2) for n, t in times.items()}
-        row["gmacs"] = row["macs"] / seconds["dcz"] / 1e9
-        row["speedup"] = {n: t / seconds["dcz"] for n, t in seconds.items() if n != "dcz"}
-        results.append(row)
+        turns = turns_of(layer, engines, time.thread_time if options.cpu_time else time.perf_counter)
+        for _ in range(options.runs):
+            turns.round()
+        seconds = {name: median(times) for name, times in turns.seconds.items()}
         columns = " ".join(f"{n} {1e6 * t:.0f} ({t / seconds['dcz']:.2f}x)" for n, t in seconds.items() if n != "dcz")
-        tile = "x".join(map(str, row["tile"] or ()))
+        tile = "x".join(map(str, facts["tile"] or ()))
         print(
-            f"{layer.name:26s} {layer.density:4.2f} {row['chosen']:13s} {tile:8s} {1e6 * seconds['dcz']:8.0f} us "
-            f"{row['gmacs']:5.1f} GMAC/s  {columns}",
+            f"{layer.name:26s} {layer.density:4.2f} {facts['chosen']:13s} {tile:8s} {1e6 * seconds['dcz']:8.0f} us "
+            f"{facts['macs'] / seconds['dcz'] / 1e9:5.1f} GMAC/s  {columns}",
             flush=True,
         )
-    if options.output:
-        document = {"machine": facts, "batch": options.batch, "threads": 1, "layers": results}
-        options.output.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,13 +17,10 @@ from zlib import crc32
 
 import numpy as np
 
-from dcz.runtime.timing import Clock, Turns
-
 from . import energy
 from .published import FC_LAYERS, TABLES, Layer
 from .reference import CENTROID_BYTES, Streams, paper_streams
 from .suite import Benchmark, Options, Row, Table
-from .turns import cache_flusher
 from .weights import SEED, gaussian, prune, share
 
 BATCHES = (1, 64)
@@ -127,9 +124,10 @@ def measure_times(name: str, batch: int, options: Options) -> list[Row]:
 
     layer = FC_LAYERS[name]
     described = kernels.Linear(name, layer.features, layer.density)
-    engines, facts = kernels.linear_engines(described, np.random.default_rng(0), batch, False)
+    engines, facts = kernels.engines_of(described, batch, False)
+    del engines["numpy"]  # threads of its BLAS wait awake after a product: processor time of whoever is next
     engines["scipy"] = _scipy_csr(described, batch)
-    turns = Turns({engine: cold_clock(run, options.timer) for engine, run in engines.items()}, turn_seconds=0)
+    turns = kernels.turns_of(described, engines, options.timer)
     for _ in range(5 if options.quick else 21):
         turns.round()
     row: Row = {"times": name, "batch": batch, "density": layer.density, "timer": options.timer_name}
@@ -141,22 +139,6 @@ def measure_times(name: str, batch: int, options: Options) -> list[Row]:
     if batch == 1:
         row["energy"] = energy.compare(engines["eager"], engines["dcz"], layer.features, facts)
     return [row]
-
-
-def cold_clock(run: Callable[[], object], timer: Callable[[], float]) -> Clock:
-    """Clock of single runs with caches full of something else."""
-    flush = cache_flusher()
-
-    def clock(runs: int) -> float:
-        spent = 0.0
-        for _ in range(runs):
-            flush()
-            start = timer()
-            run()
-            spent += timer() - start
-        return spent
-
-    return clock
 
 
 def _scipy_csr(layer: object, batch: int) -> Callable[[], object]:

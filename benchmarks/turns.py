@@ -14,7 +14,6 @@ LEAST_ROUNDS = 3
 LONGEST_SECONDS = 90.0
 """Where a round takes long, no further one is begun after so many seconds; but there are `LEAST_ROUNDS`."""
 
-
 FLUSH_BYTES = 96 << 20
 """More than a core's share of the last-level cache."""
 
@@ -23,6 +22,22 @@ def cache_flusher() -> Callable[[], object]:
     """Make a function that fills the caches with something else."""
     other = np.ones(FLUSH_BYTES, np.uint8)  # zeros that nobody wrote would all be one page, and stay in the cache
     return other.max
+
+
+def cold_clock(run: Callable[[], object], timer: Callable[[], float]) -> Clock:
+    """Clock of single runs with caches full of something else."""
+    flush = cache_flusher()
+
+    def clock(runs: int) -> float:
+        spent = 0.0
+        for _ in range(runs):
+            flush()
+            start = timer()
+            run()
+            spent += timer() - start
+        return spent
+
+    return clock
 
 
 def take_turns(clocks: Mapping[str, Clock], seconds: float, longest: float = LONGEST_SECONDS) -> Turns:
@@ -34,7 +49,11 @@ def take_turns(clocks: Mapping[str, Clock], seconds: float, longest: float = LON
     seconds, longest : float
         How long the rounds should last, and may last.
     """
-    turns = Turns(clocks)
+    return run_rounds(Turns(clocks), seconds, longest)
+
+
+def run_rounds(turns: Turns, seconds: float, longest: float = LONGEST_SECONDS) -> Turns:
+    """Run rounds of engines that are ready, as `take_turns` does."""
     begun = time.perf_counter()
     for number in tqdm(range(turns.rounds(seconds)), desc="rounds", unit="round", leave=False, disable=None):
         if number >= LEAST_ROUNDS and time.perf_counter() - begun > longest:

@@ -76,10 +76,3 @@ def test_energy_is_measured_where_there_are_counters(tmp_path: Path) -> None:
         file.write_text(str(int(file.read_text()) + 7))
 
     assert energy.count(run, [file], seconds=0.01) == pytest.approx(7)
-
-
-def test_a_cold_clock_times_the_runs_alone() -> None:
-    times = iter(range(100))
-    runs = []
-    assert reproduce_paper.cold_clock(lambda: runs.append(1), lambda: float(next(times)))(3) == 3.0
-    assert len(runs) == 3
