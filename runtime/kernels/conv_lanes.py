@@ -10,6 +10,7 @@ segments of weights and sums between blocks are those of `conv_tile`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,7 +22,7 @@ from .. import simd
 from ..jit import inlined, kernel
 from ..layer import WHOLE, Call, ConvGeometry, Epilogue, LinearGeometry, Share
 from . import conv_tile
-from .conv_stream import make_stream
+from .conv_stream import Stream, make_stream
 from .conv_tile import (
     ACTIVATIONS,
     ENDS,
@@ -345,26 +346,34 @@ class ConvLanes:
 
     def __init__(self, weights: SparseWeights, tiling: LaneTiling, epilogue: Epilogue) -> None:
         self.tiling = tiling
-        g = tiling.geometry
-        channel, tap = np.indices((g.in_channels // g.groups, g.kernel[0] * g.kernel[1])).reshape(2, -1)
-        unit, vector = tiling.taps()
-        unit = channel * len(tiling.phases[1]) + unit[tap]
-        self._stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector[tap])
-        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
+        self._stream = self._sort(weights)
+        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
         self._descriptor = tiling.descriptor(epilogue)
         self.weight_bytes = self._stream.nbytes
         self.scratch_elements = tiling.tile_elements + tiling.sum_elements
 
+    def _sort(self, weights: SparseWeights) -> Stream:
+        """The stream of weights."""
+        tiling, g = self.tiling, self.tiling.geometry
+        channel, tap = np.indices((g.in_channels // g.groups, g.kernel[0] * g.kernel[1])).reshape(2, -1)
+        unit, vector = tiling.taps()
+        unit = channel * len(tiling.phases[1]) + unit[tap]
+        return make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector[tap])
+
+    def _kernel(self) -> tuple[Callable[..., None], tuple[int, ...]]:
+        """The kernel, and the lengths of its tags but for the codebook's."""
+        height, width = self.tiling.shape
+        return conv_lanes, (height * width, height, width)
+
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`; activations are (channels, height, width, 16)."""
-        flat_out, stream = out.reshape(-1), self._stream
+        flat_out, stream, (function, tags) = out.reshape(-1), self._stream, self._kernel()
         tiles, channels = conv_tile.divide_work(self.tiling.geometry, self.tiling.tiles, share)
         d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, tiles, channels)
-        height, width = self.tiling.shape
         arguments = (
-            *((0,) * (height * width), (0,) * height, (0,) * width, stream.book, x.reshape(-1), flat_out),
-            *(flat_out if residual is None else residual.reshape(-1), scratch),
+            *((0,) * length for length in tags),
+            *(stream.book, x.reshape(-1), flat_out, flat_out if residual is None else residual.reshape(-1), scratch),
             *(stream.words, stream.values, stream.counts),
             *(stream.locate(blocks), self._scale, self._shift, d),
         )
-        return [(conv_lanes, arguments)]
+        return [(function, arguments)]

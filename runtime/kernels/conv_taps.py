@@ -9,8 +9,7 @@ in memory: twice as many channels fit the cache, and sums rest half as often bet
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,9 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import inlined, kernel
-from ..layer import WHOLE, Call, ConvGeometry, Epilogue, Share
-from . import conv_tile
-from .conv_lanes import LATENCY, LaneTiling, finish
-from .conv_stream import make_stream
+from ..layer import ConvGeometry
+from .conv_lanes import LATENCY, ConvLanes, LaneTiling, finish
+from .conv_stream import Stream, make_stream
 from .conv_tile import (
     ENDS,
     F32,
@@ -41,19 +39,8 @@ NONE, ONE = (), (0,)
 TAPS = 9
 
 
-@dataclass(frozen=True)
-class TapTiling:
-    """How a layer is cut into blocks; the tile is the image.
-
-    Attributes
-    ----------
-    geometry : ConvGeometry
-    budget : int
-        Vectors that a block may take.
-    """
-
-    geometry: ConvGeometry
-    budget: int
+class TapTiling(LaneTiling):
+    """How a layer is cut into blocks; the tile is the image, and lies in memory as a kernel meets it."""
 
     @staticmethod
     def fits(g: ConvGeometry) -> bool:
@@ -62,24 +49,14 @@ class TapTiling:
         return plain and min(g.height, g.width) > 1
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the image."""
-        return self.geometry.height, self.geometry.width
+    def unit_vectors(self) -> int:
+        """Vectors of a unit: the pixels of a channel."""
+        return self.shape[0] * self.shape[1]
 
     @property
-    def pixels(self) -> int:
-        """Vectors of a channel, which is a unit."""
-        return self.geometry.height * self.geometry.width
-
-    @cached_property
-    def blocks(self) -> I64:
-        """The table of blocks, shape (blocks, 8); POSITION is left to the packer."""
-        return conv_tile.block_table(self.geometry, 1, max(1, self.budget // self.pixels))
-
-    @property
-    def segments(self) -> int:
-        """Segments of weights: outputs of each block, added up."""
-        return int((self.blocks[:, LAST_OUTPUT] - self.blocks[:, FIRST_OUTPUT]).sum())
+    def tile_elements(self) -> int:
+        """Nothing is packed."""
+        return 0
 
     @property
     def products(self) -> float:
@@ -198,7 +175,7 @@ def conv_taps(
             at += len(tag) * LANES
 
 
-class ConvTaps:
+class ConvTaps(ConvLanes):
     """A convolution packed for `conv_taps`.
 
     Parameters
@@ -211,26 +188,11 @@ class ConvTaps:
 
     kernel_name = "conv_taps"
 
-    def __init__(self, weights: SparseWeights, tiling: TapTiling, epilogue: Epilogue) -> None:
-        self.tiling = tiling
-        g = tiling.geometry
+    def _sort(self, weights: SparseWeights) -> Stream:
+        tiling, g = self.tiling, self.tiling.geometry
         channel, tap = np.indices((g.in_channels // g.groups, TAPS)).reshape(2, -1)
-        self._stream = make_stream(weights, g, tiling.blocks, tiling.pixels, channel, 0, tap, TAPS)
-        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
-        self._descriptor = LaneTiling(g, tiling.shape, tiling.budget).descriptor(epilogue)
-        self.weight_bytes = self._stream.nbytes
-        outputs = int((tiling.blocks[:, LAST_OUTPUT] - tiling.blocks[:, FIRST_OUTPUT]).max())
-        self.scratch_elements = outputs * tiling.pixels * LANES
+        return make_stream(weights, g, tiling.blocks, tiling.unit_vectors, channel, 0, tap, TAPS)
 
-    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`; activations are (channels, height, width, 16)."""
-        flat_out, stream, tiling = out.reshape(-1), self._stream, self.tiling
-        tiles, channels = conv_tile.divide_work(tiling.geometry, 1, share)
-        d, blocks = conv_tile.part_of(self._descriptor, tiling.blocks, tiles, channels)
-        arguments = (
-            *((0,) * tiling.pixels, (0,) * tiling.shape[0], stream.book, x.reshape(-1), flat_out),
-            *(flat_out if residual is None else residual.reshape(-1), scratch),
-            *(stream.words, stream.values, stream.counts),
-            *(stream.locate(blocks), self._scale, self._shift, d),
-        )
-        return [(conv_taps, arguments)]
+    def _kernel(self) -> tuple[Callable[..., None], tuple[int, ...]]:
+        height, width = self.tiling.shape
+        return conv_taps, (height * width, height)

@@ -10,14 +10,15 @@ from ..processor import WIDE
 from .conv_lanes import ConvLanes, LaneTiling, as_convolution
 from .conv_taps import TAPS, ConvTaps, TapTiling
 from .conv_winograd_lanes import ConvWinogradLanes
-from .select import BUDGET, THIN, THIN_BUDGET, WINOGRAD, WINOGRAD_WEIGHTS, Choice, by_cost
+from .select import WINOGRAD, WINOGRAD_WEIGHTS, Choice, by_cost
 from .weights import DenseWeights, SparseWeights
 from .winograd_tiles import WinogradTiling
 
 SHAPES = ((1, 1), (2, 2), (4, 4), (2, 7), (1, 13)) if WIDE else ((1, 1), (2, 2), (1, 6))
 """Height and width of a tile of pixels."""
-TAPS_BUDGET = 1024
-"""Vectors of a block of `conv_taps`: 64 KiB of the L2 cache, as short blocks would cost more than slow loads."""
+BUDGET, TAPS_BUDGET = 640, 1024
+"""Vectors of a block: a little more than the L1 cache holds, as short blocks cost more than some slow loads do; of
+`conv_taps`, whose runs are shorter, 64 KiB."""
 WINOGRAD_TILE = (8, 2) if WIDE else (4, 1)
 """Output channels and tiles whose sums Winograd's algorithm holds in registers."""
 
@@ -31,15 +32,14 @@ TILE_IN, TILE_OUT, POINT = 7.0, 4.4, 2.0
 
 def conv_lanes_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> list[Choice]:
     """Like `conv_choices`, for samples that lie side by side."""
-    budget = THIN_BUDGET if weight.density < THIN else BUDGET
     shapes = [(h, w) for h, w in SHAPES if not epilogue.pool or h % 2 == w % 2 == 0]  # whole windows
     choices = []
     for shape in shapes:
-        tiling = LaneTiling(geometry, shape, budget)
+        tiling = LaneTiling(geometry, shape, BUDGET)
         pack = partial(_conv_lanes, weight, tiling, epilogue)
         choices.append(Choice(lanes_cycles(tiling, weight.nnz), "conv_lanes", "{}x{}".format(*shape), pack))
     if TapTiling.fits(geometry) and (geometry.height, geometry.width) in shapes:
-        taps = TapTiling(geometry, TAPS_BUDGET)
+        taps = TapTiling(geometry, (geometry.height, geometry.width), TAPS_BUDGET)
         pack = partial(_conv_taps, weight, taps, epilogue)
         choices.append(Choice(taps_cycles(taps, weight.nnz), "conv_taps", "", pack))
     return by_cost(choices + _winograd_choices(weight, geometry, epilogue))
@@ -68,7 +68,7 @@ def _conv_taps(weight: Tensor, tiling: TapTiling, epilogue: Epilogue) -> PackedL
 
 def taps_cycles(tiling: TapTiling, nnz: int) -> float:
     """Estimated cycles of a sparse convolution of images that fit a tile."""
-    return nnz * (tiling.products + WEIGHT) + tiling.segments * (tiling.pixels * SUMS + TAPS * TAP)
+    return nnz * (tiling.products + WEIGHT) + tiling.segments * (tiling.unit_vectors * SUMS + TAPS * TAP)
 
 
 def _winograd_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> list[Choice]:

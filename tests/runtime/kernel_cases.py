@@ -259,7 +259,7 @@ def check_lanes(case: ConvCase, shape: tuple[int, int] | None = None, budget: in
 def check_taps(case: ConvCase, budget: int, pool: bool) -> None:
     """Compare the convolution, tap by tap, of 16 small images side by side with the oracle."""
     weight, epilogue, geometry = _layer(case, np.random.default_rng(case.seed), LANES)
-    tiling = TapTiling(geometry, budget)
+    tiling = TapTiling(geometry, (geometry.height, geometry.width), budget)
     _check_lanes(case, ConvTaps(SparseWeights.of(weight), tiling, replace(epilogue, pool=pool)), pool)
 
 
