@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .runtime import Prediction as Prediction
     from .runtime import load as load
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "Container": "dcformat",

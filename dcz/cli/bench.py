@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SECONDS = 5.0
 """About how long the rounds last altogether."""
 OURS = "dcz"
+FIGURES = ("median_ms", "p10_ms", "p90_ms", "min_ms", "runs")
+"""What a row says of an engine's times."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +75,7 @@ def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) 
             error = None if reference is None else relative_error(answers[name], reference)
             row |= {**milliseconds(turns.seconds[name]), "max_error": error}
         else:
-            row |= {"not_run": why_not}
+            row |= {**dict.fromkeys((*FIGURES, "max_error")), "not_run": why_not}
         runs.append(row)
     ratios = {name: ratio(times, turns.seconds[OURS]) for name, times in turns.seconds.items() if name != OURS}
     result = {"model": args.model, "machine": facts(), "settings": settings, "runs": runs, "ratios": ratios}
@@ -147,7 +149,7 @@ def _engine_table(result: dict[str, Any]) -> str:
             continue
         times = result["ratios"].get(engine["engine"])
         spread = f"{times['median']:.2f} ({times['p10']:.2f} to {times['p90']:.2f})" if times else "1"
-        figures = (engine[key] for key in ("median_ms", "p10_ms", "p90_ms", "min_ms", "runs"))
+        figures = (engine[key] for key in FIGURES)
         least = times["of_least"] if times else 1.0
         rows.append((engine["engine"], engine["device"], *figures, spread, least, engine["max_error"]))
     header = (

@@ -79,6 +79,7 @@ def test_without_torch_ours_runs_alone(dcz: Dcz, small_container: Path, monkeypa
     assert ours["median_ms"] > 0
     assert ours["max_error"] is None
     assert torch["not_run"].startswith("torch is not installed")
+    assert torch["median_ms"] is torch["max_error"] is None
 
 
 def test_layers(dcz: Dcz, small_container: Path) -> None:
