@@ -6,7 +6,7 @@ most significant bit of each byte on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -58,6 +58,55 @@ def read_varint(data: Bytes, offset: int, limit: int, what: str) -> tuple[int, i
     if len(data) < offset + 9:
         raise TruncatedError(f"{what}: data ends in a number", where=f"byte {offset}")
     raise FormatError(f"{what}: number is too long", where=f"byte {offset}")
+
+
+@kernel
+def _read_varints(data: NDArray[np.uint8], offset: int, out: NDArray[np.int64]) -> int:
+    """Fill `out` from `offset` on; returns the offset after the last number, or -1 for one that is not well formed."""
+    for i in range(len(out)):
+        value, shift = np.int64(0), 0
+        while True:
+            if offset >= len(data) or shift > 56:
+                return -1
+            byte = np.int64(data[offset])
+            offset += 1
+            value |= (byte & 127) << shift
+            if byte < 128:
+                break
+            shift += 7
+        if byte == 0 and shift > 0:
+            return -1
+        out[i] = value
+    return offset
+
+
+def read_varints(
+    data: Bytes, offset: int, count: int, limits: Mapping[str, int], what: str
+) -> tuple[NDArray[np.int64], int]:
+    """Read `count` varints of each name, by turns.
+
+    Parameters
+    ----------
+    limits : mapping of str to int
+        The greatest number of each name.
+
+    Returns
+    -------
+    values : ndarray of int64, shape (count, names)
+    offset : int
+
+    Raises
+    ------
+    FormatError
+        As `read_varint`.
+    """
+    values = np.empty((count, len(limits)), dtype=np.int64)
+    end = int(_read_varints(np.frombuffer(data, np.uint8), offset, values.reshape(-1)))
+    if end >= 0 and (values <= list(limits.values())).all():
+        return values, end
+    for name, limit in [*limits.items()] * count:  # once more, for the message
+        _, offset = read_varint(data, offset, limit, f"{what}: {name}")
+    raise AssertionError("one of two readers is wrong")
 
 
 def best_order(values: NDArray[np.int64]) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import huffman
-from .bits import BitReader, Bytes, read_varint
+from .bits import BitReader, Bytes, read_varint, read_varints
 from .bitstream import SLOTS, decode_streams
 from .codebook import CodebookForm, read_codebook
 from .constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_GAP_BITS
@@ -243,9 +243,8 @@ class _Header:
         # Each number takes a byte or more: more rows than that cannot be there.
         if chunks * len(limits) > len(self.data) - self.offset:
             raise TruncatedError("chunk table: data ends too early", where=f"byte {self.offset}")
-        rows = [[self.varint(limit, f"chunk table: {name}") for name, limit in limits.items()] for _ in range(chunks)]
-        columns = np.array(rows, dtype=np.int64).reshape(chunks, len(limits)).T
-        return dict(zip(limits, columns, strict=True))
+        rows, self.offset = read_varints(self.data, self.offset, chunks, limits, "chunk table")
+        return dict(zip(limits, rows.T, strict=True))
 
     def streams(
         self, sizes: NDArray[np.int64], counts: NDArray[np.int64], lengths: huffman.Lengths, what: str

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dcz.dcformat import FormatError, TruncatedError
-from dcz.dcformat.bits import ORDER_BITS, BitReader, read_varint, write_numbers, write_varint, zigzag
+from dcz.dcformat.bits import ORDER_BITS, BitReader, read_varint, read_varints, write_numbers, write_varint, zigzag
 
 numbers = st.lists(st.integers(0, (1 << 32) - 1) | st.integers(0, 20), max_size=30)
 
@@ -48,6 +48,32 @@ def test_varint_limits() -> None:
         read_varint(b"\x80\x00", 0, 1, "n")
     with pytest.raises(FormatError, match="too long"):
         read_varint(b"\xff" * 12, 0, 1 << 90, "n")
+
+
+@given(st.lists(st.integers(0, 300) | st.integers(0, (1 << 63) - 1), min_size=1, max_size=8))
+def test_kernel_reads_rows_of_varints(values: list[int]) -> None:
+    out, limits = bytearray(b"x"), {"a": (1 << 63) - 1, "b": (1 << 63) - 1}
+    for value in [*values, *values]:
+        write_varint(out, value)
+    rows, end = read_varints(bytes(out) + b"\xff", 1, len(values), limits, "n")
+    assert rows.shape == (len(values), 2)
+    assert rows.reshape(-1).tolist() == [*values, *values]
+    assert end == len(out)
+    with pytest.raises(TruncatedError, match="n: "):
+        read_varints(bytes(out[:-1]), 1, len(values), limits, "n")
+
+
+def test_rows_of_varints_are_refused_as_varints_are() -> None:
+    limits = {"a": 200, "b": 1}
+    assert read_varints(b"\x80\x01\x01", 0, 1, limits, "n")[0].tolist() == [[128, 1]]
+    assert read_varints(b"", 0, 0, limits, "n")[1] == 0
+    for data, message in (
+        (b"\x80\x01\x02", "n: b is out of range"),
+        (b"\x01\x80\x00", "n: b: number is not in its shortest form"),
+        (b"\xff" * 12, "n: a: number is too long"),
+    ):
+        with pytest.raises(FormatError, match=message):
+            read_varints(data, 0, 1, limits, "n")
 
 
 @given(numbers)
