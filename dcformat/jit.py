@@ -149,7 +149,8 @@ def _kind(value: Any) -> Any:
 
 @cache
 def _machine() -> tuple[str, ...]:
-    return *map(str, cpu_target.target_context.codegen().magic_tuple()), _nrt_python.__spec__.origin or ""
+    """The processor and the Python that machine code is for."""
+    return *map(str, cpu_target.target_context.codegen().magic_tuple()), sys.version, getattr(sys, "abiflags", "")
 
 
 @cache
