@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import kernel
-from ..layer import WHOLE, Call, ConvGeometry, Epilogue, Share
+from ..layer import ConvGeometry, Epilogue
 from . import conv_packing, conv_tile
+from .conv_sparse import ConvStream
 from .conv_stream import make_stream, sum_products
 from .conv_tile import (
     ENDS,
@@ -77,7 +78,6 @@ def upright(geometry: ConvGeometry) -> ConvGeometry:
 @kernel
 def conv_sliding(
     tag: Any,
-    run: Any,
     book_tag: Any,
     x: F32,
     out: F32,
@@ -90,6 +90,7 @@ def conv_sliding(
     scale: F32,
     shift: F32,
     d: I64,
+    run: Any,
     up: int,
     down: int,
 ) -> None:
@@ -97,20 +98,16 @@ def conv_sliding(
 
     Parameters
     ----------
-    tag, run, book_tag : tuple of int
-        As long as a tile has vectors, an image's row has, and the codebook has that are kept in registers.
-    x, out, residual : ndarray of float32, flat
-        Activations; `residual` is read only where the descriptor says so.
-    scratch : ndarray of float32, flat
-        The packed tile, then the sums.
-    words, values
-        The stream of weights.
+    tag : tuple of int
+        As long as a tile has vectors.
+    book_tag, x, out, residual, scratch, words, values
+        As `conv_sparse` takes them.
     counts : ndarray of uint32, shape (3 * segments,)
         Weights of each run of each segment.
-    blocks : ndarray of int64, shape (blocks, 8)
-    scale, shift : ndarray of float32, shape (out_channels,)
-    d : ndarray of int64
-        The descriptor of `conv_tile.Tiling`, for the `upright` layer.
+    blocks, scale, shift, d
+        As `conv_sparse` takes them, for the `upright` layer.
+    run : tuple of int
+        As long as a row of the image has vectors.
     up, down : int
         Bits of the lanes of a row's first vector that are not the first pixel of a row, and of those of its last vector
         that are not the last.
@@ -159,7 +156,7 @@ def conv_sliding(
                         )
 
 
-class ConvSliding:
+class ConvSliding(ConvStream):
     """A convolution packed for `conv_sliding`.
 
     Parameters
@@ -176,26 +173,9 @@ class ConvSliding:
     kernel_name = "conv_sliding"
 
     def __init__(self, weights: SparseWeights, geometry: ConvGeometry, tiling: Tiling, epilogue: Epilogue) -> None:
-        self.tiling = tiling
         g = tiling.geometry
         inputs, ky, kx = np.indices((g.in_channels // g.groups, *geometry.kernel)).reshape(3, -1)
         vector = tiling.tap_offsets()[ky]
-        self._stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, inputs, vector, kx, WIDTH)
-        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
-        self._descriptor = conv_packing.describe(tiling, epilogue)
-        self._run = (0,) * run_length(geometry)
-        self._kept = tuple(sum(1 << lane for lane in range(LANES) if (lane + i) % g.width) for i in range(2))
-        self.weight_bytes = self._stream.nbytes
-        self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
-
-    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
-        flat_out, stream = out.reshape(-1), self._stream
-        d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
-        arguments = (
-            *((0,) * self.tiling.rows, self._run, stream.book, x.reshape(-1), flat_out),
-            *(flat_out if residual is None else residual.reshape(-1), scratch),
-            *(stream.words, stream.values, stream.counts),
-            *(stream.locate(blocks), self._scale, self._shift, d, *self._kept),
-        )
-        return [(conv_sliding, arguments)]
+        stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, inputs, vector, kx, WIDTH)
+        kept = (sum(1 << lane for lane in range(LANES) if (lane + i) % g.width) for i in range(2))
+        super().__init__(conv_sliding, stream, tiling, epilogue, ((0,) * run_length(geometry), *kept))

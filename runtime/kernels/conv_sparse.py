@@ -6,6 +6,7 @@ kept in registers: loads are what limits the kernel.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from .. import simd
 from ..jit import kernel
 from ..layer import WHOLE, Call, Epilogue, Share
 from . import conv_packing, conv_tile
-from .conv_stream import make_stream, sum_products
+from .conv_stream import Stream, make_stream, sum_products
 from .conv_tile import (
     ENDS,
     F32,
@@ -109,7 +110,45 @@ def conv_sparse(
                         )
 
 
-class ConvSparse:
+class ConvStream:
+    """A convolution packed for a kernel that takes what `conv_sparse` takes, and maybe more behind it.
+
+    Parameters
+    ----------
+    kernel : callable
+    stream : Stream
+    tiling : Tiling
+    epilogue : Epilogue
+    more : tuple
+        What the kernel takes more.
+    """
+
+    kernel_name: str
+
+    def __init__(
+        self, kernel: Callable[..., Any], stream: Stream, tiling: Tiling, epilogue: Epilogue, more: tuple[Any, ...] = ()
+    ) -> None:
+        self.tiling = tiling
+        self._kernel, self._stream, self._more = kernel, stream, more
+        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
+        self._descriptor = conv_packing.describe(tiling, epilogue)
+        self.weight_bytes = stream.nbytes
+        self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
+        """See `layer.PackedLayer`."""
+        flat_out, stream = out.reshape(-1), self._stream
+        d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
+        arguments = (
+            *((0,) * self.tiling.rows, stream.book, x.reshape(-1), flat_out),
+            *(flat_out if residual is None else residual.reshape(-1), scratch),
+            *(stream.words, stream.values, stream.counts),
+            *(stream.locate(blocks), self._scale, self._shift, d, *self._more),
+        )
+        return [(self._kernel, arguments)]
+
+
+class ConvSparse(ConvStream):
     """A convolution packed for `conv_sparse`.
 
     Parameters
@@ -123,24 +162,8 @@ class ConvSparse:
     kernel_name = "conv_sparse"
 
     def __init__(self, weights: SparseWeights, tiling: Tiling, epilogue: Epilogue) -> None:
-        self.tiling = tiling
         g = tiling.geometry
         inputs, ky, kx = np.indices((g.in_channels // g.groups, *g.kernel)).reshape(3, -1)
         unit, vector = inputs * g.kernel[1] + kx, tiling.tap_offsets()[ky]
-        self._stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector)
-        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
-        self._descriptor = conv_packing.describe(tiling, epilogue)
-        self.weight_bytes = self._stream.nbytes
-        self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
-
-    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
-        flat_out, stream = out.reshape(-1), self._stream
-        d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
-        arguments = (
-            *((0,) * self.tiling.rows, stream.book, x.reshape(-1), flat_out),
-            *(flat_out if residual is None else residual.reshape(-1), scratch),
-            *(stream.words, stream.values, stream.counts),
-            *(stream.locate(blocks), self._scale, self._shift, d),
-        )
-        return [(conv_sparse, arguments)]
+        stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector)
+        super().__init__(conv_sparse, stream, tiling, epilogue)

@@ -90,7 +90,7 @@ PACK = {1: 5.0, 2: 7.0, 4: 11.0}
 GATHER = 60.0
 SHORT_SEGMENT = 5.0
 # Where sums slide: of a vector of sums for each segment, and of a segment with its three runs of weights.
-SLIDING_SUMS, SLIDING_SEGMENT = 8.5, 50.0
+SLIDING_SUMS, SLIDING_SEGMENT = 6.0, 30.0
 DENSE_WEIGHT = 1.0
 # Of a vector of tiles in Winograd's algorithm, for each point: of its inputs, and of its outputs; of a multiply-add; of
 # an output channel at a point beside them; and what a vector counts for that is alone in a block.
