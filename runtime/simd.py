@@ -59,7 +59,7 @@ if config.DISABLE_JIT:
         weight,
         zeros,
     )
-    from .simd_numpy_sliding import slide_down, slide_up
+    from .simd_numpy_sliding import join_halves, slide_down, slide_up
     from .simd_numpy_stream import four_offset, four_weight, four_words, word_offset, word_weight
     from .simd_numpy_winograd import winograd_inputs, winograd_outputs, winograd_weights, winograd_window
 else:
@@ -98,7 +98,7 @@ else:
         weight,
         zeros,
     )
-    from .simd_sliding import slide_down, slide_up
+    from .simd_sliding import join_halves, slide_down, slide_up
     from .simd_stream import four_offset, four_weight, four_words, word_offset, word_weight
     from .simd_winograd import (
         load_apart,
@@ -142,6 +142,7 @@ __all__ = [
     "get",
     "greater",
     "greater_pairs",
+    "join_halves",
     "least",
     "load",
     "load_apart",

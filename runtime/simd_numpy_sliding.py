@@ -1,7 +1,7 @@
-"""More vectors of `simd` in NumPy: sums that slide from lane to lane.
+"""More vectors of `simd` in NumPy: sums that slide from lane to lane, and halves that are joined.
 
-Each ``len(run)`` vectors are one row of an image or more; of the vector in which sums leave their row, `bits` says for
-each lane whether it is kept.
+Where sums slide, each ``len(run)`` vectors are one row of an image or more; of the vector in which sums leave their
+row, `bits` says for each lane whether it is kept.
 """
 
 from __future__ import annotations
@@ -31,3 +31,8 @@ def slide_down(value: F32, run: Tag, bits: int) -> F32:
 def _clear(value: F32, edges: NDArray[np.bool_], bits: int) -> F32:
     kept = ~edges[:, None] | (bits >> np.arange(value.shape[1]) & 1 > 0)
     return np.where(kept, value, np.float32(0))
+
+
+def join_halves(value: F32) -> F32:
+    """The lower halves of all vectors laid end to end, then the upper halves."""
+    return np.concatenate(np.hsplit(value, 2)).reshape(value.shape)

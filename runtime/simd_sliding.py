@@ -1,4 +1,4 @@
-"""More vectors of `simd` as Numba intrinsics: sums that slide from lane to lane.
+"""More vectors of `simd` as Numba intrinsics: sums that slide from lane to lane, and halves that are joined.
 
 The functions are documented in `simd_numpy_sliding`, which says the same in NumPy.
 """
@@ -54,3 +54,19 @@ def slide_down(typingctx: Any, value: Any, run: Any, bits: Any) -> Any:
         return _build_slide(builder, args[0], False, value.count, len(run), args[2])
 
     return value(value, run, types.int64), codegen
+
+
+@intrinsic
+def join_halves(typingctx: Any, value: Any) -> Any:
+    """See `simd_numpy_sliding.join_halves`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vectors, half = [builder.extract_value(args[0], i) for i in range(value.count)], LANES // 2
+        joined = []
+        for row in range(0, 2 * value.count, 2):
+            (above, low), (below, high) = (divmod(r, value.count)[::-1] for r in (row, row + 1))
+            lanes = [*range(low * half, low * half + half), *range(LANES + high * half, LANES + high * half + half)]
+            joined.append(builder.shuffle_vector(vectors[above], vectors[below], ir.Constant(LANE_IDS, lanes)))
+        return build_pack(builder, joined)
+
+    return value(value), codegen

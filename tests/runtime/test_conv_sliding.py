@@ -61,6 +61,12 @@ def test_tall_tiles_agree_with_the_oracle(rows: int) -> None:
     cases.check_sliding(case, rows)
 
 
+def test_an_image_that_is_one_tile_agrees_with_the_oracle() -> None:
+    for epilogue in ("residual", "relu6"):
+        case = cases.ConvCase(channels=(3, 5), size=(8, 8), padding=(1, 1), epilogue=epilogue)
+        cases.check_sliding(case, 4)
+
+
 def test_what_is_not_finite_stays_among_its_neighbours() -> None:
     """Lanes that leave a row meet another one's pixels, but never its sums."""
     geometry = ConvGeometry(1, 1, 8, 8, 1, (3, 3), (1, 1), (1, 1), (1, 1), 1, 8, 8)
