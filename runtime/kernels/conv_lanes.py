@@ -179,21 +179,23 @@ def pack_lanes(
     """
     height, width = d[HEIGHT], d[WIDTH]
     stride_y, stride_x, reach_y, reach_x = d[STRIDE_Y], d[STRIDE_X], d[REACH_Y], d[REACH_X]
-    top, left, phases = row * stride_y - d[PAD_Y], column * stride_x - d[PAD_X], d[PHASES_X]
-    at = 0
-    for unit in range(first, last):
-        channel = unit // phases
-        x0 = left + d[PHASES + d[PHASES_Y] + unit - channel * phases]
-        skip = min(reach_x, steps(-x0, stride_x))
+    top, left, downs, acrosses = row * stride_y - d[PAD_Y], column * stride_x - d[PAD_X], d[PHASES_Y], d[PHASES_X]
+    size = reach_y * reach_x
+    for phase in range(acrosses * downs):
+        down, across = phase % downs, phase // downs
+        y, x0 = top + d[PHASES + down], left + d[PHASES + downs + across]
+        skip, begin = min(reach_x, steps(-x0, stride_x)), min(reach_y, steps(-y, stride_y))
         end = max(skip, min(reach_x, steps(width - x0, stride_x)))
-        for i in range(d[PHASES_Y]):
-            y = top + d[PHASES + i]
-            begin = min(reach_y, steps(-y, stride_y))
-            stop = max(begin, min(reach_y, steps(height - y, stride_y)))
-            if (end - skip) * (stop - begin) < reach_x * reach_y and not (again and phases == 1):
-                for k in range(reach_x * reach_y):
+        stop = max(begin, min(reach_y, steps(height - y, stride_y)))
+        padded = (end - skip) * (stop - begin) < size and not (again and acrosses == 1)
+        start = first + (across - first) % acrosses  # the first unit of this phase
+        at = ((start - first) * downs + down) * size * LANES
+        corner = ((start // acrosses * height + y + begin * stride_y) * width + x0) * LANES
+        for _ in range(start, last, acrosses):
+            if padded:
+                for k in range(size):
                     simd.store(tile, at + k * LANES, simd.zeros((0,)))
-            source = ((channel * height + y + begin * stride_y) * width + x0) * LANES
+            source = corner
             for r in range(begin, stop):
                 target, c = at + r * reach_x * LANES, skip
                 if stride_x == 1:
@@ -203,7 +205,8 @@ def pack_lanes(
                 for k in range(c, end):
                     simd.store(tile, target + k * LANES, simd.load((0,), x, source + k * stride_x * LANES))
                 source += stride_y * width * LANES
-            at += reach_y * reach_x * LANES
+            at += acrosses * downs * size * LANES
+            corner += height * width * LANES
 
 
 @inlined

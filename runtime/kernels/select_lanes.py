@@ -16,9 +16,11 @@ from .winograd_tiles import WinogradTiling
 
 SHAPES = ((1, 1), (2, 2), (4, 4), (2, 7), (1, 13)) if WIDE else ((1, 1), (2, 2), (1, 6))
 """Height and width of a tile of pixels."""
-BUDGET, TAPS_BUDGET = 640, 1024
-"""Vectors of a block: a little more than the L1 cache holds, as short blocks cost more than some slow loads do; of
-`conv_taps`, whose runs are shorter, 64 KiB."""
+BUDGET, THIN_BUDGET, TAPS_BUDGET = 448, 640, 1024
+"""Vectors of a block: 28 KiB of the L1 cache; a little more than it holds where weights are few, as short blocks cost
+more than some slow loads do; 64 KiB where a tap has a loop of its own."""
+THIN = 0.2
+"""Density below which weights are few."""
 WINOGRAD_TILE = (8, 2) if WIDE else (4, 1)
 """Output channels and tiles whose sums Winograd's algorithm holds in registers."""
 
@@ -33,9 +35,9 @@ TILE_IN, TILE_OUT, POINT = 7.0, 4.4, 2.0
 def conv_lanes_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> list[Choice]:
     """Like `conv_choices`, for samples that lie side by side."""
     shapes = [(h, w) for h, w in SHAPES if not epilogue.pool or h % 2 == w % 2 == 0]  # whole windows
-    choices = []
+    budget, choices = THIN_BUDGET if weight.density < THIN else BUDGET, []
     for shape in shapes:
-        tiling = LaneTiling(geometry, shape, BUDGET)
+        tiling = LaneTiling(geometry, shape, budget)
         pack = partial(_conv_lanes, weight, tiling, epilogue)
         choices.append(Choice(lanes_cycles(tiling, weight.nnz), "conv_lanes", "{}x{}".format(*shape), pack))
     if TapTiling.fits(geometry) and (geometry.height, geometry.width) in shapes:
