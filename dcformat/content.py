@@ -30,6 +30,7 @@ class Content:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
         file = Path(path).open("rb", buffering=0)  # noqa: SIM115 (the thread closes it)
         status = os.fstat(file.fileno())
         self._come = Condition()
@@ -72,6 +73,7 @@ class Content:
                         self._come.notify_all()
                     piece = PIECE
             except OSError as error:
+                error.filename = os.fspath(self._path)
                 self._error = error
         with self._come:
             self._ended = True

@@ -36,6 +36,7 @@ from numba.extending import typeof_impl
 
 Stamp = tuple[object, ...]
 _OPTIONS = {"nogil": True, "no_cfunc_wrapper": True}
+_DIGEST_BYTES = sha256().digest_size
 _C_LAYOUT, _F_LAYOUT, _ALIGNED, _WRITEABLE = 1, 2, 0x100, 0x400
 """Flags of arrays that make a difference to Numba; the first hides the second."""
 
@@ -102,10 +103,10 @@ class Kernel:
         path = self._path(kinds)
         if path is None:
             return None
-        try:
-            key, name, listed, code = pickle.loads(path.read_bytes())
-        except Exception:  # there is none, or it is damaged: pickle raises whatever it likes then
+        data = _read(path)
+        if data is None:
             return None
+        key, name, listed, code = pickle.loads(data)
         if key != self._key(kinds):
             return None
         _link_runtime()
@@ -175,11 +176,21 @@ def _folder(function: Callable[..., Any]) -> Path | None:
     return _folders[source]
 
 
+def _read(path: Path) -> bytes | None:
+    """What `_save` wrote; None if it is not there, or not whole any more: machine code is run unseen."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    digest, data = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    return data if sha256(data).digest() == digest else None
+
+
 def _save(path: Path, data: bytes) -> None:
     """Keep machine code; where that fails (a full disk), the next process compiles again."""
     written = path.with_name(f"{path.name}.{uuid.uuid4().hex[:16]}")
     try:
-        written.write_bytes(data)
+        written.write_bytes(sha256(data).digest() + data)
         written.replace(path)
     except OSError:
         written.unlink(missing_ok=True)

@@ -58,8 +58,9 @@ def test_what_has_come_is_there_before_the_rest(tmp_path: Path, monkeypatch: pyt
     assert not Slow.go.is_set()
     Slow.go.set()
     if fails:
-        with pytest.raises(OSError, match="Input/output"):
+        with pytest.raises(OSError, match="Input/output") as raised:
             content.read(20, 81)
+        assert raised.value.filename == str(tmp_path / "file")
         assert content.read(0, 100) == data[:100], "what has come stays"
     else:
         assert content.read(20, 900) == data[20:920]

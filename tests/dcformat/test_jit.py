@@ -94,10 +94,11 @@ def test_code_of_another_processor_or_that_is_damaged_is_compiled_again(tmp_path
     assert run(tmp_path, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="") == "12.0 True True"
     files = sorted(tmp_path.glob("cache/*/*.code"))
     assert len(files) == 2, "one for each processor"
-    for file in files:
-        file.write_bytes(file.read_bytes()[:-100])
-    assert run(tmp_path) == "12.0 True True"
-    assert run(tmp_path) == "12.0 False False"
+    for damage in (lambda data: data[:-100], lambda data: b"", lambda data: data[:-1] + bytes([data[-1] ^ 1])):
+        for file in files:
+            file.write_bytes(damage(file.read_bytes()))
+        assert run(tmp_path) == "12.0 True True"
+        assert run(tmp_path) == "12.0 False False"
 
 
 def test_cached_kernels_are_linked_with_new_ones(tmp_path: Path) -> None:
