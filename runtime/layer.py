@@ -20,6 +20,13 @@ Call = tuple[Callable[..., Any], tuple[Any, ...]]
 Share = tuple[int, int]
 """A part of a layer's work: its number, from 0, and the number of parts."""
 WHOLE: Share = (0, 1)
+Tag = tuple[None, ...]
+"""Tells a kernel, by its type, of how many parts something is made, such as vectors of a tile."""
+
+
+def tag(length: int) -> Tag:
+    """Make a tag: of None, which takes the least time to hand over to machine code, call after call."""
+    return (None,) * length
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ def _steps(layer: Layer, context: Context) -> list[Step]:
 # Convolution and linear layers
 
 PARALLEL_WORK = 1 << 22
-"""Multiply-adds, some .18 ms, from which on a layer is worth it to get helpers: 15 us if they wait, 100 if they sleep."""
+"""Multiply-adds, some .18 ms, from which on a layer is worth helpers: 15 us if they wait, 100 if they sleep."""
 LINEAR_WORK = 4
 """Multiply-adds in whose time a fully connected layer takes a weight."""
 
@@ -283,10 +283,13 @@ def _slice_pad(layer: Layer, context: Context) -> Step:
             source = source[(slice(None),) * (axis + 1) + (slice(start, stop, step),)]
         if pad is None:
             return [copy(target, source)]
-        before = cast(tuple[int, ...], pad.attrs["before"])
-        for axis, (start, size) in enumerate(zip(before, source.shape[1:-1], strict=True), 1):
+        before, sizes = cast(tuple[int, ...], pad.attrs["before"]), source.shape[1:-1]
+        for axis, (start, size) in enumerate(zip(before, sizes, strict=True), 1):
             target = target[(slice(None),) * axis + (slice(start, start + size),)]
-        return [(out.fill, (0.0,)), copy(target, source)]
+        frame = [out[:, : before[0]], out[:, before[0] + sizes[0] :]]  # each in one piece
+        if out.shape[2:] != source.shape[2:]:
+            frame.append(out[:, before[0] : before[0] + sizes[0]])
+        return [*((edge.fill, (0.0,)) for edge in frame if edge.size), copy(target, source)]
 
     return Step(layer.node.op, "strided_copy", Use(layer.inputs, layer.output), bind)
 

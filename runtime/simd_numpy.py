@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
-Tag = tuple[int, ...]
+Tag = tuple[object, ...]
 
 _LANES = 16
 

@@ -23,7 +23,7 @@ from .simd_ir import build_address, build_call, intrinsic
 ROUNDS = 20_000
 """How often to look: some 300 us."""
 LINGER = 150
-"""Rounds to linger: some 4 us. Half as long, who told it still has the lock now and then; twice as long is time lost."""
+"""Rounds to linger: 4 us. After half as many, who told it often has the lock still; twice as many are lost time."""
 _X86 = platform.machine() in ("x86_64", "AMD64")
 
 

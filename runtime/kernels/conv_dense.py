@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import kernel
-from ..layer import WHOLE, Call, Epilogue, Share
+from ..layer import WHOLE, Call, Epilogue, Share, tag
 from . import conv_packing, conv_tile
 from .conv_tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, STARTS, Tiling
 from .weights import DenseWeights
@@ -133,7 +133,7 @@ class ConvDense:
         tiles, channels = self.tiling.share(share, run)
         d, blocks = conv_tile.part_of(self._descriptor, self._blocks(channels), tiles, channels)
         arguments = (
-            *((0,) * rows, (0,) * run, (0,) * (rows * run), x.reshape(-1), flat_out),
+            *(tag(rows), tag(run), tag(rows * run), x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
             *(self.tiling.tap_offsets(), self._symbols, self._codebook, blocks, self._scale, self._shift, d),
         )

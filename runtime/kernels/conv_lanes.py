@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import inlined, kernel
-from ..layer import WHOLE, Call, ConvGeometry, Epilogue, LinearGeometry, Share
+from ..layer import WHOLE, Call, ConvGeometry, Epilogue, LinearGeometry, Share, tag
 from . import conv_tile
 from .conv_stream import Stream, make_stream
 from .conv_tile import (
@@ -374,7 +374,7 @@ class ConvLanes:
         tiles, channels = conv_tile.divide_work(self.tiling.geometry, self.tiling.tiles, share)
         d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, tiles, channels)
         arguments = (
-            *((0,) * length for length in tags),
+            *map(tag, tags),
             *(stream.book, x.reshape(-1), flat_out, flat_out if residual is None else residual.reshape(-1), scratch),
             *(stream.words, stream.values, stream.counts),
             *(stream.locate(blocks), self._scale, self._shift, d),

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import kernel
-from ..layer import ConvGeometry, Epilogue
+from ..layer import ConvGeometry, Epilogue, tag
 from . import conv_packing, conv_tile
 from .conv_sparse import ConvStream
 from .conv_stream import make_stream, sum_products
@@ -178,4 +178,4 @@ class ConvSliding(ConvStream):
         vector = tiling.tap_offsets()[ky]
         stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, inputs, vector, kx, WIDTH)
         kept = (sum(1 << lane for lane in range(LANES) if (lane + i) % g.width) for i in range(2))
-        super().__init__(conv_sliding, stream, tiling, epilogue, ((0,) * run_length(geometry), *kept))
+        super().__init__(conv_sliding, stream, tiling, epilogue, (tag(run_length(geometry)), *kept))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import kernel
-from ..layer import WHOLE, Call, Epilogue, Share
+from ..layer import WHOLE, Call, Epilogue, Share, tag
 from . import conv_packing, conv_tile
 from .conv_stream import Stream, make_stream, sum_products
 from .conv_tile import (
@@ -140,7 +140,7 @@ class ConvStream:
         flat_out, stream = out.reshape(-1), self._stream
         d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
         arguments = (
-            *((0,) * self.tiling.rows, stream.book, x.reshape(-1), flat_out),
+            *(tag(self.tiling.rows), stream.book, x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
             *(stream.words, stream.values, stream.counts),
             *(stream.locate(blocks), self._scale, self._shift, d, *self._more),

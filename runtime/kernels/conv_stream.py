@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from ...dcformat import memory
 from .. import simd
 from ..jit import inlined, kernel
-from ..layer import ConvGeometry
+from ..layer import ConvGeometry, tag
 from ..processor import WIDE
 from ..simd_numpy_stream import OFFSET_BITS, SYMBOL_BITS
 from .conv_tile import F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT
 from .weights import SparseWeights
 
-BOOK = (0, 0)
+BOOK = tag(2)
 """Tag as long as the vectors of a codebook that is kept in registers."""
 SMALL = len(BOOK) * LANES
 """Most centroids beside words of 16 bits."""

@@ -18,7 +18,7 @@ import numpy as np
 from ...dcformat import memory
 from .. import simd
 from ..jit import kernel
-from ..layer import WHOLE, Call, Epilogue, Share
+from ..layer import WHOLE, Call, Epilogue, Share, tag
 from . import conv_tile
 from .conv_lanes import OUT_HEIGHT, OUT_WIDTH
 from .conv_tile import F32, I64, LANES
@@ -189,7 +189,7 @@ def transform_weights(weights: DenseWeights, tiling: WinogradTiling) -> F32:
     g, n, r = tiling.geometry, tiling.points, tiling.reach
     target, scratch = memory.room(tiling.weight_elements, np.float32), np.empty((r * r + n * n) * LANES, np.float32)
     sizes = g.groups, g.out_channels // g.groups, g.in_channels // g.groups, g.kernel[0], g.stride[0]
-    tags = (0,) * r, (0,) * n, (0,) * tiling.run
+    tags = map(tag, (r, n, tiling.run))
     symbols = weights.symbols.reshape(-1)
     _transform_weights(*tags, symbols, weights.codebook, np.array(sizes, np.int64), scratch, target)
     return target
@@ -224,7 +224,7 @@ class ConvWinograd:
         rest = (stride * tiling.points - 1) % step + 1
         tags = tiling.points, tiling.edge, step, rest, tiling.run, tiling.run * tiling.columns
         arguments = (
-            *((0,) * length for length in tags),
+            *map(tag, tags),
             *(x.reshape(-1), out.reshape(-1), scratch, self._weights, self._scale, self._shift, self._part(share)),
         )
         return [(conv_winograd, arguments)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import simd
 from ..jit import inlined, kernel
-from ..layer import WHOLE, Call, Share
+from ..layer import WHOLE, Call, Share, tag
 from .conv_lanes import finish, steps
 from .conv_tile import F32, I64, LANES
 from .conv_winograd import ConvWinograd, multiply
@@ -144,7 +144,7 @@ class ConvWinogradLanes(ConvWinograd):
         tiling, flat_out = self.tiling, out.reshape(-1)
         tags = tiling.points, tiling.edge, tiling.edge**2, tiling.run, tiling.run * tiling.columns
         arguments = (
-            *((0,) * length for length in tags),
+            *map(tag, tags),
             *(x.reshape(-1), flat_out, flat_out if residual is None else residual.reshape(-1), scratch),
             *(self._weights, self._scale, self._shift, self._part(share)),
         )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import kernel
-from ..layer import WHOLE, Call, Epilogue, Share
+from ..layer import WHOLE, Call, Epilogue, Share, tag
 from . import conv_tile
 from .conv_lanes import OUT_HEIGHT, OUT_WIDTH
 from .conv_tile import F32, I64, LANES
@@ -293,7 +293,7 @@ class ConvWinogradSparse:
             *(n for few in (tiling.run, tiling.run // 2) for n in (few, few * tiling.columns)),
         )
         arguments = (
-            *((0,) * length for length in tags),
+            *map(tag, tags),
             *(x.reshape(-1), out.reshape(-1), scratch, self._offsets, self._symbols, self._codebook, self._starts),
             *(self._scale, self._shift, d),
         )

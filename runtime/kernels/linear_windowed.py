@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import inlined, kernel
-from ..layer import WHOLE, Call, Epilogue, LinearGeometry, Share
+from ..layer import WHOLE, Call, Epilogue, LinearGeometry, Share, tag
 from .conv_tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
 from .linear_slices import SAMPLES, U16, WORDS, Form, Slices, finish
 from .weights import SparseWeights
@@ -141,7 +141,7 @@ class LinearWindowed:
         book = np.zeros(vectors * WORDS, np.float32)
         book[:zero] = weights.codebook
         self._codebook = np.ascontiguousarray(book.view(np.uint16).reshape(-1, 2).T).reshape(-1)
-        self._tags = ((0,) * (window // WORDS), (0,) * vectors)
+        self._tags = tag(window // WORDS), tag(vectors)
         self._tail = (
             *(array[self._slices.rows] for array in epilogue_arrays(epilogue, geometry.out_features)),
             *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
