@@ -8,7 +8,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-PACKAGES = ("dcz", "numpy", "numba", "bitarray", "torch")
+from .. import __version__
+
+PACKAGES = ("numpy", "numba", "bitarray", "torch")
 
 
 def facts() -> dict[str, Any]:
@@ -19,7 +21,7 @@ def facts() -> dict[str, Any]:
         "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": sys.version.split()[0],
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {"dcz": __version__} | {name: _version(name) for name in PACKAGES},
     }
 
 
