@@ -1,7 +1,7 @@
 """The choice of kernel and tiling for a layer, by an estimate of its cycles.
 
-The estimates need only rank the choices of one layer. They count vector operations, with weights fitted to timings of
-22 layers, each with its likely tilings, on Zen 4; the tilings so chosen are 2 % slower, on average, than the best.
+The estimates need only rank the choices of one layer. They count vector operations, with weights fitted to timings on
+Zen 4; ``python -m benchmarks.kernels --candidates`` times what was chosen beside what was not.
 
 No choice depends on the batch, so a batch that is split gives the same bits. (`select_lanes` is for samples that lie
 side by side.)
