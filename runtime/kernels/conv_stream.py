@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...dcformat import memory
 from .. import simd
 from ..jit import inlined, kernel
-from ..layer import ConvGeometry, tag
+from ..layer import ConvGeometry, Tag, tag
 from ..processor import WIDE
 from ..simd_numpy_stream import OFFSET_BITS, SYMBOL_BITS
 from .conv_tile import F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT
@@ -86,7 +86,7 @@ class Stream:
     runs: int = 1
 
     @property
-    def book(self) -> tuple[int, ...]:
+    def book(self) -> Tag:
         """Tag as long as the vectors that a kernel keeps of the codebook; empty where it looks into memory instead."""
         return BOOK if WIDE and self.words.dtype == np.uint16 else ()
 
