@@ -205,11 +205,8 @@ def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
 
     Parameters
     ----------
-    function : callable
-    valid : Stamp
-        The cache holds as long as it does not change.
-    **options
-        Of `numba.njit`.
+    function, valid, **options
+        As `Kernel` takes them.
     """
     return function if config.DISABLE_JIT else Kernel(function, valid, **_OPTIONS, **options)
 

@@ -1,7 +1,8 @@
 """Vectors of 16 float32 lanes for kernels.
 
 A `Vectors` value is one or more such vectors that a kernel keeps in registers, e.g. the accumulators of a tile. How
-many is told by the length of a *tag*, a tuple of ints: the type of the tag, and so the machine code, depends on it.
+many is told by the length of a *tag*, a tuple of anything (`layer.tag` makes those that kernels are given): the type of
+the tag, and so the machine code, depends on it.
 Addresses are a flat array and the index of an element.
 
 Compiled, these are generic LLVM vectors, which become AVX-512, AVX2 or NEON code, and **nothing is checked**, neither

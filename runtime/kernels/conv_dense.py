@@ -39,7 +39,7 @@ def conv_dense(
 
     Parameters
     ----------
-    tag, rows_tag, sums_tag : tuple of int
+    tag, rows_tag, sums_tag : Tag
         As long as a tile has rows, as output channels are taken at a time, and as the product of the two.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only where the descriptor says so.

@@ -167,7 +167,7 @@ def pack_lanes(
 
     Parameters
     ----------
-    columns : tuple of int
+    columns : Tag
         As long as the tile has columns.
     x : ndarray of float32, flat
     again : bool
@@ -278,7 +278,7 @@ def conv_lanes(
 
     Parameters
     ----------
-    tag, rows, columns, book_tag : tuple of int
+    tag, rows, columns, book_tag : Tag
         As long as a tile has pixels, rows, and columns, and the codebook vectors that are kept in registers.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only where the descriptor says so.

@@ -98,7 +98,7 @@ def conv_sliding(
 
     Parameters
     ----------
-    tag : tuple of int
+    tag : Tag
         As long as a tile has vectors.
     book_tag, x, out, residual, scratch, words, values
         As `conv_sparse` takes them.
@@ -106,7 +106,7 @@ def conv_sliding(
         Weights of each run of each segment.
     blocks, scale, shift, d
         As `conv_sparse` takes them, for the `upright` layer.
-    run : tuple of int
+    run : Tag
         As long as a row of the image has vectors.
     up, down : int
         Bits of the lanes of a row's first vector that are not the first pixel of a row, and of those of its last vector

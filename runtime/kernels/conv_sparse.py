@@ -54,7 +54,7 @@ def conv_sparse(
 
     Parameters
     ----------
-    tag, book_tag : tuple of int
+    tag, book_tag : Tag
         As long as a tile has rows, and the codebook vectors that are kept in registers.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only where the descriptor says so.

@@ -174,7 +174,7 @@ def sum_products(
 
     Parameters
     ----------
-    tag : tuple of int
+    tag : Tag
         As long as the tile has rows.
     sums, book : Vectors
         `book` is the codebook, or empty if it stays in memory.

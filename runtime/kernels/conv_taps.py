@@ -135,7 +135,7 @@ def conv_taps(
 
     Parameters
     ----------
-    tag, rows, book_tag : tuple of int
+    tag, rows, book_tag : Tag
         As long as an image has pixels and rows, and the codebook vectors that are kept in registers.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only where the descriptor says so.

@@ -54,7 +54,7 @@ def multiply(
 
     Parameters
     ----------
-    sums_tag, rows : tuple of int
+    sums_tag, rows : Tag
         As long as the run has channels times the block has vectors, and as it has channels.
     points, units : int
         Points, n * n, and channels to be summed.
@@ -81,7 +81,7 @@ def transform_outputs(
 
     Parameters
     ----------
-    points, edge : tuple of int
+    points, edge : Tag
         As long as there are points n, and outputs m along the edge of a tile.
     out : ndarray of float32, flat
     channel : int
@@ -110,9 +110,9 @@ def conv_winograd(
 
     Parameters
     ----------
-    points, edge, step, rest : tuple of int
+    points, edge, step, rest : Tag
         See `transform_inputs`.
-    rows, sums_tag : tuple of int
+    rows, sums_tag : Tag
         As long as a run has output channels, and as that times the vectors of a block.
     x, out : ndarray of float32, flat
     scratch : ndarray of float32, flat

@@ -50,7 +50,7 @@ def transform_inputs(points: Any, edge: Any, columns: int, x: F32, first: int, t
 
     Parameters
     ----------
-    points, edge : tuple of int
+    points, edge : Tag
         As long as there are points n, and outputs m along the edge of a tile.
     columns : int
     x : ndarray of float32, flat
@@ -88,9 +88,9 @@ def conv_winograd_lanes(
 
     Parameters
     ----------
-    points, edge, area : tuple of int
+    points, edge, area : Tag
         As long as there are points n, outputs m along the edge of a tile, and outputs of a tile.
-    rows, sums_tag : tuple of int
+    rows, sums_tag : Tag
         As long as a run has output channels, and as that times the tiles of a block.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only where the descriptor says so.

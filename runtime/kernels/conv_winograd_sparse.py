@@ -62,7 +62,7 @@ def transform_weights(
 
     Parameters
     ----------
-    taps, points : tuple of int
+    taps, points : Tag
         As long as there are taps r and points n along one axis.
     width : int
         Output channels of a group, a multiple of 16.
@@ -105,7 +105,7 @@ def multiply(
 
     Parameters
     ----------
-    sums_tag, rows : tuple of int
+    sums_tag, rows : Tag
         As long as the tiles times the vectors of a group, and as the tiles.
     points, units : int
         Points, n * n, and channels to be summed.
@@ -136,7 +136,7 @@ def transform_outputs(
 
     Parameters
     ----------
-    points, edge, area, tall : tuple of int
+    points, edge, area, tall : Tag
         As long as there are points n; outputs m along the edge of a tile; its outputs m * m; lanes.
     out : ndarray of float32, flat
     row : int
@@ -179,9 +179,9 @@ def conv_winograd_sparse(
 
     Parameters
     ----------
-    taps, points, edge, area, rest, tall : tuple of int
+    taps, points, edge, area, rest, tall : Tag
         See `transform_weights`, `transform_outputs` and `conv_winograd.transform_inputs`.
-    rows, sums_tag, few_rows, few_sums : tuple of int
+    rows, sums_tag, few_rows, few_sums : Tag
         Tiles whose sums are held in registers, and sums, and the same where there are at most half as many.
     x, out : ndarray of float32, flat
     scratch : ndarray of float32, flat

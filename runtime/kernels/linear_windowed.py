@@ -72,9 +72,9 @@ def linear_windowed(
 
     Parameters
     ----------
-    window : tuple of int
+    window : Tag
         As long as a window has vectors of words: 2 or 4.
-    book_tag : tuple of int
+    book_tag : Tag
         As long as the codebook has vectors of words: 1, 2, 4 or 8.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only if `with_residual`.

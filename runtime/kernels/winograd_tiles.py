@@ -92,7 +92,7 @@ def transform_inputs(
 
     Parameters
     ----------
-    points, edge, step, rest : tuple of int
+    points, edge, step, rest : Tag
         As long as there are points n; outputs m along the edge of a tile; input columns from a tile to the next; what
         is left of the columns that a tile sees after so many as possible of those.
     columns : int
