@@ -17,14 +17,14 @@ from tqdm import tqdm
 
 from dcz.cli.text import table as as_text
 
-from . import accuracy, checkpoints, latency, layers, load, reproduce_paper, scaling, sizes
+from . import accuracy, builds, checkpoints, latency, layers, load, reproduce_paper, scaling, sizes
 from .networks import QUICK
 from .suite import RESULTS, Benchmark, Options, Record, not_run
 from .weights import NETWORKS
 
 BENCHMARKS: dict[str, Benchmark] = {
     module.BENCHMARK.name: module.BENCHMARK
-    for module in (sizes, latency, layers, load, accuracy, checkpoints, reproduce_paper, scaling)
+    for module in (sizes, latency, layers, load, accuracy, checkpoints, reproduce_paper, scaling, builds)
 }
 QUICK_BENCHMARKS = ("sizes", "latency", "load", "accuracy")
 
@@ -124,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         "--peers", metavar="FOLDER", type=Path, default=Options.peers, help="environments of other engines"
     )
     folders.add_argument("--models", metavar="FOLDER", type=Path, default=Options.models, help="trained containers")
+    folders.add_argument("--build", metavar="FOLDER", type=Path, help="another checkout, for builds")
     folders.add_argument(
         "--squeezenet", metavar="FILE", type=Path, help="compressed_SqueezeNet.net, as S. Han published it"
     )

@@ -31,6 +31,7 @@ class Options:
     work: Path = Path("runs/benchmarks")
     peers: Path = Path("runs/peers")
     models: Path = HERE.parent / "models"
+    build: Path | None = None
     squeezenet: Path | None = None
     checkpoints: Path | None = None
     mnist: Path | None = None

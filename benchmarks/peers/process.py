@@ -7,6 +7,7 @@ import os
 import subprocess
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ class Worker:
         Count processor time.
     prepare : bool
         Make what the engine reads; False where an earlier worker has made it.
+    variables : mapping of str to str, optional
+        Of its environment, beside those of this process.
 
     Attributes
     ----------
@@ -56,8 +59,10 @@ class Worker:
         folder: Path,
         cpu_time: bool = False,
         prepare: bool = True,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         environment = os.environ | {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+        environment |= variables or {}
         command = peer.command(folder)
         files = [str(model.absolute()), str(batch.absolute())]
         if peer.prepares and prepare:
