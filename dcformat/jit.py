@@ -41,15 +41,20 @@ _C_LAYOUT, _F_LAYOUT, _ALIGNED, _WRITEABLE = 1, 2, 0x100, 0x400
 """Flags of arrays that make a difference to Numba; the first hides the second."""
 
 
-def stamp(folder: Path, *patterns: str) -> Stamp:
-    """What the cached machine code of a package depends on: its source files that match any of some patterns."""
-    files = sorted(path for pattern in patterns for path in folder.glob(pattern))
-    stats = ((path, path.stat()) for path in files)
-    versions = __version__, llvmlite.__version__, np.__version__
-    return *versions, config.BOUNDSCHECK, *((path.name, stat.st_mtime_ns, stat.st_size) for path, stat in stats)
+def stamp(folder: Path) -> Stamp:
+    """What the cached machine code of a package depends on: every source file in its folder and below.
+
+    Names and contents count, not times: a container image or an archive keeps them in whole seconds, or not at all, and
+    kernels that came with it would be compiled again.
+    """
+    digest = sha256()
+    for path in sorted(folder.rglob("*.py")):
+        source = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{len(source)}\0".encode() + source)
+    return __version__, llvmlite.__version__, np.__version__, config.BOUNDSCHECK, digest.hexdigest()
 
 
-_OWN_STAMP = stamp(Path(__file__).parent, Path(__file__).name)
+_STAMP = stamp(Path(__file__).parent)
 
 
 class Kernel:
@@ -122,7 +127,7 @@ class Kernel:
         return made
 
     def _key(self, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
-        return _OWN_STAMP, self._valid, self._identity, _machine(), kinds
+        return _STAMP, self._valid, self._identity, _machine(), kinds
 
     def _path(self, kinds: tuple[Any, ...]) -> Path | None:
         """Where the machine code is kept, if it is. Code that is stale is written over."""
@@ -222,9 +227,6 @@ def _tell_uncached() -> None:
     logging.getLogger("dcz.dcformat").warning(
         "compiled kernels cannot be kept: each process compiles them; set NUMBA_CACHE_DIR to a folder with room"
     )
-
-
-_STAMP = stamp(Path(__file__).parent, "*.py")
 
 
 def kernel(function: Callable[..., Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from ..dcformat.jit import Kernel, compiled, inner, stamp
 from .layer import Call
 
-_STAMP = stamp(Path(__file__).parent, "*.py", "kernels/*.py")
+_STAMP = stamp(Path(__file__).parent)
 
 
 def kernel(function: Callable[..., Any]) -> Any:

@@ -246,7 +246,7 @@ def _optimal_bounds(prefix: F64, squares: F64, k: int) -> Bounds:
     return bounds
 
 
-_compiled_bounds = compiled(_optimal_bounds, stamp(Path(__file__).parent, Path(__file__).name))
+_compiled_bounds = compiled(_optimal_bounds, stamp(Path(__file__).parent))
 
 
 # Code lengths ---------------------------------------------------------------------------------------------------------
