@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from .. import dcformat
+from ..core.readahead import Content
 from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes
-from ..dcformat.content import Content
 from . import images
 from .announce import announce_compiling
 from .executor import Executor

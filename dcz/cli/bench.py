@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..printable import printable
+from ..core.printable import printable
 from . import text
 from .arguments import TUNING, positive
 from .machine import facts
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..converters.baseline import Baseline
+    from ..core.timing import Clock
     from ..runtime import Model
-    from ..runtime.timing import Clock
 
 SECONDS = 5.0
 """About how long the rounds last altogether."""
@@ -56,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> dict[str, Any]:
     """Run the engines by turns; gives what ``--json`` prints."""
+    from ..core.timing import Turns, clock_of, milliseconds, ratio
     from ..dcformat.tensors import relative_error
-    from ..runtime.timing import Turns, clock_of, milliseconds, ratio
 
     torch, settings = _baselines(args, batch) if args.baseline or args.device == "cuda" else ([], {})
     clocks: dict[str, Clock] = {OURS: clock_of(lambda: model(batch))}

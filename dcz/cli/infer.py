@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..printable import printable
+from ..core.printable import printable
 from . import text
 from .arguments import TUNING, positive
 

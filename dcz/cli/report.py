@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..printable import printable
+from ..core.printable import printable
 from . import text
 
 if TYPE_CHECKING:

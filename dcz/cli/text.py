@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from ..printable import UNPRINTABLE, printable
+from ..core.printable import UNPRINTABLE, printable
 
 Item = TypeVar("Item")
 
