@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.jit import compiled, stamp
 from ...dcformat.errors import ConversionError
-from ...dcformat.jit import compiled, stamp
 
 F64 = NDArray[np.float64]
 Bounds = NDArray[np.intp]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..core.printable import printable
+from ..core.progress import progress
 from . import text
 from .arguments import TUNING, positive
 from .machine import facts
@@ -64,7 +65,7 @@ def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) 
     clocks |= {engine.name: engine.clock for engine in torch if engine.clock}
     turns = Turns(clocks)
     rounds = turns.rounds(SECONDS)
-    for _ in text.progress(range(rounds), args, "round", total=rounds):
+    for _ in progress(range(rounds), "round", rounds):
         turns.round()
     answers = {OURS: model(batch)} | {engine.name: engine.answer for engine in torch if engine.answer is not None}
     reference = next((engine.answer for engine in torch if engine.answer is not None), None)
@@ -90,9 +91,7 @@ def _baselines(args: argparse.Namespace, batch: NDArray[np.float32]) -> tuple[li
             raise
         return [_NoTorch()], {}  # type: ignore[list-item]
     engines = baseline.baselines(args.model, batch, args.device, args.threads)
-    built = list(
-        text.progress(engines, args, "engine", total=len(baseline.MODES) * len(baseline.PRECISIONS[args.device]))
-    )
+    built = list(progress(engines, "engine", len(baseline.MODES) * len(baseline.PRECISIONS[args.device])))
     return built, baseline.settings(args.device) if any(engine.clock for engine in built) else {}
 
 
