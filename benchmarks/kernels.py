@@ -29,12 +29,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from dcz.core.timing import Turns, clock_of
 from dcz.dcformat.tensors import Dense, SparseShared, Tensor
 from dcz.runtime import kernels
 from dcz.runtime.jit import ready
 from dcz.runtime.kernels.conv_tile import Tiling
 from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
-from dcz.runtime.timing import Turns, clock_of
 
 from .turns import cold_clock
 

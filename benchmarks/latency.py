@@ -49,8 +49,8 @@ def measure(
     """Time one network at one batch size: a row an engine."""
     import dcz
     from dcz.converters.baseline import MODES, baselines
+    from dcz.core.timing import clock_of, milliseconds, ratio
     from dcz.dcformat.tensors import relative_error
-    from dcz.runtime.timing import clock_of, milliseconds, ratio
 
     network = find(name, options)
     assert network is not None

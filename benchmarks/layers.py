@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dcz.runtime.timing import milliseconds, ratio
+from dcz.core.timing import milliseconds, ratio
 
 from .suite import Benchmark, Options, Row, Table, figure
 from .turns import run_rounds

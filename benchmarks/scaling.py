@@ -17,7 +17,7 @@ from statistics import median
 import numpy as np
 
 import dcz
-from dcz.runtime.timing import Turns, clock_of, milliseconds, ratio
+from dcz.core.timing import Turns, clock_of, milliseconds, ratio
 
 from .networks import container
 from .suite import Benchmark, Options, Row, Table, figure

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from tqdm import tqdm
 
-from dcz.runtime.timing import Clock, Turns
+from dcz.core.timing import Clock, Turns
 
 LEAST_ROUNDS = 3
 LONGEST_SECONDS = 90.0

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.timing import clock_of
 from ..dcformat import FormatError, open
 from ..dcformat.tensors import Array
 from .torch_module import GraphModule
@@ -120,7 +121,7 @@ def baselines(
         except Exception as error:  # a compiler that is missing, an operator without a half-precision kernel, ...
             yield Baseline(_name(mode, precision), not_run=(str(error).strip() or repr(error)).splitlines()[0])
             continue
-        clock = _event_clock(run, tf32) if device == "cuda" else _cpu_clock(run, timer)
+        clock = _event_clock(run, tf32) if device == "cuda" else clock_of(run, timer)
         yield Baseline(_name(mode, precision), clock, answer, time.perf_counter() - start)
 
 
@@ -180,16 +181,6 @@ def _runner(module: nn.Module, batch: Array, device: str, mode: str, precision: 
 
 def _allow_tf32(allow: bool) -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allow
-
-
-def _cpu_clock(run: Callable[[], Tensor], timer: Callable[[], float]) -> Callable[[int], float]:
-    def clock(runs: int) -> float:
-        start = timer()
-        for _ in range(runs):
-            run()
-        return timer() - start
-
-    return clock
 
 
 def _event_clock(run: Callable[[], Tensor], tf32: bool) -> Callable[[int], float]:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..core.progress import progress
 from ..dcformat import ConversionError, Dense
 from ..dcformat.tensors import FLOATS, Array
 from .arrays import STORABLE, from_torch, to_torch
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, threshold_mask
 from .compression.sharing import BitsRule, share_weights
-from .progress import progress_bar
 from .source import Source
 
 
@@ -89,7 +89,7 @@ def compress(
     if unknown:
         layers = ", ".join(name.removesuffix(".weight") for name in names)
         raise ConversionError(f"--bits names no layer {unknown[0]!r}", expected=f"conv, fc or one of {layers}")
-    for name in progress_bar(names, desc="prune and share", unit="layer", leave=False):
+    for name in progress(names, "layer", len(names), "prune and share"):
         before = source.tensors[name]
         layer_bits = bits.bits(name, before.array.ndim) if bits else None
         after = from_torch(name, to_torch(before) + 0.0) if positive_zeros else before

@@ -10,9 +10,9 @@ from itertools import islice
 from types import TracebackType
 from typing import IO, Any
 
+from ..core.readahead import Content
 from .bits import Bytes
 from .constants import MAX_MANIFEST_BYTES
-from .content import Content
 from .decoder import Payload, parse
 from .errors import FormatError, TruncatedError
 from .graph import Graph

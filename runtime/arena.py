@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..dcformat import memory
+from ..core import memory
 from .layer import F32
 
 ALIGNMENT = 16

@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.jit import make_ready
 from .arena import aligned
 from .jit import ready
 from .kernels.lanes import from_lanes, to_lanes
@@ -33,13 +34,15 @@ class Executor:
         self._lanes = plan.lanes
         ends = view(0), view(plan.output)
         self._input, self._output = (end[..., 0] if plan.lanes == 1 else end.reshape(-1) for end in ends)
-        if plan.lanes > 1:
-            self._to_lanes, self._from_lanes = (ready((way, (arena, arena)))[0] for way in (to_lanes, from_lanes))
-        self._steps: list[list[Call]] = []
+        bound: list[list[Call]] = []
         for step, offset in zip(plan.steps, plan.layout.scratch, strict=True):
             scratch = _window(arena, offset, step.use.scratch)
-            calls = step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch)
-            self._steps.append([ready(call) for call in calls])
+            bound.append(step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch))
+        ways: list[Call] = [(way, (arena, arena)) for way in (to_lanes, from_lanes)] if plan.lanes > 1 else []
+        make_ready(call for calls in (*bound, ways) for call in calls)
+        if plan.lanes > 1:
+            self._to_lanes, self._from_lanes = (ready(way)[0] for way in ways)
+        self._steps = [[ready(call) for call in calls] for calls in bound]
         self._calls = [call for calls in self._steps for call in calls]
 
     def run(self, batch: F32, out: F32) -> None:

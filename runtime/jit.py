@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..dcformat.jit import Kernel, compiled, inner, stamp
+from ..core.jit import NO_REFERENCE_COUNTS, Kernel, compiled, inner, stamp
 from .layer import Call
 
-_STAMP = stamp(Path(__file__).parent, "*.py", "kernels/*.py")
+_STAMP = stamp(Path(__file__).parent)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -20,12 +20,12 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     With ``NUMBA_DISABLE_JIT=1`` the function stays as it is and runs on NumPy alone.
     """
-    return compiled(function, _STAMP, error_model="numpy", _nrt=False)
+    return compiled(function, _STAMP, error_model="numpy", **NO_REFERENCE_COUNTS)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a part of kernels that is always inlined: a call passes arrays by some 30 words and costs 100 cycles."""
-    return inner(function, error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True)
+    return inner(function, error_model="numpy", forceinline=True, no_cpython_wrapper=True, **NO_REFERENCE_COUNTS)
 
 
 def ready(call: Call) -> Call:

@@ -17,10 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from .. import dcformat
+from ..core.readahead import Content
 from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes
-from ..dcformat.content import Content
 from . import images
-from .announce import announce_compiling
 from .executor import Executor
 from .forks import renew_in_children
 from .layer import F32
@@ -320,7 +319,7 @@ def load(
 ) -> Model:
     """Load a container and plan it for single samples; plans for batches are made when they are first needed.
 
-    The first run on a machine compiles the kernels, which takes seconds; a message to the logger ``dcz.runtime`` says
+    The first run on a machine compiles the kernels, which takes seconds; a message to the logger ``dcz.core`` says
     so. The machine code is kept next to the package, or in the user's cache folder where that can't be written, or in
     ``NUMBA_CACHE_DIR``.
 
@@ -347,7 +346,6 @@ def load(
     OSError
         A file can't be read, or `tuning` not be written to.
     """
-    announce_compiling()
     tuned = None if tuning is None else Tuning(tuning)
     start = time.perf_counter()
     content = Content(path)  # it is small, and later plans decode the weights again

@@ -20,13 +20,13 @@ import llvmlite.binding as llvm
 import numpy as np
 from numba import config
 
+from ..core.timing import Clock, Turns, clock_of
 from ..dcformat import InputError, Tensor
 from ..dcformat.output import check_output, replacing
 from .arena import aligned
 from .jit import ready
 from .kernels import Choice
 from .layer import ConvGeometry, Epilogue, PackedLayer
-from .timing import Clock, Turns, clock_of
 
 FORMAT = 1
 SECONDS, TURN_SECONDS = 0.03, 0.001

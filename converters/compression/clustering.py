@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.jit import compiled, stamp
 from ...dcformat.errors import ConversionError
-from ...dcformat.jit import compiled, stamp
 
 F64 = NDArray[np.float64]
 Bounds = NDArray[np.intp]
@@ -246,7 +246,7 @@ def _optimal_bounds(prefix: F64, squares: F64, k: int) -> Bounds:
     return bounds
 
 
-_compiled_bounds = compiled(_optimal_bounds, stamp(Path(__file__).parent, Path(__file__).name))
+_compiled_bounds = compiled(_optimal_bounds, stamp(Path(__file__).parent))
 
 
 # Code lengths ---------------------------------------------------------------------------------------------------------

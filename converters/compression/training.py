@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...core.progress import progress_bar
 from ...dcformat.errors import ConversionError
 from ...dcformat.preprocess import Preprocess
-from ..progress import progress_bar
 from .batches import AUGMENTATIONS, ordered_batches, training_batches
 from .checkpoints import save
 from .constraints import Constraint, Masks

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from .. import __version__
-from ..printable import printable
+from ..core.printable import printable
 from . import bench, compress, convert, demo, export, infer, info, report, verify
 
 COMMANDS = (convert, infer, info, verify, export, compress, report, bench, demo)

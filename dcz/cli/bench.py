@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..printable import printable
+from ..core.printable import printable
+from ..core.progress import progress
 from . import text
 from .arguments import TUNING, positive
 from .machine import facts
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..converters.baseline import Baseline
+    from ..core.timing import Clock
     from ..runtime import Model
-    from ..runtime.timing import Clock
 
 SECONDS = 5.0
 """About how long the rounds last altogether."""
@@ -56,15 +57,15 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> dict[str, Any]:
     """Run the engines by turns; gives what ``--json`` prints."""
+    from ..core.timing import Turns, clock_of, milliseconds, ratio
     from ..dcformat.tensors import relative_error
-    from ..runtime.timing import Turns, clock_of, milliseconds, ratio
 
     torch, settings = _baselines(args, batch) if args.baseline or args.device == "cuda" else ([], {})
     clocks: dict[str, Clock] = {OURS: clock_of(lambda: model(batch))}
     clocks |= {engine.name: engine.clock for engine in torch if engine.clock}
     turns = Turns(clocks)
     rounds = turns.rounds(SECONDS)
-    for _ in text.progress(range(rounds), args, "round", total=rounds):
+    for _ in progress(range(rounds), "round", rounds):
         turns.round()
     answers = {OURS: model(batch)} | {engine.name: engine.answer for engine in torch if engine.answer is not None}
     reference = next((engine.answer for engine in torch if engine.answer is not None), None)
@@ -90,9 +91,7 @@ def _baselines(args: argparse.Namespace, batch: NDArray[np.float32]) -> tuple[li
             raise
         return [_NoTorch()], {}  # type: ignore[list-item]
     engines = baseline.baselines(args.model, batch, args.device, args.threads)
-    built = list(
-        text.progress(engines, args, "engine", total=len(baseline.MODES) * len(baseline.PRECISIONS[args.device]))
-    )
+    built = list(progress(engines, "engine", len(baseline.MODES) * len(baseline.PRECISIONS[args.device])))
     return built, baseline.settings(args.device) if any(engine.clock for engine in built) else {}
 
 

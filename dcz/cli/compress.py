@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..printable import printable
+from ..core.printable import printable
 from . import arguments, text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..printable import printable
+from ..core.printable import printable
 from . import arguments, info, text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..printable import printable
+from ..core.printable import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

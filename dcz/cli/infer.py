@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..printable import printable
+from ..core.printable import printable
+from ..core.progress import progress
 from . import text
 from .arguments import TUNING, positive
 
@@ -40,23 +41,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Answer for each image, in the order the paths were given; print nothing unless all could be answered."""
-    seconds = {"compile": 0.0}
+    seconds: dict[str, float] = {}
     with _timed(seconds, "import"), _kept():
-        from numba.core import event
-
+        from ..core.jit import COMPILATIONS
         from ..runtime import load
         from ..runtime.images import find
     paths = find(args.paths)
     if args.backend == "dask" or args.scheduler:
         _print(_on_cluster(paths, args), args)
         return 0
-    with event.install_timer("numba:compile", lambda spent: seconds.update(compile=spent)):
-        with _timed(seconds, "load"):
-            model = load(args.model, args.threads, args.tuning)
-        with _timed(seconds, "inference"):
-            answers = list(
-                text.progress(model.classify(paths, args.top, args.batch_size), args, "image", total=len(paths))
-            )
+    compiled = COMPILATIONS.seconds
+    with _timed(seconds, "load"):
+        model = load(args.model, args.threads, args.tuning)
+    with _timed(seconds, "inference"):
+        answers = list(progress(model.classify(paths, args.top, args.batch_size), "image", len(paths)))
+    seconds["compile"] = COMPILATIONS.seconds - compiled
     if args.verbose:
         _tell(seconds, model.stats["plan_seconds"], len(answers))
     _print(answers, args)
@@ -70,7 +69,7 @@ def _on_cluster(paths: list[str], args: argparse.Namespace) -> Answers:
     if args.tuning:
         raise InputError("--tuning is for this machine alone", hint="leave it out, or --backend and --scheduler")
     answers = classify(args.model, paths, args.top, args.batch_size, args.threads, args.scheduler)
-    return list(text.progress(answers, args, "image", total=len(paths)))
+    return list(progress(answers, "image", len(paths)))
 
 
 @contextmanager

@@ -6,12 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..printable import printable
-from . import text
+from ..core.printable import printable
 
 if TYPE_CHECKING:
     from ..report import LayerTimes
-    from ..report.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     output = Path(args.output) if args.output else with_ending(args.model, ".html")
     check_output(output, args.model, args.against, args.bench)
     checkpoint = load_checkpoint(args.against, args.arch, args.model) if args.against else None
-    page = render(collect(args.model, checkpoint, _times(args), _progress(args, "tensor")))
+    page = render(collect(args.model, checkpoint, _times(args)))
     content = page.encode()
     with replacing(output) as file:
         file.write(content)
@@ -53,9 +51,5 @@ def _times(args: argparse.Namespace) -> LayerTimes | None:
             return read_bench(args.bench, container.entries)
     if not args.time:
         return None
-    times = measure(args.model, _progress(args, "round"))
+    times = measure(args.model)
     return replace(times, conditions=f"{times.conditions}; {facts()['cpu']}")
-
-
-def _progress(args: argparse.Namespace, unit: str) -> Progress:
-    return lambda items, total: text.progress(items, args, unit, total=total)

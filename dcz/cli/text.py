@@ -1,16 +1,12 @@
-"""Text for people and for machines: aligned tables, byte counts, JSON, progress."""
+"""Text for people and for machines: aligned tables, byte counts, JSON."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
 
-from ..printable import UNPRINTABLE, printable
-
-Item = TypeVar("Item")
+from ..core.printable import UNPRINTABLE, printable
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) -> str:
@@ -68,11 +64,3 @@ def _finite(value: object) -> object:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def progress(items: Iterable[Item], args: argparse.Namespace, unit: str, total: int) -> Iterable[Item]:
-    """Go through items with a progress bar on stderr, if that is a terminal and `--quiet` was not given."""
-    from tqdm import tqdm
-
-    bar: Iterable[Item] = tqdm(items, unit=unit, total=total, leave=False, disable=True if args.quiet else None)
-    return bar

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ..printable import printable
+from ..core.printable import printable
 from . import text
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from ..core.progress import progress
 from ..dcformat import Container, Dense, FormatError, Graph, Preprocess, Shape, infer_shapes, open
 from ..dcformat.decoder import Payload
 from ..dcformat.tensors import FLOATS
 from .histograms import CodeLengths, Spread, code_lengths, spread
-from .progress import Progress, silent
 from .timing import LayerTimes
 
 PARTS = ("symbols", "gaps", "values", "codebook", "tables")
@@ -132,7 +132,6 @@ def collect(
     path: str | os.PathLike[str],
     checkpoint: Checkpoint | None = None,
     times: LayerTimes | None = None,
-    progress: Progress = silent,
 ) -> Facts:
     """Read a container from end to end.
 
@@ -143,7 +142,6 @@ def collect(
         To compare the tensors with.
     times : LayerTimes, optional
         Measured before.
-    progress : callable, optional
 
     Raises
     ------
@@ -156,7 +154,7 @@ def collect(
         info = container.info()
         rows = {row["name"]: row for row in info["tensors"]}
         gap_symbols, layers = {}, []
-        for name in progress(rows, len(rows)):
+        for name in progress(rows, "tensor", len(rows)):
             payload = container.payload(name)
             gap_symbols[name] = int(payload.gaps.counts.sum()) if payload.gaps else 0
             layer = _layer(container, rows[name], payload, checkpoint)

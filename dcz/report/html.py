@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from ..printable import UNPRINTABLE
+from ..core.printable import UNPRINTABLE
 
 _VOID = frozenset({"link", "meta"})
 

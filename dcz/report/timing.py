@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.progress import progress
 from ..dcformat import Dense, FormatError, InputError, infer_shapes, open
-from .progress import Progress, silent
 
 if TYPE_CHECKING:
     from ..dcformat import Container, Tensor
@@ -63,7 +63,7 @@ class LayerTimes:
     conditions: str
 
 
-def measure(path: str | os.PathLike[str], progress: Progress = silent) -> LayerTimes:
+def measure(path: str | os.PathLike[str]) -> LayerTimes:
     """Time each layer as it is stored, and once more without a zero among its weights, by turns.
 
     Both run in this runtime, each layer in the kernel that suits it: the difference is what sparsity saves here.
@@ -72,7 +72,6 @@ def measure(path: str | os.PathLike[str], progress: Progress = silent) -> LayerT
     Parameters
     ----------
     path : str or os.PathLike
-    progress : callable, optional
 
     Raises
     ------
@@ -81,11 +80,9 @@ def measure(path: str | os.PathLike[str], progress: Progress = silent) -> LayerT
     OSError
         It cannot be read.
     """
-    from ..runtime.announce import announce_compiling
     from ..runtime.executor import Executor
     from ..runtime.plan import plan
 
-    announce_compiling()
     with open(path) as container:
         graph = container.graph
         if graph is None:
@@ -101,7 +98,7 @@ def measure(path: str | os.PathLike[str], progress: Progress = silent) -> LayerT
 
     once()  # compiles what is not compiled yet
     rounds = max(LEAST, min(MOST, int(SECONDS / max(1e-6, float(np.sum(once()))))))
-    seconds = np.median([once() for _ in progress(range(rounds), rounds)], axis=0)
+    seconds = np.median([once() for _ in progress(range(rounds), "round", rounds)], axis=0)
     rows = [
         LayerTime(step.weight or step.op, step.op, step.kernel, 1e6 * ours, 1e6 * theirs if step.weight else None)
         for step, ours, theirs in zip(stored.steps, *seconds.tolist(), strict=True)

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dcformat import memory
+from ...core import memory
+from ...core.cpu import WIDE
 from .. import simd
 from ..jit import inlined, kernel
 from ..layer import ConvGeometry, Tag, tag
-from ..processor import WIDE
 from ..simd_numpy_stream import OFFSET_BITS, SYMBOL_BITS
 from .conv_tile import F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT
 from .weights import SparseWeights

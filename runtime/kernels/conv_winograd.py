@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...dcformat import memory
+from ...core import memory
 from .. import simd
 from ..jit import kernel
 from ..layer import WHOLE, Call, Epilogue, Share, tag

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dcformat import memory
+from ...core import memory
 from .. import simd
 from ..jit import inlined, kernel
 from ..layer import Share

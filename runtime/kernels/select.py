@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...core.cpu import WIDE, WORDS
 from ...dcformat.tensors import Shared, SparseShared, Tensor
 from ..layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
-from ..processor import WIDE, WORDS
 from . import conv_sliding, conv_unrolled
 from .conv_dense import ConvDense
 from .conv_sliding import ConvSliding

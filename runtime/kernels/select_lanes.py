@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from ...core.cpu import WIDE
 from ...dcformat.tensors import Tensor
 from ..layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
-from ..processor import WIDE
 from .conv_lanes import ConvLanes, LaneTiling, as_convolution
 from .conv_taps import TAPS, ConvTaps, TapTiling
 from .conv_winograd_lanes import ConvWinogradLanes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,15 @@ from PIL import Image
 
 from dcz.cli import main
 from dcz.converters.architectures import ARCHITECTURES
+from dcz.core.jit import COMPILATIONS
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_before() -> Iterator[None]:
+    """What a command says must not depend on whether it is the first one that has to compile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(COMPILATIONS, "kernels", 1)
+        yield
 
 
 class Result(NamedTuple):

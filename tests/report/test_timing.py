@@ -59,12 +59,13 @@ def test_layers_are_measured_as_stored_and_dense(small_container: Path, monkeypa
     monkeypatch.setattr(timing, "SECONDS", 0.0)
     seen = []
 
-    def progress(items: Any, total: int) -> Any:
-        seen.append(total)
+    def progress(items: Any, unit: str, total: int) -> Any:
+        seen.append((unit, total))
         return items
 
-    times = measure(small_container, progress)
-    assert seen == [timing.LEAST]
+    monkeypatch.setattr(timing, "progress", progress)
+    times = measure(small_container)
+    assert seen == [("round", timing.LEAST)]
     named = {row.name: row for row in times.rows}
     assert {"conv.weight", "fc.weight", "max_pool2d"} <= set(named)
     assert all(row.microseconds > 0 for row in times.rows)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import dcz
+from dcz.core.timing import Turns
 from dcz.dcformat import Graph, InputError, make_node, write
 from dcz.runtime import kernels, tuning
 from dcz.runtime.kernels import Choice
 from dcz.runtime.layer import ConvGeometry, Epilogue
-from dcz.runtime.timing import Turns
 from dcz.runtime.tuning import Tuning
 
 GEOMETRY = ConvGeometry(1, 8, 12, 12, 16, (3, 3), (1, 1), (1, 1), (1, 1), 1, 12, 12)

@@ -6,7 +6,7 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
-from dcz.dcformat.content import PIECE, Content
+from dcz.core.readahead import PIECE, Content
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, 3 * PIECE + 5])

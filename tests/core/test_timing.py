@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dcz.runtime.timing import MOST_REPEATS, Turns, clock_of, milliseconds, ratio
+from dcz.core.timing import MOST_REPEATS, Turns, clock_of, milliseconds, ratio
 
 
 class FakeClock:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dcz.dcformat.memory import room
+from dcz.core.memory import room
 
 
 @pytest.mark.parametrize("count", [1, 1000, 3 << 19, 5 << 20])

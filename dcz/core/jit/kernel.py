@@ -1,0 +1,128 @@
+"""Kernels: functions that are compiled on their first call for each set of argument types, unless the disk has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import update_wrapper
+from typing import Any
+
+import numpy as np
+from numba import config, njit
+from numba.extending import typeof_impl
+
+from . import cache
+from .cache import Key, Stamp
+from .compilations import COMPILATIONS
+from .numba_adapter import COMPILER_LOCK, compile_for, link, type_of_dispatcher
+
+Kinds = tuple[Any, ...]
+_OPTIONS = {"nogil": True, "no_cfunc_wrapper": True}
+_C_LAYOUT, _F_LAYOUT, _ALIGNED, _WRITEABLE = 1, 2, 0x100, 0x400
+"""Flags of arrays that make a difference to Numba; the first hides the second."""
+
+
+class Kernel:
+    """A function that is compiled for each set of argument types: on its first call, unless the cache has it.
+
+    Other compiled functions call it as they call those of `numba.njit`.
+
+    Parameters
+    ----------
+    function : callable
+    valid : Stamp
+        The cache holds as long as it does not change.
+    **options
+        Of `numba.njit`.
+    """
+
+    def __init__(self, function: Callable[..., Any], valid: Stamp, **options: Any) -> None:
+        update_wrapper(self, function)
+        self.dispatcher = njit(**options)(function)
+        self._function, self._valid = function, valid
+        # Another function may have the same name, and the same function may be compiled in another way.
+        self._identity = function.__qualname__, function.__code__.co_firstlineno, sorted(options.items())
+        self._codes: dict[Kinds, Callable[..., Any]] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the machine code for arguments of these types."""
+        return self.code(*arguments)(*arguments)
+
+    def code(self, *arguments: Any) -> Callable[..., Any]:
+        """The machine code for arguments of these types, as a function; to call it saves a look at them."""
+        kinds = kinds_of(arguments)
+        if kinds not in self._codes:
+            with COMPILER_LOCK:
+                if not self.is_made(kinds):
+                    self.make(kinds, arguments)
+        return self._codes[kinds]
+
+    def is_made(self, kinds: Kinds) -> bool:
+        """Whether there is machine code for these types; what is on disk is linked now. Under the compiler's lock."""
+        if kinds not in self._codes:
+            kept = cache.load(self._function, self._key(kinds))
+            if kept is not None:
+                self._codes[kinds] = link(kept, self._function)
+        return kinds in self._codes
+
+    def make(self, kinds: Kinds, arguments: tuple[Any, ...]) -> None:
+        """Compile for arguments of these types, and keep the machine code. Under the compiler's lock."""
+        with COMPILATIONS.one(self._function.__name__):
+            self._codes[kinds], code = compile_for(self.dispatcher, arguments)
+        if code is not None:
+            cache.save(self._function, self._key(kinds), code)
+
+    def _key(self, kinds: Kinds) -> Key:
+        return Key(self._identity, kinds, self._valid)
+
+
+@typeof_impl.register(Kernel)  # type: ignore[untyped-decorator]
+def _typeof_kernel(value: Kernel, context: Any) -> Any:
+    """A kernel that another one calls is what Numba knows it as."""
+    return type_of_dispatcher(value.dispatcher)
+
+
+def kinds_of(arguments: tuple[Any, ...]) -> Kinds:
+    """What tells Numba's types of arguments apart."""
+    return tuple(map(_kind, arguments))
+
+
+def _kind(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        flags: int = value.flags.num
+        layout = flags & _C_LAYOUT or flags & _F_LAYOUT
+        return value.dtype.str, value.ndim, layout | flags & (_ALIGNED | _WRITEABLE)
+    return kinds_of(value) if isinstance(value, tuple) else type(value).__name__
+
+
+def make_ready(calls: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]]) -> None:
+    """Load or compile the kernels among the functions of some calls, for the types of their arguments.
+
+    What has to be compiled is counted first, so that progress can be shown against it.
+    """
+    with COMPILER_LOCK:
+        missing = {}
+        for function, arguments in calls:
+            if isinstance(function, Kernel) and not function.is_made(kinds := kinds_of(arguments)):
+                missing[function, kinds] = arguments
+        with COMPILATIONS.expected(len(missing)):
+            for (kernel, kinds), arguments in missing.items():
+                kernel.make(kinds, arguments)
+
+
+def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
+    """Compile a function on its first call for each set of argument types, or load it from the cache.
+
+    With ``NUMBA_DISABLE_JIT=1`` the function stays as it is and runs on NumPy alone. Where no cache can be written
+    (``NUMBA_CACHE_DIR``, else beside the source, else the user's cache folder), it is compiled in each process.
+
+    Parameters
+    ----------
+    function, valid, **options
+        As `Kernel` takes them.
+    """
+    return function if config.DISABLE_JIT else Kernel(function, valid, **_OPTIONS, **options)
+
+
+def inner(function: Callable[..., Any], **options: Any) -> Any:
+    """Compile a function that only compiled ones call, with them."""
+    return njit(**_OPTIONS, **options)(function)
