@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..printable import printable
 from . import text
 from .arguments import TUNING, positive
+from .explain import missing
 from .machine import facts
 
 if TYPE_CHECKING:
@@ -101,7 +102,9 @@ class _NoTorch:
 
     name = "torch"
     clock = answer = None
-    not_run = "torch is not installed; install with: pip install 'dcz[convert]'"
+
+    def __init__(self) -> None:
+        self.not_run = missing("torch")
 
 
 def _layers(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
