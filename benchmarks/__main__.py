@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             update(arguments.results, {name: BENCHMARKS[name] for name in arguments.names or BENCHMARKS})
         except ModuleNotFoundError as error:
-            print(f"benchmarks: --docs needs {error.name}; install with: pip install 'dcz[bench]'", file=sys.stderr)
+            print(f"benchmarks: --docs needs {error.name}; install with: pip install '.[bench]'", file=sys.stderr)
             return 1
         return 0
     if arguments.cpu_time and arguments.threads > 1:

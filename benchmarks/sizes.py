@@ -32,7 +32,7 @@ from .weights import NETWORKS, SEED, Network, state_dict
 LIMITS = {"xz": 20 << 20, "brotli": 20 << 20, "nnc": 256 << 20}
 QUICK_LIMITS = dict.fromkeys(("xz", "brotli", "coreml"), 2 << 20)
 """Dense bytes up to which slow coders are tried: they take many minutes on more; or, in a quick run, many seconds."""
-EXTRA = "install with: pip install 'dcz[bench]'"
+EXTRA = "install with: pip install '.[bench]'"
 COLUMNS = {
     "fp32": "fp32",
     "safetensors": "safetensors",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import shutil
 import stat
@@ -12,7 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from .errors import InputError
+from .errors import DczError, InputError
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows: unfinished files are not locked there, and stale ones stay
+    fcntl = None  # type: ignore[assignment]
+
+UNFINISHED = ".dcz-part"
+"""Ending of the temporary files; by it a later write knows those that a killed process left behind."""
 
 
 def with_ending(path: str | os.PathLike[str], ending: str) -> Path:
@@ -43,7 +52,8 @@ def check_output(path: str | os.PathLike[str], *reads: str | os.PathLike[str] | 
     InputError
         The result would take the place of one of `reads`.
     OSError
-        A folder, a path in a folder that does not exist, or one that may not be written to; names `path`.
+        A folder, a path in a folder that does not exist, one that may not be written to, or one on a file system that
+        is read-only; names `path`.
     """
     given = [read for read in reads if read is not None]
     if not all(map(os.path.exists, given)):
@@ -51,13 +61,13 @@ def check_output(path: str | os.PathLike[str], *reads: str | os.PathLike[str] | 
     if any(os.path.exists(path) and os.path.samefile(path, read) for read in given):
         raise InputError("the result would take the place of what it is made of", path=path, hint="name another output")
     if os.path.isdir(path):
-        raise _refusal(IsADirectoryError, errno.EISDIR, path)
+        raise _error(errno.EISDIR, path)
     if _is_special(path):
         written = os.fspath(path)
     elif not os.path.isdir(written := os.path.dirname(os.path.realpath(path))):
         raise FileNotFoundError(errno.ENOENT, "there is no such folder to write to", os.fspath(path))
     if not os.access(written, os.W_OK):
-        raise _refusal(PermissionError, errno.EACCES, path)
+        raise _error(_why_not(written), path)
 
 
 def files_among(*options: object) -> list[str | os.PathLike[str]]:
@@ -75,11 +85,18 @@ def make_folder(path: str | os.PathLike[str]) -> None:
     """
     os.makedirs(path, exist_ok=True)
     if not os.access(path, os.W_OK | os.X_OK):
-        raise _refusal(PermissionError, errno.EACCES, path)
+        raise _error(_why_not(path), path)
 
 
-def _refusal(kind: type[OSError], number: int, path: str | os.PathLike[str]) -> OSError:
-    return kind(number, os.strerror(number), os.fspath(path))
+def _error(number: int, path: str | os.PathLike[str]) -> OSError:
+    """The subclass of OSError that the number stands for."""
+    return OSError(number, os.strerror(number), os.fspath(path))
+
+
+def _why_not(path: str | os.PathLike[str]) -> int:
+    """The error number of a path that `os.access` says may not be written to."""
+    read_only = hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY
+    return errno.EROFS if read_only else errno.EACCES
 
 
 def _is_special(path: str | os.PathLike[str]) -> bool:
@@ -94,38 +111,92 @@ def _is_special(path: str | os.PathLike[str]) -> bool:
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a temporary file (to write and read) beside a target; rename it over the target if all went well.
 
-    A link stays one: what it leads to is replaced. A device or a pipe stays too, and gets what was written.
+    A link stays one: what it leads to is replaced. A device or a pipe stays too, and gets what was written. Temporary
+    files that a killed process left behind for the same target are removed first; those of living ones are locked, and
+    stay.
 
     Raises
     ------
     OSError
-        Names the target, whatever file was at fault.
+        Names the target, whatever file was at fault, and whatever a library made of the failed write.
     """
     check_output(path)
-    if _is_special(path):
-        with tempfile.TemporaryFile() as file:
-            yield file
-            file.seek(0)
-            with open(path, "wb") as device:
-                shutil.copyfileobj(file, device)
-        return
-    target = Path(os.path.realpath(path))
-    temporary = None
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name[:40]}.", delete=False) as file:
-            temporary = file.name
+        with _handed_on(path) if _is_special(path) else _beside(Path(os.path.realpath(path))) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except BaseException as error:
-        if temporary is not None:
+    except Exception as error:
+        if fault := _failed_write(error):
+            raise OSError(fault.errno, fault.strerror, os.fspath(path)) from None
+        raise
+
+
+@contextlib.contextmanager
+def _handed_on(device: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A temporary file that is copied to a device or a pipe when it is whole."""
+    with tempfile.TemporaryFile() as file:
+        yield file
+        file.seek(0)
+        with open(device, "wb") as opened:
+            shutil.copyfileobj(file, opened)
+
+
+@contextlib.contextmanager
+def _beside(target: Path) -> Iterator[IO[bytes]]:
+    """A temporary file beside the target, renamed over it when it is whole."""
+    _remove_stale(target)
+    with contextlib.ExitStack() as lock:
+        temporary = _unfinished(target, lock)
+        try:
+            with open(temporary, "w+b") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, target)
+        except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
-        if isinstance(error, OSError) and error.errno and error.filename in (None, temporary):
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
-        raise
+            raise
+
+
+def _beginning(target: Path) -> str:
+    """How the names of a target's temporary files begin; short, since a name may be as long as the system allows."""
+    return f".{target.name[:40]}."
+
+
+def _unfinished(target: Path, lock: contextlib.ExitStack) -> str:
+    """The path of a new, empty file beside the target, locked until `lock` is closed."""
+    while True:
+        held, path = tempfile.mkstemp(UNFINISHED, _beginning(target), target.parent)
+        if fcntl is None:
+            os.close(held)
+            return path
+        lock.callback(os.close, held)
+        with contextlib.suppress(OSError):  # a file system without locks: nobody can take it for stale there
+            fcntl.flock(held, fcntl.LOCK_EX)
+        if os.fstat(held).st_nlink:
+            return path
+        # Another process took it for stale, and removed it, before it was locked.
+
+
+def _remove_stale(target: Path) -> None:
+    """Remove the target's temporary files that no process holds a lock on."""
+    if fcntl is None:
+        return
+    for path in target.parent.glob(f"{glob.escape(_beginning(target))}*{UNFINISHED}"):
+        with contextlib.suppress(OSError), path.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while the writer lives
+            path.unlink()
+
+
+def _failed_write(error: BaseException | None) -> OSError | None:
+    """The failed write of a temporary file that an error is, or was raised over as torch's and zipfile's are."""
+    while isinstance(error, Exception) and not isinstance(error, DczError):
+        if isinstance(error, OSError):
+            ours = error.filename is None or str(error.filename).endswith(UNFINISHED)
+            return error if error.errno and ours else None
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _umask() -> int:

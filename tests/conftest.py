@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,3 +32,12 @@ def small_container(tmp_path_factory: pytest.TempPathFactory) -> Path:
     preprocess = Preprocess(mode="L", resize=(8, 8), mean=(0.5,), std=(0.25,))
     write(path, Graph((1, 8, 8), nodes, 5), tensors, preprocess=preprocess, labels=["cat", "dog", "owl"])
     return path
+
+
+@pytest.fixture
+def disk_with_room_for() -> Iterator[Callable[[int], None]]:
+    """Call it with the bytes that a file may have for the rest of the test: to writes, a disk that becomes full."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...dcformat.huffman import canonical_codes, code_lengths
+from .checkpoints import save
 from .constraints import weights_of
 
 STAGES = ("before_pruning", "after_pruning", "after_quantization")
@@ -40,7 +41,7 @@ def write_artefacts(folder: Path, name: str, networks: Mapping[str, Mapping[str,
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stage, state in networks.items():
-        torch.save(dict(state), folder / f"net_{stage}.pt")
+        save(dict(state), folder / f"net_{stage}.pt")
     rows: list[tuple[str, float, str, int]] = []
     for layer, weight in weights_of(model).items():
         values, counts = np.unique(weight[weight != 0], return_counts=True)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ...dcformat.errors import ConversionError
+from ...dcformat.output import replacing
 from ..architectures import Architecture
 from ..state_dict import find, fit, read_safetensors, read_torch
 
@@ -63,9 +64,8 @@ def load_network(path: str | os.PathLike[str], pupil: Architecture) -> nn.Module
 def save(state: Mapping[str, Any], path: Path) -> None:
     """Write a ``.pt`` file, in a new folder if need be; whoever stops it in the middle leaves the old file whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    torch.save(state, beside)
-    os.replace(beside, path)
+    with replacing(path) as file:
+        torch.save(state, file)
 
 
 def digest(state: Mapping[str, torch.Tensor]) -> str:

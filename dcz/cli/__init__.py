@@ -1,15 +1,18 @@
 """The command line: ``dcz COMMAND ...``. One module a command; nothing heavy is imported before a command runs.
 
 stdout carries the answer, stderr progress and messages. Exit codes: 0 done, 1 the work failed, 2 the command line is
-wrong, 130 interrupted.
+wrong, 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,26 +21,20 @@ from typing import NoReturn
 from .. import __version__
 from ..core.printable import printable
 from . import bench, compress, convert, demo, export, infer, info, report, verify
+from .explain import explain
+from .parser import Parser
 
 COMMANDS = (convert, infer, info, verify, export, compress, report, bench, demo)
-EXTRAS = {**dict.fromkeys(("torch", "sklearn", "scipy", "safetensors", "onnx"), "convert"), "distributed": "dask"}
-"""Modules that `pip install dcz` leaves out and `pip install 'dcz[convert]'` brings."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse, but a wrong command line costs one line, not the usage of everything."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"dcz: error: {message}; see '{self.prog} --help'\n")
-
-
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Build the parser of the whole command line; each command module adds its own part."""
-    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)  # so that it never undoes what came before
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)  # so that it never undoes what came before
     common.add_argument("-v", "--verbose", action="store_true", help="say more on stderr: times, compilation")
     common.add_argument("-q", "--quiet", action="store_true", help="no progress and no messages but errors")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser = _Parser(
+    parser = Parser(
         prog="dcz",
         description="Compressed model files (.dcz) and sparse CPU inference: convert, look inside, run.",
         parents=[common],
@@ -50,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
         summary = (module.__doc__ or "").partition("\n")[0].partition(": ")[2]
         sub = commands.add_parser(name, parents=[common], help=summary, description=summary)
         module.add_arguments(sub)
-        sub.set_defaults(run=module.run)
+        sub.set_defaults(run=module.run, parser=sub)
     return parser
 
 
@@ -67,11 +64,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
+    argv = sys.argv[1:] if argv is None else argv
+    parser = build_parser()
+    if not argv:
+        parser.print_help(sys.stderr)
+        return 2
     try:
-        args = build_parser().parse_args(argv, argparse.Namespace(verbose=False, quiet=False, debug=False))
+        args = parser.parse(argv, argparse.Namespace(verbose=False, quiet=False, debug=False))
     except SystemExit as stop:  # argparse has printed the help, the version or the error
         return int(stop.code or 0)
-    with warnings.catch_warnings(), _log_to_stderr(args.verbose, args.quiet):
+    with warnings.catch_warnings(), _log_to_stderr(args.verbose, args.quiet), _sigterm_raises():
         if not args.debug:
             warnings.simplefilter("ignore")  # libraries' deprecations are no message to somebody who converts a file
         try:
@@ -81,28 +83,49 @@ def main(argv: Sequence[str] | None = None) -> int:
             return code
         except KeyboardInterrupt:
             return _fail("interrupted", 130)
-        except BrokenPipeError:
-            # The reader of our output (head, less) has gone: no error to report, and nothing left to flush at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except _Terminated:
+            return _fail("terminated", 143)
+        except BrokenPipeError:  # the reader of our output (head, less) has gone: no error to report
+            _forget_stdout()
             return 1
         except Exception as error:
             if args.debug:
                 raise
-            return _fail(f"error: {_explain(error)}", 1)
+            if isinstance(error, OSError) and error.errno in NO_ROOM and not error.filename:
+                error.filename = "standard output"  # whatever else writes names its file
+                _forget_stdout()
+            return _fail(f"error: {explain(error)}", 1)
 
 
-def _explain(error: Exception) -> str:
-    from ..dcformat.errors import DczError
+class _Terminated(BaseException):
+    """SIGTERM: like KeyboardInterrupt, no error that somebody may handle on the way, so that all is cleaned up."""
 
-    if isinstance(error, DczError):
-        return str(error)
-    if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):
-        return f"this command needs {error.name}, which is not installed; install with: pip install 'dcz[{extra}]'"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{os.fspath(error.filename)}: {error.strerror}" if error.filename else error.strerror
-    if isinstance(error, MemoryError):
-        return "not enough memory"
-    return f"unexpected {type(error).__name__}: {error}; this is a bug in dcz, --debug shows where"
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """While it lasts, SIGTERM ends a command as Ctrl-C does; but where the program around it handles it in its own way.
+
+    Only the main thread can tell Python so.
+    """
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not ours:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(*_: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would break off the cleaning up
+    raise _Terminated
+
+
+def _forget_stdout() -> None:
+    """Let nothing be left to flush at exit, where it could only fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> int:

@@ -11,6 +11,7 @@ from ..core.printable import printable
 from ..core.progress import progress
 from . import text
 from .arguments import TUNING, positive
+from .explain import missing
 from .machine import facts
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ class _NoTorch:
 
     name = "torch"
     clock = answer = None
-    not_run = "torch is not installed; install with: pip install 'dcz[convert]'"
+
+    def __init__(self) -> None:
+        self.not_run = missing("torch")
 
 
 def _layers(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> Iterator[dict[str, Any]]:

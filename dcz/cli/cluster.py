@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .machine import cores
 
 if TYPE_CHECKING:
+    from distributed import Client, Future
+
     from ..runtime import Model, Prediction
 
+log = logging.getLogger("dcz.cluster")
+
 CONNECT_SECONDS = 30
+"""How long a scheduler may take to answer."""
+WORKER_SECONDS = 30
+"""How long a scheduler may have no worker, and how often it is asked while a batch takes longer."""
 
 
 def classify(
@@ -37,7 +46,7 @@ def classify(
     Raises
     ------
     InputError
-        No scheduler answers at the address.
+        No scheduler answers at the address, or no longer; it has no workers, or they died.
     """
     from distributed import Client, LocalCluster
 
@@ -45,19 +54,64 @@ def classify(
 
     chunks = [list(paths[i : i + batch_size]) for i in range(0, len(paths), batch_size)]
     with ExitStack() as stack:
+        stack.enter_context(_errors_in_our_words(scheduler))
         cluster = None
         if scheduler is None:
             workers = min(cores(), len(chunks))
-            local = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-            cluster = stack.enter_context(local)
+            local = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.ERROR}
+            cluster = stack.enter_context(LocalCluster(n_workers=workers, **local))
         try:
             client = stack.enter_context(Client(cluster or scheduler, timeout=CONNECT_SECONDS))
         except (OSError, ValueError) as error:
             raise InputError(f"cannot reach the Dask scheduler: {error}", where=scheduler) from None
+        if not client.nthreads():
+            log.warning("the Dask scheduler has no workers; waiting %g s for one", WORKER_SECONDS)
         common = os.path.abspath(model), os.path.join(os.getcwd(), ".", ""), top, batch_size, threads or 1
         tasks = [client.submit(_answer, chunk, *common, pure=False) for chunk in chunks]
         for task in tasks:
+            _wait(client, task)
             yield from task.result()
+
+
+@contextmanager
+def _errors_in_our_words(scheduler: str | None) -> Iterator[None]:
+    """While it lasts, a lost scheduler and dead workers are one line; distributed's own lines go with ``-v`` alone."""
+    from distributed import KilledWorker
+    from distributed.comm import CommClosedError
+
+    from ..dcformat import InputError
+
+    quiet = [] if log.isEnabledFor(logging.DEBUG) else [logging.getLogger(f"distributed{of}") for of in ("", ".client")]
+    levels = [logger.level for logger in quiet]
+    for logger in quiet:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    except (CancelledError, CommClosedError):
+        raise InputError("lost the Dask scheduler", where=scheduler, hint="see whether it still runs") from None
+    except KilledWorker:
+        what = "the Dask workers died, one after the other, while they answered"
+        raise InputError(what, where=scheduler, hint="their logs say why; they may need more memory") from None
+    finally:
+        for logger, level in zip(quiet, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _wait(client: Client, task: Future) -> None:
+    """Wait for a task, as long as there are workers to do it."""
+    from distributed import wait
+
+    from ..dcformat import InputError
+
+    while True:
+        try:
+            wait([task], timeout=WORKER_SECONDS)
+            return
+        except TimeoutError:
+            if not client.nthreads():
+                address = client.scheduler.address
+                what = f"the Dask scheduler has no workers, and {WORKER_SECONDS} s brought none"
+                raise InputError(what, where=address, hint=f"start one: dask worker {address}") from None
 
 
 def _answer(

@@ -39,7 +39,7 @@ def test_coders_that_are_missing_or_slow_are_named(
     assert found["zip"] == len(zlib.compress(b"".join(tensor.tobytes() for tensor in tensors.values()), 9))
     assert missing == {
         "xz": "not tried on more than 0 MiB: it takes too long",
-        "brotli": "install with: pip install 'dcz[bench]'",
+        "brotli": "install with: pip install '.[bench]'",
         "onnx int8": "not installed; install with: python -m benchmarks.peers onnxruntime",
         "coreml": "not installed; install with: python -m benchmarks.peers coreml",
         "nnc": "not installed; install with: python -m benchmarks.peers nnc",

@@ -128,7 +128,7 @@ def test_docs_without_matplotlib_say_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert driver.main(["--docs", "--results", str(tmp_path)]) == 1
     error = capsys.readouterr().err
-    assert error == "benchmarks: --docs needs matplotlib; install with: pip install 'dcz[bench]'\n"
+    assert error == "benchmarks: --docs needs matplotlib; install with: pip install '.[bench]'\n"
 
 
 def test_no_progress_is_drawn_into_a_pipe(counted: Counted, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

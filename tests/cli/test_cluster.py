@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,8 +109,67 @@ def test_a_scheduler_that_is_not_there(
     assert "cannot reach the Dask scheduler" in fails("infer", small_container, pictures, "--scheduler", "127.0.0.1:1")
 
 
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A cluster without workers, which is not waited for longer than a moment."""
+    monkeypatch.setattr(cluster, "WORKER_SECONDS", 0.1)
+    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as without_workers:
+        yield without_workers
+
+
+def test_a_scheduler_without_workers(dcz: Callable, small_container: Path, pictures: Path, idle: Any) -> None:
+    result = dcz("infer", small_container, pictures, "--scheduler", idle.scheduler_address)
+    at_once, afterwards = result.err.splitlines()
+    assert (result.code, result.out) == (1, "")
+    assert at_once == "dcz: the Dask scheduler has no workers; waiting 0.1 s for one"
+    assert afterwards.startswith("dcz: error: the Dask scheduler has no workers, and 0.1 s brought none")
+    assert f"dask worker {idle.scheduler_address}" in afterwards
+
+
+def test_a_worker_that_comes_later(
+    dcz: Callable, small_container: Path, pictures: Path, idle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = cluster._wait
+
+    def scale_up(client: Any, task: Any) -> None:
+        idle.scale(1)
+        client.wait_for_workers(1)
+        wait(client, task)
+
+    monkeypatch.setattr(cluster, "_wait", scale_up)
+    there = dcz("infer", small_container, pictures, "--scheduler", idle.scheduler_address)
+    assert (there.code, there.out) == (0, dcz("infer", small_container, pictures).out)
+
+
+def test_a_scheduler_that_is_lost(
+    dcz: Callable, small_container: Path, pictures: Path, idle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = cluster._wait
+
+    def lose(client: Any, task: Any) -> None:
+        idle.close()
+        wait(client, task)
+
+    monkeypatch.setattr(cluster, "_wait", lose)
+    result = dcz("infer", small_container, pictures, "--scheduler", idle.scheduler_address)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.splitlines()[-1].startswith(f"dcz: error: lost the Dask scheduler ({idle.scheduler_address})")
+
+
+def test_workers_that_die(
+    fails: Callable, small_container: Path, pictures: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(client: Any, task: Any) -> None:
+        raise distributed.KilledWorker(task.key, None, 3)
+
+    monkeypatch.setattr(cluster, "_wait", die)
+    assert "workers died" in fails("infer", small_container, pictures, "--scheduler", scheduler)
+
+
 def test_without_dask_the_way_out_is_named(
     fails: Callable, small_container: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    assert "pip install 'dcz[dask]'" in fails("infer", small_container, pictures, "--backend", "dask")
+    assert "distributed, which is not installed; install with: pip install" in fails(
+        "infer", small_container, pictures, "--backend", "dask"
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,13 @@ def test_a_failure_leaves_the_old_file(container: Path, monkeypatch: pytest.Monk
         export(damaged, out)
     assert out.read_bytes() == b"old"
     assert sorted(container.parent.iterdir()) == before
+
+
+def test_a_full_disk_is_named(tmp_path: Path, disk_with_room_for: Callable[[int], None]) -> None:
+    torch.save({"weight": torch.zeros(100_000)}, tmp_path / "in.pt")
+    convert(tmp_path / "in.pt", tmp_path / "x.dcz")
+    disk_with_room_for(50_000)
+    for ending in (".pt", ".safetensors"):  # torch raises a RuntimeError of its own
+        with pytest.raises(OSError, match=f"File too large.*out{ending}'$"):
+            export(tmp_path / "x.dcz", tmp_path / f"out{ending}")
+    assert not list(tmp_path.glob("*out*"))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,15 @@ from dcz.dcformat import InputError
 from dcz.dcformat.output import check_output, files_among, make_folder, replacing, with_ending
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and modes are posix's")
+
+
+KILLED = """
+import os, signal, sys
+from dcz.dcformat.output import replacing
+with replacing(sys.argv[1]) as file:
+    file.write(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def put(path: str | Path, content: bytes = b"new") -> None:
@@ -54,6 +67,92 @@ def test_errors_of_the_temporary_file_name_the_target(tmp_path: Path, monkeypatc
         assert not list(tmp_path.iterdir())
 
 
+@posix
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    names = ("x", "[x]*")  # the second would match others as a pattern
+    for name in names:
+        killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path / name], check=False)
+        assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == len(names)
+    for name in names:
+        put(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+@posix
+def test_what_a_living_writer_writes_stays(tmp_path: Path) -> None:
+    with replacing(tmp_path / "x") as file:
+        file.write(b"the slower")
+        put(tmp_path / "x", b"the faster")
+        assert (tmp_path / "x").read_bytes() == b"the faster"
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"the slower"]
+
+
+@posix
+def test_a_file_taken_for_stale_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    lock, removed = fcntl.flock, []
+
+    def late(held: int, how: int) -> None:
+        if not removed:
+            (unlocked,) = tmp_path.iterdir()
+            unlocked.unlink()
+            removed.append(unlocked)
+        lock(held, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    put(tmp_path / "x")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+    assert removed
+
+
+@posix
+def test_without_locks_nothing_is_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(pytest.importorskip("fcntl"), "flock", unsupported)
+    with replacing(tmp_path / "x"):
+        put(tmp_path / "x", b"the faster")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b""]
+
+
+def test_a_full_disk_is_named_whatever_a_library_makes_of_it(
+    tmp_path: Path, disk_with_room_for: Callable[[int], None]
+) -> None:
+    def save() -> None:
+        with replacing(tmp_path / "x") as file:
+            try:
+                file.write(bytes(200_000))
+            except OSError as error:
+                raise RuntimeError("unexpected position") from error  # as torch.save does
+
+    disk_with_room_for(100_000)
+    with pytest.raises(OSError, match=r"File too large.*x'$"):
+        save()
+    assert not list(tmp_path.iterdir())
+
+
+@posix
+def test_a_full_device_is_named() -> None:
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        put("/dev/full")
+
+
+def test_our_own_errors_stay_whatever_they_come_from(tmp_path: Path) -> None:
+    def refuse() -> None:
+        with replacing(tmp_path / "x"):
+            try:
+                raise OSError(5, "Input/output error")
+            except OSError as error:
+                raise InputError("no picture") from error
+
+    with pytest.raises(InputError, match="no picture"):
+        refuse()
+
+
 def test_errors_about_other_files_stay(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="missing"), replacing(tmp_path / "x"):
         (tmp_path / "missing").read_bytes()
@@ -82,6 +181,17 @@ def test_a_folder_that_may_not_be_written_to(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (str(tmp_path), os.W_OK))  # root may anywhere
     with pytest.raises(PermissionError, match=r"x'$"):
         check_output(tmp_path / "x")
+
+
+def test_a_file_system_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class ReadOnly:
+        f_flag = getattr(os, "ST_RDONLY", 1)
+
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: ReadOnly)
+    for refuse in (lambda: check_output(tmp_path / "x"), lambda: make_folder(tmp_path)):
+        with pytest.raises(OSError, match="Read-only file system"):
+            refuse()
 
 
 @posix
