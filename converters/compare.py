@@ -27,7 +27,7 @@ class Comparison:
     Attributes
     ----------
     tensors_equal : bool
-        Whether each of the model's tensors is in the container, bit for bit.
+        Whether the container holds all of the model's tensors, bit for bit.
     max_output_error : float or None
         Largest difference between the runtime's and torch's answers on the same random inputs, relative to the largest
         magnitude that torch answers. None: the container holds no graph, or the model lacks its tensors.
@@ -82,6 +82,9 @@ def compare(
 
 
 def _compare_tensors(container: Container, source: Source, result: Comparison) -> None:
+    if source.lost:
+        result.tensors_equal = False
+        result.problems.append(f"{source.what_is_lost()} cannot be in a container")
     for name, expected in source.tensors.items():
         entry = container.entries.get(name)
         if entry is None:

@@ -39,13 +39,15 @@ class Report:
     info : dict
         What ``Container.info`` says of it.
     lossless : bool
-        Whether every tensor is the checkpoint's bit for bit.
+        Whether the container holds every tensor of the model, bit for bit.
     errors : dict of str to TensorError
-        For each tensor that is not.
+        For each tensor that is not the model's bit for bit.
     seconds : dict of str to float
         Time spent by stage: load, capture, compress, encode.
     messages : list of str
         What was recognised, and what was left out.
+    lost : dict of str to int
+        Numbers of the model that the container does not hold, by name: empty unless `partial` was given.
     """
 
     path: str
@@ -54,6 +56,7 @@ class Report:
     errors: dict[str, TensorError]
     seconds: dict[str, float]
     messages: list[str] = field(default_factory=list)
+    lost: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As ``dcz convert --json`` prints it."""
@@ -65,6 +68,7 @@ class Report:
             **self.info,
             "tensors": tensors,
             "lossless": self.lossless,
+            "lost": self.lost,
             "seconds": self.seconds,
             "messages": self.messages,
         }
@@ -82,6 +86,7 @@ def convert(
     method: str = "kmeans",
     seed: int = 0,
     positive_zeros: bool = False,
+    partial: bool = False,
     preprocess: Preprocess | str | os.PathLike[str] | None = None,
     labels: Sequence[str] | str | os.PathLike[str] | None = None,
 ) -> Report:
@@ -111,6 +116,8 @@ def convert(
     positive_zeros : bool
         Make negative zeros positive ones. Multiplying with a mask leaves negative ones behind, and a container has to
         store them, since they are not the same bits.
+    partial : bool
+        Go on where numbers of the model cannot go into the container (`Report.lost`). By default that is an error.
     preprocess : Preprocess, str or path, optional
         ``imagenet``, ``cifar10``, ``mnist`` or a JSON file. By default the architecture's, if it has one.
     labels : sequence of str, str or path, optional
@@ -123,7 +130,7 @@ def convert(
     Raises
     ------
     ConversionError
-        The model cannot become a container; an option doesn't fit it.
+        The model cannot become a container, or not the whole of it; an option doesn't fit it.
     UnsupportedOpError
         It uses an operator that dcz does not have.
     InputError
@@ -146,6 +153,7 @@ def convert(
     given_labels = presets.resolve_labels(labels) if labels is not None else None
 
     source = load_source(model, arch=arch, input_shape=input_shape)
+    source.check_whole(partial, None if isinstance(model, nn.Module) else model)
     _describe(source, given_preprocess, given_labels)
     with source.timed("compress"):
         tensors, errors = compress(source, prune, bits, clustering, positive_zeros=positive_zeros)
@@ -161,7 +169,8 @@ def convert(
             info = container.info()
     for message in source.messages:
         log.info(message)
-    return Report(os.fspath(out), info, not errors, errors, source.seconds, source.messages)
+    lossless = not errors and not source.lost
+    return Report(os.fspath(out), info, lossless, errors, source.seconds, source.messages, source.lost)
 
 
 def load_source(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..core.printable import printable
 from . import arguments, info, text
+
+if TYPE_CHECKING:
+    from ..converters import Report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--positive-zeros", action="store_true", help="make the negative zeros that a mask leaves plain zeros"
     )
+    parser.add_argument(
+        "--partial", action="store_true", help="go on where numbers of the model cannot go into the container"
+    )
     parser.add_argument("--preprocess", metavar="NAME", help="cifar10, imagenet, mnist or a JSON file")
     parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line or a JSON list")
     parser.add_argument("--json", action="store_true", help="one JSON document")
@@ -53,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
         method=args.method,
         seed=args.seed,
         positive_zeros=args.positive_zeros,
+        partial=args.partial,
         preprocess=args.preprocess,
         labels=args.labels,
     )
@@ -60,17 +67,18 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(text.to_json(report))
         return 0
-    lossless = report["lossless"]
-    print(info.layers(report, () if lossless else ("max_error", "rms_error"), args.verbose))
+    print(info.layers(report, ("max_error", "rms_error") if done.errors else (), args.verbose))
     print()
     print(info.totals(report))
-    print(f"{printable(done.path)}: {_verdict(report)}")
+    print(f"{printable(done.path)}: {_verdict(done)}")
     return 0
 
 
-def _verdict(report: dict[str, Any]) -> str:
-    if report["lossless"]:
+def _verdict(done: Report) -> str:
+    if done.lost:
+        return f"not the whole model: {sum(done.lost.values()):,} numbers are left out"
+    if done.lossless:
         return "lossless"
-    if all(tensor["max_error"] == 0 for tensor in report["tensors"]):
+    if all(error.max_error == 0 for error in done.errors.values()):
         return "equal to the model, but for the sign of its zeros"
     return "lossy, as asked: errors above"
