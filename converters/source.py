@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..dcformat import Dense, Graph, Preprocess
+from ..dcformat import ConversionError, Dense, Graph, Preprocess
 
 if TYPE_CHECKING:
     from torch import nn
+
+SHOWN = 3
+"""Names that a message lists before it counts the rest."""
 
 
 @dataclass
@@ -31,8 +35,12 @@ class Source:
     reference : callable or None
         Makes the network as a torch module in eval mode, with these weights, independently of `graph`: to verify
         against.
+    lost : dict of str to int
+        Numbers of the model that the container will not hold, by the name under which the model keeps them.
+    way_out : str or None
+        What the user can do about `lost`, where the front end knows.
     messages : list of str
-        What the user should know: what was recognised, what was left out.
+        What the user should know: what was recognised, what was set aside.
     seconds : dict of str to float
         Time spent, by stage.
     """
@@ -42,6 +50,8 @@ class Source:
     preprocess: Preprocess | None = None
     labels: Sequence[str] | None = None
     reference: Callable[[], nn.Module] | None = None
+    lost: dict[str, int] = field(default_factory=dict)
+    way_out: str | None = None
     messages: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -53,3 +63,28 @@ class Source:
             yield
         finally:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+    def check_whole(self, partial: bool, path: str | os.PathLike[str] | None = None) -> None:
+        """Say what is lost: in an error that names the file, or in a message where `partial` allows it.
+
+        Raises
+        ------
+        ConversionError
+        """
+        if self.lost and not partial:
+            way_out = f"{self.way_out}, or " if self.way_out else ""
+            hint = f"{way_out}leave them out with --partial (partial=True)"
+            raise ConversionError(f"a container cannot hold {self.what_is_lost()}", path=path, hint=hint)
+        if self.lost:
+            self.messages.append(f"left out of the container: {self.what_is_lost()}")
+
+    def what_is_lost(self) -> str:
+        """`lost` in words: how many numbers, and where the first of them are."""
+        return f"{sum(self.lost.values()):,} numbers of the model, in {listed(self.lost)}"
+
+
+def listed(names: Iterable[object]) -> str:
+    """Quote the first few names and count the rest, for a message."""
+    quoted = [repr(name) for name in names]
+    more = f" and {len(quoted) - SHOWN} more" if len(quoted) > SHOWN else ""
+    return ", ".join(quoted[:SHOWN]) + more
