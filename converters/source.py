@@ -31,6 +31,8 @@ class Source:
     reference : callable or None
         Makes the network as a torch module in eval mode, with these weights, independently of `graph`: to verify
         against.
+    batch : int or None
+        The batch size that `reference` is bound to, as exported programs are; None: any.
     messages : list of str
         What the user should know: what was recognised, what was left out.
     seconds : dict of str to float
@@ -42,6 +44,7 @@ class Source:
     preprocess: Preprocess | None = None
     labels: Sequence[str] | None = None
     reference: Callable[[], nn.Module] | None = None
+    batch: int | None = None
     messages: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
