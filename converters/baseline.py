@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.timing import clock_of
-from ..dcformat import FormatError, open
+from ..dcformat import Dense, FormatError, open
 from ..dcformat.tensors import Array
 from .torch_module import GraphModule
 
@@ -63,7 +63,8 @@ def dense_module(path: str | os.PathLike[str]) -> GraphModule:
     with open(path) as container:
         if container.graph is None:
             raise FormatError("container holds weights but no graph, so it can't run", path=container.path)
-        tensors = {name: container.tensor(name) for name in container.graph.tensor_names()}
+        entries = (container.entries[name] for name in container.graph.tensor_names())
+        tensors = {entry.name: Dense(container.tensor(entry.name), entry.dtype) for entry in entries}
         module = GraphModule(container.graph, tensors)
     module.eval()
     return module

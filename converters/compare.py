@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from torch import nn
 
-from ..dcformat import Container, Dense, Graph, open
-from ..dcformat.tensors import Array, relative_error
+from ..dcformat import Container, ConversionError, Dense, Shape, open
+from ..dcformat.tensors import Array, bit_patterns, relative_error
 from .convert import load_source
 from .encode import error_between
+from .reference import ask
 from .source import Source
 from .torch_module import GraphModule
 
@@ -28,6 +28,8 @@ class Comparison:
     ----------
     tensors_equal : bool
         Whether the container holds all of the model's tensors, bit for bit.
+    zero_signs : int
+        How many zeros are all that differs, in sign alone. No problem: ``--positive-zeros`` does that.
     max_output_error : float or None
         Largest difference between the runtime's and torch's answers on the same random inputs, relative to the largest
         magnitude that torch answers. None: the container holds no graph, or the model lacks its tensors.
@@ -36,6 +38,7 @@ class Comparison:
     """
 
     tensors_equal: bool = True
+    zero_signs: int = 0
     max_output_error: float | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -54,8 +57,11 @@ def compare(
     Parameters
     ----------
     container : path
-    model, arch, input_shape
-        As for `convert`. With no known architecture, torch runs the container's graph with the model's tensors.
+    model, arch
+        As for `convert`. With no known architecture, torch runs the container's graph with the model's tensors. Of a
+        container without a graph the tensors alone are compared, and no architecture is needed.
+    input_shape : sequence of int, optional
+        Shape of one sample; by default the container's, which it must agree with.
     inputs : ndarray of float32, shape (N, *input_shape), optional
         What the two are asked; by default standard normal noise.
     seed : int
@@ -64,21 +70,37 @@ def compare(
     Raises
     ------
     ConversionError
-        The model cannot be read.
+        The model cannot be read or run, or takes another input shape.
     FormatError
         The container is damaged.
     """
     result = Comparison()
     with open(container) as opened:
         graph = opened.graph
-        source = load_source(model, arch=arch, input_shape=input_shape or (graph.input_shape if graph else None))
+        if graph is None:
+            source = load_source(model, input_shape=input_shape)
+        else:
+            _check_shape(opened, graph.input_shape, input_shape)
+            source = load_source(model, arch=arch, input_shape=graph.input_shape)
         _compare_tensors(opened, source, result)
     if graph is not None and source.tensors.keys() >= set(graph.tensor_names()):
         if inputs is None:
             inputs = np.random.default_rng(seed).standard_normal((SAMPLES, *graph.input_shape), dtype=np.float32)
-        expected = _torch_answer(graph, source, inputs)
+        module = source.reference() if source.reference else GraphModule(graph, source.tensors)
+        try:
+            expected = ask(module, inputs, source.batch)
+        except ConversionError as error:
+            if isinstance(model, nn.Module):
+                raise
+            raise error.at(model) from error.__cause__
         result.max_output_error = relative_error(_runtime_answer(container, inputs), expected)
     return result
+
+
+def _check_shape(container: Container, shape: Shape, given: Sequence[int] | None) -> None:
+    if given is not None and tuple(given) != shape:
+        what = "the container takes another input shape"
+        raise ConversionError(what, path=container.path, expected=list(shape), found=list(given))
 
 
 def _compare_tensors(container: Container, source: Source, result: Comparison) -> None:
@@ -95,17 +117,21 @@ def _compare_tensors(container: Container, source: Source, result: Comparison) -
             found = Dense(container.tensor(name), entry.dtype)
             if found.array.tobytes() == expected.array.tobytes():
                 continue
-            problem = f"differs by up to {error_between(expected, found).max_error:g}"
+            if signs := _zero_signs(expected, found):
+                result.zero_signs += signs
+                result.tensors_equal = False
+                continue
+            error = error_between(expected, found)
+            problem = f"differs by up to {error.max_error:g}, {error.rms_error:.3g} rms"
         result.tensors_equal = False
         result.problems.append(f"tensor {name!r} {problem}")
 
 
-def _torch_answer(graph: Graph, source: Source, inputs: Array) -> Array:
-    module = source.reference() if source.reference else GraphModule(graph, source.tensors)
-    with torch.no_grad():
-        answer = module(torch.from_numpy(inputs))
-    result: Array = answer.float().numpy()
-    return result
+def _zero_signs(expected: Dense, found: Dense) -> int:
+    """How many zeros have another sign, if two tensors differ in nothing else; otherwise 0."""
+    differ = bit_patterns(expected.array) != bit_patterns(found.array)
+    zero = (expected.numbers() == 0) & (found.numbers() == 0)
+    return int(differ.sum()) if zero.reshape(-1)[differ].all() else 0
 
 
 def _runtime_answer(container: str | os.PathLike[str], inputs: Array) -> Array:

@@ -39,6 +39,8 @@ class Source:
         Numbers of the model that the container will not hold, by the name under which the model keeps them.
     way_out : str or None
         What the user can do about `lost`, where the front end knows.
+    batch : int or None
+        The batch size that `reference` is bound to, as exported programs are; None: any.
     messages : list of str
         What the user should know: what was recognised, what was set aside.
     seconds : dict of str to float
@@ -52,6 +54,7 @@ class Source:
     reference: Callable[[], nn.Module] | None = None
     lost: dict[str, int] = field(default_factory=dict)
     way_out: str | None = None
+    batch: int | None = None
     messages: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 

@@ -81,7 +81,7 @@ def from_pt2(path: Path, input_shape: Shape | None = None) -> Source:
         )
     source.tensors.update(_extra_tensors(graph, program, source.tensors))
     source.graph = graph
-    source.reference = program.module
+    source.reference, source.batch = program.module, _batch_size(program)
     return source
 
 
@@ -152,6 +152,16 @@ def lower_program(program: ExportedProgram) -> Graph:
         else:
             lower(builder, node)
     raise AssertionError("a captured graph ends in its output")
+
+
+def _batch_size(program: ExportedProgram) -> int | None:
+    """The batch that a program was exported for, or the least that it takes; None if it takes any."""
+    inputs, _ = _users(program)
+    batch = next(node.meta["val"].shape[0] for node in program.graph.nodes if node.name == inputs[0])
+    if isinstance(batch, int):
+        return batch
+    limits = program.range_constraints.get(batch.node.expr)
+    return int(limits.lower) if limits is not None and limits.lower > 1 else None
 
 
 def _users(program: ExportedProgram) -> tuple[list[str], list[str]]:

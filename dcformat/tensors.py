@@ -51,9 +51,21 @@ def dtype_name(array: Array) -> str:
     raise ValueError(f"numpy type {array.dtype} cannot be stored; known: {', '.join(DTYPES)}")
 
 
+def bit_patterns(array: Array) -> Array:
+    """The bits of an array's little-endian elements as unsigned integers, flat."""
+    return np.ascontiguousarray(array).view(f"<u{array.dtype.itemsize}").reshape(-1)
+
+
 def relative_error(found: Array, expected: Array) -> float:
-    """Largest difference of two answers, relative to the largest magnitude expected."""
-    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30))
+    """Largest difference of two answers, relative to the largest finite magnitude expected.
+
+    The same NaN or infinity in the same place is no difference.
+    """
+    same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+    with np.errstate(invalid="ignore"):
+        difference = np.where(same, 0, np.abs(found - expected))
+    largest = np.abs(expected).max(initial=0, where=np.isfinite(expected))
+    return float(difference.max() / max(largest, 1e-30))
 
 
 class _Tensor:

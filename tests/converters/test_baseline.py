@@ -11,6 +11,7 @@ import torch
 
 import dcz
 from dcz.converters import baseline
+from dcz.converters.convert import convert
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +41,15 @@ def test_each_engine_answers_as_ours_does(
     expected = dcz.load(small_container)(batch)
     assert np.abs(engine.answer - expected).max() <= tolerance * np.abs(expected).max()
     assert engine.clock(3) > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_every_floating_point_type(dtype: torch.dtype, tmp_path: Path) -> None:
+    module = torch.nn.Linear(6, 4).to(dtype)
+    convert(module, tmp_path / "net.dcz", input_shape=(6,))
+    x = torch.linspace(-1, 1, 18).reshape(3, 6)
+    with torch.no_grad():
+        assert torch.allclose(baseline.dense_module(tmp_path / "net.dcz")(x), module.float()(x), rtol=1e-5)
 
 
 def test_what_fails_says_why(small_container: Path, batch: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
