@@ -23,6 +23,7 @@ from . import images
 from .executor import Executor
 from .forks import renew_in_children
 from .layer import F32
+from .layer_times import LayerStats, LayerTimer, layer_table
 from .plan import Plan, plan
 from .ranking import Prediction, rank
 from .simd import LANES
@@ -37,15 +38,6 @@ ARENA_LIMIT = 1 << 25
 PARALLEL_BYTES = 1 << 20
 """Bytes of a container from which on its layers are packed in several threads: those of a small one only get in each
 other's way, as packing is Python for the most part."""
-
-
-class LayerStats(TypedDict):
-    """One line of a model's layer table: operator, name of its weight tensor or "", kernel, bytes of packed weights."""
-
-    op: str
-    weight: str
-    kernel: str
-    weight_bytes: int
 
 
 class Stats(TypedDict):
@@ -100,7 +92,7 @@ class Model:
             file_bytes=container.file_bytes,
             weight_bytes=sum(step.weight_bytes for step in single.steps),
             arena_bytes=self._arena_bytes,
-            layers=_layer_table(single),
+            layers=layer_table(single),
             open_seconds=0.0,
             plan_seconds=time.perf_counter() - start,
         )
@@ -174,15 +166,16 @@ class Model:
         """
         x = self._checked(batch)
         slices = list(self._slices(len(x)))
-        executors = {size: Executor(self._plan(size)) for _, size in slices}
+        sizes = sorted({size for _, size in slices}, reverse=True)
+        timer = LayerTimer([self._plan(size) for size in sizes])
 
         def once() -> NDArray[np.float64]:
-            parts = [executors[size].time_steps(x[start : start + size]) for start, size in slices]
+            parts = [timer.time(sizes.index(size), x[start : start + size]) for start, size in slices]
             return np.sum(parts, axis=0)  # type: ignore[no-any-return]
 
         once()
         seconds = np.median([once() for _ in range(rounds)], axis=0)
-        return list(zip(_layer_table(self._plan(slices[0][1])), seconds.tolist(), strict=True))
+        return list(zip(timer.layers, seconds.tolist(), strict=True))
 
     def preprocess(self, items: images.Item | Iterable[images.Item]) -> F32:
         """Turn images into a batch, as the container says.
@@ -362,10 +355,6 @@ def _thread_count(threads: int | None) -> int:
     if threads < 1:
         raise InputError("threads must be positive", found=threads)
     return threads
-
-
-def _layer_table(plan: Plan) -> list[LayerStats]:
-    return [LayerStats(op=s.op, weight=s.weight, kernel=s.kernel, weight_bytes=s.weight_bytes) for s in plan.steps]
 
 
 def _graph(container: Container) -> Graph:

@@ -17,6 +17,7 @@ from ..dcformat import Dense, FormatError, InputError, infer_shapes, open
 
 if TYPE_CHECKING:
     from ..dcformat import Container, Tensor
+    from ..runtime.layer_times import LayerStats
 
 SECONDS = 4.0
 """About how long a measurement lasts; a large network gets `LEAST` rounds all the same."""
@@ -80,7 +81,7 @@ def measure(path: str | os.PathLike[str]) -> LayerTimes:
     OSError
         It cannot be read.
     """
-    from ..runtime.executor import Executor
+    from ..runtime.layer_times import LayerTimer
     from ..runtime.plan import plan
 
     with open(path) as container:
@@ -91,19 +92,21 @@ def measure(path: str | os.PathLike[str]) -> LayerTimes:
         stored = plan(graph, shapes, container.decode, 1)
         dense = plan(graph, shapes, lambda name: _without_zeros(container, name), 1)
     sample = np.random.default_rng(0).standard_normal((1, *graph.input_shape), dtype=np.float32)
-    executors = Executor(stored), Executor(dense)
+    timer = LayerTimer([stored, dense])
 
     def once() -> list[Any]:
-        return [executor.time_steps(sample) for executor in executors]
+        return [timer.time(number, sample) for number in range(2)]
 
     once()  # compiles what is not compiled yet
     rounds = max(LEAST, min(MOST, int(SECONDS / max(1e-6, float(np.sum(once()))))))
     seconds = np.median([once() for _ in progress(range(rounds), "round", rounds)], axis=0)
-    rows = [
-        LayerTime(step.weight or step.op, step.op, step.kernel, 1e6 * ours, 1e6 * theirs if step.weight else None)
-        for step, ours, theirs in zip(stored.steps, *seconds.tolist(), strict=True)
-    ]
+    rows = [_measured(*row) for row in zip(timer.layers, *seconds.tolist(), strict=True)]
     return LayerTimes(rows, "batch 1, 1 thread; dense: the same layer without a zero, in the kernel that suits it best")
+
+
+def _measured(layer: LayerStats, seconds: float, dense: float) -> LayerTime:
+    name, has_weights = layer["weight"] or layer["op"], bool(layer["weight"])
+    return LayerTime(name, layer["op"], layer["kernel"], 1e6 * seconds, 1e6 * dense if has_weights else None)
 
 
 def _without_zeros(container: Container, name: str) -> Tensor:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from dcz.dcformat import FormatError, InputError, write
+from dcz.dcformat import open as open_container
 from dcz.report import measure, read_bench, timing
 
+MODELS = sorted((Path(__file__).parents[2] / "models").glob("*.dcz"))
 LAYERS = [
     {"op": "conv2d", "weight": "conv.weight", "kernel": "conv_sparse", "weight_bytes": 10, "us": 12.5},
     {"op": "relu", "weight": None, "kernel": "clamp", "weight_bytes": 0, "us": 1},
@@ -71,6 +73,18 @@ def test_layers_are_measured_as_stored_and_dense(small_container: Path, monkeypa
     assert all(row.microseconds > 0 for row in times.rows)
     assert {row.name for row in times.rows if row.dense} == {"conv.weight", "fc.weight"}
     assert "batch 1, 1 thread" in times.conditions
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_every_model_is_measured_though_its_dense_plan_may_fuse_other_pools(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "SECONDS", 0.0)
+    monkeypatch.setattr(timing, "LEAST", 1)
+    with open_container(path) as container:
+        assert container.graph is not None
+        weights = {node.params["weight"] for node in container.graph.nodes if node.op in ("conv2d", "linear")}
+    assert {row.name for row in measure(path).rows if row.dense} == weights
 
 
 def test_weights_alone_have_no_times(tmp_path: Path) -> None:
