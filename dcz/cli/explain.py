@@ -19,7 +19,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, DczError):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in PACKAGES:
-        return f"this command needs {missing(error.name or '')}"
+        return f"this command needs a package: {missing(error.name or '')}"
     if isinstance(error, OSError) and error.strerror:
         return f"{os.fspath(error.filename)}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
@@ -35,7 +35,7 @@ def missing(module: str) -> str:
     """
     package = PACKAGES[module.partition(".")[0]]
     wanted = " ".join(shlex.quote(requirement) for requirement in _not_installed(package))
-    return f"{package}, which is not installed; install with: pip install {wanted}"
+    return f"{package} is not installed; install with: pip install {wanted}"
 
 
 def _not_installed(package: str) -> list[str]:
