@@ -18,6 +18,7 @@ from typing import NoReturn
 from .. import __version__
 from ..printable import printable
 from . import bench, compress, convert, demo, export, infer, info, report, verify
+from .streams import safe_streams
 
 COMMANDS = (convert, infer, info, verify, export, compress, report, bench, demo)
 EXTRAS = {**dict.fromkeys(("torch", "sklearn", "scipy", "safetensors", "onnx"), "convert"), "distributed": "dask"}
@@ -71,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(argv, argparse.Namespace(verbose=False, quiet=False, debug=False))
     except SystemExit as stop:  # argparse has printed the help, the version or the error
         return int(stop.code or 0)
-    with warnings.catch_warnings(), _log_to_stderr(args.verbose, args.quiet):
+    with safe_streams(), warnings.catch_warnings(), _log_to_stderr(args.verbose, args.quiet):
         if not args.debug:
             warnings.simplefilter("ignore")  # libraries' deprecations are no message to somebody who converts a file
         try:
