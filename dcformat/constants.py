@@ -28,6 +28,9 @@ MAX_LIVE: Final = 1 << 29
 MAX_NODES: Final = 1 << 16
 MAX_TENSORS: Final = 1 << 16
 
+MAX_RESIZED_PIXELS: Final = 1 << 28
+"""Most pixels of an image after it was resized: those of the largest one that a container can ask for, and 1 GiB."""
+
 # Entropy coding.
 MAX_CODEBOOK: Final = 256
 """Most centroids of a codebook: a symbol is a byte."""

@@ -15,6 +15,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+
+
+def listed(names: Sequence[object], most: int = 3) -> str:
+    """The first of some names, for a message, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
 
 
 class DczError(Exception):

@@ -34,7 +34,7 @@ class Preprocess:
     scale : float
         Factor for pixels 0..255.
     mean, std : tuple of float
-        One a channel, in the order of `mode`.
+        One a channel, in the order of `mode`. Integers become floats, here and in `scale`.
     """
 
     mode: str = "RGB"
@@ -50,6 +50,8 @@ class Preprocess:
             value = getattr(self, name)
             if value not in known:
                 raise FormatError(f"preprocess: unknown {name}", expected=", ".join(known), found=reprlib.repr(value))
+        for name in ("scale", "mean", "std"):
+            object.__setattr__(self, name, _floats(getattr(self, name)))
         _check_size("resize", (self.resize, self.resize) if type(self.resize) is int else self.resize)
         _check_size("crop", self.crop)
         channels = MODES[self.mode]
@@ -86,16 +88,13 @@ class Preprocess:
                 f"preprocess: unknown key {sorted(unknown)[0]!r}", expected=", ".join(Preprocess.__dataclass_fields__)
             )
         fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
-        for name in ("scale", "mean", "std"):
-            if name in fields:
-                fields[name] = _floats(fields[name])
         mode = fields.get("mode")
         channels = MODES.get(mode, 3) if isinstance(mode, str) else 3
         return Preprocess(**({"mean": (0.0,) * channels, "std": (1.0,) * channels} | fields))
 
 
 def _floats(value: Any) -> Any:
-    """Integers to floats, in a tuple too; what is no number stays, for the constructor to refuse."""
+    """Integers to floats, in a tuple too; what is no number stays, to be refused."""
     if isinstance(value, tuple):
         return tuple(_floats(v) for v in value)
     return float(value) if type(value) is int and abs(value) <= MAX_NUMBER else value

@@ -10,7 +10,7 @@ from itertools import islice
 from types import TracebackType
 from typing import IO, Any
 
-from ..core.readahead import Content
+from ..core.readahead import Content, Source, check_binary, name_of
 from .bits import Bytes
 from .constants import MAX_MANIFEST_BYTES
 from .decoder import Payload, parse
@@ -84,6 +84,10 @@ class Container:
         for number, section in enumerate(self.manifest.sections):
             self._names.append(list(islice(names, section.tensors)))
             self._section_of |= {name: (number, place) for place, name in enumerate(self._names[number])}
+
+    def __repr__(self) -> str:
+        state = ", closed" if self._closed else ""
+        return f"<dcz.Container {self.path!r}: {len(self.entries):,} tensors, {self.file_bytes:,} bytes{state}>"
 
     def _need(self, end: int) -> None:
         if self.file_bytes < end:
@@ -275,13 +279,13 @@ def _located(error: FormatError, where: str) -> FormatError:
     return error
 
 
-def open(file: str | os.PathLike[str] | IO[bytes] | Content, name: str | None = None) -> Container:
+def open(file: Source | Content, name: str | None = None) -> Container:
     """Open a container.
 
     Parameters
     ----------
-    file : path, seekable binary file, or Content
-        A file is left open when the container is closed.
+    file : path, bytes-like, binary file, or Content
+        A file is left open when the container is closed; of one that is not seekable, all is read at once.
     name : str, optional
         What to call it in messages, if not by its own name.
 
@@ -293,13 +297,14 @@ def open(file: str | os.PathLike[str] | IO[bytes] | Content, name: str | None = 
     ------
     FormatError
         It is not a valid container.
+    InputError
+        A file that is open as text.
     OSError
         It cannot be read.
     """
     owned = isinstance(file, str | os.PathLike)
-    stream = builtins.open(file, "rb") if isinstance(file, str | os.PathLike) else file  # noqa: SIM115
-    named = os.fspath(file) if isinstance(file, str | os.PathLike) else getattr(file, "name", "<stream>")
-    path = str(name or named)
+    path = name or ("<stream>" if isinstance(file, Content) else name_of(file))
+    stream = _stream(file)
     try:
         return Container(stream, path, owned=owned)
     except BaseException as error:
@@ -308,3 +313,19 @@ def open(file: str | os.PathLike[str] | IO[bytes] | Content, name: str | None = 
         if isinstance(error, FormatError):
             error.at(path)
         raise
+
+
+def _stream(file: Source | Content) -> IO[bytes] | Content:
+    """What a container reads from: a seekable file, or what is in memory."""
+    if isinstance(file, Content):
+        return file
+    if isinstance(file, bytes | bytearray | memoryview):
+        return Content(file)
+    if isinstance(file, str | os.PathLike):
+        stream = builtins.open(file, "rb")  # noqa: SIM115 (the container closes it)
+        if stream.seekable():
+            return stream
+        with stream:  # a pipe
+            return Content(stream)
+    check_binary(file)
+    return file if file.seekable() else Content(file)

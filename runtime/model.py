@@ -7,17 +7,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from math import prod
 from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 
 from .. import dcformat
-from ..core.readahead import Content
+from ..core.readahead import Content, Source, name_of
 from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes
 from . import images
 from .executor import Executor
@@ -25,10 +24,11 @@ from .forks import renew_in_children
 from .layer import F32
 from .layer_times import LayerStats, LayerTimer, layer_table
 from .plan import Plan, plan
-from .ranking import Prediction, rank
+from .ranking import Prediction, rank, warn_of_nan
 from .simd import LANES
 from .team import Team
 from .tuning import Tuning
+from .workers import Workers
 
 SLICES = (LANES, 4, 1)
 """Batch sizes that are planned for; a batch is cut into such slices, the first of which run side by side, as lanes."""
@@ -69,10 +69,14 @@ class Model:
         Sizes, kernels and times.
     """
 
-    def __init__(self, container: Container, threads: int | None = None, tuning: Tuning | None = None) -> None:
+    def __init__(self, source: Source, name: str, threads: int | None, tuning: str | os.PathLike[str] | None) -> None:
         self.threads = _thread_count(threads)
-        self._tuning = tuning
+        self._tuning = None if tuning is None else Tuning(tuning)
         start = time.perf_counter()
+        content = Content(source)  # it is small, and later plans decode the weights again
+        container = dcformat.open(content, name)
+        opened = time.perf_counter()
+        self._made_from = content.origin, name, threads, None if tuning is None else os.path.abspath(tuning)
         self._container = container
         self._graph = _graph(container)
         weights = {name: container.entries[name].shape for name in self._graph.tensor_names()}
@@ -81,6 +85,7 @@ class Model:
         self.input_shape: Shape = self._graph.input_shape
         self.output_shape: Shape = self._shapes[self._graph.output]
         self.labels = container.labels
+        self._inputs = images.Inputs(container.preprocess, self.input_shape)
         self._plans: dict[int, Plan] = {}
         self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
         self._team = Team(self.threads)
@@ -93,9 +98,13 @@ class Model:
             weight_bytes=sum(step.weight_bytes for step in single.steps),
             arena_bytes=self._arena_bytes,
             layers=layer_table(single),
-            open_seconds=0.0,
-            plan_seconds=time.perf_counter() - start,
+            open_seconds=opened - start,
+            plan_seconds=time.perf_counter() - opened,
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled is where it came from, a path or all bytes: it is loaded again."""
+        return Model, self._made_from
 
     def __repr__(self) -> str:
         return f"<dcz.Model {self._container.path!r}: {self.input_shape} -> {self.output_shape}>"
@@ -105,7 +114,7 @@ class Model:
 
         Parameters
         ----------
-        batch : array-like of real numbers, shape (N, *input_shape)
+        batch : array-like of floats, shape (N, *input_shape)
             Preprocessed samples, N >= 0. Computed in float32. Left as it is.
 
         Returns
@@ -115,7 +124,7 @@ class Model:
         Raises
         ------
         InputError
-            An array of another shape or of a type that is not real numbers.
+            An array of another shape or another type: integers are images, which `preprocess` turns into samples.
         """
         x = self._checked(batch)
         out = np.empty((len(x), *self.output_shape), dtype=np.float32)
@@ -126,35 +135,26 @@ class Model:
         while slices and slices[0][1] == LANES and len(x) < LANES * self.threads:
             start, size = slices.popleft()  # too few for all threads: they share its layers
             self._run(size, x[start : start + size], out[start : start + size])
-
-        def work() -> None:
-            while slices:
-                try:
-                    start, size = slices.popleft()
-                except IndexError:  # another thread took the last one
-                    return
-                self._run(size, x[start : start + size], out[start : start + size])
-
-        workers = min(self.threads, len(slices))
-        if workers > 1:
+        calls = [partial(self._run, n, x[start : start + n], out[start : start + n]) for start, n in slices]
+        if self.threads > 1 and len(calls) > 1:
             with self._team.taken():  # no cores are left to help
-                for done in [self._workers.submit(work) for _ in range(workers)]:
-                    done.result()
+                self._workers.run(calls)
         else:
-            work()
+            for call in calls:
+                call()
         return out
 
     def renew(self) -> None:
         """Make threads and locks anew, in a process forked off the one that loaded."""
         self._planning = threading.Lock()
-        self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="dcz")
+        self._workers = Workers(self.threads)
 
     def time_layers(self, batch: ArrayLike, rounds: int = 20) -> list[tuple[LayerStats, float]]:
         """Time each layer, in one thread.
 
         Parameters
         ----------
-        batch : array-like of real numbers, shape (N, *input_shape)
+        batch : array-like of floats, shape (N, *input_shape)
             N >= 1. Runs in slices, as in a call; a layer's time is the sum over them.
         rounds : int
             Runs, of which the median counts.
@@ -182,8 +182,9 @@ class Model:
 
         Parameters
         ----------
-        items : path, PIL image, uint8 array (H, W, C), or an iterable of them
-            See `dcz.runtime.images` for what is taken and what becomes of it.
+        items : path, PIL image or array, or an iterable of them
+            uint8 arrays are images, (H, W), (H, W, C) or (N, H, W, C), arrays of floats are inputs, one or a batch; see
+            `dcz.runtime.images` for what is taken and what becomes of it.
 
         Returns
         -------
@@ -199,8 +200,7 @@ class Model:
 
     def samples(self, items: images.Item | Iterable[images.Item]) -> Iterator[tuple[str, F32]]:
         """Like `preprocess`, one named input at a time, so that no more than that is in memory."""
-        single = isinstance(items, (str, os.PathLike, Image.Image))
-        return images.samples([items] if single else items, self._container.preprocess, self.input_shape)  # type: ignore[list-item, arg-type]
+        return self._inputs.samples(items)
 
     def predict(
         self, items: images.Item | Iterable[images.Item], top: int = 5, batch_size: int = 64
@@ -209,7 +209,8 @@ class Model:
 
         Parameters
         ----------
-        items : path, PIL image, uint8 array (H, W, C), or an iterable of them
+        items : path, PIL image or array, or an iterable of them
+            As `preprocess` takes them. One image, in an array too, is one answer.
         top : int
             Answers an image, best first.
         batch_size : int
@@ -218,14 +219,17 @@ class Model:
         Returns
         -------
         list of list of Prediction
-            One list an image. Scores are probabilities: softmax is applied, unless the network ends in one.
+            One list an image. Scores are probabilities: softmax is applied, unless the network ends in one. A warning
+            tells which are NaN.
 
         Raises
         ------
         InputError
             As `preprocess`, or `top` or `batch_size` below 1.
         """
-        return [answer for _, answer in self.classify(items, top, batch_size)]
+        answers = list(self.classify(items, top, batch_size))
+        warn_of_nan(answers)
+        return [answer for _, answer in answers]
 
     def classify(
         self, items: images.Item | Iterable[images.Item], top: int = 5, batch_size: int = 64
@@ -262,9 +266,9 @@ class Model:
         return rank(scores, self._graph, self.labels, top)
 
     def _checked(self, batch: ArrayLike) -> NDArray[Any]:
-        array = np.asarray(batch)
-        if array.dtype.kind not in "fiub":
-            raise InputError("batch is not made of real numbers", expected="float32", found=array.dtype)
+        array = images.as_array(batch)
+        if array.dtype.kind != "f":
+            raise _not_floats(array.dtype)
         if array.shape[1:] != self.input_shape or array.ndim == 0:
             hint = "add a batch axis: batch[None]" if array.shape == self.input_shape else None
             expected = f"(N, {', '.join(map(str, self.input_shape))})"
@@ -307,9 +311,7 @@ class Model:
             return self._plans[size]
 
 
-def load(
-    path: str | os.PathLike[str], threads: int | None = None, tuning: str | os.PathLike[str] | None = None
-) -> Model:
+def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str] | None = None) -> Model:
     """Load a container and plan it for single samples; plans for batches are made when they are first needed.
 
     The first run on a machine compiles the kernels, which takes seconds; a message to the logger ``dcz.core`` says
@@ -318,7 +320,8 @@ def load(
 
     Parameters
     ----------
-    path : str or os.PathLike
+    path : str or os.PathLike, bytes-like, or binary file
+        The container's file, or all of its bytes.
     threads : int, optional
         Threads that a batch, or a single sample's large layers, are spread over; all cores without it.
     tuning : str or os.PathLike, optional
@@ -339,14 +342,14 @@ def load(
     OSError
         A file can't be read, or `tuning` not be written to.
     """
-    tuned = None if tuning is None else Tuning(tuning)
-    start = time.perf_counter()
-    content = Content(path)  # it is small, and later plans decode the weights again
-    container = dcformat.open(content, os.fspath(path))
-    opened = time.perf_counter() - start
-    model = Model(container, threads, tuned)
-    model.stats["open_seconds"] = opened
-    return model
+    return Model(path, name_of(path), threads, tuning)
+
+
+def _not_floats(dtype: np.dtype[Any]) -> InputError:
+    if dtype.kind not in "iub":
+        return InputError("batch is not made of real numbers", expected="float32", found=dtype)
+    hint = "model.preprocess makes a batch of images; what is an input as it is: batch.astype(numpy.float32)"
+    return InputError("batch holds integers, as images do", expected="float32", found=dtype, hint=hint)
 
 
 def _thread_count(threads: int | None) -> int:

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import repeat
+from functools import partial
 from math import prod
 from typing import cast
 
@@ -26,6 +25,7 @@ from .pooling import pool2d
 from .step import Context, Step, pair, shared, transfers, view
 from .team import Team
 from .tuning import Tuning
+from .workers import Workers
 
 MAX_ARENA = 1 << 30
 """Float32 elements a sample: 4 GiB, twice what a container's values may take at a time. Scratch comes on top of those,
@@ -123,9 +123,13 @@ def _pack(layers: list[Layer], context: Context, packers: int, elements: Mapping
     def size(layer: Layer) -> int:
         return sum(elements.get(name, 0) for name in layer.node.params.values())
 
+    made: dict[int, list[Step]] = {}
+
+    def make(layer: Layer) -> None:
+        made[id(layer)] = _steps(layer, context)
+
     order = sorted(layers, key=size, reverse=True)
-    with ThreadPoolExecutor(packers) as pool:  # the kernels that decode and pack release the GIL
-        made = dict(zip(map(id, order), pool.map(_steps, order, repeat(context)), strict=True))
+    Workers(packers).run(partial(make, layer) for layer in order)  # the kernels that decode and pack release the GIL
     return [step for layer in layers for step in made[id(layer)]]
 
 

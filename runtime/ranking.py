@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..dcformat import Graph
+from ..dcformat.errors import listed
 from .layer import F32
+
+_log = logging.getLogger("dcz.runtime")
 
 
 class Prediction(NamedTuple):
@@ -34,7 +39,7 @@ def rank(scores: F32, graph: Graph, labels: Sequence[str] | None, top: int) -> l
     Returns
     -------
     list of list of Prediction
-        One list a sample. Ties go to the lower index.
+        One list a sample. Ties go to the lower index. An infinite score has probability 1; several share it.
     """
     chances = _probabilities(scores.reshape(len(scores), -1), graph)
     best = np.argsort(-chances, axis=1, kind="stable")[:, :top]
@@ -57,7 +62,21 @@ def _probabilities(scores: F32, graph: Graph) -> NDArray[np.float64]:
     wide = scores.astype(np.float64)
     if last is not None and last.op == "softmax":
         return np.exp(wide) if last.attrs["log"] else wide
-    with np.errstate(invalid="ignore"):  # a network that answers with infinity gets NaN
-        powers = np.exp(wide - wide.max(axis=1, keepdims=True))
-        chances: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    best = wide.max(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # of infinity and itself
+        powers = np.exp(np.where(wide == best, 0, wide - best))
+    chances: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
     return chances
+
+
+def warn_of_nan(answers: Collection[tuple[str, Sequence[Prediction]]]) -> None:
+    """Log one warning that names the images for which a network answered with NaN, if there are any.
+
+    Parameters
+    ----------
+    answers : collection of (str, sequence of Prediction)
+        All of a run, by name.
+    """
+    lost = [name for name, best in answers if any(isnan(one.score) for one in best)]
+    if lost:
+        _log.warning("%d of %d answers are NaN: %s", len(lost), len(answers), listed(lost))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from .forks import renew_in_children
 from .layer import Call
 from .spin import watch
+from .workers import tell_no_threads
 
 Flags = NDArray[np.int64]
 Part = Sequence[Call]
@@ -61,6 +62,7 @@ class Team:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._flags = np.zeros(2, np.int64)
         self._helpers: list[Thread] = []
+        self._most = self.threads - 1
         self._core = -1
         self._free = Lock()
         self._alone_until, self._won = 0.0, 0.0
@@ -76,10 +78,9 @@ class Team:
             The same for a caller that works alone.
         """
         with self.taken() as mine:
-            if not mine or time.perf_counter() < self._alone_until:
+            if not mine or time.perf_counter() < self._alone_until or not self._hire():
                 _run(whole)
                 return
-            self._hire()
             self._step_aside()
             begin, used = time.perf_counter(), time.thread_time()
             waiting, done = deque(parts), SimpleQueue[BaseException | None]()
@@ -107,14 +108,21 @@ class Team:
         if self._won < 0:
             self._alone_until, self._won = end + min(LONGEST_ALONE, -RELUCTANCE * self._won), 0.0
 
-    def _hire(self) -> None:
-        for number in range(len(self._helpers) + 1, self.threads):
+    def _hire(self) -> bool:
+        """Have all helpers that there can be; gives whether there are any."""
+        for number in range(len(self._helpers) + 1, self._most + 1):
             watch(self._flags, PARTS, 0)  # compiled now: else it would count as time lost, and a lot
             arguments = self._jobs, self._flags
             helper = Thread(target=_help, args=arguments, name=f"dcz-helper_{number}", daemon=True)
-            helper.start()
+            try:
+                helper.start()
+            except RuntimeError:
+                self._most = len(self._helpers)
+                tell_no_threads()
+                break
             self._helpers.append(helper)
             weakref.finalize(self, self._jobs.put, None)
+        return self._most > 0
 
     def _step_aside(self) -> None:
         """Keep helpers off the caller's core: the system often wakes them there, to take turns for milliseconds."""

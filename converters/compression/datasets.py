@@ -21,7 +21,8 @@ from PIL import Image
 
 from ...dcformat.errors import InputError
 from ...dcformat.preprocess import Preprocess
-from ...runtime.images import SUFFIXES, fit_image, read_file
+from ...runtime.images import SUFFIXES, read_file
+from ...runtime.pictures import fit_image
 
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]

@@ -23,6 +23,7 @@ from ..core.printable import printable
 from . import bench, compress, convert, demo, export, infer, info, report, verify
 from .explain import explain
 from .parser import Parser
+from .streams import safe_streams
 
 COMMANDS = (convert, infer, info, verify, export, compress, report, bench, demo)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -73,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser.parse(argv, argparse.Namespace(verbose=False, quiet=False, debug=False))
     except SystemExit as stop:  # argparse has printed the help, the version or the error
         return int(stop.code or 0)
-    with warnings.catch_warnings(), _log_to_stderr(args.verbose, args.quiet), _sigterm_raises():
+    with safe_streams(), warnings.catch_warnings(), _log_to_stderr(args.verbose, args.quiet), _sigterm_raises():
         if not args.debug:
             warnings.simplefilter("ignore")  # libraries' deprecations are no message to somebody who converts a file
         try:

@@ -43,13 +43,20 @@ def run(args: argparse.Namespace) -> int:
     """Answer for each image, in the order the paths were given; print nothing unless all could be answered."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "import"), _kept():
-        from ..core.jit import COMPILATIONS
-        from ..runtime import load
-        from ..runtime.images import find
+        from ..runtime.find import find
+        from ..runtime.ranking import warn_of_nan
     paths = find(args.paths)
-    if args.backend == "dask" or args.scheduler:
-        _print(_on_cluster(paths, args), args)
-        return 0
+    on_cluster = args.backend == "dask" or args.scheduler
+    answers = _on_cluster(paths, args) if on_cluster else _here(paths, args, seconds)
+    warn_of_nan(answers)
+    _print(answers, args)
+    return 0
+
+
+def _here(paths: list[str], args: argparse.Namespace, seconds: dict[str, float]) -> Answers:
+    from ..core.jit import COMPILATIONS
+    from ..runtime import load
+
     compiled = COMPILATIONS.seconds
     with _timed(seconds, "load"):
         model = load(args.model, args.threads, args.tuning)
@@ -58,8 +65,7 @@ def run(args: argparse.Namespace) -> int:
     seconds["compile"] = COMPILATIONS.seconds - compiled
     if args.verbose:
         _tell(seconds, model.stats["plan_seconds"], len(answers))
-    _print(answers, args)
-    return 0
+    return answers
 
 
 def _on_cluster(paths: list[str], args: argparse.Namespace) -> Answers:

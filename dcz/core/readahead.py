@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from io import FileIO
 from pathlib import Path
 from threading import Condition, Thread
+from typing import IO, TypeAlias
 
 import numpy as np
 
+from .errors import InputError
 from .memory import room
 
 FIRST_PIECE, PIECE = 1 << 16, 1 << 20
 """Bytes that are read at a time: few at first, so that the manifest comes soon."""
+
+Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]"
+"""What a container is read from: a path, its bytes, or a binary file, from its start on."""
 
 
 class Content:
@@ -21,28 +27,48 @@ class Content:
 
     Parameters
     ----------
-    path : str or os.PathLike
+    source : path, bytes-like, or binary file
+        Of a binary file all is read at once, and it is left open.
+
+    Attributes
+    ----------
+    origin : str or bytes
+        Where the same content can be had again: the absolute path of a file, or else the content itself.
 
     Raises
     ------
+    InputError
+        A file that is open as text.
     OSError
         The file cannot be opened.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = path
-        file = Path(path).open("rb", buffering=0)  # noqa: SIM115 (the thread closes it)
-        status = os.fstat(file.fileno())
+    origin: str | bytes
+
+    def __init__(self, source: Source) -> None:
         self._come = Condition()
         self._error: OSError | None = None
+        if not isinstance(source, str | os.PathLike):
+            self._hold(bytes(source) if isinstance(source, bytes | bytearray | memoryview) else _all_of(source))
+            return
+        file = Path(source).open("rb", buffering=0)  # noqa: SIM115 (the thread closes it)
+        status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):  # a pipe does not tell its size
             with file:
-                self._view = memoryview(file.read())
-            self._arrived, self._ended = len(self._view), True
+                self._hold(file.read())
             return
+        self.origin = os.path.abspath(source)
         space = room(status.st_size, np.uint8)
         self._view, self._arrived, self._ended = space.data.toreadonly(), 0, False
-        Thread(target=self._read, args=(file, space.data), name="dcz-reader", daemon=True).start()
+        try:
+            Thread(target=self._read, args=(file, space.data), name="dcz-reader", daemon=True).start()
+        except RuntimeError:  # no thread can be started
+            self._read(file, space.data)
+
+    def _hold(self, data: bytes) -> None:
+        self.origin = data
+        self._view = memoryview(data)
+        self._arrived, self._ended = len(data), True
 
     def __len__(self) -> int:
         """Bytes of the file, those that have not come yet among them."""
@@ -73,8 +99,36 @@ class Content:
                         self._come.notify_all()
                     piece = PIECE
             except OSError as error:
-                error.filename = os.fspath(self._path)
+                error.filename = os.fspath(file.name)
                 self._error = error
         with self._come:
             self._ended = True
             self._come.notify_all()
+
+
+def check_binary(file: IO[bytes]) -> None:
+    """Refuse a file that is open as text.
+
+    Raises
+    ------
+    InputError
+    """
+    if isinstance(file, io.TextIOBase):
+        raise InputError("file is open as text", path=name_of(file), hint="open it as binary: open(path, 'rb')")
+
+
+def name_of(source: Source) -> str:
+    """What to call a source in messages."""
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>"
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "<stream>"
+
+
+def _all_of(file: IO[bytes]) -> bytes:
+    check_binary(file)
+    if file.seekable():
+        file.seek(0)
+    return file.read()

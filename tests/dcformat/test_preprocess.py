@@ -43,8 +43,14 @@ def test_defaults_are_left_out(mode: str) -> None:
 
 
 def test_integers_are_numbers() -> None:
-    preprocess = Preprocess.from_json({"mean": [0, 1, 2], "std": [1, 2, 3], "scale": 1})
-    assert preprocess == Preprocess(scale=1.0, mean=(0.0, 1.0, 2.0), std=(1.0, 2.0, 3.0))
+    floats = Preprocess(scale=1.0, mean=(0.0, 1.0, 2.0), std=(1.0, 2.0, 3.0))
+    for same in (
+        Preprocess.from_json({"mean": [0, 1, 2], "std": [1, 2, 3], "scale": 1}),
+        Preprocess(mean=(0, 1, 2), std=(1, 2, 3), scale=1),
+    ):
+        assert same == floats
+        assert same.to_json() == floats.to_json()
+        assert all(type(number) is float for number in (same.scale, *same.mean, *same.std))
 
 
 @pytest.mark.parametrize(
@@ -60,13 +66,14 @@ def test_integers_are_numbers() -> None:
         {"crop": 8},
         {"crop": (8, 0)},
         {"mean": (0.0,)},
-        {"mean": (0, 0, 0)},
         {"mean": (math.nan, 0.0, 0.0)},
         {"std": (0.0, 1.0, 1.0)},
         {"std": (math.inf, 1.0, 1.0)},
         {"scale": math.nan},
         {"scale": math.inf},
-        {"scale": 1},
+        {"scale": True},
+        {"mean": (0, 0, "0")},
+        {"mean": (0, 0, 10**9)},
     ],
 )
 def test_bad_values_are_refused(fields: dict[str, Any]) -> None:

@@ -1,13 +1,17 @@
 """Image files, folders and arrays to inputs."""
 
+import io
 import logging
+import os
+from threading import Thread
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from dcz.dcformat import InputError, Preprocess
-from dcz.runtime import images
+from dcz.runtime import images, pictures
+from dcz.runtime.images import Inputs
 
 PLAIN = Preprocess(scale=1.0)
 GREY = Preprocess(mode="L", scale=1.0, mean=(0.0,), std=(1.0,))
@@ -15,7 +19,7 @@ COLOURS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
 
 
 def one(item, preprocess=PLAIN, shape=(3, 6, 9)):
-    ((_, sample),) = images.samples([item], preprocess, shape)
+    ((_, sample),) = Inputs(preprocess, shape).samples([item])
     assert (sample.dtype, sample.shape) == (np.float32, shape)
     return sample
 
@@ -89,13 +93,6 @@ def test_one_bit():
     np.testing.assert_array_equal(one(bits, GREY, (1, 6, 9))[0], np.where(COLOURS[..., 0] > 99, 255, 0))
 
 
-def test_exif_orientation_is_followed(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turn by 90 degrees clockwise to look at it
-    Image.fromarray(COLOURS).save(tmp_path / "turned.png", exif=exif)
-    np.testing.assert_array_equal(one(tmp_path / "turned.png", shape=(3, 9, 6)), planes(np.rot90(COLOURS, -1)))
-
-
 def test_scale_mean_and_deviation():
     steps = Preprocess(mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 2.0))
     expected = (planes(COLOURS) / 255 - np.array([0.1, 0.2, 0.3])[:, None, None]) / np.array([0.5, 0.25, 2])[
@@ -152,7 +149,11 @@ def test_flat_inputs():
 def test_without_preprocessing(caplog):
     with caplog.at_level(logging.WARNING, "dcz.runtime"):
         np.testing.assert_allclose(one(COLOURS, None), planes(COLOURS) / 255, atol=1e-7)
-    assert "no preprocessing" in caplog.text
+        inputs = Inputs(None, (3, 6, 9))
+        caplog.clear()
+        for _ in range(2):
+            list(inputs.samples([COLOURS] * 3))
+    assert caplog.text.count("no preprocessing") == 1, "one warning for a network, not one an image"
     with pytest.raises(InputError, match=r"image 0: image does not fit .*\(3, 8, 8\).*\(3, 6, 9\).*resize"):
         one(COLOURS, None, (3, 8, 8))
     for shape in ((5, 6, 9), (54,)):
@@ -164,7 +165,7 @@ def test_float_arrays_are_inputs(tmp_path):
     batch = np.random.default_rng(2).normal(size=(3, 3, 6, 9))
     np.testing.assert_array_equal(one(batch[0], None), batch[0].astype(np.float32))
     np.save(tmp_path / "batch.npy", batch)
-    named = list(images.samples([tmp_path / "batch.npy"], PLAIN, (3, 6, 9)))
+    named = list(Inputs(PLAIN, (3, 6, 9)).samples([tmp_path / "batch.npy"]))
     assert [name for name, _ in named] == [f"{tmp_path / 'batch.npy'}[{i}]" for i in range(3)]
     np.testing.assert_array_equal(np.stack([sample for _, sample in named]), batch.astype(np.float32))
 
@@ -172,10 +173,69 @@ def test_float_arrays_are_inputs(tmp_path):
 def test_batches_of_images(tmp_path):
     stack = np.stack([COLOURS, 255 - COLOURS])
     np.save(tmp_path / "images.npy", stack)
-    named = list(images.samples([tmp_path / "images.npy"], PLAIN, (3, 6, 9)))
+    named = list(Inputs(PLAIN, (3, 6, 9)).samples([tmp_path / "images.npy"]))
     np.testing.assert_array_equal(named[1][1], planes(255 - COLOURS))
-    grey = list(images.samples([stack[..., 0]], GREY, (1, 6, 9)))
+    grey = list(Inputs(GREY, (1, 6, 9)).samples([stack[..., 0]]))
     np.testing.assert_array_equal(grey[1][1][0], 255 - COLOURS[..., 0])
+
+
+@pytest.mark.parametrize("shape", [(6, 9), (6, 9, 1), (6, 9, 3), (6, 9, 4), (1, 6, 9, 3)], ids=str)
+def test_one_array_is_one_image_by_itself_as_in_a_list(shape):
+    array = np.random.default_rng(4).integers(0, 256, shape, dtype=np.uint8)
+    inputs = Inputs(PLAIN, (3, 6, 9))
+    ((name, alone),) = inputs.samples(array)
+    ((_, listed),) = inputs.samples([array])
+    assert name == "image 0"
+    np.testing.assert_array_equal(alone, listed)
+
+
+def test_a_batch_in_one_array_is_read_as_its_parts_are():
+    batch = np.stack([COLOURS, 255 - COLOURS])
+    whole, parts = (list(Inputs(PLAIN, (3, 6, 9)).samples(items)) for items in (batch, list(batch)))
+    assert [name for name, _ in whole] == ["image 0[0]", "image 0[1]"]
+    np.testing.assert_array_equal([sample for _, sample in whole], [sample for _, sample in parts])
+    floats = np.stack([sample for _, sample in whole]).astype(np.float64)
+    np.testing.assert_array_equal([sample for _, sample in Inputs(PLAIN, (3, 6, 9)).samples(floats)], floats)
+
+
+def test_what_can_be_an_array_is_one_item_too():
+    class Tensor:
+        def __array__(self, dtype=None, copy=None):
+            return COLOURS
+
+        def __iter__(self):
+            raise AssertionError("its rows are no images")
+
+    ((_, sample),) = Inputs(PLAIN, (3, 6, 9)).samples(Tensor())
+    np.testing.assert_array_equal(sample, planes(COLOURS))
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 9), (4, 6, 9), (6, 9, 2)], ids=str)
+@pytest.mark.parametrize("preprocess", [PLAIN, GREY], ids=["colour", "grey"])
+def test_what_may_be_one_image_or_several_is_refused(shape, preprocess):
+    inputs = Inputs(preprocess, (len(preprocess.mean), 6, 9))
+    for items in (np.zeros(shape, np.uint8), [np.zeros(shape, np.uint8)]):
+        with pytest.raises(
+            InputError, match=r"one image or several .*\(H, W, C\) or \(N, H, W, C\).*moveaxis"
+        ) as raised:
+            list(inputs.samples(items))
+        assert str(shape) in str(raised.value)
+
+
+def test_grey_images_without_a_channel_are_for_grey_networks():
+    stack = np.stack([COLOURS[..., 0]] * 5)
+    assert len(list(Inputs(GREY, (1, 6, 9)).samples(stack))) == 5
+    with pytest.raises(InputError, match="one image or several"):
+        list(Inputs(PLAIN, (3, 6, 9)).samples(stack))
+
+
+def test_a_batch_is_made_one_sample_at_a_time(monkeypatch):
+    made = []
+    fit = images.fit_image
+    monkeypatch.setattr(images, "fit_image", lambda image, steps: made.append(image) or fit(image, steps))
+    samples = Inputs(PLAIN, (3, 6, 9)).samples(np.stack([COLOURS] * 3))
+    next(samples)
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize(
@@ -189,11 +249,12 @@ def test_batches_of_images(tmp_path):
         np.zeros((), np.uint8),
         np.float32(3),
         np.array(["a"]),
+        [[1], [1, 2]],
     ],
 )
 def test_arrays_that_fit_nothing(bad):
-    with pytest.raises(InputError, match="image 0: array"):
-        list(images.samples([bad], PLAIN, (3, 6, 9)))
+    with pytest.raises(InputError, match=r"image 0: (array|not an array)"):
+        list(Inputs(PLAIN, (3, 6, 9)).samples([bad]))
 
 
 @pytest.mark.parametrize("name", ["text.png", "empty.jpg", "cut.png", "pickle.npy", "cut.npy", "page.tiff"])
@@ -217,6 +278,21 @@ def test_unreadable_files_are_named(tmp_path, name):
         one(tmp_path / name)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+@pytest.mark.parametrize("kind", ["png", "npy"])
+def test_pipes_are_read_by_what_comes(tmp_path, kind):
+    content, pipe = io.BytesIO(), tmp_path / "pipe"
+    if kind == "png":
+        Image.fromarray(COLOURS).save(content, "png")
+    else:
+        np.save(content, COLOURS)
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=(content.getvalue(),))
+    writer.start()
+    np.testing.assert_array_equal(one(pipe), planes(COLOURS))
+    writer.join()
+
+
 def test_missing_files_and_folders(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.png: no such file"):
         one(tmp_path / "nothing.png")
@@ -233,16 +309,21 @@ def test_decompression_bombs(tmp_path, monkeypatch):
             one(path)
 
 
-def test_folders_are_expanded_in_order(tmp_path):
-    for name in ("b.png", "a.JPG", "c.npy", "notes.txt", ".hidden"):
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    found = images.find([tmp_path / "b.png", tmp_path])
-    assert found == [str(tmp_path / name) for name in ("b.png", "a.JPG", "b.png", "c.npy")]
+def test_a_picture_that_resizing_would_blow_up_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_RESIZED_PIXELS", 999)
+    Image.new("RGB", (400, 1)).save(tmp_path / "line.png")
+    content = (tmp_path / "line.png").read_bytes()
+    (tmp_path / "line.png").write_bytes(content[: content.index(b"IDAT") + 8])  # decoding it would fail
+    steps = Preprocess(resize=2, crop=(2, 2))
+    with pytest.raises(InputError, match=r"line\.png: image is too large after resizing .*999 .*800 x 2, from 400 x 1"):
+        one(tmp_path / "line.png", steps, (3, 2, 2))
+    with pytest.raises(InputError, match=r"image 0: image is too large after resizing .*2 x 800"):
+        one(Image.new("RGB", (1, 400)), steps, (3, 2, 2))
+    one(Image.new("RGB", (1000, 1)), Preprocess(crop=(1, 1)), (3, 1, 1))  # nothing is resized
 
 
-def test_folders_without_images_and_missing_paths(tmp_path):
-    with pytest.raises(InputError, match="no image in this folder"):
-        images.find([tmp_path])
-    with pytest.raises(InputError, match="nothing: no such file or folder"):
-        images.find([tmp_path / "nothing"])
+def test_a_lazy_picture_that_cannot_be_decoded(tmp_path):
+    Image.fromarray(COLOURS).save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:90])
+    with Image.open(tmp_path / "cut.png") as image, pytest.raises(InputError, match="image 0: not a readable image"):
+        one(image)

@@ -1,5 +1,8 @@
 """Whole networks against the float64 interpreter, and what a caller may rely on."""
 
+import copy
+import io
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -113,7 +116,7 @@ def test_convertible_inputs(network):
     model = dcz.load(path)
     whole = np.round(batch[:3] * 10)
     expected = model(whole)
-    for same in (whole.astype(np.float64), whole.astype(np.int16), whole.tolist(), np.asfortranarray(whole)):
+    for same in (whole.astype(np.float64), whole.astype(np.float16), whole.tolist(), np.asfortranarray(whole)):
         np.testing.assert_array_equal(model(same), expected)
     wide = np.repeat(whole, 2, axis=3)[..., ::2]
     np.testing.assert_array_equal(model(wide), expected)
@@ -141,11 +144,25 @@ def test_nan_and_infinity_pass_through(network):
         (np.zeros(()), r"wrong shape"),
         (np.zeros((1, 3, 12, 12), complex), r"not made of real numbers \(expected float32, found complex128\)"),
         (np.full((1, 3, 12, 12), "x"), r"not made of real numbers"),
+        ([[1.0], [1.0, 2.0]], r"not an array: .*inhomogeneous"),
     ],
 )
 def test_bad_batches(network, bad, text):
     with pytest.raises(dcz.InputError, match=text):
         dcz.load(network[0])(bad)
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.uint8, np.int8, np.uint16, np.int32, np.int64, np.bool_], ids=lambda t: t.__name__
+)
+def test_pixels_are_no_samples(network, dtype):
+    frames = np.zeros((2, 3, 12, 12), dtype)
+    model = dcz.load(network[0])
+    for call in (model, model.time_layers):
+        with pytest.raises(
+            dcz.InputError, match=rf"holds integers.*expected float32, found {dtype.__name__}.*preprocess"
+        ):
+            call(frames)
 
 
 def test_attributes(network):
@@ -189,7 +206,7 @@ def test_weights_only_containers_say_so(tmp_path):
 
 def test_a_graph_without_nodes(tmp_path):
     model = dcz.load(save(tmp_path / "nothing.dcz", Graph((3,), (), 0), {}))
-    np.testing.assert_array_equal(model([[1, 2, 3]]), [[1, 2, 3]])
+    np.testing.assert_array_equal(model([[1.0, 2, 3]]), [[1, 2, 3]])
 
 
 def scoring(path, *nodes, labels=None):
@@ -235,6 +252,67 @@ def test_preprocess_gives_a_batch(small_container):
     np.testing.assert_allclose(batch[:, 0], (images[..., 0] / 255 - 0.5) / 0.25, atol=1e-6)
     assert model.preprocess([]).shape == (0, 1, 8, 8)
     assert len(model.predict(images, top=2)) == 5
+
+
+def test_one_image_in_an_array_is_one_answer(small_container):
+    model = dcz.load(small_container)
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 8, 3), dtype=np.uint8)
+    (answer,) = model.predict(pixels)
+    assert [answer] == model.predict([pixels])
+    assert model.preprocess(pixels).shape == (1, 1, 8, 8)
+    with pytest.raises(dcz.InputError, match=r"one image or several .*found shape \(3, 9, 8\)"):
+        model.predict(np.moveaxis(pixels, -1, 0))
+
+
+def test_a_run_warns_once_of_answers_that_are_nan(tmp_path, caplog):
+    model = scoring(tmp_path / "plain.dcz")
+    batch = np.ones((9, 4), np.float32)
+    batch[[2, 5]] = np.nan
+    answers = model.predict(batch, batch_size=2)
+    assert [np.isnan(answer[0].score) for answer in answers] == np.isnan(batch[:, 0]).tolist()
+    assert caplog.messages == ["2 of 9 answers are NaN: image 0[2], image 0[5]"]
+
+
+def test_an_infinite_score_ranks_first(tmp_path):
+    (answer,) = scoring(tmp_path / "plain.dcz").predict(np.array([1, -np.inf, np.inf, 9], np.float32))
+    assert [(one.index, one.score) for one in answer] == [(2, 1), (0, 0), (1, 0), (3, 0)]
+
+
+def test_a_container_comes_as_path_bytes_or_file(network):
+    path, batch, _ = network
+    expected, content = dcz.load(path)(batch[:3]), path.read_bytes()
+    with open(path, "rb") as file:
+        file.seek(100)  # a container is a whole file
+        for source in (content, bytearray(content), memoryview(content), io.BytesIO(content), file):
+            np.testing.assert_array_equal(dcz.load(source)(batch[:3]), expected)
+        assert not file.closed
+    with open(path) as text, pytest.raises(dcz.InputError, match=r"network\.dcz: file is open as text"):
+        dcz.load(text)
+    with pytest.raises(dcz.FormatError, match=r"^<bytes>: "):
+        dcz.load(content[:-1])
+    assert repr(dcz.load(path)) == f"<dcz.Model {str(path)!r}: (3, 12, 12) -> (4,)>"
+    assert repr(dcz.load(content)) == "<dcz.Model '<bytes>': (3, 12, 12) -> (4,)>"
+
+
+def test_a_model_is_pickled_by_where_it_came_from(network, tmp_path, monkeypatch):
+    path, batch, _ = network
+    monkeypatch.chdir(path.parent)
+    model = dcz.load(path.name, threads=3, tuning=tmp_path / "tuning.json")
+    packed = pickle.dumps(model)
+    assert len(packed) < 500, "not the weights"
+    monkeypatch.chdir(tmp_path)
+    again = pickle.loads(packed)
+    assert (again.threads, repr(again), again.labels) == (3, repr(model), model.labels)
+    assert again._tuning._picks == model._tuning._picks != {}
+    np.testing.assert_array_equal(again(batch), model(batch))
+    np.testing.assert_array_equal(copy.deepcopy(again)(batch), model(batch))
+
+
+def test_a_model_of_bytes_is_pickled_with_them(network):
+    path, batch, _ = network
+    for source in (path.read_bytes(), io.BytesIO(path.read_bytes())):
+        packed = pickle.dumps(dcz.load(source, threads=1))
+        np.testing.assert_array_equal(pickle.loads(packed)(batch[:2]), dcz.load(path)(batch[:2]))
 
 
 def test_loading_imports_no_framework(small_container):

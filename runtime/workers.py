@@ -1,0 +1,86 @@
+"""Threads that share out calls which need no order: slices of a batch, layers to pack."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import cache
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+_log = logging.getLogger("dcz.runtime")
+
+
+class Workers:
+    """A pool of threads. Where none can be started, the caller does the work: from then on always.
+
+    Parameters
+    ----------
+    threads : int
+        With one there is no pool.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._pool = _pool(threads) if threads > 1 else None
+
+    def run(self, calls: Iterable[Callable[[], None]]) -> None:
+        """Make all calls, at once and in any order; the caller waits.
+
+        Raises
+        ------
+        Exception
+            What a call raised; no other one is begun then.
+        """
+        waiting = deque(calls)
+        done: SimpleQueue[BaseException | None] = SimpleQueue()
+        count = len(waiting)
+
+        def work() -> None:
+            while waiting:
+                try:
+                    call = waiting.popleft()
+                except IndexError:  # another thread took the last one
+                    return
+                try:
+                    call()
+                    done.put(None)
+                except BaseException as error:
+                    waiting.clear()
+                    done.put(error)
+
+        if self._pool is None or count < 2:
+            work()
+        else:
+            self._share(self._pool, work, min(self._threads, count))
+        for _ in range(count):
+            if (error := done.get()) is not None:
+                raise error
+
+    def _share(self, pool: ThreadPoolExecutor, work: Callable[[], None], threads: int) -> None:
+        try:
+            for _ in range(threads):
+                pool.submit(work)
+        except RuntimeError:
+            self._pool = None
+            tell_no_threads()
+            work()  # those that came find less to do, or nothing
+
+
+def _pool(threads: int) -> ThreadPoolExecutor | None:
+    try:
+        from concurrent.futures import ThreadPoolExecutor  # here, as it cannot be imported while the process ends
+    except RuntimeError:
+        tell_no_threads()
+        return None
+    return ThreadPoolExecutor(threads, thread_name_prefix="dcz")
+
+
+@cache
+def tell_no_threads() -> None:
+    """Log, once a process, that the system allows no more threads, or that the process ends."""
+    _log.warning("no thread can be started: the calling thread works alone")
