@@ -11,13 +11,26 @@ from typing import Any
 
 from torch import nn
 
-from ..dcformat import ConversionError, DczError, FormatError, Graph, Preprocess, Shape, infer_shapes, open, write
+from ..core.progress import progress
+from ..dcformat import (
+    ConversionError,
+    DczError,
+    Encoded,
+    FormatError,
+    Graph,
+    Preprocess,
+    Shape,
+    encode,
+    infer_shapes,
+    open,
+    write,
+)
 from ..dcformat.output import check_output, files_among, replacing, with_ending
 from . import course, presets
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune
 from .compression.sharing import BitsRule, parse_bits
-from .encode import TensorError, compress, negative_zeros
+from .encode import Compression, TensorError, negative_zeros
 from .han import from_han
 from .source import Source
 from .state_dict import from_state_dict
@@ -155,22 +168,43 @@ def convert(
     source = load_source(model, arch=arch, input_shape=input_shape)
     source.check_whole(partial, None if isinstance(model, nn.Module) else model)
     _describe(source, given_preprocess, given_labels)
-    with source.timed("compress"):
-        tensors, errors = compress(source, prune, bits, clustering, positive_zeros=positive_zeros)
-    if not errors and (count := negative_zeros(source)):
+    compression = Compression(source, prune, bits, clustering, positive_zeros=positive_zeros)
+    left_behind = negative_zeros(source)
+    tensors, errors = _encode(source, compression)
+    if not errors and left_behind:
         source.messages.append(
-            f"{count:,} weights are negative zeros, as a mask leaves them, and stored as such;"
+            f"{left_behind:,} weights are negative zeros, as a mask leaves them, and stored as such;"
             " --positive-zeros makes them plain zeros and the file smaller"
         )
     with replacing(out) as file:
         with source.timed("encode"):
             write(file, source.graph, tensors, preprocess=source.preprocess, labels=source.labels or None)
+        del tensors  # the container's description reads those of the file
         with open(file) as container:
             info = container.info()
     for message in source.messages:
         log.info(message)
     lossless = not errors and not source.lost
     return Report(os.fspath(out), info, lossless, errors, source.seconds, source.messages, source.lost)
+
+
+def _encode(source: Source, compression: Compression) -> tuple[dict[str, Encoded], dict[str, TensorError]]:
+    """Compress and encode a source's tensors, and take each out of it, so that a large network is not there twice.
+
+    The largest one, which takes its own size again while it is worked on, comes last, when the others are gone.
+    """
+    source.reference = None  # it would hold all of them
+    names, errors, encoded = list(source.tensors), dict[str, TensorError](), dict[str, Encoded]()
+    order = sorted(names, key=lambda name: source.tensors[name].array.nbytes)
+    for name in progress(order, "tensor", len(order), "encode"):
+        with source.timed("compress"):
+            tensor, error = compression(name, source.tensors.pop(name))
+        if error is not None:
+            errors[name] = error
+        with source.timed("encode"):
+            encoded[name] = encode(name, tensor)
+        del tensor  # before the next one is made
+    return {name: encoded[name] for name in names}, errors
 
 
 def load_source(

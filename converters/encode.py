@@ -5,18 +5,18 @@ How each tensor is then written in the fewest bytes is the writer's business, an
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from ..core.progress import progress
 from ..dcformat import ConversionError, Dense
-from ..dcformat.tensors import FLOATS, Array
+from ..dcformat.tensors import FLOATS, Array, flat_pieces
 from .arrays import STORABLE, from_torch, to_torch
 from .compression.clustering import Clustering
-from .compression.pruning import PruneRule, threshold_mask
-from .compression.sharing import BitsRule, share_weights
+from .compression.pruning import PruneRule
+from .compression.sharing import BitsRule, clusters_above
 from .source import Source
 
 
@@ -42,24 +42,20 @@ def weight_names(source: Source) -> list[str]:
 
 def negative_zeros(source: Source) -> int:
     """How many weights are negative zeros, as multiplying with a mask leaves them. Each is stored like any weight."""
-    weights = (to_torch(source.tensors[name]) for name in weight_names(source))
-    return sum(int(((weight == 0) & weight.signbit()).sum()) for weight in weights)
+    weights = (source.tensors[name].array for name in weight_names(source))
+    return sum(
+        int(np.count_nonzero(bits == 1 << 8 * bits.itemsize - 1))
+        for weight in weights
+        for (bits,) in flat_pieces(weight.view(f"u{weight.itemsize}"))
+    )
 
 
-def compress(
-    source: Source,
-    prune: PruneRule | None,
-    bits: BitsRule | None,
-    how: Clustering | None = None,
-    *,
-    positive_zeros: bool = False,
-) -> tuple[dict[str, Dense], dict[str, TensorError]]:
-    """Prune and share a source's weights.
+class Compression:
+    """What becomes of a source's tensors: each of the element type that it had, pruned and shared if asked.
 
     Parameters
     ----------
     source : Source
-        Not changed.
     prune : PruneRule or None
         Which weights become zero, layer by layer. None: no more than are.
     bits : BitsRule or None
@@ -69,56 +65,91 @@ def compress(
     positive_zeros : bool
         Make negative zeros positive ones.
 
-    Returns
-    -------
-    tensors : dict of str to Dense
-        All of the source's, in order, each of the element type that it had.
-    errors : dict of str to TensorError
-        For each tensor that changed.
-
     Raises
     ------
     ConversionError
-        A weight that is not finite, or a key of `bits` that names no layer.
+        A key of `bits` that names no layer.
     """
-    tensors, errors = dict(source.tensors), dict[str, TensorError]()
-    if prune is None and bits is None and not positive_zeros:
-        return tensors, errors
-    names = weight_names(source)
-    unknown = bits.unknown(names) if bits else []
-    if unknown:
-        layers = ", ".join(name.removesuffix(".weight") for name in names)
-        raise ConversionError(f"--bits names no layer {unknown[0]!r}", expected=f"conv, fc or one of {layers}")
-    for name in progress(names, "layer", len(names), "prune and share"):
-        before = source.tensors[name]
-        layer_bits = bits.bits(name, before.array.ndim) if bits else None
-        after = from_torch(name, to_torch(before) + 0.0) if positive_zeros else before
-        after = _compress_tensor(name, after, prune, layer_bits, how or Clustering())
-        if after.array.tobytes() != before.array.tobytes():
-            tensors[name], errors[name] = after, error_between(before, after)
-    return tensors, errors
+
+    def __init__(
+        self,
+        source: Source,
+        prune: PruneRule | None,
+        bits: BitsRule | None,
+        how: Clustering | None = None,
+        *,
+        positive_zeros: bool = False,
+    ) -> None:
+        self._prune, self._bits, self._positive_zeros = prune, bits, positive_zeros
+        self._how = how if how is not None else Clustering()
+        self._weights = frozenset(names := weight_names(source))
+        unknown = bits.unknown(names) if bits else []
+        if unknown:
+            layers = ", ".join(name.removesuffix(".weight") for name in names)
+            raise ConversionError(f"--bits names no layer {unknown[0]!r}", expected=f"conv, fc or one of {layers}")
+
+    def __call__(self, name: str, tensor: Dense) -> tuple[Dense, TensorError | None]:
+        """Make a tensor what it is to become.
+
+        Parameters
+        ----------
+        name : str
+        tensor : Dense
+            Not changed.
+
+        Returns
+        -------
+        after : Dense
+            `tensor` itself where it stays as it is.
+        error : TensorError or None
+            None where no bit is another.
+
+        Raises
+        ------
+        ConversionError
+            A weight that is not finite.
+        """
+        if name not in self._weights:
+            return tensor, None
+        bits = self._bits.bits(name, tensor.array.ndim) if self._bits else None
+        after = from_torch(name, to_torch(tensor).add_(0.0)) if self._positive_zeros else tensor
+        after = _compress_tensor(name, after, self._prune, bits, self._how)
+        return (tensor, None) if _same_bits(tensor, after) else (after, error_between(tensor, after))
 
 
 def error_between(before: Dense, after: Dense) -> TensorError:
     """Measure the differences in float64; NaN against the same NaN counts as none."""
-    a, b = (to_torch(tensor).double().numpy() for tensor in (before, after))
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    with np.errstate(invalid="ignore"):
-        difference = np.where(same, 0.0, a - b)
-    if not difference.size:
-        return TensorError()
-    return TensorError(float(np.abs(difference).max()), float(np.sqrt(np.mean(difference**2))))
+    largest, squares = 0.0, list[float]()
+    for pieces in flat_pieces(before.array, after.array):
+        kinds = before.dtype, after.dtype
+        a, b = (Dense(piece, kind).numbers().astype(np.float64) for piece, kind in zip(pieces, kinds, strict=True))
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        with np.errstate(invalid="ignore"):
+            difference = np.where(same, 0.0, a - b)
+        largest = np.maximum(largest, np.abs(difference).max())  # a NaN against a number stays
+        squares.append(float(np.square(difference).sum()))
+    return TensorError(float(largest), math.sqrt(sum(squares) / max(1, before.size)))
+
+
+def _same_bits(before: Dense, after: Dense) -> bool:
+    bits = (tensor.array.view(f"u{tensor.array.itemsize}") for tensor in (before, after))
+    return before is after or all(np.array_equal(a, b) for a, b in flat_pieces(*bits))
 
 
 def _compress_tensor(name: str, tensor: Dense, prune: PruneRule | None, bits: int | None, how: Clustering) -> Dense:
     if prune is None and bits is None:
         return tensor
-    weight: Array = to_torch(tensor).float().numpy()
-    if not np.isfinite(weight).all():
+    weight: Array = tensor.numbers().astype(np.float32, copy=False)
+    if not all(np.isfinite(piece).all() for (piece,) in flat_pieces(weight)):
         raise ConversionError(f"cannot prune or share {name!r}: it holds NaN or infinity")
-    if prune is not None:
-        weight = np.where(threshold_mask(weight, prune), weight, np.float32(0))
-    if bits is not None:
-        weight = share_weights(weight, bits, how.init, how.seed, how.method)
+    threshold = prune.threshold(weight) if prune is not None else 0.0
+    clusters = clusters_above(weight, threshold, bits, how) if bits is not None else None
+    weight = weight.copy()
+    for (piece,) in flat_pieces(weight):
+        kept = np.abs(piece) > threshold
+        if prune is not None:
+            piece[~kept] = 0
+        if clusters is not None:
+            piece[kept] = clusters.centroids(piece[kept])
     kind = next(kind for kind, dtype in STORABLE.items() if dtype == tensor.dtype)
     return from_torch(name, torch.from_numpy(weight).to(kind))

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import safetensors
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import nn
 
 from ..dcformat import ConversionError, Graph, Node, Shape
@@ -30,6 +30,9 @@ NESTED = ("state_dict", "model_state_dict", "model", "net")
 """Keys under which training scripts keep the state dict."""
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 """What wrappers (DataParallel, torch.compile, training frameworks) put before every key."""
+MAPPED_BYTES = 1 << 26
+"""A safetensors file is opened anew after so many: what was read of it stays mapped, and counts as memory, until it is
+closed."""
 WAY_OUT = (
     "save model.state_dict(), or torch.export.save(torch.export.export(model, inputs), 'model.pt2'), "
     "or call dcz.convert(model, ...) in Python"
@@ -92,8 +95,19 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     ConversionError
         The file is damaged.
     """
+    tensors: dict[str, torch.Tensor] = {}
     try:
-        return dict(load_file(path))
+        with safe_open(path, framework="pt") as file:
+            names = file.offset_keys()
+        while len(tensors) < len(names):
+            nbytes = 0
+            with safe_open(path, framework="pt") as file:
+                for name in names[len(tensors) :]:
+                    tensors[name] = file.get_tensor(name).clone()
+                    nbytes += tensors[name].nbytes
+                    if nbytes >= MAPPED_BYTES:
+                        break
+        return tensors
     except (safetensors.SafetensorError, ValueError, KeyError, OverflowError) as error:
         raise ConversionError(f"not a safetensors file that can be read: {error}") from error
 

@@ -15,7 +15,7 @@ from .ops import OPS, infer_shapes, make_node
 from .preprocess import Preprocess
 from .reader import Container, TensorEntry, open
 from .tensors import Dense, Shared, SparseRaw, SparseShared, Tensor
-from .writer import write
+from .writer import Encoded, encode, write
 
 __all__ = [
     "OPS",
@@ -25,6 +25,7 @@ __all__ = [
     "ConversionError",
     "DczError",
     "Dense",
+    "Encoded",
     "FormatError",
     "Graph",
     "InputError",
@@ -39,6 +40,7 @@ __all__ = [
     "TruncatedError",
     "UnsupportedOpError",
     "UnsupportedVersionError",
+    "encode",
     "infer_shapes",
     "make_node",
     "open",

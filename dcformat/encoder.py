@@ -1,14 +1,17 @@
 """A dense array to the fewest bytes that give it back bit for bit.
 
 Nothing is asked of the caller: zeros, shared values, gap width and axis order are found by looking and counting. The
-byte layout of each encoding is in `docs/format.md`; `decoder` reads it.
+byte layout of each encoding is in `docs/format.md`; `decoder` reads it. A tensor is read piece by piece, once to count
+and once to write, so that nothing is made that is as large as the tensor.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,11 +19,11 @@ from bitarray import bitarray
 from numpy.typing import NDArray
 
 from . import huffman
-from .bits import write_varint
+from .bits import Bytes, write_varint
 from .codebook import CodebookForm, write_codebook
 from .constants import CHUNK_ENTRIES, MAX_CODEBOOK
 from .relative_index import gap_counts, gap_symbols, gaps_of
-from .tensors import DTYPES, Array, Dense
+from .tensors import DTYPES, PIECE, Array, Dense, flat_pieces
 
 SWAPPED = 1 << 4
 FORM_SHIFT = 5
@@ -44,8 +47,10 @@ SHAREABLE = ("F32", "F16")
 """Element types that may be stored shared or sparse."""
 
 
-def encode_tensor(tensor: Dense) -> tuple[Encoding, bytes]:
+def encode_tensor(tensor: Dense) -> tuple[Encoding, Bytes]:
     """Encode a tensor in the encoding that takes the fewest bytes, or half a percent more where that decodes faster.
+
+    Takes memory for the payload twice, and for pieces of the tensor: some tens of MiB, however large it is.
 
     Parameters
     ----------
@@ -55,8 +60,8 @@ def encode_tensor(tensor: Dense) -> tuple[Encoding, bytes]:
     Returns
     -------
     encoding : Encoding
-    payload : bytes
-        The same for the same tensor, always.
+    payload : bytes-like
+        The same for the same tensor, always. Plain elements are a view of the tensor, not a copy.
     """
     array = np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype]).reshape(tensor.shape)
     candidates = list(_candidates(array)) if tensor.dtype in SHAREABLE and array.size else []
@@ -64,25 +69,27 @@ def encode_tensor(tensor: Dense) -> tuple[Encoding, bytes]:
     return best if best is not None and len(best[1]) < array.nbytes else encode_raw(tensor)
 
 
-def encode_raw(tensor: Dense) -> tuple[Encoding, bytes]:
-    """Encode a tensor as its plain elements."""
-    return Encoding.RAW, np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype]).tobytes()
+def encode_raw(tensor: Dense) -> tuple[Encoding, Bytes]:
+    """Encode a tensor as its plain elements: a view of them, where they lie in memory as in the file."""
+    array = np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype])
+    return Encoding.RAW, array.reshape(-1).view(np.uint8).data
 
 
-def _candidates(array: Array) -> Iterator[tuple[Encoding, bytes]]:
-    bits = _bits(array)
-    stored = bits[bits != 0]
-    patterns = _few_patterns(stored)
-    if patterns is None:
-        if len(stored) < array.size:
-            yield Encoding.SPARSE_RAW, _sparse(array, None)
+def _candidates(array: Array) -> Iterator[tuple[Encoding, Bytes]]:
+    counts = _few_patterns(array)
+    if counts is None:
+        zeros = array.size - int(np.count_nonzero(_bits(array)))
+        index = _best_index(array) if zeros else None
+        if index is not None and index.cost < 8 * array.itemsize * zeros:  # else plain elements are shorter
+            yield Encoding.SPARSE_RAW, _sparse(array, index, None)
         return
-    if len(stored) < array.size:
-        yield Encoding.SPARSE_SHARED, _sparse(array, patterns)
-        patterns = np.concatenate([np.zeros(1, dtype=patterns.dtype), patterns])
+    zeros = array.size - sum(counts.values())
+    if zeros:
+        yield Encoding.SPARSE_SHARED, _sparse(array, _best_index(array), _Patterns.of(counts, array.dtype))
+        counts = {0: zeros, **counts}
     # Below this density a code of at least one bit a zero cannot win against gaps.
-    if len(patterns) <= MAX_CODEBOOK and len(stored) * 8 > array.size:
-        yield Encoding.SHARED, _shared(bits, patterns, array.dtype)
+    if len(counts) <= MAX_CODEBOOK and (array.size - zeros) * 8 > array.size:
+        yield Encoding.SHARED, _shared(array, _Patterns.of(counts, array.dtype))
 
 
 def _bits(array: Array) -> NDArray[Any]:
@@ -90,51 +97,100 @@ def _bits(array: Array) -> NDArray[Any]:
     return np.ascontiguousarray(array).view(f"<u{array.dtype.itemsize}").reshape(-1)
 
 
-def _few_patterns(stored: NDArray[Any]) -> NDArray[Any] | None:
-    """Sorted distinct patterns, or None for more than a codebook holds. Most unshared tensors fail on the sample."""
-    if len(stored) > 1 << 16 and len(np.unique(stored[: 1 << 12])) > MAX_CODEBOOK:
-        return None
-    patterns = np.unique(stored)
-    return patterns if len(patterns) <= MAX_CODEBOOK else None
+def _pieces(array: Array, swapped: bool = False) -> Iterator[NDArray[Any]]:
+    """Bit patterns of an array, flat, piece by piece: in its own order, or with its first two axes swapped."""
+    if not swapped:
+        yield from (bits for (bits,) in flat_pieces(_bits(array)))
+        return
+    rows, columns, inner = *array.shape[:2], prod(array.shape[2:])
+    together = max(1, PIECE // (rows * inner))
+    height = rows if together > 1 else max(1, PIECE // inner)
+    for column in range(0, columns, together):
+        for row in range(0, rows, height):
+            yield _bits(array[row : row + height, column : column + together].swapaxes(0, 1))
 
 
-def _shared(bits: NDArray[Any], patterns: NDArray[Any], dtype: np.dtype[Any]) -> bytes:
-    symbols = np.searchsorted(patterns, bits).astype(np.uint8)
-    form, codebook = write_codebook(patterns.view(dtype))
-    lengths = huffman.code_lengths(np.bincount(symbols, minlength=len(patterns)))
-    out = bytearray([form << FORM_SHIFT])
-    write_varint(out, len(patterns))
-    out += codebook
-    out += _tables(lengths)
-    streams = _streams(symbols, lengths, np.arange(CHUNK_ENTRIES, len(symbols), CHUNK_ENTRIES))
+def _few_patterns(array: Array) -> dict[int, int] | None:
+    """How often each bit pattern but zero occurs, or None for more than a codebook holds."""
+    found: Counter[int] = Counter()
+    for bits in _pieces(array):
+        patterns, counts = np.unique(bits[bits != 0], return_counts=True)
+        if len(patterns) <= MAX_CODEBOOK:
+            found.update(dict(zip(patterns.tolist(), counts.tolist(), strict=True)))
+        if max(len(patterns), len(found)) > MAX_CODEBOOK:
+            return None
+    return found
+
+
+@dataclass(frozen=True)
+class _Patterns:
+    """The distinct bit patterns of a tensor, rising: its codebook, and the code of each."""
+
+    bits: NDArray[Any]
+    lengths: huffman.Lengths
+    form: CodebookForm
+    codebook: bytes
+    codes: dict[int, bitarray]
+
+    @staticmethod
+    def of(counts: dict[int, int], dtype: np.dtype[Any]) -> _Patterns:
+        bits = np.array(sorted(counts), dtype=f"<u{dtype.itemsize}")
+        lengths = huffman.code_lengths([counts[pattern] for pattern in bits.tolist()])
+        form, codebook = write_codebook(bits.view(dtype)) if len(bits) else (CodebookForm.F32, b"")
+        return _Patterns(bits, lengths, form, codebook, huffman.canonical_codes(lengths))
+
+    def encode(self, bits: NDArray[Any]) -> bytes:
+        return huffman.encode(np.searchsorted(self.bits, bits).astype(np.uint8), self.codes)
+
+
+def _shared(array: Array, patterns: _Patterns) -> bytes:
+    bits = _bits(array)
+    out = bytearray([patterns.form << FORM_SHIFT])
+    write_varint(out, len(patterns.bits))
+    out += patterns.codebook
+    out += _tables(patterns.lengths)
+    streams = [patterns.encode(bits[i : i + CHUNK_ENTRIES]) for i in range(0, len(bits), CHUNK_ENTRIES)]
     for stream in streams:
         write_varint(out, len(stream))
-    return bytes(out) + b"".join(streams)
+    return b"".join([out, *streams])
 
 
 @dataclass(frozen=True)
 class _Index:
-    """The stored weights of a tensor in one axis order, with the gap width that takes the fewest bits."""
+    """How the positions of a tensor's stored weights take the fewest bits: axis order, gap width, code of the gaps."""
 
     swapped: bool
-    positions: NDArray[np.int64]
-    gaps: NDArray[np.int64]
-    starts: NDArray[np.int64]
+    stored: int
     gap_bits: int
     gap_lengths: huffman.Lengths
     cost: int
 
 
+def _chunks(array: Array, swapped: bool) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+    """Positions and bit patterns of the stored weights in one axis order, a chunk at a time."""
+    positions, stored = np.empty(0, dtype=np.int64), _bits(array.reshape(-1)[:0])
+    passed = 0
+    for bits in _pieces(array, swapped):
+        found = np.flatnonzero(bits)
+        positions, stored = np.concatenate([positions, passed + found]), np.concatenate([stored, bits[found]])
+        passed += len(bits)
+        while len(positions) >= CHUNK_ENTRIES:
+            yield positions[:CHUNK_ENTRIES], stored[:CHUNK_ENTRIES]
+            positions, stored = positions[CHUNK_ENTRIES:], stored[CHUNK_ENTRIES:]
+    if len(positions):
+        yield positions, stored
+
+
 def _index(array: Array, swapped: bool) -> _Index:
-    bits = _bits(array.swapaxes(0, 1) if swapped else array)
-    positions = np.flatnonzero(bits)
-    gaps, starts = gaps_of(positions, CHUNK_ENTRIES)
+    counted = [np.unique(gaps_of(positions), return_counts=True) for positions, _ in _chunks(array, swapped)]
+    gaps = np.concatenate([np.empty(0, dtype=np.int64), *(gaps for gaps, _ in counted)])
+    occurrences = np.concatenate([np.empty(0, dtype=np.int64), *(counts for _, counts in counted)])
     best: _Index | None = None
-    for width, counts in gap_counts(gaps).items():
+    for width, counts in gap_counts(gaps, occurrences).items():
         lengths = huffman.code_lengths(counts)
         cost = huffman.coded_bits(counts, lengths) + 8 * len(_tables(lengths))
         if best is None or cost < best.cost:
-            best = _Index(swapped, positions, gaps, starts, width, lengths, cost)
+            best = _Index(swapped, int(occurrences.sum()), width, lengths, cost)
     assert best is not None
     return best
 
@@ -144,48 +200,40 @@ def _best_index(array: Array) -> _Index:
     if array.ndim < 2 or min(array.shape[:2]) == 1:
         return plain
     swapped = _index(array, swapped=True)
-    least = 1 if len(plain.positions) <= FREELY_SWAPPED else SWAPPED_COST
+    least = 1 if plain.stored <= FREELY_SWAPPED else SWAPPED_COST
     return swapped if swapped.cost < plain.cost * least else plain
 
 
-def _sparse(array: Array, patterns: NDArray[Any] | None) -> bytes:
+def _sparse(array: Array, index: _Index, patterns: _Patterns | None) -> bytes:
     """Payload of a sparse tensor: shared where `patterns` are its distinct values, else raw."""
-    index = _best_index(array)
-    stored = _bits(array.swapaxes(0, 1) if index.swapped else array)[index.positions]
-    form, codebook = (CodebookForm.F32, b"")
-    if patterns is not None and len(patterns):
-        form, codebook = write_codebook(patterns.view(array.dtype))
+    form = patterns.form if patterns is not None else CodebookForm.F32
     out = bytearray([index.gap_bits | SWAPPED * index.swapped | form << FORM_SHIFT])
-    write_varint(out, len(stored))
-    if not len(stored):
+    write_varint(out, index.stored)
+    if not index.stored:
         return bytes(out)
-
-    gaps = gap_symbols(index.gaps, index.gap_bits)
-    weights_end = np.cumsum(index.gaps // ((1 << index.gap_bits) - 1) + 1)
-    cuts = weights_end[CHUNK_ENTRIES - 1 : -1 : CHUNK_ENTRIES]
-    columns = [
-        np.diff(index.starts, prepend=0),
-        np.diff(cuts, prepend=0, append=len(gaps)) - chunk_sizes(len(stored)),
-    ]
-    gap_streams = _streams(gaps, index.gap_lengths, cuts)
-    columns.append(np.array([len(stream) for stream in gap_streams]))
     if patterns is None:
-        tables = _tables(index.gap_lengths)
-        tail = stored.tobytes()
+        out += _tables(index.gap_lengths)
     else:
-        symbols = np.searchsorted(patterns, stored).astype(np.uint8)
-        lengths = huffman.code_lengths(np.bincount(symbols, minlength=len(patterns)))
-        streams = _streams(symbols, lengths, np.arange(CHUNK_ENTRIES, len(symbols), CHUNK_ENTRIES))
-        columns.append(np.array([len(stream) for stream in streams]))
-        write_varint(out, len(patterns))
-        out += codebook
-        tables = _tables(index.gap_lengths, lengths)
-        tail = b"".join(streams)
-    out += tables
-    for row in np.stack(columns, axis=1).tolist():
+        write_varint(out, len(patterns.bits))
+        out += patterns.codebook
+        out += _tables(index.gap_lengths, patterns.lengths)
+    gap_codes = huffman.canonical_codes(index.gap_lengths)
+    gap_streams: list[bytes] = []
+    weights: list[Bytes] = []
+    before = 0
+    for positions, stored in _chunks(array, index.swapped):
+        symbols = gap_symbols(gaps_of(positions), index.gap_bits)
+        gap_streams.append(huffman.encode(symbols, gap_codes))
+        row = [int(positions[0]) - before, len(symbols) - len(positions), len(gap_streams[-1])]
+        before = int(positions[0])
+        if patterns is None:
+            weights.append(stored.view(np.uint8).data)
+        else:
+            weights.append(patterns.encode(stored))
+            row.append(len(weights[-1]))
         for value in row:
             write_varint(out, value)
-    return bytes(out) + b"".join(gap_streams) + tail
+    return b"".join([out, *gap_streams, *weights])
 
 
 def chunk_sizes(count: int) -> NDArray[np.int64]:
@@ -198,8 +246,3 @@ def _tables(*lengths: huffman.Lengths) -> bytes:
     for table in lengths:
         huffman.write_lengths(out, table)
     return out.tobytes()
-
-
-def _streams(symbols: NDArray[np.uint8], lengths: huffman.Lengths, cuts: NDArray[np.int64]) -> list[bytes]:
-    codes = huffman.canonical_codes(lengths)
-    return [huffman.encode(part, codes) for part in np.split(symbols, cuts)]

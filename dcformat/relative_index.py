@@ -16,36 +16,40 @@ from .constants import MAX_GAP_BITS
 from .jit import inlined, kernel
 
 
-def gaps_of(positions: NDArray[np.int64], chunk: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Gaps between stored weights, counted anew in each chunk.
+def gaps_of(positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Gaps between the stored weights of a chunk.
 
     Parameters
     ----------
     positions : ndarray of int64, shape (n,)
-        Ascending flat positions.
-    chunk : int
-        Stored weights a chunk.
+        Ascending flat positions, one or more.
 
     Returns
     -------
-    gaps : ndarray of int64, shape (n,)
-        Positions skipped before each weight; 0 for the first of a chunk.
-    starts : ndarray of int64, shape (number of chunks,)
-        Position of the first weight of each chunk.
+    ndarray of int64, shape (n,)
+        Positions skipped before each weight; 0 for the first one, whose position is the chunk's start.
     """
-    gaps = np.diff(positions, prepend=-1) - 1
-    gaps[::chunk] = 0
-    return gaps, positions[::chunk]
+    return np.diff(positions, prepend=positions[0] - 1) - 1
 
 
-def gap_counts(gaps: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
-    """Histogram of the gap symbols at each width: width in bits -> ndarray of int64, shape (2**width,)."""
-    values, occurrences = np.unique(gaps, return_counts=True)
+def gap_counts(gaps: NDArray[np.int64], occurrences: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
+    """Histogram of the gap symbols at each width.
+
+    Parameters
+    ----------
+    gaps, occurrences : ndarray of int64, shape (n,)
+        Gaps, and how often each occurs; the same gap may stand there several times.
+
+    Returns
+    -------
+    dict of int to ndarray of int64, shape (2**width,)
+        By width in bits.
+    """
     histograms = {}
     for bits in range(1, MAX_GAP_BITS + 1):
         escape = (1 << bits) - 1
-        counts = np.bincount(values % escape, weights=occurrences, minlength=1 << bits).astype(np.int64)
-        counts[escape] = int((values // escape * occurrences).sum())
+        counts = np.bincount(gaps % escape, weights=occurrences, minlength=1 << bits).astype(np.int64)
+        counts[escape] = int((gaps // escape * occurrences).sum())
         histograms[bits] = counts
     return histograms
 

@@ -6,6 +6,7 @@ axis, column = flat index over the remaining axes, columns ascending within a ro
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -54,6 +55,17 @@ def dtype_name(array: Array) -> str:
 def bit_patterns(array: Array) -> Array:
     """The bits of an array's little-endian elements as unsigned integers, flat."""
     return np.ascontiguousarray(array).view(f"<u{array.dtype.itemsize}").reshape(-1)
+
+
+PIECE = 1 << 20
+"""Elements of the pieces of `flat_pieces`."""
+
+
+def flat_pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """Views of contiguous arrays of one size, flat, piece by piece: to work on large ones in little memory."""
+    flat = [array.reshape(-1) for array in arrays]
+    for start in range(0, len(flat[0]), PIECE):
+        yield tuple(array[start : start + PIECE] for array in flat)
 
 
 def relative_error(found: Array, expected: Array) -> float:

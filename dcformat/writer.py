@@ -6,12 +6,17 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import reduce
+from math import prod
 from typing import IO
 
+from .bits import Bytes
 from .constants import FREE_ELEMENTS, MAX_EXPANSION
+from .decoder import parse
 from .encoder import Encoding, encode_raw, encode_tensor
 from .errors import FormatError
-from .graph import Graph
+from .graph import Graph, Shape
 from .layout import pack_header
 from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest, unpack_labels, unpack_manifest
 from .ops import infer_shapes
@@ -23,10 +28,54 @@ SECTION_BYTES = 4096
 """A section is closed once it holds this much: a checksum costs little, and a damaged byte is traced to few tensors."""
 
 
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A tensor as a container stores it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : str
+        A key of `DTYPES`.
+    encoding : Encoding
+    payload : bytes-like
+        Of a tensor that is stored plainly, its own memory.
+    """
+
+    shape: Shape
+    dtype: str
+    encoding: Encoding
+    payload: Bytes
+
+    @property
+    def size(self) -> int:
+        """Number of weights, zeros counted."""
+        return prod(self.shape)
+
+    def plain(self) -> Encoded:
+        """The same tensor, stored plainly."""
+        tensor = parse(self.payload, 0, self.shape, self.dtype, self.encoding).decode()
+        return Encoded(self.shape, self.dtype, *encode_raw(Dense(tensor.dense(), self.dtype)))
+
+
+def encode(name: str, tensor: Array | Dense) -> Encoded:
+    """Encode a tensor losslessly, in the encoding that takes the fewest bytes.
+
+    `write` does so itself. To encode tensors one by one, and drop each when that is done, takes less memory.
+
+    Raises
+    ------
+    FormatError
+        The format cannot hold it; names `name`.
+    """
+    dense = _as_dense(name, tensor)
+    return Encoded(dense.shape, dense.dtype, *encode_tensor(dense))
+
+
 def write(
     file: str | os.PathLike[str] | IO[bytes],
     graph: Graph | None,
-    tensors: Mapping[str, Array | Dense],
+    tensors: Mapping[str, Array | Dense | Encoded],
     *,
     preprocess: Preprocess | None = None,
     labels: Sequence[str] | None = None,
@@ -43,7 +92,7 @@ def write(
         What a path leads to is replaced only once the new file is whole.
     graph : Graph or None
         None for a weights-only container.
-    tensors : mapping of str to ndarray or Dense
+    tensors : mapping of str to ndarray, Dense or Encoded
         By name, in the order in which they are stored. Those that the graph does not use are stored too.
     preprocess : Preprocess, optional
     labels : sequence of str, optional
@@ -57,23 +106,22 @@ def write(
     OSError
         The file cannot be written.
     """
-    dense = {name: _as_dense(name, tensor) for name, tensor in tensors.items()}
     if graph is not None:
-        infer_shapes(graph, {name: tensor.shape for name, tensor in dense.items()})
-    encoded = {name: encode_tensor(tensor) for name, tensor in dense.items()}
-    _fill_up(dense, encoded)
-    sections = list(_gather([payload for _, payload in encoded.values()]))
+        infer_shapes(graph, {name: tensor.shape for name, tensor in tensors.items()})
+    encoded = {n: t if isinstance(t, Encoded) else encode(n, t) for n, t in tensors.items()}
+    _fill_up(encoded)
+    sections = list(_gather([tensor.payload for tensor in encoded.values()]))
     packed_labels = pack_labels(labels) if labels is not None else b""
     manifest = Manifest(
         graph=graph,
-        tensors=tuple(TensorEntry(name, t.shape, encoded[name][0], t.dtype) for name, t in dense.items()),
-        sections=tuple(Section(len(data), zlib.crc32(data), count) for data, count in sections),
+        tensors=tuple(TensorEntry(name, t.shape, t.encoding, t.dtype) for name, t in encoded.items()),
+        sections=tuple(map(_section, sections)),
         preprocess=preprocess,
         labels=Section(len(packed_labels), zlib.crc32(packed_labels), 0) if labels is not None else None,
         metadata=metadata or {},
     )
     packed = pack_manifest(manifest)
-    parts = [pack_header(packed), *(data for data, _ in sections), packed_labels]
+    parts = [pack_header(packed), *(payload for section in sections for payload in section), packed_labels]
     # Never write what the reader would refuse.
     unpack_manifest(packed, sum(map(len, parts)))
     if labels is not None:
@@ -94,30 +142,35 @@ def _as_dense(name: str, tensor: Array | Dense) -> Dense:
     return tensor
 
 
-def _fill_up(dense: Mapping[str, Dense], encoded: dict[str, tuple[Encoding, bytes]]) -> None:
+def _fill_up(encoded: dict[str, Encoded]) -> None:
     """Store tensors plainly, the emptiest first, while there are more weights than so few bytes may stand for.
 
     A reader has to be able to bound what it may be asked for, and millions of zeros would fit a dozen bytes.
     """
-    missing = sum(tensor.size for tensor in dense.values()) - FREE_ELEMENTS
-    missing -= MAX_EXPANSION * sum(len(payload) for _, payload in encoded.values())
-    for name in sorted(dense, key=lambda name: len(encoded[name][1]) / max(1, dense[name].size)):
+    missing = sum(tensor.size for tensor in encoded.values()) - FREE_ELEMENTS
+    missing -= MAX_EXPANSION * sum(len(tensor.payload) for tensor in encoded.values())
+    for name in sorted(encoded, key=lambda name: len(encoded[name].payload) / max(1, encoded[name].size)):
         if missing <= 0:
             return
-        packed = len(encoded[name][1])
-        encoded[name] = encode_raw(dense[name])
-        missing -= MAX_EXPANSION * (len(encoded[name][1]) - packed)
+        packed = len(encoded[name].payload)
+        encoded[name] = encoded[name].plain()
+        missing -= MAX_EXPANSION * (len(encoded[name].payload) - packed)
 
 
-def _gather(payloads: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Payloads in sections: (bytes, number of tensors)."""
-    held: list[bytes] = []
+def _gather(payloads: Sequence[Bytes]) -> Iterator[list[Bytes]]:
+    """Payloads in sections."""
+    held: list[Bytes] = []
     nbytes = 0
     for payload in payloads:
         held.append(payload)
         nbytes += len(payload)
         if nbytes >= SECTION_BYTES:
-            yield b"".join(held), len(held)
+            yield held
             held, nbytes = [], 0
     if held:
-        yield b"".join(held), len(held)
+        yield held
+
+
+def _section(payloads: Sequence[Bytes]) -> Section:
+    crc32 = reduce(lambda crc, payload: zlib.crc32(payload, crc), payloads, 0)
+    return Section(sum(map(len, payloads)), crc32, len(payloads))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...core.jit import compiled, stamp
 from ...dcformat.errors import ConversionError
+from .running_sums import RunningSums
 
 F64 = NDArray[np.float64]
 Bounds = NDArray[np.intp]
@@ -59,6 +61,33 @@ class Clustering:
             raise ConversionError("out of range", expected="spread > 0 and rate >= 0")
 
 
+@dataclass(frozen=True)
+class Clusters:
+    """Clusters of a set of numbers.
+
+    Attributes
+    ----------
+    codebook : ndarray of float32, shape (k,)
+        Ascending, distinct, none zero.
+    limits : ndarray of float, shape (m,)
+        The least number of each cluster but the first.
+    entries : ndarray of int, shape (m + 1,)
+        Entry of the codebook of each cluster: centroids may be the same in float32.
+    """
+
+    codebook: NDArray[np.float32]
+    limits: NDArray[Any]
+    entries: NDArray[np.intp]
+
+    def symbols(self, values: NDArray[Any]) -> NDArray[np.intp]:
+        """The codebook's entry of each of some numbers that the clusters were made of."""
+        return self.entries[np.searchsorted(self.limits, values, side="right")]
+
+    def centroids(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """The centroid of each of some numbers that the clusters were made of."""
+        return self.codebook[self.symbols(values)]
+
+
 def cluster(
     values: NDArray[Any], k: int, how: Clustering | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
@@ -84,35 +113,60 @@ def cluster(
     ConversionError
         A number that is not finite.
     """
+    clusters = find_clusters(np.sort(values), k, how)
+    return clusters.codebook, clusters.symbols(values)
+
+
+def find_clusters(ordered: NDArray[Any], k: int, how: Clustering | None = None) -> Clusters:
+    """Cluster ascending non-zero numbers. K-means takes next to no memory beside them.
+
+    Parameters
+    ----------
+    ordered : ndarray of float, shape (n,)
+    k, how
+        As for `cluster`.
+
+    Raises
+    ------
+    ConversionError
+        A number that is not finite.
+    """
     how = how if how is not None else Clustering()
-    if not np.isfinite(values).all():
+    if not np.isfinite(ordered[[0, -1] if len(ordered) else []]).all():
         raise ConversionError("cannot share weights that are not finite", hint="the checkpoint holds NaN or infinity")
-    distinct, where = np.unique(values, return_inverse=True)
-    if len(distinct) <= k and not how.rate and how.method != "dpmeans":
-        return distinct.astype(np.float32), where.reshape(-1)
-    order = np.argsort(values, kind="stable")
-    ordered = values[order].astype(np.float64)
-    k = min(k, len(distinct))
+    firsts = _distinct(ordered, k + 1)
+    if len(firsts) <= k and not how.rate and how.method != "dpmeans":
+        return Clusters(ordered[firsts].astype(np.float32), ordered[firsts[1:]], np.arange(len(firsts)))
+    k = min(k, len(firsts))
     if how.method == "exact":
-        bounds = _optimal(ordered, k)
+        bounds = _optimal(ordered.astype(np.float64), k)
     elif how.method == "dpmeans":
-        bounds = _dp_means(ordered, k, how.spread * float(ordered.std()))
+        bounds = _dp_means(ordered, k, how.spread * float(ordered.astype(np.float64).std()))
     else:
         bounds = _lloyd(ordered, np.sort(INITS[how.init](ordered, k, np.random.default_rng(how.seed))))
     bounds = np.unique(bounds)
     if how.rate:
-        bounds = _weigh_codes(ordered, bounds, how.rate * 0.01 * float(ordered.var()))
-    codebook, first = np.unique(_centroids(ordered, bounds), return_inverse=True)
-    symbols = np.empty(len(values), dtype=np.intp)
-    symbols[order] = np.repeat(first.reshape(-1), np.diff(bounds))
-    return codebook, symbols
+        bounds = _weigh_codes(ordered, bounds, how.rate * 0.01 * float(ordered.astype(np.float64).var()))
+    codebook, entries = np.unique(_centroids(ordered, bounds), return_inverse=True)
+    return Clusters(codebook, ordered[bounds[1:-1]], entries.reshape(-1))
 
 
-def _means(ordered: F64, bounds: Bounds) -> F64:
-    return np.asarray(np.add.reduceat(ordered, bounds[:-1]) / np.diff(bounds))
+def _distinct(ordered: NDArray[Any], most: int) -> NDArray[np.intp]:
+    """Where the first distinct numbers begin, `most` of them at most."""
+    firsts: list[int] = []
+    at = 0
+    while at < len(ordered) and len(firsts) < most:
+        firsts.append(at)
+        at = int(np.searchsorted(ordered, ordered[at], side="right"))
+    return np.array(firsts, dtype=np.intp)
 
 
-def _centroids(ordered: F64, bounds: Bounds) -> NDArray[np.float32]:
+def _means(ordered: NDArray[Any], bounds: Bounds) -> F64:
+    sums = [np.add.reduceat(ordered[start:end].astype(np.float64), [0])[0] for start, end in pairwise(bounds)]
+    return np.asarray(np.array(sums) / np.diff(bounds))
+
+
+def _centroids(ordered: NDArray[Any], bounds: Bounds) -> NDArray[np.float32]:
     """Means of the clusters, none zero: a cluster that balances around zero takes its smallest member."""
     centroids = _means(ordered, bounds).astype(np.float32)
     for i in np.flatnonzero(centroids == 0):
@@ -124,26 +178,27 @@ def _centroids(ordered: F64, bounds: Bounds) -> NDArray[np.float32]:
 # Where k-means starts -------------------------------------------------------------------------------------------------
 
 
-def _linear(ordered: F64, k: int, rng: np.random.Generator) -> F64:
-    return np.linspace(ordered[0], ordered[-1], k)
+def _linear(ordered: NDArray[Any], k: int, rng: np.random.Generator) -> F64:
+    return np.linspace(float(ordered[0]), float(ordered[-1]), k)
 
 
-def _density(ordered: F64, k: int, rng: np.random.Generator) -> F64:
-    return ordered[((np.arange(k) + 0.5) / k * len(ordered)).astype(np.intp)]
+def _density(ordered: NDArray[Any], k: int, rng: np.random.Generator) -> F64:
+    return ordered[((np.arange(k) + 0.5) / k * len(ordered)).astype(np.intp)].astype(np.float64)
 
 
-def _random(ordered: F64, k: int, rng: np.random.Generator) -> F64:
-    return rng.choice(np.unique(ordered), k, replace=False)
+def _random(ordered: NDArray[Any], k: int, rng: np.random.Generator) -> F64:
+    return rng.choice(np.unique(ordered), k, replace=False).astype(np.float64)
 
 
-def _kmeans_plus_plus(ordered: F64, k: int, rng: np.random.Generator) -> F64:
+def _kmeans_plus_plus(ordered: NDArray[Any], k: int, rng: np.random.Generator) -> F64:
     from sklearn.cluster import kmeans_plusplus  # here, because it is slow to import
 
-    centers, _ = kmeans_plusplus(ordered[:, None], k, random_state=int(rng.integers(1 << 31)))
+    values = ordered[:, None].astype(np.float64)
+    centers, _ = kmeans_plusplus(values, k, random_state=int(rng.integers(1 << 31)))
     return np.asarray(centers[:, 0], dtype=np.float64)
 
 
-INITS: dict[str, Callable[[F64, int, np.random.Generator], F64]] = {
+INITS: dict[str, Callable[[NDArray[Any], int, np.random.Generator], F64]] = {
     "linear": _linear,
     "density": _density,
     "random": _random,
@@ -155,13 +210,13 @@ INITS: dict[str, Callable[[F64, int, np.random.Generator], F64]] = {
 # Lloyd's algorithm and DP-means ---------------------------------------------------------------------------------------
 
 
-def _lloyd(ordered: F64, centroids: F64) -> Bounds:
+def _lloyd(ordered: NDArray[Any], centroids: F64) -> Bounds:
     """Clusters that Lloyd's algorithm settles on; some may be empty."""
-    prefix = np.concatenate(([0.0], np.cumsum(ordered)))
+    sums = RunningSums(ordered)
     for _ in range(MAX_STEPS):
         bounds = _nearest(ordered, centroids)
         counts = np.diff(bounds)
-        moved = np.where(counts > 0, np.diff(prefix[bounds]) / np.maximum(counts, 1), centroids)
+        moved = np.where(counts > 0, sums.between(bounds) / np.maximum(counts, 1), centroids)
         empty = np.flatnonzero(counts == 0)
         furthest, _ = _outliers(ordered, bounds, moved)
         moved[empty[: len(furthest)]] = furthest[: len(empty)]
@@ -172,21 +227,26 @@ def _lloyd(ordered: F64, centroids: F64) -> Bounds:
     return _nearest(ordered, centroids)
 
 
-def _nearest(ordered: F64, centroids: F64) -> Bounds:
-    middles = (centroids[1:] + centroids[:-1]) / 2
-    return np.concatenate(([0], np.searchsorted(ordered, middles), [len(ordered)]))
+def _nearest(ordered: NDArray[Any], centroids: F64) -> Bounds:
+    return np.concatenate(([0], _first_from(ordered, (centroids[1:] + centroids[:-1]) / 2), [len(ordered)]))
 
 
-def _outliers(ordered: F64, bounds: Bounds, centroids: F64) -> tuple[F64, F64]:
+def _first_from(ordered: NDArray[Any], limits: F64) -> Bounds:
+    """Place of the first number that is no less than each limit."""
+    nearest = limits.astype(ordered.dtype)  # as float64, all the numbers would be copied
+    return np.searchsorted(ordered, np.where(nearest < limits, np.nextafter(nearest, np.inf), nearest))
+
+
+def _outliers(ordered: NDArray[Any], bounds: Bounds, centroids: F64) -> tuple[F64, F64]:
     """Numbers furthest from their centroid first, and the distances; only the ends of clusters can be."""
     full = np.flatnonzero(np.diff(bounds))
-    ends = np.concatenate((ordered[bounds[full]], ordered[bounds[full + 1] - 1]))
+    ends = np.concatenate((ordered[bounds[full]], ordered[bounds[full + 1] - 1])).astype(np.float64)
     distance = np.abs(ends - np.tile(centroids[full], 2))
     order = np.argsort(-distance, kind="stable")
     return ends[order], distance[order]
 
 
-def _dp_means(ordered: F64, k: int, limit: float) -> Bounds:
+def _dp_means(ordered: NDArray[Any], k: int, limit: float) -> Bounds:
     """Open a cluster at the furthest number while one lies beyond the limit (Kulis and Jordan 2012, algorithm 1)."""
     bounds = np.array([0, len(ordered)])
     while len(bounds) <= k:
@@ -252,7 +312,7 @@ _compiled_bounds = compiled(_optimal_bounds, stamp(Path(__file__).parent))
 # Code lengths ---------------------------------------------------------------------------------------------------------
 
 
-def _weigh_codes(ordered: F64, bounds: Bounds, price: float) -> Bounds:
+def _weigh_codes(ordered: NDArray[Any], bounds: Bounds, price: float) -> Bounds:
     """Move the clusters' ends until squared error plus `price` times the bits of an ideal code settles."""
     for _ in range(MAX_STEPS):
         shares = np.diff(bounds) / len(ordered)
@@ -263,7 +323,7 @@ def _weigh_codes(ordered: F64, bounds: Bounds, price: float) -> Bounds:
     return bounds
 
 
-def _cheapest(ordered: F64, centroids: F64, penalties: F64) -> Bounds:
+def _cheapest(ordered: NDArray[Any], centroids: F64, penalties: F64) -> Bounds:
     """Clusters of least ``(value - centroid)**2 + penalty``; those that nothing goes to are left out.
 
     Less value**2, which is the same for all, each centroid's cost is a line in the value: the clusters are the pieces
@@ -282,4 +342,4 @@ def _cheapest(ordered: F64, centroids: F64, penalties: F64) -> Bounds:
             starts.pop()
         hull.append(i)
         starts.append(start if len(hull) > 1 else -np.inf)
-    return np.unique(np.concatenate(([0], np.searchsorted(ordered, starts[1:]), [len(ordered)])))
+    return np.unique(np.concatenate(([0], _first_from(ordered, np.array(starts[1:])), [len(ordered)])))

@@ -6,6 +6,7 @@ threshold of s standard deviations; the percentile rule fixes the sparsity inste
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dcformat.errors import ConversionError
+from ...dcformat.tensors import flat_pieces
 
 Mask = NDArray[np.bool_]
 """True where a weight stays; of the weight's shape."""
@@ -51,11 +53,18 @@ class PruneRule:
         if weight.size == 0 or self.amount == 0:
             return 0.0
         if self.kind == "std":
-            return self.amount * float(np.std(weight, dtype=np.float64))
-        return float(np.percentile(np.abs(weight), self.amount))
+            return self.amount * _standard_deviation(weight)
+        return float(np.percentile(np.abs(weight), self.amount, overwrite_input=True))
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.amount:g}"
+
+
+def _standard_deviation(weight: NDArray[Any]) -> float:
+    """``numpy.std`` in float64, without a copy of all weights in that type."""
+    mean = np.mean(weight, dtype=np.float64)
+    pieces = flat_pieces(weight.ravel(order="K"))
+    return math.sqrt(math.fsum(float(np.square(piece - mean).sum()) for (piece,) in pieces) / weight.size)
 
 
 def parse_prune(text: str) -> PruneRule:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dcformat.errors import ConversionError
-from .clustering import Clustering, cluster
+from ...dcformat.tensors import flat_pieces
+from .clustering import Clustering, Clusters, find_clusters
 
 MAX_BITS = 8
 
@@ -45,11 +46,42 @@ def share_weights(
     """
     if not 1 <= bits <= MAX_BITS:
         raise ConversionError("bits out of range", expected=f"1 to {MAX_BITS}", found=bits)
-    weight = np.asarray(weight, dtype=np.float32)
-    shared = weight.copy()
-    codebook, symbols = cluster(weight[weight != 0], 1 << bits, Clustering(init, method, seed))
-    shared[weight != 0] = codebook[symbols]
+    shared = np.array(weight, dtype=np.float32, order="C")
+    clusters = clusters_above(shared, 0.0, bits, Clustering(init, method, seed))
+    for (piece,) in flat_pieces(shared):
+        stored = piece != 0
+        piece[stored] = clusters.centroids(piece[stored])
     return shared
+
+
+def clusters_above(weight: NDArray[np.float32], threshold: float, bits: int, how: Clustering) -> Clusters:
+    """Cluster the weights whose magnitude is above a threshold (0: those that are not zero).
+
+    Parameters
+    ----------
+    weight : ndarray of float32, contiguous
+    threshold : float
+        0 or more.
+    bits : int
+        Of at most ``2**bits`` clusters.
+    how : Clustering
+
+    Raises
+    ------
+    ConversionError
+        A weight that is not finite.
+    """
+    if not all(np.isfinite(piece).all() for (piece,) in flat_pieces(weight)):
+        raise ConversionError("cannot share weights that are not finite", hint="the checkpoint holds NaN or infinity")
+    count = sum(np.count_nonzero(np.abs(piece) > threshold) for (piece,) in flat_pieces(weight))
+    above = np.empty(count, dtype=np.float32)
+    filled = 0
+    for (piece,) in flat_pieces(weight):
+        values = piece[np.abs(piece) > threshold]
+        above[filled : filled + len(values)] = values
+        filled += len(values)
+    above.sort()
+    return find_clusters(above, 1 << bits, how)
 
 
 @dataclass(frozen=True)

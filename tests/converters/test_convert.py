@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -213,3 +215,18 @@ def test_any_state_dict_comes_back_bit_for_bit(
     back = torch.load(folder / "out.pt", weights_only=True)
     assert list(back) == list(state)
     assert all(same_bits(back[name], state[name]) for name in state)
+
+
+@pytest.mark.parametrize("level", [logging.NOTSET, logging.INFO])
+def test_a_bar_is_shown_to_those_who_asked_for_messages(
+    net: nn.Module, tmp_path: Path, level: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    caplog.set_level(level, logger="dcz")
+    convert(net, tmp_path / "net.dcz", input_shape=(3, 8, 8), bits=2)
+    assert ("encode" in terminal.getvalue()) == (level == logging.INFO)

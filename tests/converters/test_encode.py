@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-import io
-import logging
-import sys
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from dcz.converters.arrays import from_torch, to_torch
+from dcz.converters.arrays import to_torch
 from dcz.converters.compression.clustering import Clustering
 from dcz.converters.compression.pruning import parse_prune
 from dcz.converters.compression.sharing import parse_bits
-from dcz.converters.encode import TensorError, compress, error_between, negative_zeros, weight_names
+from dcz.converters.encode import Compression, TensorError, error_between, negative_zeros, weight_names
 from dcz.converters.source import Source
 from dcz.converters.torch_export import from_module
 from dcz.dcformat import ConversionError, Dense
@@ -24,6 +22,13 @@ def source() -> Source:
     torch.manual_seed(5)
     layers = [nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(288, 20)]
     return from_module(nn.Sequential(*layers), (3, 8, 8))
+
+
+def compress(source: Source, *how: Any, **options: Any) -> tuple[dict[str, Dense], dict[str, TensorError]]:
+    compression = Compression(source, *how, **options)
+    made = {name: compression(name, tensor) for name, tensor in source.tensors.items()}
+    tensors = {name: tensor for name, (tensor, _) in made.items()}
+    return tensors, {name: error for name, (_, error) in made.items() if error is not None}
 
 
 def test_weights_are_those_of_convolutions_and_linear_layers(source: Source) -> None:
@@ -116,18 +121,3 @@ def test_negative_zeros_are_counted_and_made_positive_if_asked(dtype: torch.dtyp
     assert list(errors) == ["0.weight"]
     assert negative_zeros(Source(tensors, source.graph)) == 0
     assert torch.equal(to_torch(tensors["0.weight"]), module[0].weight)
-
-
-@pytest.mark.parametrize("level", [logging.NOTSET, logging.INFO])
-def test_a_bar_is_shown_to_those_who_asked_for_messages(
-    level: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    caplog.set_level(level, logger="dcz")
-    compress(Source({"w": from_torch("w", torch.randn(9, 9))}), None, parse_bits("2"))
-    assert ("prune and share" in terminal.getvalue()) == (level == logging.INFO)

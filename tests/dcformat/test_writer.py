@@ -12,6 +12,7 @@ from dcz.dcformat import (
     Dense,
     FormatError,
     Graph,
+    encode,
     make_node,
     write,
 )
@@ -101,3 +102,12 @@ def test_more_zeros_than_a_small_file_may_stand_for_are_stored_plainly(tmp_path:
             "one": "raw",
         }
         assert all(np.array_equal(container.tensor(name), tensor) for name, tensor in tensors.items())
+
+
+def test_tensors_may_be_encoded_one_by_one(tmp_path: Path) -> None:
+    tensors = {"a": np.arange(5), "half": np.float16([[0, 1], [0, 0]]), "zeros": np.zeros(FREE_ELEMENTS, np.float32)}
+    write(tmp_path / "at-once.dcz", None, tensors)
+    write(tmp_path / "one-by-one.dcz", None, {name: encode(name, tensor) for name, tensor in tensors.items()})
+    assert (tmp_path / "one-by-one.dcz").read_bytes() == (tmp_path / "at-once.dcz").read_bytes()
+    with pytest.raises(FormatError, match="tensor 't': numpy type complex64"):
+        encode("t", np.zeros(2, np.complex64))

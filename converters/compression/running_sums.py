@@ -1,0 +1,58 @@
+"""Prefix sums of many numbers in a small part of their memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+STEP = 64
+"""One sum in so many is kept."""
+PIECE = STEP << 14
+"""Numbers that are made float64 at a time."""
+
+
+class RunningSums:
+    """Sums of the first i of some numbers, in float64, added one by one from the front.
+
+    Sums that are not kept are worked out from the one before, in the same order, so they have the bits that
+    ``numpy.cumsum`` gives them.
+
+    Parameters
+    ----------
+    numbers : ndarray of float, shape (n,)
+        Used later on, too.
+    """
+
+    def __init__(self, numbers: NDArray[Any]) -> None:
+        self._numbers = numbers
+        self._kept = np.zeros(len(numbers) // STEP + 1)
+        total = 0.0
+        for start in range(0, len(numbers), PIECE):
+            sums = numbers[start : start + PIECE].astype(np.float64)
+            sums[0] += total
+            np.cumsum(sums, out=sums)
+            total = sums[-1]
+            first = start // STEP + 1
+            self._kept[first : first + len(sums) // STEP] = sums[STEP - 1 :: STEP]
+
+    def between(self, bounds: NDArray[np.intp]) -> NDArray[np.float64]:
+        """What is added from each of some bounds to the next: differences of the sums there.
+
+        Parameters
+        ----------
+        bounds : ndarray of int, shape (k + 1,)
+            0 to n each.
+
+        Returns
+        -------
+        ndarray of float64, shape (k,)
+        """
+        rows, rest = np.divmod(bounds, STEP)
+        columns = np.arange(STEP)
+        places = np.minimum(rows[:, None] * STEP + columns, len(self._numbers) - 1)
+        summands = np.where(columns < rest[:, None], self._numbers[places], 0).astype(np.float64)
+        summands[:, 0] += self._kept[rows]
+        sums: NDArray[np.float64] = np.cumsum(summands, axis=1)[:, -1]
+        return np.diff(sums)

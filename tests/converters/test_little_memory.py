@@ -1,0 +1,38 @@
+"""How much memory a conversion takes, in a process of its own: torch's memory is seen from outside alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+PEAK = """
+import resource, sys
+from dcz.converters.convert import convert
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+options = {"prune": "percent:80", "bits": 5}
+convert(sys.argv[1], sys.argv[3], **options)
+before = peak()
+convert(sys.argv[2], sys.argv[3], **options)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="getrusage is of Unix")
+@pytest.mark.parametrize("ending", [".pt", ".safetensors"])
+def test_a_conversion_takes_a_few_times_the_checkpoint(tmp_path: Path, ending: str) -> None:
+    large = {"rest": torch.randn(900, 2500), "weight": torch.randn(4000, 2500)}
+    for name, state in (("small", {"weight": torch.randn(8, 8)}), ("large", large)):
+        path = tmp_path / f"{name}{ending}"
+        save_file(state, path) if ending == ".safetensors" else torch.save(state, path)
+    files = [tmp_path / f"small{ending}", tmp_path / f"large{ending}", tmp_path / "out.dcz"]
+    child = subprocess.run([sys.executable, "-c", PEAK, *files], capture_output=True, text=True, check=True)
+    checkpoint = sum(tensor.nbytes for tensor in large.values())
+    assert int(child.stdout) < 4 * checkpoint  # of a larger one less than 2.5 times: pieces are as large as here
