@@ -192,14 +192,14 @@ def _lines(panel: Axes, x: Sequence[float], values: Mapping[str, Sequence[float]
     panel.set_title(title)
 
 
-def _logarithmic(panel: Axes, axis: str) -> None:
-    """A logarithmic axis that is labelled at 1, 2 and 5, without exponents."""
+def _logarithmic(panel: Axes, axis: str, narrow: float = 300) -> None:
+    """A logarithmic axis without exponents, labelled at 1, and at 2 and 5 where it spans less than `narrow` times."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     getattr(panel, f"set_{axis}scale")("log")
     which = getattr(panel, f"{axis}axis")
     low, high = which.get_view_interval()
-    which.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 300 else (1.0,)))
+    which.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < narrow else (1.0,)))
     which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
     which.set_minor_locator(NullLocator())
     which.set_minor_formatter(NullFormatter())
@@ -306,19 +306,18 @@ def _accuracy(rows: list[Row]) -> list[Picture]:
 
     def draw(panels: Sequence[Axes]) -> None:
         for panel, (data, models) in zip(panels, scored.items(), strict=True):
-            _points(
-                panel,
-                [row["file_bytes"] / 1000 for row in models],
-                [100 * row["top1"] for row in models],
-                "dcz",
-                [False] * len(models),
-            )
+            sizes, right = [row["file_bytes"] / 1000 for row in models], [100 * row["top1"] for row in models]
+            _points(panel, sizes, right, "dcz", [False] * len(models))
+            low, high = min(sizes) / 3, 3 * max(sizes)  # room for the names
             names: dict[tuple[float, float], list[str]] = {}
-            for row in models:
-                names.setdefault((row["file_bytes"] / 1000, 100 * row["top1"]), []).append(Path(row["model"]).stem)
-            for place, several in names.items():
-                panel.annotate("\n".join(several), place, (7, 0), textcoords="offset points", va="center")
-            panel.margins(x=0.5, y=0.25)  # room for the names
+            for place, row in zip(zip(sizes, right, strict=True), models, strict=True):
+                names.setdefault(place, []).append(Path(row["model"]).stem)
+            for (x, y), several in names.items():
+                side = {"xytext": (-7, 0), "ha": "right"} if x * x > low * high else {"xytext": (7, 0), "ha": "left"}
+                panel.annotate("\n".join(several), (x, y), textcoords="offset points", va="center", **side)
+            panel.set_xlim(low, high)
+            panel.margins(y=0.25)
+            _logarithmic(panel, "x", narrow=100)
             panel.set_xlabel("kB of the file")
             panel.set_title(data)
         panels[0].set_ylabel("top-1, %")

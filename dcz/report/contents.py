@@ -6,6 +6,7 @@ from typing import Any
 
 from .facts import PARTS, Facts
 from .html import Content, Markup, table, tag
+from .network import network
 from .words import TIMES, count, definitions, name, number, section, shape
 
 FIRST_LABELS = 20
@@ -43,7 +44,7 @@ def labels(facts: Facts) -> Markup | None:
 
 
 def graph(facts: Facts) -> Markup | None:
-    """The list of nodes."""
+    """The drawing, and the list of nodes."""
     if facts.graph is None:
         return None
     rows = [
@@ -59,8 +60,11 @@ def graph(facts: Facts) -> Markup | None:
     ]
     header = ("node", "op", "reads", "makes", "attributes", "tensors")
     text = f"{count(len(rows), 'node')}; node {facts.graph.output} gives the answer. Shapes are those of one sample."
+    drawing = network(facts)
+    if drawing is not None:
+        text += " A box is a layer with what reads it alone, shaded by its bytes: the largest layer's box is full."
     made = table("Nodes in the order in which they run", header, rows, left=6, class_="list")
-    return section("graph", "Graph", tag("p", text), made)
+    return section("graph", "Graph", tag("p", text), drawing, made)
 
 
 def tensors(facts: Facts) -> Markup | None:
@@ -71,7 +75,7 @@ def tensors(facts: Facts) -> Markup | None:
     errors = {layer.name: layer.errors for layer in facts.layers}
     keys = ("codebook_size", "gap_bits", "bits_per_symbol", "bits_per_gap")
     header: tuple[str, ...] = ("tensor", "shape", "type", "encoding", "stored", "density", "codes", "gap bits")
-    header += ("bits/symbol", "bits/gap", *PARTS, *(("max error", "rms error") if facts.against else ()))
+    header += ("bits / symbol", "bits / gap", *PARTS, *(("max error", "rms error") if facts.against else ()))
     rows = []
     for row in rows_of:
         cells = [name(row["name"]), shape(row["shape"]), row["dtype"], row["encoding"], f"{row['nnz']:,}"]

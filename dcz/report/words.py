@@ -33,8 +33,9 @@ def shape(sizes: Sequence[int]) -> str:
 
 
 def section(key: str, title: str, *content: Content) -> Markup:
-    """A section of the page with its heading."""
-    return tag("section", tag("h2", title, id=f"{key}-title"), *content, id=key, aria_labelledby=f"{key}-title")
+    """A section of the page with its heading, which folds it up."""
+    heading = tag("summary", tag("h2", title, id=f"{key}-title"))
+    return tag("section", tag("details", heading, *content, open=True), id=key, aria_labelledby=f"{key}-title")
 
 
 def definitions(items: Sequence[tuple[str, Content]]) -> Markup:

@@ -97,6 +97,20 @@ def test_alt_text_holds_the_numbers() -> None:
     assert "a.dcz, mnist: 99.00% at 5,000 bytes" in plots.pictures("accuracy", accuracy())[0].alt
 
 
+def test_sizes_of_models_stand_on_a_logarithmic_axis_with_room_for_their_names() -> None:
+    from matplotlib.figure import Figure
+
+    (picture,) = plots.pictures("accuracy", accuracy())
+    panels = Figure().subplots(picture.rows, picture.columns, squeeze=False).ravel()
+    picture.draw(panels)
+    for panel in panels:
+        low, high = panel.get_xlim()
+        sizes = [x for dots in panel.collections for x, _ in dots.get_offsets()]
+        assert panel.get_xscale() == "log"
+        assert 0 < low <= min(sizes) / 2
+        assert high >= 2 * max(sizes)
+
+
 def test_nothing_measured_is_no_plot() -> None:
     assert plots.pictures("accuracy", accuracy()[-1:]) == []
     assert plots.pictures("scaling", scaling()[-1:]) == []

@@ -102,6 +102,14 @@ def test_nothing_is_wider_than_the_window(browser: Any, page: Path, width: int) 
     assert browser.execute_script(HIDDEN_BY_EDGES) == []
 
 
+def test_a_desk_shows_tables_and_the_drawing_whole(browser: Any, facts: Facts, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(render(facts), encoding="utf-8")
+    show(browser, path, WIDTHS[1])
+    wider = "return [...document.querySelectorAll('.scroll')].filter(s => s.scrollWidth > s.clientWidth).length"
+    assert browser.execute_script(wider) == 0
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_charts_are_drawn(browser: Any, page: Path, width: int) -> None:
     show(browser, page, width)

@@ -123,6 +123,14 @@ def test_landmarks_headings_and_links(page: Outline) -> None:
     assert tags.count("table") == tags.count("caption") > 3
 
 
+def test_sections_fold_and_are_open_at_first(page: Outline) -> None:
+    tags = [tag for tag, _ in page.elements]
+    assert page.all("details") == [{"open": ""}] * tags.count("section")
+    assert all(
+        tags[i : i + 4] == ["section", "details", "summary", "h2"] for i, tag in enumerate(tags) if tag == "section"
+    )
+
+
 def external(page: str) -> Iterator[str]:
     """What in a page could make a browser load something."""
     outline = Outline(page)
@@ -201,7 +209,7 @@ def test_a_large_network_makes_a_page_of_bounded_size(facts: Facts) -> None:
         row = dict(layer.row) | {"name": f"features.stage{i // 50}.block{i}.branch.conv.weight"}
         layers.append(replace(layer, row=row))
         rows += [row, dict(row) | {"name": f"features.stage{i // 50}.block{i}.branch.norm.running_mean"}]
-    info = dict(facts.info) | {"tensors": rows}
+    info = dict(facts.info) | {"tensors": [*facts.info["tensors"], *rows]}
     made = render(replace(facts, layers=layers, others=rows[1::2], info=info))
     assert len(made.encode()) <= MAX_BYTES
     outline = Outline(made)
