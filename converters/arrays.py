@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+
 import numpy as np
 import torch
 
@@ -42,8 +44,11 @@ def from_torch(name: str, tensor: torch.Tensor) -> Dense:
         A sparse or quantized tensor, or an element type that a container cannot hold.
     """
     if tensor.layout != torch.strided or tensor.is_quantized:
+        hint = "store it dense"
+        if tensor.is_quantized:
+            hint = "store its dequantize(), or convert the float network, with --bits 8"
         kind = "quantized" if tensor.is_quantized else str(tensor.layout).removeprefix("torch.")
-        raise ConversionError(f"tensor {name!r} is not a plain dense tensor", found=kind, hint="store it dense")
+        raise ConversionError(f"tensor {name!r} is not a plain dense tensor", found=kind, hint=hint)
     if tensor.dtype not in STORABLE:
         raise ConversionError(
             f"tensor {name!r} has an element type that a container cannot hold",
@@ -54,6 +59,31 @@ def from_torch(name: str, tensor: torch.Tensor) -> Dense:
     if plain.dtype == torch.bfloat16:
         return Dense(plain.view(torch.int16).numpy().view(np.uint16), "BF16")
     return Dense(plain.numpy(), STORABLE[plain.dtype])
+
+
+def from_state(state: Mapping[str, torch.Tensor]) -> dict[str, Dense]:
+    """Copy a state dict, bit for bit: names of one tensor (tied weights) are names of one `Dense`.
+
+    Raises
+    ------
+    ConversionError
+        As for `from_torch`.
+    """
+    known: dict[Hashable, Dense] = {}
+    copied = {}
+    for name, tensor in state.items():
+        same = _memory(tensor)
+        copied[name] = known[same] if same in known else from_torch(name, tensor)
+        if same is not None:
+            known[same] = copied[name]
+    return copied
+
+
+def _memory(tensor: torch.Tensor) -> Hashable:
+    """Where a tensor lies, and how: equal for two that are one. None: it lies nowhere."""
+    if tensor.layout != torch.strided or not tensor.numel():
+        return None
+    return tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride(), tensor.is_neg()
 
 
 def to_torch(tensor: Dense) -> torch.Tensor:

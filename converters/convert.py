@@ -31,6 +31,7 @@ from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune
 from .compression.sharing import BitsRule, parse_bits
 from .encode import Compression, TensorError, negative_zeros
+from .file_kind import Kind, kind_of
 from .han import from_han
 from .source import Source
 from .state_dict import from_state_dict
@@ -93,6 +94,7 @@ def convert(
     *,
     arch: str | None = None,
     input_shape: Sequence[int] | None = None,
+    key: str | None = None,
     prune: PruneRule | str | None = None,
     bits: BitsRule | str | int | None = None,
     init: str = "linear",
@@ -116,6 +118,9 @@ def convert(
         For state dicts: a known architecture, or ``pkg.module:factory``. By default recognised by keys and shapes.
     input_shape : sequence of int, optional
         Shape of one sample. A module and ``pkg.module:factory`` need it.
+    key : str, optional
+        For checkpoints with several dictionaries of tensors: which one is the state dict. Keys are joined by dots; what
+        the tensors' names begin with will do, too.
     prune : PruneRule or str, optional
         ``std:S`` or ``percent:Q``: which weights of convolutions and linear layers become zero.
     bits : BitsRule, str or int, optional
@@ -165,7 +170,7 @@ def convert(
     given_preprocess = presets.resolve_preprocess(preprocess) if preprocess is not None else None
     given_labels = presets.resolve_labels(labels) if labels is not None else None
 
-    source = load_source(model, arch=arch, input_shape=input_shape)
+    source = load_source(model, arch=arch, input_shape=input_shape, key=key)
     source.check_whole(partial, None if isinstance(model, nn.Module) else model)
     _describe(source, given_preprocess, given_labels)
     compression = Compression(source, prune, bits, clustering, positive_zeros=positive_zeros)
@@ -208,13 +213,17 @@ def _encode(source: Source, compression: Compression) -> tuple[dict[str, Encoded
 
 
 def load_source(
-    model: nn.Module | str | os.PathLike[str], *, arch: str | None = None, input_shape: Sequence[int] | None = None
+    model: nn.Module | str | os.PathLike[str],
+    *,
+    arch: str | None = None,
+    input_shape: Sequence[int] | None = None,
+    key: str | None = None,
 ) -> Source:
-    """Read a model through the front end that its type or its file's ending asks for.
+    """Read a model through the front end that its type, or what its file holds, asks for.
 
     Parameters
     ----------
-    model, arch, input_shape
+    model, arch, input_shape, key
         As for `convert`.
 
     Raises
@@ -229,7 +238,7 @@ def load_source(
         return from_module(model, shape)
     path = Path(model)
     try:
-        return _load_file(path, arch, shape)
+        return _load_file(path, arch, shape, key)
     except DczError as error:
         raise error.at(path) from error.__cause__
 
@@ -241,19 +250,21 @@ def _reads(model: nn.Module | str | os.PathLike[str]) -> list[Path]:
     return course.parts(Path(model)) if os.path.isdir(model) else [Path(model)]
 
 
-def _load_file(path: Path, arch: str | None, shape: Shape | None) -> Source:
+def _load_file(path: Path, arch: str | None, shape: Shape | None, key: str | None) -> Source:
     if path.is_dir():
         return course.from_artefacts(path, arch, shape)
     if not path.exists():
         raise ConversionError("no such file")
     if path.stat().st_size == 0:
         raise ConversionError("the file is empty")
-    suffix = path.suffix.lower()
-    if suffix in STATE_DICTS:
-        return from_state_dict(path, arch, shape)
-    if arch is not None:
-        raise ConversionError("--arch is for state dicts", expected=", ".join(STATE_DICTS), found=suffix)
-    if suffix == ".pt2":
+    kind, suffix = kind_of(path), path.suffix.lower()
+    if kind in (Kind.TORCH, Kind.SAFETENSORS) or (kind is None and suffix in STATE_DICTS):
+        return from_state_dict(path, arch, shape, key)
+    for flag, value in (("--arch", arch), ("--key", key)):
+        if value is not None:
+            found = kind.value if kind else suffix
+            raise ConversionError(f"{flag} is for state dicts", expected=", ".join(STATE_DICTS), found=found)
+    if kind is Kind.PROGRAM or suffix == ".pt2":
         return from_pt2(path, shape)
     if suffix == ".net":
         return from_han(path)

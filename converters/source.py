@@ -32,6 +32,8 @@ class Source:
         How an image becomes the input, where the front end knows.
     labels : sequence of str or None
         Names of the classes, where the front end knows.
+    metadata : dict of str to str
+        Free text that came with the model.
     reference : callable or None
         Makes the network as a torch module in eval mode, with these weights, independently of `graph`: to verify
         against.
@@ -51,6 +53,7 @@ class Source:
     graph: Graph | None = None
     preprocess: Preprocess | None = None
     labels: Sequence[str] | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
     reference: Callable[[], nn.Module] | None = None
     lost: dict[str, int] = field(default_factory=dict)
     way_out: str | None = None
@@ -76,7 +79,7 @@ class Source:
         """
         if self.lost and not partial:
             way_out = f"{self.way_out}, or " if self.way_out else ""
-            hint = f"{way_out}leave them out with --partial (partial=True)"
+            hint = f"{way_out}leave them out by --partial (partial=True)"
             raise ConversionError(f"a container cannot hold {self.what_is_lost()}", path=path, hint=hint)
         if self.lost:
             self.messages.append(f"left out of the container: {self.what_is_lost()}")

@@ -14,7 +14,8 @@ from torch import nn
 from ...dcformat.errors import ConversionError
 from ...dcformat.output import replacing
 from ..architectures import Architecture
-from ..state_dict import find, fit, read_safetensors, read_torch
+from ..source import Source
+from ..state_dict import load_state
 
 
 def load_checkpoint(model: nn.Module, arch: str, path: str | os.PathLike[str]) -> None:
@@ -28,11 +29,11 @@ def load_checkpoint(model: nn.Module, arch: str, path: str | os.PathLike[str]) -
         The file cannot be read.
     """
     try:
-        state = _read(path)
-        names = fit({name: tuple(value.shape) for name, value in state.items()}, arch).names
+        state, match = load_state(Path(path), Source({}), arch)
     except ConversionError as error:
         raise error.at(path) from None
-    model.load_state_dict({own: state[name] for own, name in names.items()})
+    assert match is not None  # a checkpoint fits the architecture of that name, or there was an error
+    model.load_state_dict(match.own(state))
 
 
 def load_network(path: str | os.PathLike[str], pupil: Architecture) -> nn.Module:
@@ -46,8 +47,7 @@ def load_network(path: str | os.PathLike[str], pupil: Architecture) -> nn.Module
         The file cannot be read.
     """
     try:
-        state = _read(path)
-        match = find({name: tuple(value.shape) for name, value in state.items()})
+        state, match = load_state(Path(path), Source({}))
         if match is None:
             raise ConversionError("the teacher is of no known architecture")
         own, wanted = match.architecture, pupil
@@ -57,7 +57,7 @@ def load_network(path: str | os.PathLike[str], pupil: Architecture) -> nn.Module
     except ConversionError as error:
         raise error.at(path) from None
     model = match.architecture.factory()
-    model.load_state_dict({own: state[name] for own, name in match.names.items()})
+    model.load_state_dict(match.own(state))
     return model.eval()
 
 
@@ -75,8 +75,3 @@ def digest(state: Mapping[str, torch.Tensor]) -> str:
         total.update(name.encode())
         total.update(value.detach().contiguous().numpy().tobytes())
     return total.hexdigest()
-
-
-def _read(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
-    path = Path(path)
-    return read_safetensors(path) if path.suffix.lower() == ".safetensors" else read_torch(path, [])

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--arch", metavar="NAME", help="a known architecture, or pkg.module:factory; default: recognised"
     )
     parser.add_argument("--input-shape", metavar="C,H,W", type=arguments.shape, help="shape of one sample: 3,32,32")
+    parser.add_argument("--key", metavar="NAME", help="which dictionary of a checkpoint is the state dict")
     thresholds = "std:S drops |w| <= S std(w), percent:Q the smallest Q %%"
     parser.add_argument("--prune", metavar="RULE", type=arguments.prune, help=thresholds)
     sharing = "share weights: 2^B values a tensor; or conv=8,fc=5"
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         args.output,
         arch=args.arch,
         input_shape=args.input_shape,
+        key=args.key,
         prune=args.prune,
         bits=args.bits,
         init=args.init,

@@ -193,6 +193,34 @@ def test_negative_zeros_are_named_and_cost_nothing_once_positive(dcz: Callable, 
     assert not np.signbit(kept[kept == 0]).any()
 
 
+def test_numbers_that_cannot_go_in_are_refused_or_told(
+    dcz: Callable, fails: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"w": torch.ones(30, 40), "packed": (torch.ones(50, 60), None)}, "net.pt")
+    error = fails("convert", "net.pt")
+    assert "3,000 numbers of the model, in 'packed'" in error
+    assert "--partial" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["net.pt"]
+    result = dcz("convert", "net.pt", "--partial")
+    assert result.code == 0
+    assert "lossless" not in result.out + result.err
+    assert "net.dcz: not the whole model: 3,000 numbers are left out" in result.out
+    assert "left out of the container: 3,000 numbers of the model, in 'packed'" in result.err
+    report = json.loads(dcz("convert", "net.pt", "--partial", "--json").out)
+    assert (report["lossless"], report["lost"]) == (False, {"packed": 3000})
+    assert dcz("verify", "net.dcz", "--against", "net.pt").code == 1
+
+
+def test_a_key_picks_one_of_several_dictionaries(dcz: Callable, fails: Callable, tmp_path: Path) -> None:
+    torch.save({"G": {"w": torch.ones(2, 2)}, "D": {"w": torch.zeros(3, 3)}}, tmp_path / "gan.pt")
+    assert "'G', 'D'; pick one with --key" in fails("convert", tmp_path / "gan.pt")
+    assert dcz("convert", tmp_path / "gan.pt", "--key", "D").code == 0
+    with package.open(tmp_path / "gan.dcz") as container:
+        assert container.tensor("w").shape == (3, 3)
+    assert "expected 'G' or 'D'" in fails("convert", tmp_path / "gan.pt", "--key", "X")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

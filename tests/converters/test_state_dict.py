@@ -13,9 +13,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.utils import prune
 
 from dcz.converters import state_dict
 from dcz.converters.architectures import ARCHITECTURES
+from dcz.converters.architectures.lookup import signature
+from dcz.converters.matching import find
 from dcz.converters.state_dict import from_state_dict
 from dcz.dcformat import ConversionError
 
@@ -114,9 +117,98 @@ def test_batch_counters_may_be_absent(save: Callable[..., Path]) -> None:
     assert from_state_dict(save(old)).graph == from_state_dict(save(state)).graph is not None
 
 
+def test_bookkeeping_is_set_aside_by_name(save: Callable[..., Path], state: dict) -> None:
+    source = from_state_dict(
+        save({"n_averaged": torch.tensor(3), **prefixed(state, "module."), "criterion.w": torch.ones(4)})
+    )
+    assert source.graph is not None
+    assert list(source.tensors) == list(prefixed(state, "module."))
+    assert "set aside: 'n_averaged', 'criterion.w'" in source.messages
+    assert source.lost == {}
+
+
+def test_a_key_picks_the_state_dict(save: Callable[..., Path], state: dict) -> None:
+    ema = {name: value + 1 for name, value in state.items()}
+    path = save({"state_dict": state, "state_dict_ema": ema})
+    with pytest.raises(ConversionError, match="'state_dict', 'state_dict_ema'; pick one with --key"):
+        from_state_dict(path)
+    source = from_state_dict(path, key="state_dict_ema")
+    assert source.graph is not None
+    assert all(np.array_equal(source.tensors[name].array, ema[name].numpy()) for name in state)
+
+
+def test_tensors_inside_of_others_are_lost_unless_the_network_is_whole(save: Callable[..., Path], state: dict) -> None:
+    extra = {"packed": (torch.ones(5), {"x": [torch.ones(2)]})}
+    source = from_state_dict(save({"w": torch.ones(3), **extra}))
+    assert source.lost == {"packed": 7}
+    assert source.way_out is None
+    source = from_state_dict(save({**state, **extra}))
+    assert source.graph is not None
+    assert source.lost == {}
+    assert "set aside: 'packed'" in source.messages
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_weights_that_torch_quantized_have_a_way_out(save: Callable[..., Path]) -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 5))
+    source = from_state_dict(save(torch.ao.quantization.quantize_dynamic(net, {nn.Linear}, torch.qint8).state_dict()))
+    assert source.lost == {"2._packed_params._packed_params": 45}
+    assert source.way_out is not None
+    assert "--bits 8" in source.way_out
+
+
+def test_pruning_that_nobody_made_permanent_is_applied(save: Callable[..., Path]) -> None:
+    net = ARCHITECTURES[LENET].factory().eval()
+    prune.l1_unstructured(net.fc1, "weight", amount=0.9)
+    source = from_state_dict(save(net.state_dict()))
+    assert source.graph is not None
+    assert np.array_equal(source.tensors["fc1.weight"].array, net.fc1.weight.detach().numpy())
+    assert (source.tensors["fc1.weight"].array == 0).mean() > 0.89
+    assert "masks of torch.nn.utils.prune applied: 'fc1.weight'" in source.messages
+    assert source.reference is not None
+    x = torch.randn(2, 1, 28, 28)
+    assert torch.equal(source.reference()(x), net(x))
+
+
+def test_masks_of_layers_are_applied(save: Callable[..., Path], state: dict) -> None:
+    mask = torch.rand(state["fc2.weight"].shape).round()
+    source = from_state_dict(save({**state, "fc2.mask": mask}))
+    assert source.graph is not None
+    assert list(source.tensors) == list(state)
+    assert np.array_equal(source.tensors["fc2.weight"].array, (state["fc2.weight"] * mask).numpy())
+    assert from_state_dict(save({"fc2.weight": mask, "fc2.mask": mask})).tensors.keys() == {"fc2.weight", "fc2.mask"}
+
+
+class Normed(nn.Module):
+    """A network that keeps its weight in parts itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))
+        self.other = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.other(x)
+
+
+def test_weights_in_parts_fit_a_network_that_wants_them_so(
+    save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_dict, "Normed", Normed, raising=False)
+    source = from_state_dict(save(Normed().state_dict()), "dcz.converters.state_dict:Normed", (4,))
+    assert source.tensors.keys() == Normed().state_dict().keys()
+
+
+def test_names_of_one_tensor_stay_one(save: Callable[..., Path]) -> None:
+    weight = torch.randn(4, 4)
+    tensors = from_state_dict(save({"a": weight, "b": weight, "c": weight.t(), "d": weight.clone()})).tensors
+    assert tensors["a"] is tensors["b"]
+    assert len({id(tensor) for tensor in tensors.values()}) == 3
+
+
 def test_every_known_architecture_is_recognised() -> None:
-    for name, architecture in ARCHITECTURES.items():
-        match = state_dict.find(state_dict._known_signature(name))
+    for architecture in ARCHITECTURES.values():
+        match = find(signature(architecture))
         assert match is not None
         assert match.architecture is architecture
 
