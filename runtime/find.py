@@ -52,7 +52,8 @@ def find(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
         else:
             raise InputError("no such file or folder", path=path)
     if others:
-        _log.info("passed over %d files that are not %s: %s", len(others), KINDS, listed(others))
+        files = f"{len(others)} file{'s' * (len(others) > 1)}"
+        _log.info("passed over %s, not %s: %s", files, KINDS, listed(others))
     return found
 
 

@@ -79,4 +79,4 @@ def warn_of_nan(answers: Collection[tuple[str, Sequence[Prediction]]]) -> None:
     """
     lost = [name for name, best in answers if any(isnan(one.score) for one in best)]
     if lost:
-        _log.warning("%d of %d answers are NaN: %s", len(lost), len(answers), listed(lost))
+        _log.warning("NaN in %d of %d answers: %s", len(lost), len(answers), listed(lost))

@@ -79,10 +79,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of three grey images, b.png before c.png before d.jpg, and a text that is none."""
+    """A folder of three grey images, b.png before c.png before d.jpg."""
     folder = tmp_path_factory.mktemp("pictures")
     rng = np.random.default_rng(5)
     for name in ("b.png", "c.png", "d.jpg"):
         Image.fromarray(rng.integers(0, 256, (12, 12), dtype=np.uint8)).save(folder / name)
-    (folder / "notes.txt").write_text("not an image")
     return folder

@@ -56,6 +56,18 @@ def test_relative_paths_and_batches_in_one_file_keep_their_names(
     assert "two.npy[1]" in here.out
 
 
+def test_answers_of_workers_that_are_nan_are_told_once(
+    dcz: Callable, small_container: Path, scheduler: str, tmp_path: Path
+) -> None:
+    bad = [tmp_path / f"bad{i}.npy" for i in range(3)]
+    for path in bad:
+        np.save(path, np.full((1, 8, 8), np.nan, dtype=np.float32))
+    result = dcz("infer", small_container, *bad, "--scheduler", scheduler, "--batch-size", 1)
+    assert result.code == 0
+    assert result.err.count("NaN") == 1
+    assert f"NaN in 3 of 3 answers: {', '.join(map(str, bad))}" in result.err
+
+
 def test_a_worker_runs_batches(small_container: Path, batches: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     import dcz
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,10 +65,57 @@ def test_verbose_tells_where_the_time_went(dcz: Callable, small_container: Path,
     assert "import" not in result.out
 
 
-def test_a_text_among_images_in_a_folder_is_passed_over_but_not_when_named(
-    fails: Callable, small_container: Path, pictures: Path
+def test_a_text_among_images_is_passed_over_but_not_when_named(
+    dcz: Callable, fails: Callable, small_container: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    assert "notes.txt" in fails("infer", small_container, pictures / "notes.txt")
+    (tmp_path / "notes.txt").write_text("not an image")
+    (tmp_path / "b.png").write_bytes((pictures / "b.png").read_bytes())
+    result = dcz("infer", small_container, tmp_path)
+    assert (result.code, result.out.count("\n")) == (0, 1)
+    assert "notes.txt" in result.err
+    assert "notes.txt" in fails("infer", small_container, tmp_path / "notes.txt")
+
+
+def test_class_folders_are_walked_and_one_line_says_what_was_passed_over(
+    dcz: Callable, small_container: Path, pictures: Path, tmp_path: Path
+) -> None:
+    for name in ("cat/b.png", "dog/c.png", "dog/young/d.jpg", "cat/._b.png", ".trash/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((pictures / Path(name).name.removeprefix("._")).read_bytes())
+    for name in ("cat/b.gif", "cat/list.txt", "dog/c.tif", "dog/young/d.heic"):
+        (tmp_path / name).touch()
+    result = dcz("infer", small_container, tmp_path, "--csv", "--top", 1)
+    names = [Path(row["path"]).relative_to(tmp_path).as_posix() for row in csv.DictReader(io.StringIO(result.out))]
+    assert (result.code, names) == (0, ["cat/b.png", "dog/c.png", "dog/young/d.jpg"])
+    said = [line for line in result.err.splitlines() if "passed over" in line]
+    assert len(said) == 1
+    assert "passed over 4 files" in said[0]
+    assert said[0].endswith("dog/c.tif and 1 more")
+    assert "passed over" not in dcz("infer", small_container, tmp_path, "--quiet").err
+
+
+def test_one_warning_tells_which_answers_are_nan(
+    dcz: Callable, small_container: Path, pictures: Path, tmp_path: Path
+) -> None:
+    bad = [tmp_path / f"bad{i}.npy" for i in range(5)]
+    for path in bad:
+        np.save(path, np.full((1, 8, 8), np.nan, dtype=np.float32))
+    result = dcz("infer", small_container, *bad, pictures / "b.png", "--json", "--batch-size", 2)
+    assert result.code == 0
+    assert [answer["predictions"][0]["score"] is None for answer in json.loads(result.out)] == [True] * 5 + [False]
+    assert result.err == f"dcz: NaN in 5 of 6 answers: {', '.join(map(str, bad[:3]))} and 2 more\n"
+
+
+def test_a_piped_image_or_array(small_container: Path, pictures: Path, tmp_path: Path) -> None:
+    array = io.BytesIO()
+    np.save(array, np.zeros((2, 1, 8, 8), np.float32))
+    command = [sys.executable, "-m", "dcz", "infer", small_container, "/dev/stdin", "--csv", "--top", "1"]
+    for content, names in (
+        ((pictures / "b.png").read_bytes(), ["/dev/stdin"]),
+        (array.getvalue(), ["/dev/stdin[0]", "/dev/stdin[1]"]),
+    ):
+        done = subprocess.run(command, input=content, capture_output=True, check=True)
+        assert [row["path"] for row in csv.DictReader(io.StringIO(done.stdout.decode()))] == names
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty folder", "empty file", "truncated"])

@@ -1,12 +1,13 @@
 import io
 import os
+import tempfile
 from pathlib import Path
 from threading import Event, Thread
 
 import numpy as np
 import pytest
 
-from dcz.core.readahead import PIECE, Content
+from dcz.core.readahead import PIECE, Content, name_of
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, 3 * PIECE + 5])
@@ -29,6 +30,44 @@ def test_pipes_too(tmp_path: Path) -> None:
     content = Content(pipe)
     writer.join()
     assert content.read(0, len(content)) == data
+
+
+def test_bytes_and_files_are_there_at_once(tmp_path: Path) -> None:
+    data = np.random.default_rng(0).bytes(1000)
+    (tmp_path / "file").write_bytes(data)
+    with (tmp_path / "file").open("rb") as file:
+        file.seek(500)
+        for source in (data, bytearray(data), memoryview(data), io.BytesIO(data), file):
+            content = Content(source)
+            assert content.read(10, 900) == data[10:910]
+            assert content.origin == data
+        assert not file.closed
+
+
+def test_it_tells_where_the_same_content_can_be_had_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_bytes(b"12")
+    assert Content("file").origin == str(tmp_path / "file")
+
+
+def test_it_reads_all_where_no_thread_can_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    data = np.random.default_rng(0).bytes(3 * PIECE + 5)
+    (tmp_path / "file").write_bytes(data)
+    monkeypatch.setattr(Thread, "start", refuse)
+    assert Content(tmp_path / "file").read(0, len(data)) == data
+
+
+def test_names_for_messages(tmp_path: Path) -> None:
+    assert name_of(tmp_path / "x.dcz") == str(tmp_path / "x.dcz")
+    assert name_of(b"123") == "<bytes>"
+    assert name_of(io.BytesIO()) == "<stream>"
+    with (tmp_path / "x.dcz").open("wb") as file:
+        assert name_of(file) == str(tmp_path / "x.dcz")
+    with tempfile.TemporaryFile() as nameless:
+        assert name_of(nameless) == "<stream>"
 
 
 class Slow(io.FileIO):

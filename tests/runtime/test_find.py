@@ -42,7 +42,14 @@ def test_one_line_says_what_was_passed_over(tmp_path, caplog):
         assert len(find([tmp_path / "one", tmp_path / "two"])) == 2
     (line,) = caplog.messages
     first = ", ".join(str(tmp_path / name) for name in ("one/a.gif", "one/gone.png", "two/b.txt"))
-    assert line == f"passed over 6 files that are not .png, .jpg, .jpeg, .webp, .bmp or .npy: {first} and 3 more"
+    assert line == f"passed over 6 files, not .png, .jpg, .jpeg, .webp, .bmp or .npy: {first} and 3 more"
+
+
+def test_one_other_file_is_one_file(tmp_path, caplog):
+    touch(tmp_path, "a.png", "notes.txt")
+    with caplog.at_level(logging.INFO, "dcz.runtime"):
+        find([tmp_path])
+    assert caplog.messages[0].startswith("passed over 1 file, not .png, ")
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path):

@@ -270,7 +270,7 @@ def test_a_run_warns_once_of_answers_that_are_nan(tmp_path, caplog):
     batch[[2, 5]] = np.nan
     answers = model.predict(batch, batch_size=2)
     assert [np.isnan(answer[0].score) for answer in answers] == np.isnan(batch[:, 0]).tolist()
-    assert caplog.messages == ["2 of 9 answers are NaN: image 0[2], image 0[5]"]
+    assert caplog.messages == ["NaN in 2 of 9 answers: image 0[2], image 0[5]"]
 
 
 def test_an_infinite_score_ranks_first(tmp_path):

@@ -50,4 +50,4 @@ def test_one_warning_names_the_answers_that_are_nan(caplog):
         warn_of_nan([("a.png", good), ("b.png", good)])
         assert not caplog.messages
         warn_of_nan([(f"{name}.png", good if name in "ad" else bad) for name in "abcdefg"])
-    assert caplog.messages == ["5 of 7 answers are NaN: b.png, c.png, e.png and 2 more"]
+    assert caplog.messages == ["NaN in 5 of 7 answers: b.png, c.png, e.png and 2 more"]
