@@ -55,6 +55,11 @@ class Report:
     seconds: dict[str, float]
     messages: list[str] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        tensors, size, ratio = len(self.info["tensors"]), self.info["file_bytes"], self.info["ratio"]
+        kind = "lossless" if self.lossless else "lossy"
+        return f"<Report {self.path!r}: {kind}, {tensors:,} tensors, {size:,} bytes, ratio {ratio:.2f}>"
+
     def to_json(self) -> dict[str, Any]:
         """As ``dcz convert --json`` prints it."""
         tensors = []

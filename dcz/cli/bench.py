@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..machine import facts
 from ..printable import printable
 from . import text
 from .arguments import TUNING, positive
 from .explain import missing
-from .machine import facts
 
 if TYPE_CHECKING:
     import numpy as np

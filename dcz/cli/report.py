@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..printable import printable
-from . import text
-
-if TYPE_CHECKING:
-    from ..report import LayerTimes
-    from ..report.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,35 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page, and say where it is and how large."""
-    from ..dcformat.output import check_output, replacing, with_ending
-    from ..report import collect, load_checkpoint, render
+    from ..reporting import report
 
-    output = Path(args.output) if args.output else with_ending(args.model, ".html")
-    check_output(output, args.model, args.against, args.bench)
-    checkpoint = load_checkpoint(args.against, args.arch, args.model) if args.against else None
-    page = render(collect(args.model, checkpoint, _times(args), _progress(args, "tensor")))
-    content = page.encode()
-    with replacing(output) as file:
-        file.write(content)
-    print(f"{printable(output)}: {len(content):,} bytes")
+    page = report(args.model, args.output, against=args.against, arch=args.arch, time=args.time, bench=args.bench)
+    print(f"{printable(page)}: {page.stat().st_size:,} bytes")
     return 0
-
-
-def _times(args: argparse.Namespace) -> LayerTimes | None:
-    from dataclasses import replace
-
-    from ..dcformat import open as open_container
-    from ..report import measure, read_bench
-    from .machine import facts
-
-    if args.bench:
-        with open_container(args.model) as container:
-            return read_bench(args.bench, container.entries)
-    if not args.time:
-        return None
-    times = measure(args.model, _progress(args, "round"))
-    return replace(times, conditions=f"{times.conditions}; {facts()['cpu']}")
-
-
-def _progress(args: argparse.Namespace, unit: str) -> Progress:
-    return lambda items, total: text.progress(items, args, unit, total=total)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dcz.dcformat import FormatError, InputError, write
-from dcz.report import measure, read_bench, timing
+from dcz.reporting import measure, read_bench, timing
 
 LAYERS = [
     {"op": "conv2d", "weight": "conv.weight", "kernel": "conv_sparse", "weight_bytes": 10, "us": 12.5},
