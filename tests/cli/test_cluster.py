@@ -170,6 +170,6 @@ def test_without_dask_the_way_out_is_named(
     fails: Callable, small_container: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    assert "distributed, which is not installed; install with: pip install" in fails(
+    assert "distributed is not installed; install with: pip install" in fails(
         "infer", small_container, pictures, "--backend", "dask"
     )
