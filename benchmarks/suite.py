@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dcz.cli.machine import facts
+from dcz.machine import facts
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

@@ -72,6 +72,11 @@ class Report:
     messages: list[str] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        tensors, size, ratio = len(self.info["tensors"]), self.info["file_bytes"], self.info["ratio"]
+        kind = "lossless" if self.lossless else "lossy"
+        return f"<Report {self.path!r}: {kind}, {tensors:,} tensors, {size:,} bytes, ratio {ratio:.2f}>"
+
     def to_json(self) -> dict[str, Any]:
         """As ``dcz convert --json`` prints it."""
         tensors = []

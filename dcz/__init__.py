@@ -4,7 +4,8 @@
 >>> model = dcz.load("model.dcz")               # doctest: +SKIP
 >>> model.predict(["cat.jpg"], top=5)           # doctest: +SKIP
 
-Everything here is imported on first use: ``import dcz`` is cheap, and only `convert` imports torch.
+Everything here is imported on first use: ``import dcz`` is cheap, and only what works on checkpoints imports torch
+(`convert`, `export` and their types; `verify` and `report` where they compare with a model).
 """
 
 from __future__ import annotations
@@ -13,21 +14,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .converters.compression.pruning import PruneRule as PruneRule
+    from .converters.compression.sharing import BitsRule as BitsRule
+    from .converters.convert import Report as Report
     from .converters.convert import convert as convert
+    from .converters.export import export as export
     from .dcformat import Container as Container
     from .dcformat import ConversionError as ConversionError
     from .dcformat import DczError as DczError
     from .dcformat import FormatError as FormatError
     from .dcformat import InputError as InputError
+    from .dcformat import Preprocess as Preprocess
     from .dcformat import UnsupportedOpError as UnsupportedOpError
     from .dcformat import open as open
+    from .reporting.report import report as report
     from .runtime import Model as Model
     from .runtime import Prediction as Prediction
     from .runtime import load as load
+    from .verification import Verification as Verification
+    from .verification import verify as verify
 
 __version__ = "0.2.0"
 
 _HOME = {
+    "BitsRule": "converters.compression.sharing",
     "Container": "dcformat",
     "ConversionError": "dcformat",
     "DczError": "dcformat",
@@ -35,10 +45,17 @@ _HOME = {
     "InputError": "dcformat",
     "Model": "runtime",
     "Prediction": "runtime",
+    "Preprocess": "dcformat",
+    "PruneRule": "converters.compression.pruning",
+    "Report": "converters",
     "UnsupportedOpError": "dcformat",
+    "Verification": "verification",
     "convert": "converters",
+    "export": "converters",
     "load": "runtime",
     "open": "dcformat",
+    "report": "reporting",
+    "verify": "verification",
 }
 
 __all__ = ["__version__", *_HOME]

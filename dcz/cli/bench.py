@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.printable import printable
 from ..core.progress import progress
+from ..machine import facts
 from . import text
 from .arguments import TUNING, positive
 from .explain import missing
-from .machine import facts
 
 if TYPE_CHECKING:
     import numpy as np

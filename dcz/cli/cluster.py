@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from .machine import cores
+from ..machine import cores
 
 if TYPE_CHECKING:
     from distributed import Client, Future

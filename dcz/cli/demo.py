@@ -9,7 +9,9 @@ from contextlib import ExitStack
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from . import arguments, infer, info, verify
+from ..verification import verify
+from . import arguments, infer, info
+from .verify import describe
 
 CHECKPOINT = "lenet5.pt"
 """LeNet-5 (Caffe's), trained on MNIST, pruned and shared. Beside it ``digits/DIGIT-NUMBER.png`` of MNIST's test set."""
@@ -45,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
         right = sum(top[0].label == Path(path).name[0] for path, top in answers)
         print(f"{right} of {len(answers)} right")
 
-        result = verify.check(str(container), str(checkpoint), inputs=model.preprocess(images))
-        print(f"\n$ dcz verify {container.name} --against {checkpoint.name}\n{verify.describe(container.name, result)}")
+        result = verify(container, checkpoint, inputs=model.preprocess(images))
+        print(f"\n$ dcz verify {container.name} --against {checkpoint.name}\n{describe(container.name, result)}")
     kept = f"; the container is {container}" if args.output else ""
     print(f"\n{time.perf_counter() - start:.1f} s{kept}")
-    return 0 if result["ok"] else 1
+    return 0 if result.ok else 1

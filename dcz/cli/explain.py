@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from importlib import metadata
 
 PACKAGES = {"scipy": "scikit-learn", "sklearn": "scikit-learn"} | {
     name: name for name in ("distributed", "onnx", "safetensors", "torch")
@@ -34,29 +35,27 @@ def missing(module: str) -> str:
     accepts: no package index needs to have dcz.
     """
     package = PACKAGES[module.partition(".")[0]]
-    wanted = " ".join(shlex.quote(requirement) for requirement in _not_installed(package))
-    return f"{package} is not installed; install with: pip install {wanted}"
+    wanted = [text for name, text in _extra_with(package).items() if name == package or not _installed(name)]
+    return f"{package} is not installed; install with: pip install {' '.join(map(shlex.quote, wanted))}"
 
 
-def _not_installed(package: str) -> list[str]:
-    """The requirements of the extra with `package` that nothing installed meets the name of; first `package` itself."""
-    from importlib.metadata import PackageNotFoundError, distribution, requires  # here: they cost every command time
-
+def _extra_with(package: str) -> dict[str, str]:
+    """What the extra of dcz with a package asks for, by package; where dcz runs from its sources, the package alone."""
     try:
-        declared = requires("dcz") or []
-    except PackageNotFoundError:  # dcz runs from its sources
-        declared = []
+        declared = metadata.requires("dcz") or []
+    except metadata.PackageNotFoundError:
+        return {package: package}
     extras: dict[str, dict[str, str]] = {}
     for line in declared:
         if found := re.fullmatch(r"""(([\w.-]+)[^;]*?) *; *extra == ["']([\w-]+)["']""", line):
-            extras.setdefault(found[3], {})[found[2]] = found[1]
-    extra = next((extra for extra in extras.values() if package in extra), {package: package})
+            requirement, name, extra = found.groups()
+            extras.setdefault(extra, {})[name] = requirement
+    return next((extra for extra in extras.values() if package in extra), {package: package})
 
-    def absent(name: str) -> bool:
-        try:
-            distribution(name)
-        except PackageNotFoundError:
-            return True
-        return name == package
 
-    return [requirement for name, requirement in extra.items() if absent(name)]
+def _installed(package: str) -> bool:
+    try:
+        metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

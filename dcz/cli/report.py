@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..core.printable import printable
-
-if TYPE_CHECKING:
-    from ..report import LayerTimes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,31 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page, and say where it is and how large."""
-    from ..dcformat.output import check_output, replacing, with_ending
-    from ..report import collect, load_checkpoint, render
+    from ..reporting import report
 
-    output = Path(args.output) if args.output else with_ending(args.model, ".html")
-    check_output(output, args.model, args.against, args.bench)
-    checkpoint = load_checkpoint(args.against, args.arch, args.model) if args.against else None
-    page = render(collect(args.model, checkpoint, _times(args)))
-    content = page.encode()
-    with replacing(output) as file:
-        file.write(content)
-    print(f"{printable(output)}: {len(content):,} bytes")
+    page = report(args.model, args.output, against=args.against, arch=args.arch, time=args.time, bench=args.bench)
+    print(f"{printable(page)}: {page.stat().st_size:,} bytes")
     return 0
-
-
-def _times(args: argparse.Namespace) -> LayerTimes | None:
-    from dataclasses import replace
-
-    from ..dcformat import open as open_container
-    from ..report import measure, read_bench
-    from .machine import facts
-
-    if args.bench:
-        with open_container(args.model) as container:
-            return read_bench(args.bench, container.entries)
-    if not args.time:
-        return None
-    times = measure(args.model)
-    return replace(times, conditions=f"{times.conditions}; {facts()['cpu']}")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import dcz as package
-from dcz.cli import demo, verify
+from dcz import verification
+from dcz.cli import demo
 
 
 def test_demo_reads_its_digits_and_agrees_with_torch(dcz: Callable, tmp_path: Path) -> None:
@@ -24,7 +25,7 @@ def test_demo_reads_its_digits_and_agrees_with_torch(dcz: Callable, tmp_path: Pa
 def test_demo_fails_where_an_answer_is_not_torchs(
     dcz: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "TOLERANCE", -1.0)
+    monkeypatch.setattr(verification, "TOLERANCE", -1.0)
     result = dcz("demo", "-o", tmp_path)
     assert result.code == 1
     assert "answers differ" in result.out

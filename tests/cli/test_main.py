@@ -156,7 +156,9 @@ def test_what_is_installed_already_is_not_installed_again(fails: Callable, monke
 
 def installs(message: str) -> list[str]:
     """What the pip command in a message would install."""
-    found = re.fullmatch(r"dcz: error: .* is not installed; install with: pip install (.*)\n", message)
+    found = re.fullmatch(
+        r"dcz: error: this command needs a package: [\w-]+ is not installed; install with: pip install (.*)\n", message
+    )
     assert found, message
     requirements = shlex.split(found[1])
     assert [str(Requirement(text)) for text in requirements] == requirements

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import dcz as package
-from dcz.report import timing
+from dcz.reporting import timing
 
 Dcz = Callable[..., Any]
 

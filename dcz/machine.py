@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from .. import __version__
+from . import __version__
 
 PACKAGES = ("numpy", "numba", "bitarray", "torch")
 

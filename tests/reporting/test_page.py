@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from dcz.dcformat import write
-from dcz.report import Facts, LayerTimes, collect, render
-from dcz.report.inside import DRAWN
-from dcz.report.timing import LayerTime
+from dcz.reporting import Facts, LayerTimes, collect, render
+from dcz.reporting.inside import DRAWN
+from dcz.reporting.timing import LayerTime
 
 VOID = {"meta", "link", "wbr"}
 MAX_BYTES = 1_500_000

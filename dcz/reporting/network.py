@@ -105,7 +105,7 @@ def _drawn(box: Box, ops: str, size: str, corner: tuple[float, int], width: floa
     nodes = f"nodes {first} to {last}" if first < last else f"node {first}"
     said = f"{nodes}: {ops}; {size}; {count(box.nbytes, 'byte')}" if last else f"input: {size}"
     left, top = corner
-    frame = {"x": _number(left), "y": top, "height": BOX, "rx": 3}
+    frame: dict[str, str | int] = {"x": _number(left), "y": top, "height": BOX, "rx": 3}
     return [
         tag("rect", **frame, width=_number(width * share), class_="share"),
         tag("rect", tag("title", said), **frame, width=_number(width), class_="box"),

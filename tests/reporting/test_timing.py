@@ -8,7 +8,7 @@ import pytest
 
 from dcz.dcformat import FormatError, InputError, write
 from dcz.dcformat import open as open_container
-from dcz.report import measure, read_bench, timing
+from dcz.reporting import measure, read_bench, timing
 
 MODELS = sorted((Path(__file__).parents[2] / "models").glob("*.dcz"))
 LAYERS = [

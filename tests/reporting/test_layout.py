@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.isotonic import isotonic_regression
 
-from dcz.report.layout import _apart, lay_out
+from dcz.reporting.layout import _apart, lay_out
 
 WIDTH, GAP = 50.0, 10.0
 ROUNDING = 1e-6

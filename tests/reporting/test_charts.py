@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcz.report import charts
+from dcz.reporting import charts
 
 counts = st.lists(st.integers(0, 10**6), min_size=1, max_size=60)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcz.report.html import Markup, escape, join, table, tag
+from dcz.reporting.html import Markup, escape, join, table, tag
 
 
 class Reader(HTMLParser):

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from dcz.dcformat import Dense, Shared
 from dcz.dcformat.tensors import to_csr
-from dcz.report.histograms import BINS, code_lengths, floats, spread
+from dcz.reporting.histograms import BINS, code_lengths, floats, spread
 
 weights = hnp.arrays(np.float32, (6, 7), elements=st.sampled_from([0.0, -1.0, 0.25, 0.5, 3.0]))
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from dcz.report import Facts, LayerTimes, collect, render
-from dcz.report.timing import LayerTime
+from dcz.reporting import Facts, LayerTimes, collect, render
+from dcz.reporting.timing import LayerTime
 
 webdriver = pytest.importorskip("selenium.webdriver")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

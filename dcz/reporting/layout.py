@@ -93,16 +93,15 @@ def _in_order(row_of: Sequence[int], chains: Sequence[Sequence[int]]) -> list[li
     for vertex, row in enumerate(row_of):
         rows[row].append(vertex)
     place = [0.0] * len(row_of)
-    above, below = _neighbours(len(row_of), chains)
+    neighbours = _neighbours(len(row_of), chains)
     for sweep in range(SWEEPS):
-        down = sweep % 2 == 0
-        for row in rows if down else reversed(rows):
-            for i, vertex in enumerate(row):
-                near = (above if down else below)[vertex]
-                place[vertex] = sum(place[other] for other in near) / len(near) if near else i
-            row.sort(key=place.__getitem__)
-            for i, vertex in enumerate(row):
-                place[vertex] = i - (len(row) - 1) / 2  # from the middle: rows have different lengths
+        for vertices in rows if sweep % 2 == 0 else reversed(rows):
+            for vertex in vertices:
+                if near := neighbours[sweep % 2][vertex]:
+                    place[vertex] = sum(place[other] for other in near) / len(near)
+            vertices.sort(key=place.__getitem__)
+            for i, vertex in enumerate(vertices):
+                place[vertex] = i - (len(vertices) - 1) / 2  # from the middle: rows have different lengths
     return rows
 
 

@@ -9,8 +9,8 @@ import pytest
 
 import dcz
 from dcz.dcformat import Dense, FormatError
-from dcz.report import Facts, collect
-from dcz.report.facts import Checkpoint, fixed_width, stages
+from dcz.reporting import Facts, collect
+from dcz.reporting.facts import Checkpoint, fixed_width, stages
 
 
 def test_layers_are_the_float_tensors_with_axes_and_nothing_is_lost(facts: Facts) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dcz.dcformat import Dense, Graph, Preprocess, make_node, write
-from dcz.report import Facts, collect
+from dcz.reporting import Facts, collect
 
 HOSTILE = "</title><script>fetch('//example.org')</script>\"' onload=x &amp; \u202eevil\x07"
 """A name that would break out of text, attributes and titles, were it not escaped."""
