@@ -169,7 +169,14 @@ def convert(
         )
     with replacing(out) as file:
         with source.timed("encode"):
-            write(file, source.graph, tensors, preprocess=source.preprocess, labels=source.labels or None)
+            write(
+                file,
+                source.graph,
+                tensors,
+                preprocess=source.preprocess,
+                labels=source.labels or None,
+                metadata=source.metadata,
+            )
         with open(file) as container:
             info = container.info()
     for message in source.messages:

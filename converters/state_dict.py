@@ -111,7 +111,9 @@ def load_state(
 def _read(path: Path, source: Source) -> Any:
     kind = kind_of(path)
     if kind is Kind.SAFETENSORS or (kind is None and path.suffix.lower() == ".safetensors"):
-        tensors, source.metadata = read_safetensors(path)
+        tensors, metadata = read_safetensors(path)
+        # What every file of PyTorch's says need not be stored: export says it again.
+        source.metadata = {name: text for name, text in metadata.items() if (name, text) != ("format", "pt")}
         return tensors
     return read_torch(path)
 

@@ -44,7 +44,8 @@ def write(
     graph : Graph or None
         None for a weights-only container.
     tensors : mapping of str to ndarray or Dense
-        By name, in the order in which they are stored. Those that the graph does not use are stored too.
+        By name, in the order in which they are stored. Those that the graph does not use are stored too. One array
+        under two names (tied weights) is stored once, under the first.
     preprocess : Preprocess, optional
     labels : sequence of str, optional
         Names of the output's classes.
@@ -60,6 +61,8 @@ def write(
     dense = {name: _as_dense(name, tensor) for name, tensor in tensors.items()}
     if graph is not None:
         infer_shapes(graph, {name: tensor.shape for name, tensor in dense.items()})
+    tied = _tied(dense)
+    dense = {name: tensor for name, tensor in dense.items() if name not in tied}
     encoded = {name: encode_tensor(tensor) for name, tensor in dense.items()}
     _fill_up(dense, encoded)
     sections = list(_gather([payload for _, payload in encoded.values()]))
@@ -71,6 +74,7 @@ def write(
         preprocess=preprocess,
         labels=Section(len(packed_labels), zlib.crc32(packed_labels), 0) if labels is not None else None,
         metadata=metadata or {},
+        tied=tied,
     )
     packed = pack_manifest(manifest)
     parts = [pack_header(packed), *(data for data, _ in sections), packed_labels]
@@ -92,6 +96,13 @@ def _as_dense(name: str, tensor: Array | Dense) -> Dense:
     if tensor.dtype not in DTYPES or DTYPES[tensor.dtype] != tensor.array.dtype.newbyteorder("<"):
         raise FormatError(f"tensor {name!r}: numpy type {tensor.array.dtype} is not {tensor.dtype}")
     return tensor
+
+
+def _tied(dense: Mapping[str, Dense]) -> dict[str, str]:
+    """The names of arrays that have another name before, and that name."""
+    first: dict[tuple[int, str], str] = {}
+    names = {name: first.setdefault((id(tensor.array), tensor.dtype), name) for name, tensor in dense.items()}
+    return {name: stored for name, stored in names.items() if name != stored}
 
 
 def _fill_up(dense: Mapping[str, Dense], encoded: dict[str, tuple[Encoding, bytes]]) -> None:
