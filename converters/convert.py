@@ -158,6 +158,7 @@ def convert(
     given_labels = presets.resolve_labels(labels) if labels is not None else None
 
     source = load_source(model, arch=arch, input_shape=input_shape, key=key)
+    tied = source.untie()
     source.check_whole(partial, None if isinstance(model, nn.Module) else model)
     _describe(source, given_preprocess, given_labels)
     with source.timed("compress"):
@@ -176,6 +177,7 @@ def convert(
                 preprocess=source.preprocess,
                 labels=source.labels or None,
                 metadata=source.metadata,
+                tied=tied,
             )
         with open(file) as container:
             info = container.info()

@@ -91,15 +91,11 @@ def compress(
         raise ConversionError(f"--bits names no layer {unknown[0]!r}", expected=f"conv, fc or one of {layers}")
     for name in progress_bar(names, desc="prune and share", unit="layer", leave=False):
         before = source.tensors[name]
-        if tensors[name] is not before:
-            continue  # another name of a weight that is done
         layer_bits = bits.bits(name, before.array.ndim) if bits else None
         after = from_torch(name, to_torch(before) + 0.0) if positive_zeros else before
         after = _compress_tensor(name, after, prune, layer_bits, how or Clustering())
         if after.array.tobytes() != before.array.tobytes():
-            error = error_between(before, after)
-            for other in [other for other, tensor in source.tensors.items() if tensor is before]:
-                tensors[other], errors[other] = after, error
+            tensors[name], errors[name] = after, error_between(before, after)
     return tensors, errors
 
 

@@ -172,10 +172,9 @@ def _not_finite(number: str) -> NoReturn:
 def pack_manifest(manifest: Manifest) -> bytes:
     """Manifest to bytes."""
     index = {entry.name: i for i, entry in enumerate(manifest.tensors)}
-    tied = {name: index[stored] for name, stored in manifest.tied.items()}
     data: dict[str, Any] = {}
     if manifest.graph is not None:
-        data["graph"] = _graph_to_json(manifest.graph, index | tied)
+        data["graph"] = _graph_to_json(manifest.graph, index)
     data["tensors"] = [_entry_to_json(entry) for entry in manifest.tensors]
     data["sections"] = [[s.nbytes, s.crc32, s.tensors] for s in manifest.sections]
     if manifest.preprocess is not None:
@@ -184,8 +183,8 @@ def pack_manifest(manifest: Manifest) -> bytes:
         data["labels"] = [manifest.labels.nbytes, manifest.labels.crc32]
     if manifest.metadata:
         data["metadata"] = dict(sorted(manifest.metadata.items()))
-    if tied:
-        data["tied"] = tied
+    if manifest.tied:
+        data["tied"] = {name: index.get(stored) for name, stored in manifest.tied.items()}
     return pack_json(data, DICTIONARY)
 
 

@@ -31,6 +31,7 @@ def write(
     preprocess: Preprocess | None = None,
     labels: Sequence[str] | None = None,
     metadata: Mapping[str, str] | None = None,
+    tied: Mapping[str, str] | None = None,
 ) -> None:
     """Write a container.
 
@@ -44,25 +45,24 @@ def write(
     graph : Graph or None
         None for a weights-only container.
     tensors : mapping of str to ndarray or Dense
-        By name, in the order in which they are stored. Those that the graph does not use are stored too. One array
-        under two names (tied weights) is stored once, under the first.
+        By name, in the order in which they are stored. Those that the graph does not use are stored too.
     preprocess : Preprocess, optional
     labels : sequence of str, optional
         Names of the output's classes.
     metadata : mapping of str to str, optional
+    tied : mapping of str to str, optional
+        Further names of tensors, as of weights that layers share: the name in `tensors` of each.
 
     Raises
     ------
     FormatError
-        A tensor that the format cannot hold, or a graph that does not fit the tensors.
+        A tensor that the format cannot hold; a graph or a further name that does not fit the tensors.
     OSError
         The file cannot be written.
     """
     dense = {name: _as_dense(name, tensor) for name, tensor in tensors.items()}
     if graph is not None:
         infer_shapes(graph, {name: tensor.shape for name, tensor in dense.items()})
-    tied = _tied(dense)
-    dense = {name: tensor for name, tensor in dense.items() if name not in tied}
     encoded = {name: encode_tensor(tensor) for name, tensor in dense.items()}
     _fill_up(dense, encoded)
     sections = list(_gather([payload for _, payload in encoded.values()]))
@@ -74,7 +74,7 @@ def write(
         preprocess=preprocess,
         labels=Section(len(packed_labels), zlib.crc32(packed_labels), 0) if labels is not None else None,
         metadata=metadata or {},
-        tied=tied,
+        tied=tied or {},
     )
     packed = pack_manifest(manifest)
     parts = [pack_header(packed), *(data for data, _ in sections), packed_labels]
@@ -96,13 +96,6 @@ def _as_dense(name: str, tensor: Array | Dense) -> Dense:
     if tensor.dtype not in DTYPES or DTYPES[tensor.dtype] != tensor.array.dtype.newbyteorder("<"):
         raise FormatError(f"tensor {name!r}: numpy type {tensor.array.dtype} is not {tensor.dtype}")
     return tensor
-
-
-def _tied(dense: Mapping[str, Dense]) -> dict[str, str]:
-    """The names of arrays that have another name before, and that name."""
-    first: dict[tuple[int, str], str] = {}
-    names = {name: first.setdefault((id(tensor.array), tensor.dtype), name) for name, tensor in dense.items()}
-    return {name: stored for name, stored in names.items() if name != stored}
 
 
 def _fill_up(dense: Mapping[str, Dense], encoded: dict[str, tuple[Encoding, bytes]]) -> None:

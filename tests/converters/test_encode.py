@@ -16,7 +16,7 @@ from dcz.converters.compression.sharing import parse_bits
 from dcz.converters.encode import TensorError, compress, error_between, negative_zeros, weight_names
 from dcz.converters.source import Source
 from dcz.converters.torch_export import from_module
-from dcz.dcformat import ConversionError, Dense, Graph, make_node
+from dcz.dcformat import ConversionError, Dense
 
 
 @pytest.fixture
@@ -84,18 +84,6 @@ def test_unknown_layers_and_infinite_weights_are_refused(source: Source) -> None
     for prune, bits in ((parse_prune("std:1"), None), (None, parse_bits("3"))):
         with pytest.raises(ConversionError, match=r"'0\.weight': it holds NaN"):
             compress(source, prune, bits)
-
-
-@pytest.mark.parametrize("graph", [None, Graph((9,), (make_node("linear", (0,), {"weight": "b"}),), 1)])
-def test_names_of_one_tensor_stay_one_when_it_changes(graph: Graph | None) -> None:
-    torch.manual_seed(0)
-    weight, other = from_torch("a", torch.randn(9, 9)), from_torch("c", torch.randn(9, 9))
-    source = Source({"a": weight, "b": weight, "c": other}, graph)
-    tensors, errors = compress(source, parse_prune("percent:50"), parse_bits("2"))
-    assert tensors["a"] is tensors["b"] is not weight
-    assert errors["a"] == errors["b"]
-    assert tensors["c"] is not tensors["a"]
-    assert (tensors["c"] is other) == (graph is not None)
 
 
 def test_error_of_equal_of_empty_and_of_infinite_tensors() -> None:

@@ -74,32 +74,23 @@ def test_what_was_decoded_can_be_written_to_and_stays(path: Path) -> None:
         array[...] = 0
 
 
-def test_one_array_under_two_names_is_stored_once(tmp_path: Path) -> None:
+def test_a_tensor_under_further_names(tmp_path: Path) -> None:
     weight = sparse_array((40, 30), 0.2, 5, np.random.default_rng(0))
-    twice = {"a": weight, "b": np.arange(3), "c": weight, "d": weight.copy(), "e": weight}
-    net = Graph((30,), (make_node("linear", (0,), {"weight": "c"}),), 1)
-    write(tmp_path / "tied.dcz", net, twice)
-    write(tmp_path / "apart.dcz", net, {name: array.copy() for name, array in twice.items()})
-    assert (tmp_path / "tied.dcz").stat().st_size < 0.6 * (tmp_path / "apart.dcz").stat().st_size
-    with open_container(tmp_path / "tied.dcz") as container:
-        assert list(container.entries) == ["a", "b", "d"]
-        assert container.tied == container.info()["tied"] == {"c": "a", "e": "a"}
-        assert container.graph is not None
-        assert container.graph.tensor_names() == ["a"]
-        assert container.verify() == []
-        for name, array in twice.items():
-            assert container.tensor(name).tobytes() == array.tobytes()
-        assert container.csr("e").nnz == np.count_nonzero(weight)
-
-
-def test_arrays_are_one_if_their_types_are(tmp_path: Path) -> None:
-    bits = np.array([0x3F80, 0xC000], np.uint16)
-    write(
-        tmp_path / "x.dcz", None, {"bf16": Dense(bits, "BF16"), "u16": Dense(bits, "U16"), "again": Dense(bits, "U16")}
-    )
+    net = Graph((30,), (make_node("linear", (0,), {"weight": "a"}),), 1)
+    write(tmp_path / "x.dcz", net, {"a": weight, "b": np.arange(3)}, tied={"c": "a", "": "b"})
     with open_container(tmp_path / "x.dcz") as container:
-        assert container.tied == {"again": "u16"}
-        assert container.entries["bf16"].dtype == "BF16"
+        assert list(container.entries) == ["a", "b"]
+        assert container.tied == container.info()["tied"] == {"c": "a", "": "b"}
+        assert container.verify() == []
+        assert container.tensor("c").tobytes() == weight.tobytes()
+        assert container.tensor("").tolist() == [0, 1, 2]
+        assert container.csr("c").nnz == np.count_nonzero(weight)
+        with pytest.raises(KeyError):
+            container.tensor("d")
+    for tied, says in (({"a": "b"}, "same name"), ({"c": "d"}, "'c' is tied to no tensor"), ({"c": "c"}, "no tensor")):
+        with pytest.raises(FormatError, match=says):
+            write(tmp_path / "y.dcz", None, {"a": weight, "b": np.arange(3)}, tied=tied)
+    assert not (tmp_path / "y.dcz").exists()
 
 
 def test_weights_only(tmp_path: Path) -> None:
