@@ -108,7 +108,7 @@ def _compare_tensors(container: Container, source: Source, result: Comparison) -
         result.tensors_equal = False
         result.problems.append(f"{source.what_is_lost()} cannot be in a container")
     for name, expected in source.tensors.items():
-        entry = container.entries.get(name)
+        entry = container.entries.get(container.tied.get(name, name))
         if entry is None:
             problem = "is missing from the container"
         elif (entry.shape, entry.dtype) != (expected.shape, expected.dtype):

@@ -176,6 +176,7 @@ def convert(
     given_labels = presets.resolve_labels(labels) if labels is not None else None
 
     source = load_source(model, arch=arch, input_shape=input_shape, key=key)
+    tied = source.untie()
     source.check_whole(partial, None if isinstance(model, nn.Module) else model)
     _describe(source, given_preprocess, given_labels)
     compression = Compression(source, prune, bits, clustering, positive_zeros=positive_zeros)
@@ -188,7 +189,15 @@ def convert(
         )
     with replacing(out) as file:
         with source.timed("encode"):
-            write(file, source.graph, tensors, preprocess=source.preprocess, labels=source.labels or None)
+            write(
+                file,
+                source.graph,
+                tensors,
+                preprocess=source.preprocess,
+                labels=source.labels or None,
+                metadata=source.metadata,
+                tied=tied,
+            )
         del tensors  # the container's description reads those of the file
         with open(file) as container:
             info = container.info()

@@ -25,7 +25,8 @@ class Source:
     Attributes
     ----------
     tensors : dict of str to Dense
-        Every tensor, in the checkpoint's order and under the checkpoint's names.
+        Every tensor, in the checkpoint's order and under the checkpoint's names. Several names of one tensor (tied
+        weights) have one `Dense`.
     graph : Graph or None
         Names tensors as `tensors` does. None: weights only.
     preprocess : Preprocess or None
@@ -70,6 +71,22 @@ class Source:
         finally:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
+    def untie(self) -> dict[str, str]:
+        """Leave each tensor its first name alone, in the graph too.
+
+        Returns
+        -------
+        dict of str to str
+            The first name for each of the others.
+        """
+        first: dict[int, str] = {}
+        names = {name: first.setdefault(id(tensor), name) for name, tensor in self.tensors.items()}
+        tied = {name: stored for name, stored in names.items() if name != stored}
+        self.tensors = {name: tensor for name, tensor in self.tensors.items() if name not in tied}
+        if self.graph is not None:
+            self.graph = self.graph.renamed(tied)
+        return tied
+
     def check_whole(self, partial: bool, path: str | os.PathLike[str] | None = None) -> None:
         """Say what is lost: in an error that names the file, or in a message where `partial` allows it.
 
@@ -79,7 +96,7 @@ class Source:
         """
         if self.lost and not partial:
             way_out = f"{self.way_out}, or " if self.way_out else ""
-            hint = f"{way_out}leave them out by --partial (partial=True)"
+            hint = f"{way_out}leave them out with --partial (partial=True)"
             raise ConversionError(f"a container cannot hold {self.what_is_lost()}", path=path, hint=hint)
         if self.lost:
             self.messages.append(f"left out of the container: {self.what_is_lost()}")

@@ -9,8 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..dcformat import ConversionError, Graph, Node, Shape
-from .architectures import ARCHITECTURES
+from ..dcformat import ConversionError, Shape
 from .architectures.lookup import build
 from .arrays import from_state, from_torch
 from .checkpoint import read_safetensors, read_torch
@@ -111,7 +110,9 @@ def load_state(
 def _read(path: Path, source: Source) -> Any:
     kind = kind_of(path)
     if kind is Kind.SAFETENSORS or (kind is None and path.suffix.lower() == ".safetensors"):
-        tensors, source.metadata = read_safetensors(path)
+        tensors, metadata = read_safetensors(path)
+        # What every file of PyTorch's says need not be stored: export says it again.
+        source.metadata = {name: text for name, text in metadata.items() if (name, text) != ("format", "pt")}
         return tensors
     return read_torch(path)
 
@@ -140,24 +141,13 @@ def _attach(source: Source, match: Match, state: Mapping[str, Tensor], input_sha
     """Give the source the graph of its architecture, in the checkpoint's names."""
     architecture = match.architecture
     module = build(architecture)
-    own = match.own(state)
-    if architecture.name not in ARCHITECTURES:  # what a foreign forward computes of weights alone becomes a constant
-        module.load_state_dict(own, strict=False)
     graph, program = capture(module, input_shape or architecture.input_shape)
-    source.graph = _rename(graph, match.names)
+    source.graph = graph.renamed(match.names)
     for name in source.graph.tensor_names():
         if name not in source.tensors:  # a constant that no state dict holds
             source.tensors[name] = from_torch(name, program.constants[name])
     source.preprocess, source.labels = architecture.preprocess, architecture.labels
-    source.reference = _reference(module, own)
-
-
-def _rename(graph: Graph, names: Mapping[str, str]) -> Graph:
-    nodes = tuple(
-        Node(node.op, node.inputs, {role: names.get(name, name) for role, name in node.params.items()}, node.attrs)
-        for node in graph.nodes
-    )
-    return Graph(graph.input_shape, nodes, graph.output)
+    source.reference = _reference(module, match.own(state))
 
 
 def _reference(module: nn.Module, state: Mapping[str, Tensor]) -> Callable[[], nn.Module]:

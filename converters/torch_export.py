@@ -17,7 +17,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 
 from ..dcformat import ConversionError, DczError, Dense, Graph, Shape
-from .arrays import from_torch
+from .arrays import from_state, from_torch
 from .graph_builder import GraphBuilder, Param
 from .lowering import lower
 from .source import Source
@@ -47,7 +47,7 @@ def from_module(module: nn.Module, input_shape: Shape) -> Source:
     with source.timed("capture"):
         graph, program = capture(module, input_shape)
     with source.timed("load"):
-        source.tensors = {name: from_torch(name, value) for name, value in module.state_dict().items()}
+        source.tensors = from_state(module.state_dict())
         source.tensors.update(_extra_tensors(graph, program, source.tensors))
     source.graph = graph
     return source
@@ -72,7 +72,7 @@ def from_pt2(path: Path, input_shape: Shape | None = None) -> Source:
     source = Source({})
     with source.timed("load"):
         program = _load_program(path)
-        source.tensors = {name: from_torch(name, value) for name, value in program.state_dict.items()}
+        source.tensors = from_state(program.state_dict)
     with source.timed("capture"):
         graph = lower_program(program)
     if input_shape is not None and input_shape != graph.input_shape:

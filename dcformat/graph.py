@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 Shape: TypeAlias = tuple[int, ...]
@@ -53,3 +53,9 @@ class Graph:
     def tensor_names(self) -> list[str]:
         """Names of the tensors that the nodes use, in order of first use."""
         return list(dict.fromkeys(name for node in self.nodes for name in node.params.values()))
+
+    def renamed(self, names: Mapping[str, str]) -> Graph:
+        """The same graph, with other names for some of the tensors."""
+        params = ({role: names.get(name, name) for role, name in node.params.items()} for node in self.nodes)
+        nodes = (replace(node, params=own) for node, own in zip(self.nodes, params, strict=True))
+        return replace(self, nodes=tuple(nodes))

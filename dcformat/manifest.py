@@ -97,6 +97,8 @@ class Manifest:
         Where the compressed label list is: behind the last section.
     metadata : mapping of str to str
         Free text: where the network comes from and the like.
+    tied : mapping of str to str
+        Further names of stored tensors: the name under which each is stored.
     """
 
     graph: Graph | None
@@ -105,6 +107,7 @@ class Manifest:
     preprocess: Preprocess | None = None
     labels: Section | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    tied: Mapping[str, str] = field(default_factory=dict)
 
 
 def pack_json(value: Any, dictionary: bytes = b"") -> bytes:
@@ -180,6 +183,8 @@ def pack_manifest(manifest: Manifest) -> bytes:
         data["labels"] = [manifest.labels.nbytes, manifest.labels.crc32]
     if manifest.metadata:
         data["metadata"] = dict(sorted(manifest.metadata.items()))
+    if manifest.tied:
+        data["tied"] = {name: index.get(stored) for name, stored in manifest.tied.items()}
     return pack_json(data, DICTIONARY)
 
 
@@ -247,7 +252,7 @@ def unpack_manifest(data: Bytes, file_bytes: int) -> Manifest:
     if "graph" in fields:
         graph = _graph_from_json(_object(fields["graph"], "graph"), tensors)
         infer_shapes(graph, {entry.name: entry.shape for entry in tensors})
-    return Manifest(graph, tensors, sections, preprocess, labels, metadata)
+    return Manifest(graph, tensors, sections, preprocess, labels, metadata, _tied_from_json(fields, tensors))
 
 
 def pack_labels(labels: Sequence[str]) -> bytes:
@@ -316,6 +321,17 @@ def _check_entries(tensors: tuple[TensorEntry, ...], file_bytes: int) -> None:
         raise FormatError(
             "tensors are larger than a file of this size may make them", expected=f"{limit} weights", found=elements
         )
+
+
+def _tied_from_json(fields: Mapping[str, Any], tensors: tuple[TensorEntry, ...]) -> dict[str, str]:
+    rows = _object(fields.get("tied", {}), "tied")
+    known = {entry.name for entry in tensors}
+    for name, i in rows.items():
+        if name in known:
+            raise FormatError("manifest: two tensors have the same name", found=reprlib.repr(name))
+        if type(i) is not int or not 0 <= i < len(tensors):
+            raise FormatError(f"manifest: {name!r} is tied to no tensor", found=reprlib.repr(i))
+    return {name: tensors[i].name for name, i in rows.items()}
 
 
 def _section_from_json(row: Any) -> Section:

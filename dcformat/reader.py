@@ -47,7 +47,8 @@ class Container:
         Header and compressed manifest.
     manifest : Manifest
     entries : mapping of str to TensorEntry
-        By name, in stored order.
+        By name, in stored order. Further names of these (`tied`) are not among them, but wherever a name is asked for,
+        they will do.
 
     Raises
     ------
@@ -84,6 +85,7 @@ class Container:
         for number, section in enumerate(self.manifest.sections):
             self._names.append(list(islice(names, section.tensors)))
             self._section_of |= {name: (number, place) for place, name in enumerate(self._names[number])}
+        self._section_of |= {name: self._section_of[stored] for name, stored in self.tied.items()}
 
     def __repr__(self) -> str:
         state = ", closed" if self._closed else ""
@@ -120,6 +122,11 @@ class Container:
     def metadata(self) -> Mapping[str, str]:
         """Free text by key."""
         return self.manifest.metadata
+
+    @property
+    def tied(self) -> Mapping[str, str]:
+        """Further names of tensors, as of weights that two layers share: the name in `entries` of each."""
+        return self.manifest.tied
 
     @property
     def labels(self) -> list[str] | None:

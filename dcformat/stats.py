@@ -59,6 +59,7 @@ def describe(container: Container) -> dict[str, Any]:
         "nodes": len(graph.nodes) if graph is not None else 0,
         "labels": len(container.labels or []),
         "metadata": dict(container.metadata),
+        "tied": dict(container.tied),
         "tensors": rows,
         "bytes": {
             "manifest": container.manifest_bytes,

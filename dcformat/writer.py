@@ -80,6 +80,7 @@ def write(
     preprocess: Preprocess | None = None,
     labels: Sequence[str] | None = None,
     metadata: Mapping[str, str] | None = None,
+    tied: Mapping[str, str] | None = None,
 ) -> None:
     """Write a container.
 
@@ -98,11 +99,13 @@ def write(
     labels : sequence of str, optional
         Names of the output's classes.
     metadata : mapping of str to str, optional
+    tied : mapping of str to str, optional
+        Further names of tensors, as of weights that layers share: the name in `tensors` of each.
 
     Raises
     ------
     FormatError
-        A tensor that the format cannot hold, or a graph that does not fit the tensors.
+        A tensor that the format cannot hold; a graph or a further name that does not fit the tensors.
     OSError
         The file cannot be written.
     """
@@ -119,6 +122,7 @@ def write(
         preprocess=preprocess,
         labels=Section(len(packed_labels), zlib.crc32(packed_labels), 0) if labels is not None else None,
         metadata=metadata or {},
+        tied=tied or {},
     )
     packed = pack_manifest(manifest)
     parts = [pack_header(packed), *(payload for section in sections for payload in section), packed_labels]

@@ -94,6 +94,7 @@ def valid_files() -> dict[str, dict[str, Any]]:
             },
         },
         "graph.dcz": graph_file(),
+        "tied.dcz": tied_file(),
     }
     return files
 
@@ -144,6 +145,21 @@ def graph_file() -> dict[str, Any]:
         "preprocess": fmt.Preprocess("BGR", 12, (9, 9), "bicubic", 1.0, (104.0, 117.0, 123.0), (1.0, 2.0, 4.0)),
         "metadata": {"source": "made by tests/make_vectors.py"},
     }
+
+
+def tied_file() -> dict[str, Any]:
+    """A weight that two layers share, under three names."""
+    nodes = (
+        fmt.make_node("linear", [0], {"weight": "first.weight"}),
+        fmt.make_node("relu", [1]),
+        fmt.make_node("linear", [2], {"weight": "first.weight", "bias": "second.bias"}),
+    )
+    tensors = {
+        "first.weight": sparse((8, 8), 0.4, [0.5, -0.5, 1.0], 6),
+        "second.bias": np.arange(8, dtype=np.float32),
+    }
+    tied = {"second.weight": "first.weight", "spare": "first.weight"}
+    return {"graph": fmt.Graph((8,), nodes, 3), "tensors": tensors, "tied": tied}
 
 
 def build(manifest: Any, body: bytes = b"") -> bytes:
@@ -236,6 +252,8 @@ def main(folder: Path) -> None:
                     for key, value in arguments["tensors"].items()
                 },
             }
+            if container.tied:
+                expected["valid"][name]["tied"] = container.tied
     for name, (data, error, message) in broken_files((folder / "tiny.dcz").read_bytes()).items():
         (folder / name).write_bytes(data)
         expected["broken"][name] = {"error": error, "message": message}

@@ -31,6 +31,8 @@ def test_valid_file(name: str) -> None:
         nodes = [node.op for node in container.graph.nodes] if container.graph else None
         assert nodes == expected["nodes"]
         assert list(container.entries) == list(expected["tensors"])
+        assert container.tied == expected.get("tied", {})
+        assert all(container.payload(key) is container.payload(name) for key, name in container.tied.items())
         for key, tensor in expected["tensors"].items():
             entry, array = container.entries[key], container.tensor(key)
             assert (entry.dtype, list(entry.shape), entry.encoding) == (
@@ -68,8 +70,7 @@ def test_writer_gives_the_stored_bytes(tmp_path: Path) -> None:
     for name in EXPECTED["valid"]:
         with fmt.open(FOLDER / name) as old:
             tensors = {key: fmt.Dense(old.tensor(key), entry.dtype) for key, entry in old.entries.items()}
-            fmt.write(
-                tmp_path / name, old.graph, tensors, preprocess=old.preprocess, labels=old.labels, metadata=old.metadata
-            )
+            described = {"preprocess": old.preprocess, "labels": old.labels, "metadata": old.metadata}
+            fmt.write(tmp_path / name, old.graph, tensors, **described, tied=old.tied)
             with fmt.open(tmp_path / name) as new:
                 assert new.manifest == old.manifest

@@ -72,4 +72,7 @@ def totals(info: dict[str, Any]) -> str:
     ]
     if info["ratio_course"] is not None:
         lines[-1] += f"; by the course formula {info['ratio_course']:.2f}, by the paper's {info['ratio_paper']:.2f}"
+    if info["tied"]:
+        names = ", ".join(printable(f"{name} is {stored}") for name, stored in info["tied"].items())
+        lines.insert(0, f"tied     {names}")
     return "\n".join(lines)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcz.converters.arrays import STORABLE, as_dense, from_torch, to_torch
+from dcz.converters.arrays import STORABLE, as_dense, from_state, from_torch, to_torch
 from dcz.dcformat import ConversionError
 
 
@@ -36,6 +36,36 @@ def test_strides_views_and_gradients_do_not_matter() -> None:
     assert from_torch("x", negative).array.tolist() == [-2.0]
 
 
+def test_names_of_one_tensor_are_names_of_one_array() -> None:
+    base, brain = torch.arange(12.0).reshape(3, 4), torch.ones(3).bfloat16()
+    state = {
+        "a": base,
+        "same": base[:],
+        "seen as another shape": base.view(4, 3),
+        "turned": base.t(),
+        "a part": base[1:],
+        "equal": base.clone(),
+        "brain": brain,
+        "brain too": brain.detach(),
+        "its bits": brain.view(torch.int16),
+        "empty": torch.zeros(0),
+        "empty too": torch.zeros(0),
+        "channels last": (last := torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)),
+        "channels last too": last,
+    }
+    stored = from_state(state)
+    assert list(stored) == list(state)
+    for name, tensor in state.items():
+        assert stored[name].array.tobytes() == from_torch(name, tensor).array.tobytes()
+        firsts = [other for other in state if stored[other] is stored[name]]
+        assert firsts in ([name], ["a", "same"], ["brain", "brain too"], ["channels last", "channels last too"])
+    assert stored["a"] is stored["same"]
+    assert stored["brain"] is stored["brain too"]
+    assert stored["channels last"] is stored["channels last too"]
+    with pytest.raises(ConversionError, match="sparse"):
+        from_state({"x": torch.eye(2).to_sparse()})
+
+
 @pytest.mark.parametrize(
     ("tensor", "found"),
     [
@@ -51,7 +81,7 @@ def test_refused_by_name(tensor: torch.Tensor, found: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_quantized_is_refused() -> None:
-    with pytest.raises(ConversionError, match=r"'q'.*found quantized"):
+    with pytest.raises(ConversionError, match=r"'q'.*found quantized.*dequantize.*--bits 8"):
         from_torch("q", torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8))
 
 

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
-from torch import Tensor
+from safetensors import safe_open
+from safetensors.torch import load_file, load_model, save_file, save_model
+from torch import Tensor, nn
 
+import dcz
+from dcz.converters import compare
 from dcz.converters.arrays import STORABLE
 from dcz.converters.convert import convert
 from dcz.converters.export import export
-from dcz.dcformat import ConversionError, DczError
+from dcz.converters.torch_export import from_module
+from dcz.dcformat import ConversionError, DczError, write
 
 
 @pytest.fixture
@@ -50,6 +56,97 @@ def test_converting_what_was_exported_gives_the_same_file(container: Path) -> No
     export(container, container.with_name("out.pt"))
     convert(container.with_name("out.pt"), container.with_name("again.dcz"))
     assert container.with_name("again.dcz").read_bytes() == container.read_bytes()
+
+
+class Twice(nn.Module):
+    """A layer under two names, and a weight that two layers share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(6, 6)
+        self.again = self.first
+        self.other = nn.Linear(6, 6)
+        self.other.weight = self.first.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.other(torch.relu(self.again(torch.relu(self.first(x)))))
+
+
+def test_tied_tensors_come_back_tied(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    torch.manual_seed(1)
+    net, out = Twice().eval(), tmp_path / "net.dcz"
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    save_model(net, str(tmp_path / "net.safetensors"))
+    torch.export.save(torch.export.export(net, (torch.zeros(2, 6),)), tmp_path / "net.pt2")
+    tied = {"again.weight": "first.weight", "again.bias": "first.bias", "other.weight": "first.weight"}
+    models = [net, *(tmp_path / f"net{ending}" for ending in (".pt", ".safetensors", ".pt2"))]
+    for model in models:
+        report = convert(model, out, input_shape=(6,) if isinstance(model, nn.Module) else None)
+        assert report.lossless
+        names = {name: report.info["tied"].get(name, name) for name in net.state_dict()}
+        assert len(set(names.values())) == 3
+        assert all(names[name] == names[stored] for name, stored in tied.items())
+        assert sum(len(t["shape"]) == 2 for t in report.info["tensors"]) == 1
+
+        export(out, tmp_path / "back.pt")
+        back = torch.load(tmp_path / "back.pt", weights_only=True)
+        assert back.keys() == net.state_dict().keys()
+        assert all(back[name].data_ptr() == back[stored].data_ptr() for name, stored in tied.items())
+        assert back["other.bias"].data_ptr() != back["first.bias"].data_ptr()
+        again = Twice()
+        again.load_state_dict(back)
+        assert torch.equal(again(torch.ones(1, 6)), net(torch.ones(1, 6)))
+
+        with caplog.at_level(logging.INFO, "dcz"):
+            export(out, tmp_path / "back.safetensors")
+        assert "stored under their first names alone" in caplog.text
+        load_model(again := Twice(), str(tmp_path / "back.safetensors"))
+        assert torch.equal(again(torch.ones(1, 6)), net(torch.ones(1, 6)))
+        assert convert(tmp_path / "back.safetensors", tmp_path / "again.dcz").info["tied"] == report.info["tied"]
+
+
+def test_tied_tensors_are_pruned_and_shared_together(tmp_path: Path) -> None:
+    net = Twice().eval()
+    report = convert(net, tmp_path / "net.dcz", input_shape=(6,), prune="percent:50", bits=2)
+    assert len(report.info["tied"]) == 3
+    assert max(tensor["max_error"] for tensor in report.to_json()["tensors"]) > 0
+    x = np.ones((1, 6), np.float32)
+    export(tmp_path / "net.dcz", tmp_path / "back.pt")
+    net.load_state_dict(torch.load(tmp_path / "back.pt", weights_only=True))
+    np.testing.assert_allclose(dcz.load(tmp_path / "net.dcz")(x), net(torch.from_numpy(x)).detach(), rtol=1e-5)
+
+
+def test_a_container_from_before_still_agrees_with_tied_weights(tmp_path: Path) -> None:
+    """As 0.2.0 stored them: twice."""
+    net = Twice().eval()
+    graph = from_module(net, (6,)).graph
+    write(tmp_path / "old.dcz", graph, {name: value.numpy().copy() for name, value in net.state_dict().items()})
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    assert compare(tmp_path / "old.dcz", tmp_path / "net.pt").tensors_equal
+    convert(net, tmp_path / "new.dcz", input_shape=(6,))
+    save_file({name: value.clone() for name, value in net.state_dict().items()}, tmp_path / "apart.safetensors")
+    assert compare(tmp_path / "new.dcz", tmp_path / "apart.safetensors").tensors_equal
+
+
+def test_metadata_of_safetensors_come_back(tmp_path: Path) -> None:
+    save_file({"w": torch.ones(2)}, tmp_path / "a.safetensors", {"format": "pt", "licence": "MIT", "ünï": "\n"})
+    save_file({"w": torch.ones(2)}, tmp_path / "b.safetensors", {"format": "pt"})
+    save_file({"w": torch.ones(2)}, tmp_path / "c.safetensors", {"format": "np"})
+    save_file({"w": torch.ones(2)}, tmp_path / "d.safetensors")
+    back = {}
+    for name in "abcd":
+        report = convert(tmp_path / f"{name}.safetensors")
+        export(report.path, tmp_path / "back.safetensors")
+        with safe_open(tmp_path / "back.safetensors", "pt") as file:
+            back[name] = file.metadata()
+        assert "format" not in report.info["metadata"] or name == "c"
+    assert back == {
+        "a": {"format": "pt", "licence": "MIT", "ünï": "\n"},
+        "b": {"format": "pt"},
+        "c": {"format": "np"},
+        "d": {"format": "pt"},
+    }
+    assert (tmp_path / "b.dcz").read_bytes() == (tmp_path / "d.dcz").read_bytes()
 
 
 def test_unknown_ending(container: Path) -> None:

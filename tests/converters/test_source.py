@@ -9,7 +9,7 @@ import torch
 
 from dcz.converters import compare, convert
 from dcz.converters.source import Source, listed
-from dcz.dcformat import ConversionError, Dense
+from dcz.dcformat import ConversionError, Dense, Graph, make_node
 
 
 @pytest.fixture
@@ -46,6 +46,17 @@ def test_a_whole_model_says_nothing(tmp_path: Path) -> None:
     report = convert(tmp_path / "m.pt", tmp_path / "m.dcz", partial=True)
     assert report.lossless
     assert report.to_json()["lost"] == {}
+
+
+def test_a_tensor_keeps_its_first_name_alone() -> None:
+    a, b = Dense(np.ones((2, 2), np.float32), "F32"), Dense(np.ones((2, 2), np.float32), "F32")
+    nodes = (make_node("linear", (0,), {"weight": "y"}), make_node("linear", (1,), {"weight": "z"}))
+    source = Source({"x": a, "z": b, "y": a, "again": a}, Graph((2,), nodes, 2))
+    assert source.untie() == {"y": "x", "again": "x"}
+    assert list(source.tensors) == ["x", "z"]
+    assert source.graph is not None
+    assert source.graph.tensor_names() == ["x", "z"]
+    assert source.untie() == {}
 
 
 def test_long_lists_are_cut() -> None:

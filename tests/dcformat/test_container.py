@@ -18,10 +18,12 @@ from dcz.dcformat import (
     Container,
     Dense,
     FormatError,
+    Graph,
     InputError,
     Preprocess,
     TruncatedError,
     UnsupportedOpError,
+    make_node,
     write,
 )
 from dcz.dcformat import open as open_container
@@ -71,6 +73,25 @@ def test_what_was_decoded_can_be_written_to_and_stays(path: Path) -> None:
     for name, array in arrays.items():
         assert array.tobytes() == array_of(tensors()[name]).tobytes()
         array[...] = 0
+
+
+def test_a_tensor_under_further_names(tmp_path: Path) -> None:
+    weight = sparse_array((40, 30), 0.2, 5, np.random.default_rng(0))
+    net = Graph((30,), (make_node("linear", (0,), {"weight": "a"}),), 1)
+    write(tmp_path / "x.dcz", net, {"a": weight, "b": np.arange(3)}, tied={"c": "a", "": "b"})
+    with open_container(tmp_path / "x.dcz") as container:
+        assert list(container.entries) == ["a", "b"]
+        assert container.tied == container.info()["tied"] == {"c": "a", "": "b"}
+        assert container.verify() == []
+        assert container.tensor("c").tobytes() == weight.tobytes()
+        assert container.tensor("").tolist() == [0, 1, 2]
+        assert container.csr("c").nnz == np.count_nonzero(weight)
+        with pytest.raises(KeyError):
+            container.tensor("d")
+    for tied, says in (({"a": "b"}, "same name"), ({"c": "d"}, "'c' is tied to no tensor"), ({"c": "c"}, "no tensor")):
+        with pytest.raises(FormatError, match=says):
+            write(tmp_path / "y.dcz", None, {"a": weight, "b": np.arange(3)}, tied=tied)
+    assert not (tmp_path / "y.dcz").exists()
 
 
 def test_weights_only(tmp_path: Path) -> None:

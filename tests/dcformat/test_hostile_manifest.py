@@ -106,6 +106,20 @@ for label, sections in {
 }.items():
     MANIFESTS[f"section: {label}"] = build({"tensors": SOUND, "sections": sections}, [bytes(24)])
 
+for label, tied in {
+    "a list": ["u"],
+    "null": None,
+    "to a name": {"u": "t"},
+    "to a boolean": {"u": False},
+    "to a float": {"u": 0.0},
+    "to null": {"u": None},
+    "to nothing": {"u": 1},
+    "before the first": {"u": -1},
+    "a stored name": {"t": 0},
+}.items():
+    section = [24, zlib.crc32(bytes(24)), 1]
+    MANIFESTS[f"tied: {label}"] = build({"tensors": SOUND, "sections": [section], "tied": tied}, [bytes(24)])
+
 MANIFESTS["names twice"] = build({"tensors": SOUND * 2, "sections": [[48, zlib.crc32(bytes(48)), 2]]}, [bytes(48)])
 
 for label, preprocess in {

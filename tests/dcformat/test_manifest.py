@@ -92,9 +92,17 @@ def test_round_trip() -> None:
         Preprocess(mode="L", mean=(0.5,), std=(2.0,)),
         Section(9, 7, 0),
         {"b": "ü\n", "a": ""},
+        {"m, too": "m", "": "w"},
     )
     assert through(manifest) == manifest
     assert through(Manifest(None, (), ())) == Manifest(None, (), ())
+
+
+def test_tied_names_are_written_as_indices() -> None:
+    manifest = Manifest(None, ENTRIES, SECTIONS, tied={"again": "m", "": "w"})
+    assert text_of(manifest)["tied"] == {"again": 2, "": 0}
+    assert list(text_of(manifest))[-1] == "tied"
+    assert "tied" not in text_of(Manifest(None, ENTRIES, SECTIONS))
 
 
 def test_each_node_round_trips_alone_with_defaults() -> None:
