@@ -17,7 +17,7 @@ from . import course, presets
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune
 from .compression.sharing import BitsRule, parse_bits
-from .encode import TensorError, compress, negative_zeros
+from .encode import TensorError, compress, left_as_they_are, negative_zeros
 from .han import from_han
 from .source import Source
 from .state_dict import from_state_dict
@@ -147,6 +147,11 @@ def convert(
 
     source = load_source(model, arch=arch, input_shape=input_shape)
     _describe(source, given_preprocess, given_labels)
+    if (prune is not None or bits is not None) and (integers := left_as_they_are(source)):
+        source.messages.append(
+            f"neither pruned nor shared, since they are integers: {', '.join(integers[:3])}"
+            + (f" and {len(integers) - 3} more" if len(integers) > 3 else "")
+        )
     with source.timed("compress"):
         tensors, errors = compress(source, prune, bits, clustering, positive_zeros=positive_zeros)
     if not errors and (count := negative_zeros(source)):
