@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,10 @@ from . import huffman
 from .bits import write_varint
 from .codebook import CodebookForm, write_codebook
 from .constants import CHUNK_ENTRIES, MAX_CODEBOOK
+from .encoding import Encoding
 from .relative_index import gap_counts, gap_symbols, gaps_of
-from .tensors import DTYPES, Array, Dense
+from .row_scales import split_rows
+from .tensors import DTYPES, Array, Dense, bit_patterns
 
 SWAPPED = 1 << 4
 FORM_SHIFT = 5
@@ -31,17 +32,8 @@ SWAPPED_COST = 1 - 1 / 200
 """Larger tensors are swapped where positions take less than this share of their bits."""
 
 
-class Encoding(StrEnum):
-    """How a tensor's payload is laid out; the name stands in the manifest."""
-
-    RAW = "raw"
-    SHARED = "shared"
-    SPARSE_SHARED = "sparse_shared"
-    SPARSE_RAW = "sparse_raw"
-
-
-SHAREABLE = ("F32", "F16")
-"""Element types that may be stored shared or sparse."""
+LEAST_GAIN = 64
+"""Bytes that an encoding of format 1.1 has to save: readers of 1.0 cannot read it, and its name is long."""
 
 
 def encode_tensor(tensor: Dense) -> tuple[Encoding, bytes]:
@@ -59,9 +51,14 @@ def encode_tensor(tensor: Dense) -> tuple[Encoding, bytes]:
         The same for the same tensor, always.
     """
     array = np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype]).reshape(tensor.shape)
-    candidates = list(_candidates(array)) if tensor.dtype in SHAREABLE and array.size else []
-    best = min(candidates, key=lambda candidate: len(candidate[1]), default=None)
-    return best if best is not None and len(best[1]) < array.nbytes else encode_raw(tensor)
+    candidates = list(_candidates_for(tensor.dtype, array)) if array.size else []
+    best = min(candidates, key=_cost, default=None)
+    return best if best is not None and _cost(best) < array.nbytes else encode_raw(tensor)
+
+
+def _cost(candidate: tuple[Encoding, bytes]) -> int:
+    encoding, payload = candidate
+    return len(payload) + (LEAST_GAIN if encoding.minor_version else 0)
 
 
 def encode_raw(tensor: Dense) -> tuple[Encoding, bytes]:
@@ -69,8 +66,20 @@ def encode_raw(tensor: Dense) -> tuple[Encoding, bytes]:
     return Encoding.RAW, np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype]).tobytes()
 
 
+def _candidates_for(dtype: str, array: Array) -> Iterator[tuple[Encoding, bytes]]:
+    shared = False
+    for kind, payload in _candidates(array):
+        shared |= kind != Encoding.SPARSE_RAW
+        yield kind.for_dtype(dtype), payload
+    if dtype == "F32" and not shared and (split := split_rows(array)) is not None:
+        scales, levels = split
+        for kind, payload in _candidates(levels):
+            if kind != Encoding.SPARSE_RAW:
+                yield Encoding(f"{kind}_scaled"), scales.astype("<f4").tobytes() + payload
+
+
 def _candidates(array: Array) -> Iterator[tuple[Encoding, bytes]]:
-    bits = _bits(array)
+    bits = bit_patterns(array)
     stored = bits[bits != 0]
     patterns = _few_patterns(stored)
     if patterns is None:
@@ -83,11 +92,6 @@ def _candidates(array: Array) -> Iterator[tuple[Encoding, bytes]]:
     # Below this density a code of at least one bit a zero cannot win against gaps.
     if len(patterns) <= MAX_CODEBOOK and len(stored) * 8 > array.size:
         yield Encoding.SHARED, _shared(bits, patterns, array.dtype)
-
-
-def _bits(array: Array) -> NDArray[Any]:
-    """Bit patterns, flat. A negative zero is not zero: it is stored, so that it comes back."""
-    return np.ascontiguousarray(array).view(f"<u{array.dtype.itemsize}").reshape(-1)
 
 
 def _few_patterns(stored: NDArray[Any]) -> NDArray[Any] | None:
@@ -126,7 +130,7 @@ class _Index:
 
 
 def _index(array: Array, swapped: bool) -> _Index:
-    bits = _bits(array.swapaxes(0, 1) if swapped else array)
+    bits = bit_patterns(array.swapaxes(0, 1) if swapped else array)
     positions = np.flatnonzero(bits)
     gaps, starts = gaps_of(positions, CHUNK_ENTRIES)
     best: _Index | None = None
@@ -151,7 +155,7 @@ def _best_index(array: Array) -> _Index:
 def _sparse(array: Array, patterns: NDArray[Any] | None) -> bytes:
     """Payload of a sparse tensor: shared where `patterns` are its distinct values, else raw."""
     index = _best_index(array)
-    stored = _bits(array.swapaxes(0, 1) if index.swapped else array)[index.positions]
+    stored = bit_patterns(array.swapaxes(0, 1) if index.swapped else array)[index.positions]
     form, codebook = (CodebookForm.F32, b"")
     if patterns is not None and len(patterns):
         form, codebook = write_codebook(patterns.view(array.dtype))

@@ -9,7 +9,8 @@ from contextlib import nullcontext
 from typing import IO
 
 from .constants import FREE_ELEMENTS, MAX_EXPANSION
-from .encoder import Encoding, encode_raw, encode_tensor
+from .encoder import encode_raw, encode_tensor
+from .encoding import Encoding
 from .errors import FormatError
 from .graph import Graph
 from .layout import pack_header
@@ -73,7 +74,7 @@ def write(
         metadata=metadata or {},
     )
     packed = pack_manifest(manifest)
-    parts = [pack_header(packed), *(data for data, _ in sections), packed_labels]
+    parts = [pack_header(packed, manifest.minor_version), *(data for data, _ in sections), packed_labels]
     # Never write what the reader would refuse.
     unpack_manifest(packed, sum(map(len, parts)))
     if labels is not None:
