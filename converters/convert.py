@@ -30,10 +30,10 @@ from . import course, presets
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune
 from .compression.sharing import BitsRule, parse_bits
-from .encode import Compression, TensorError, negative_zeros
+from .encode import Compression, TensorError, left_as_they_are, negative_zeros
 from .file_kind import Kind, kind_of
 from .han import from_han
-from .source import Source
+from .source import Source, listed
 from .state_dict import from_state_dict
 from .torch_export import from_module, from_pt2
 
@@ -179,6 +179,8 @@ def convert(
     tied = source.untie()
     source.check_whole(partial, None if isinstance(model, nn.Module) else model)
     _describe(source, given_preprocess, given_labels)
+    if (prune is not None or bits is not None) and (integers := left_as_they_are(source)):
+        source.messages.append(f"neither pruned nor shared, since they are integers: {listed(integers)}")
     compression = Compression(source, prune, bits, clustering, positive_zeros=positive_zeros)
     left_behind = negative_zeros(source)
     tensors, errors = _encode(source, compression)

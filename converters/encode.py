@@ -40,6 +40,15 @@ def weight_names(source: Source) -> list[str]:
     return [name for name in names if source.tensors[name].dtype in FLOATS]
 
 
+def left_as_they_are(source: Source) -> list[str]:
+    """Names of the tensors that pruning and sharing leave alone though they hold weights: those of integers."""
+    if source.graph is None:
+        names = [name for name, tensor in source.tensors.items() if tensor.array.ndim >= 2]
+    else:
+        names = [node.params["weight"] for node in source.graph.nodes if node.op in ("conv2d", "linear")]
+    return [name for name in dict.fromkeys(names) if source.tensors[name].dtype not in FLOATS]
+
+
 def negative_zeros(source: Source) -> int:
     """How many weights are negative zeros, as multiplying with a mask leaves them. Each is stored like any weight."""
     weights = (source.tensors[name].array for name in weight_names(source))
@@ -151,5 +160,13 @@ def _compress_tensor(name: str, tensor: Dense, prune: PruneRule | None, bits: in
             piece[~kept] = 0
         if clusters is not None:
             piece[kept] = clusters.centroids(piece[kept])
+    if tensor.dtype == "F64" and _none_moved(tensor, weight):
+        return Dense(np.where(weight == 0, weight, tensor.array), "F64")  # those that stay keep all their bits
     kind = next(kind for kind, dtype in STORABLE.items() if dtype == tensor.dtype)
     return from_torch(name, torch.from_numpy(weight).to(kind))
+
+
+def _none_moved(before: Dense, after: Array) -> bool:
+    """Whether all weights that are not zero afterwards are, in float32, what they were."""
+    stays = after != 0
+    return np.array_equal(after[stays], before.array[stays].astype(np.float32))

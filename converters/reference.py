@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
-from torch.fx.node import map_aggregate
+from torch.fx.node import Argument, map_aggregate
 
 from ..dcformat import ConversionError
 from ..dcformat.tensors import Array
@@ -85,7 +85,7 @@ def widen(module: nn.Module) -> torch.dtype:
         setattr(part, name, value.to(wide))
     if isinstance(module, fx.GraphModule):
 
-        def named_type(item: object) -> object:
+        def named_type(item: Argument) -> Argument:
             return wide if isinstance(item, torch.dtype) and item.is_floating_point else item
 
         for node in module.graph.nodes:

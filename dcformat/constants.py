@@ -7,7 +7,6 @@ from typing import Final
 # As in PNG: a byte above 127 (7-bit channels), CR LF and a lone LF (text-mode transfers), Ctrl-Z (stops `type`).
 MAGIC: Final = b"\x89DCZ\r\n\x1a\n"
 VERSION_MAJOR: Final = 1
-VERSION_MINOR: Final = 0
 
 # Limits. A reader checks each before it takes memory; a writer refuses to pass them.
 MAX_MANIFEST_BYTES: Final = 1 << 24

@@ -18,12 +18,14 @@ from ..core.memory import room
 from . import huffman
 from .bits import BitReader, Bytes, read_varint, read_varints
 from .bitstream import SLOTS, decode_streams
-from .codebook import CodebookForm, read_codebook
+from .codebook import CodebookForm, forms_of, read_codebook
 from .constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_GAP_BITS
-from .encoder import FORM_SHIFT, SHAREABLE, SWAPPED, Encoding, chunk_sizes
+from .encoder import FORM_SHIFT, SWAPPED, chunk_sizes
+from .encoding import Encoding
 from .errors import FormatError, TruncatedError, UnsupportedVersionError
 from .graph import Shape
 from .relative_index import check_gaps, indices_of, transpose
+from .row_scales import SIGN, level_values
 from .tensors import DTYPES, Array, Dense, Shared, SparseRaw, SparseShared, Tensor, index_dtype
 
 
@@ -83,6 +85,9 @@ class Payload:
     swapped : bool
         Whether the first two axes are stored swapped.
     codebook : ndarray or None
+        The centroids, or the patterns of the levels where there are scales.
+    scales : ndarray of float32, shape (shape[0],), or None
+        What levels are multiplied with, row by row.
     parts : dict of str to int
         Bytes of each part: codebook, tables, gaps, symbols, values.
     """
@@ -97,6 +102,7 @@ class Payload:
     gap_bits: int | None = None
     swapped: bool = False
     codebook: Array | None = None
+    scales: NDArray[np.float32] | None = None
     chunk_starts: NDArray[np.int64] | None = None
     gaps: _Streams | None = None
     symbols: _Streams | None = None
@@ -110,19 +116,29 @@ class Payload:
         FormatError
             A stream that does not decode to what the header announces.
         """
-        if self.encoding == Encoding.RAW:
+        kind = self.encoding.kind
+        if kind == Encoding.RAW:
             return Dense(self._values(prod(self.shape)).reshape(self.shape), self.dtype)
-        if self.encoding == Encoding.SHARED:
+        if kind == Encoding.SHARED:
             assert self.codebook is not None
             assert self.symbols is not None
-            return Shared(self.shape, self.codebook, self.symbols.decode(self.data, "symbols"))
+            symbols = self.symbols.decode(self.data, "symbols")
+            if self.scales is None:
+                return Shared(self.shape, self.codebook, symbols, self.dtype)
+            weights = level_values(self.codebook)[symbols].reshape(self.shape[0], -1)
+            weights *= self.scales[:, None]
+            return Dense(weights.reshape(self.shape), self.dtype)
         streams = {name: part for name, part in (("gaps", self.gaps), ("symbols", self.symbols)) if part is not None}
         gaps, *rest = _decode(self.data, streams) if streams else [np.empty(0, dtype=np.uint8)]
-        if self.encoding == Encoding.SPARSE_RAW:
-            return SparseRaw(self.shape, *self._csr(gaps, self._values(self.nnz or 0)))
+        if kind == Encoding.SPARSE_RAW:
+            return SparseRaw(self.shape, *self._csr(gaps, self._values(self.nnz or 0)), self.dtype)
         assert self.codebook is not None
         indptr, indices, symbols = self._csr(gaps, rest[0] if rest else gaps)
-        return SparseShared(self.shape, indptr, indices, self.codebook, symbols)
+        if self.scales is None:
+            return SparseShared(self.shape, indptr, indices, self.codebook, symbols, self.dtype)
+        weights = level_values(self.codebook)[symbols]
+        weights *= np.repeat(self.scales, np.diff(indptr))
+        return SparseRaw(self.shape, indptr, indices, weights, self.dtype)
 
     def _values(self, count: int) -> Array:
         """Plain elements: they are the last part of a payload."""
@@ -181,20 +197,35 @@ def parse(data: Bytes, offset: int, shape: Shape, dtype: str, encoding: Encoding
     FormatError
         Any length or count that does not fit.
     """
-    if encoding != Encoding.RAW and (dtype not in SHAREABLE or prod(shape) == 0):
+    if not encoding.fits(dtype, shape):
         raise FormatError(f"a tensor of {dtype}, shape {list(shape)} cannot be {encoding}")
-    return _PARSERS[encoding](_Header(data, offset, shape, dtype))
+    return _PARSERS[encoding.kind](_Header(data, offset, shape, dtype, encoding))
 
 
 class _Header:
-    """Reads a payload from its front."""
+    """Reads a payload from its front, beginning with the scales, if it has them."""
 
-    def __init__(self, data: Bytes, offset: int, shape: Shape, dtype: str) -> None:
+    def __init__(self, data: Bytes, offset: int, shape: Shape, dtype: str, encoding: Encoding) -> None:
         self.data = data
         self.start = self.offset = offset
         self.shape = shape
         self.dtype = dtype
+        self.encoding = encoding
         self.size = prod(shape)
+        self.scales = self._scales() if encoding.scaled else None
+
+    @property
+    def stored_dtype(self) -> str:
+        """Element type of what is coded: levels are patterns of 16 bits."""
+        return "U16" if self.encoding.scaled else self.dtype
+
+    def _scales(self) -> NDArray[np.float32]:
+        begin, rows = self.offset, self.shape[0]
+        self.skip(4 * rows, "scales")
+        scales = np.frombuffer(self.data, "<f4", rows, begin)
+        if not (np.isfinite(scales).all() and (scales > 0).all()):
+            raise FormatError("scales: not all are positive numbers")
+        return scales
 
     def varint(self, limit: int, what: str) -> int:
         value, self.offset = read_varint(self.data, self.offset, limit, what)
@@ -221,15 +252,24 @@ class _Header:
         return gap_bits, swapped, form
 
     def codebook(self, form: CodebookForm) -> tuple[Array, int]:
-        """The codebook and its bytes."""
-        if self.dtype == "F16" and form != CodebookForm.F16:
-            raise FormatError("codebook of a half float tensor must hold half floats", found=form.name)
+        """The codebook and its bytes, those of the scales among them."""
+        dtype = self.stored_dtype
+        if form not in (known := forms_of(dtype)):
+            expected = " or ".join(item.name for item in sorted(known))
+            raise FormatError(f"a codebook of {dtype} cannot have this form", expected=expected, found=form.name)
         begin = self.offset
         count = self.varint(MAX_CODEBOOK, "codebook size")
         if count == 0:
             raise FormatError("codebook is empty")
-        codebook, self.offset = read_codebook(self.data, self.offset, count, form, DTYPES[self.dtype])
-        return codebook, self.offset - begin
+        codebook, self.offset = read_codebook(self.data, self.offset, count, form, DTYPES[dtype])
+        if dtype == "BOOL" and codebook.view(np.uint8).max() > 1:
+            raise FormatError("codebook: a boolean is neither 0 nor 1")
+        if self.scales is None:
+            return codebook, self.offset - begin
+        largest = float(self.scales.max()) * int((codebook & (SIGN - 1)).max())
+        if largest > float(np.finfo(np.float32).max):
+            raise FormatError("levels times scales pass the largest float", found=largest)
+        return codebook, self.offset - begin + self.scales.nbytes
 
     def tables(self, *sizes: int) -> list[huffman.Lengths]:
         reader = BitReader(self.data, self.offset, "code lengths")
@@ -260,14 +300,15 @@ class _Header:
             )
         self.offset += count
 
-    def payload(self, encoding: Encoding, **fields: Any) -> Payload:
-        return Payload(self.shape, self.dtype, encoding, self.data, self.start, self.offset, **fields)
+    def payload(self, **fields: Any) -> Payload:
+        where = self.data, self.start, self.offset
+        return Payload(self.shape, self.dtype, self.encoding, *where, scales=self.scales, **fields)
 
 
 def _parse_raw(header: _Header) -> Payload:
     nbytes = header.size * DTYPES[header.dtype].itemsize
     header.skip(nbytes, "elements")
-    return header.payload(Encoding.RAW, parts={"values": nbytes})
+    return header.payload(parts={"values": nbytes})
 
 
 def _parse_shared(header: _Header) -> Payload:
@@ -284,17 +325,16 @@ def _parse_shared(header: _Header) -> Payload:
         "tables": tables_end - header.start - codebook_bytes,
         "symbols": symbols.nbytes,
     }
-    return header.payload(Encoding.SHARED, codebook=codebook, symbols=symbols, parts=parts)
+    return header.payload(codebook=codebook, symbols=symbols, parts=parts)
 
 
 def _parse_sparse(header: _Header, shared: bool) -> Payload:
-    encoding = Encoding.SPARSE_SHARED if shared else Encoding.SPARSE_RAW
     gap_bits, swapped, form = header.index_layout()
     nnz = header.varint(header.size, "number of stored weights")
     common: dict[str, Any] = {"nnz": nnz, "gap_bits": gap_bits, "swapped": swapped}
-    codebook, codebook_bytes = np.empty(0, dtype=DTYPES[header.dtype]), 0
+    codebook, codebook_bytes = np.empty(0, dtype=DTYPES[header.stored_dtype]), 0
     if nnz == 0:
-        return header.payload(encoding, codebook=codebook, parts={"tables": header.offset - header.start}, **common)
+        return header.payload(codebook=codebook, parts={"tables": header.offset - header.start}, **common)
     if not shared and form != CodebookForm.F32:
         raise FormatError("payload: there is no codebook whose form to tell", found=form.name)
     limits = {"start": header.size, "escapes": header.size, "gap bytes": len(header.data)}
@@ -317,10 +357,10 @@ def _parse_sparse(header: _Header, shared: bool) -> Payload:
     if not shared:
         parts["values"] = nnz * DTYPES[header.dtype].itemsize
         header.skip(parts["values"], "values")
-        return header.payload(encoding, **common)
+        return header.payload(**common)
     symbols = header.streams(table["symbol bytes"], counts, symbol_lengths, "symbols")
     parts["symbols"] = symbols.nbytes
-    return header.payload(encoding, codebook=codebook, symbols=symbols, **common)
+    return header.payload(codebook=codebook, symbols=symbols, **common)
 
 
 _PARSERS: dict[Encoding, Callable[[_Header], Payload]] = {

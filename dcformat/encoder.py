@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,8 +20,10 @@ from . import huffman
 from .bits import Bytes, write_varint
 from .codebook import CodebookForm, write_codebook
 from .constants import CHUNK_ENTRIES, MAX_CODEBOOK
+from .encoding import Encoding
 from .relative_index import gap_counts, gap_symbols, gaps_of
-from .tensors import DTYPES, PIECE, Array, Dense, flat_pieces
+from .row_scales import split_rows
+from .tensors import DTYPES, Array, Dense, bit_patterns
 
 SWAPPED = 1 << 4
 FORM_SHIFT = 5
@@ -34,17 +34,8 @@ SWAPPED_COST = 1 - 1 / 200
 """Larger tensors are swapped where positions take less than this share of their bits."""
 
 
-class Encoding(StrEnum):
-    """How a tensor's payload is laid out; the name stands in the manifest."""
-
-    RAW = "raw"
-    SHARED = "shared"
-    SPARSE_SHARED = "sparse_shared"
-    SPARSE_RAW = "sparse_raw"
-
-
-SHAREABLE = ("F32", "F16")
-"""Element types that may be stored shared or sparse."""
+LEAST_GAIN = 64
+"""Bytes that an encoding of format 1.1 has to save: readers of 1.0 cannot read it, and its name is long."""
 
 
 def encode_tensor(tensor: Dense) -> tuple[Encoding, Bytes]:
@@ -64,9 +55,14 @@ def encode_tensor(tensor: Dense) -> tuple[Encoding, Bytes]:
         The same for the same tensor, always. Plain elements are a view of the tensor, not a copy.
     """
     array = np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype]).reshape(tensor.shape)
-    candidates = list(_candidates(array)) if tensor.dtype in SHAREABLE and array.size else []
-    best = min(candidates, key=lambda candidate: len(candidate[1]), default=None)
-    return best if best is not None and len(best[1]) < array.nbytes else encode_raw(tensor)
+    candidates = list(_candidates_for(tensor.dtype, array)) if array.size else []
+    best = min(candidates, key=_cost, default=None)
+    return best if best is not None and _cost(best) < array.nbytes else encode_raw(tensor)
+
+
+def _cost(candidate: tuple[Encoding, Bytes]) -> int:
+    encoding, payload = candidate
+    return len(payload) + (LEAST_GAIN if encoding.minor_version else 0)
 
 
 def encode_raw(tensor: Dense) -> tuple[Encoding, Bytes]:
@@ -75,10 +71,22 @@ def encode_raw(tensor: Dense) -> tuple[Encoding, Bytes]:
     return Encoding.RAW, array.reshape(-1).view(np.uint8).data
 
 
+def _candidates_for(dtype: str, array: Array) -> Iterator[tuple[Encoding, Bytes]]:
+    shared = False
+    for kind, payload in _candidates(array):
+        shared |= kind != Encoding.SPARSE_RAW
+        yield kind.for_dtype(dtype), payload
+    if dtype == "F32" and not shared and (split := split_rows(array)) is not None:
+        scales, levels = split
+        for kind, payload in _candidates(levels):
+            if kind != Encoding.SPARSE_RAW:
+                yield Encoding(f"{kind}_scaled"), b"".join([scales.astype("<f4").tobytes(), payload])
+
+
 def _candidates(array: Array) -> Iterator[tuple[Encoding, Bytes]]:
     counts = _few_patterns(array)
     if counts is None:
-        zeros = array.size - int(np.count_nonzero(_bits(array)))
+        zeros = array.size - int(np.count_nonzero(bit_patterns(array)))
         index = _best_index(array) if zeros else None
         if index is not None and index.cost < 8 * array.itemsize * zeros:  # else plain elements are shorter
             yield Encoding.SPARSE_RAW, _sparse(array, index, None)
@@ -92,22 +100,17 @@ def _candidates(array: Array) -> Iterator[tuple[Encoding, Bytes]]:
         yield Encoding.SHARED, _shared(array, _Patterns.of(counts, array.dtype))
 
 
-def _bits(array: Array) -> NDArray[Any]:
-    """Bit patterns, flat. A negative zero is not zero: it is stored, so that it comes back."""
-    return np.ascontiguousarray(array).view(f"<u{array.dtype.itemsize}").reshape(-1)
-
-
 def _pieces(array: Array, swapped: bool = False) -> Iterator[NDArray[Any]]:
     """Bit patterns of an array, flat, piece by piece: in its own order, or with its first two axes swapped."""
     if not swapped:
-        yield from (bits for (bits,) in flat_pieces(_bits(array)))
+        yield from (bits for (bits,) in flat_pieces(bit_patterns(array)))
         return
     rows, columns, inner = *array.shape[:2], prod(array.shape[2:])
     together = max(1, PIECE // (rows * inner))
     height = rows if together > 1 else max(1, PIECE // inner)
     for column in range(0, columns, together):
         for row in range(0, rows, height):
-            yield _bits(array[row : row + height, column : column + together].swapaxes(0, 1))
+            yield bit_patterns(array[row : row + height, column : column + together].swapaxes(0, 1))
 
 
 def _few_patterns(array: Array) -> dict[int, int] | None:
@@ -144,7 +147,7 @@ class _Patterns:
 
 
 def _shared(array: Array, patterns: _Patterns) -> bytes:
-    bits = _bits(array)
+    bits = bit_patterns(array)
     out = bytearray([patterns.form << FORM_SHIFT])
     write_varint(out, len(patterns.bits))
     out += patterns.codebook
@@ -168,7 +171,7 @@ class _Index:
 
 def _chunks(array: Array, swapped: bool) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
     """Positions and bit patterns of the stored weights in one axis order, a chunk at a time."""
-    positions, stored = np.empty(0, dtype=np.int64), _bits(array.reshape(-1)[:0])
+    positions, stored = np.empty(0, dtype=np.int64), bit_patterns(array.reshape(-1)[:0])
     passed = 0
     for bits in _pieces(array, swapped):
         found = np.flatnonzero(bits)

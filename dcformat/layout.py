@@ -19,7 +19,7 @@ import zlib
 from dataclasses import dataclass
 
 from .bits import Bytes
-from .constants import MAGIC, VERSION_MAJOR, VERSION_MINOR
+from .constants import MAGIC, VERSION_MAJOR
 from .errors import ChecksumError, FormatError, TruncatedError, UnsupportedVersionError
 from .manifest import Manifest
 
@@ -57,9 +57,9 @@ def plan_layout(manifest: Manifest, manifest_bytes: int) -> Layout:
     return Layout(tuple(sections), offset, offset + (manifest.labels.nbytes if manifest.labels else 0))
 
 
-def pack_header(manifest: bytes) -> bytes:
-    """Header and compressed manifest."""
-    fixed = _FIXED.pack(MAGIC, VERSION_MAJOR, VERSION_MINOR, len(manifest))
+def pack_header(manifest: bytes, minor: int = 0) -> bytes:
+    """Header and compressed manifest, of a minor version."""
+    fixed = _FIXED.pack(MAGIC, VERSION_MAJOR, minor, len(manifest))
     return fixed + _CRC.pack(zlib.crc32(manifest, zlib.crc32(fixed))) + manifest
 
 

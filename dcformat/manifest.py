@@ -24,7 +24,7 @@ from .constants import (
     MAX_RANK,
     MAX_TENSORS,
 )
-from .encoder import Encoding
+from .encoding import Encoding
 from .errors import FormatError, UnsupportedVersionError
 from .graph import Attr, Graph, Node, Shape
 from .ops import OPS, infer_shapes, make_node
@@ -108,6 +108,11 @@ class Manifest:
     labels: Section | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     tied: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def minor_version(self) -> int:
+        """The least minor version of the format that has all that the container uses."""
+        return max((entry.encoding.minor_version for entry in self.tensors), default=0)
 
 
 def pack_json(value: Any, dictionary: bytes = b"") -> bytes:

@@ -232,7 +232,7 @@ class Container:
         KeyError
             There is no such tensor.
         ValueError
-            It has no rows (a scalar) or is BF16.
+            It has no rows (a scalar), or is BF16 or of integers.
         FormatError
         """
         return to_csr(self.decode(name))

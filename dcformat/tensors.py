@@ -7,7 +7,7 @@ axis, column = flat index over the remaining axes, columns ascending within a ro
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Any, TypeAlias
@@ -68,6 +68,11 @@ def flat_pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
         yield tuple(array[start : start + PIECE] for array in flat)
 
 
+def numbers(array: Array, dtype: str) -> Array:
+    """Stored elements as NumPy knows numbers: BF16, which it lacks, as float32, exactly."""
+    return (array.astype(np.uint32) << 16).view(np.float32) if dtype == "BF16" else array
+
+
 def relative_error(found: Array, expected: Array) -> float:
     """Largest difference of two answers, relative to the largest finite magnitude expected.
 
@@ -78,6 +83,11 @@ def relative_error(found: Array, expected: Array) -> float:
         difference = np.where(same, 0, np.abs(found - expected))
     largest = np.abs(expected).max(initial=0, where=np.isfinite(expected))
     return float(difference.max() / max(largest, 1e-30))
+
+
+def _float32(array: Array, dtype: str) -> Array:
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, as everywhere
+        return numbers(array, dtype).astype(np.float32, copy=False)
 
 
 class _Tensor:
@@ -130,7 +140,11 @@ class Dense(_Tensor):
 
     def numbers(self) -> Array:
         """The elements as NumPy knows numbers: BF16, which it lacks, as float32, exactly."""
-        return (self.array.astype(np.uint32) << 16).view(np.float32) if self.dtype == "BF16" else self.array
+        return numbers(self.array, self.dtype)
+
+    def float32(self) -> Dense:
+        """The tensor in float32, rounded where that is less than its own type."""
+        return Dense(_float32(self.array, self.dtype), "F32")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,24 +154,31 @@ class Shared(_Tensor):
     Attributes
     ----------
     shape : tuple of int
-    codebook : ndarray of float32 or float16, shape (k,)
-        Ascending in the order of the floats' bits; may hold zero.
+    codebook : ndarray, shape (k,)
+        Ascending in the order of the elements' bits; may hold zero. For BF16 their bits as uint16.
     symbols : ndarray of uint8, shape (size,)
+    dtype : str
+        Element type, a key of `DTYPES`.
     """
 
     shape: Shape
     codebook: Array
     symbols: Array
+    dtype: str = "F32"
 
     @cached_property
     def nnz(self) -> int:
         """Number of non-zero weights."""
         counts = np.bincount(self.symbols, minlength=len(self.codebook))
-        return int(counts[self.codebook != 0].sum())
+        return int(counts[numbers(self.codebook, self.dtype) != 0].sum())
 
     def dense(self) -> Array:
         """Expand to an array of the tensor's shape."""
         return self.codebook[self.symbols].reshape(self.shape)
+
+    def float32(self) -> Shared:
+        """The tensor in float32, as `Dense.float32`."""
+        return replace(self, codebook=_float32(self.codebook, self.dtype), dtype="F32")
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +194,7 @@ class _Csr(_Tensor):
 
     @property
     def values(self) -> Array:
-        """Stored weights in order, float."""
+        """Stored weights in order."""
         raise NotImplementedError
 
     def dense(self) -> Array:
@@ -196,18 +217,25 @@ class SparseShared(_Csr):
     shape : tuple of int
     indptr : ndarray of int64, shape (shape[0] + 1,)
     indices : ndarray of uint16, or int32 where there are more than 65,536 columns, shape (nnz,)
-    codebook : ndarray of float32 or float16, shape (k,)
-        No zero in it.
+    codebook : ndarray, shape (k,)
+        No zero in it. For BF16 the elements' bits as uint16.
     symbols : ndarray of uint8, shape (nnz,)
+    dtype : str
+        Element type, a key of `DTYPES`.
     """
 
     codebook: Array
     symbols: Array
+    dtype: str = "F32"
 
     @property
     def values(self) -> Array:
         """Stored weights in order, ndarray of shape (nnz,)."""
         return self.codebook[self.symbols]
+
+    def float32(self) -> SparseShared:
+        """The tensor in float32, as `Dense.float32`."""
+        return replace(self, codebook=_float32(self.codebook, self.dtype), dtype="F32")
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,29 +247,37 @@ class SparseRaw(_Csr):
     shape : tuple of int
     indptr : ndarray of int64, shape (shape[0] + 1,)
     indices : ndarray of uint16, or int32 where there are more than 65,536 columns, shape (nnz,)
-    weights : ndarray of float32 or float16, shape (nnz,)
+    weights : ndarray, shape (nnz,)
+        For BF16 their bits as uint16.
+    dtype : str
+        Element type, a key of `DTYPES`.
     """
 
     weights: Array
+    dtype: str = "F32"
 
     @property
     def values(self) -> Array:
         """Stored weights in order, ndarray of shape (nnz,)."""
         return self.weights
 
+    def float32(self) -> SparseRaw:
+        """The tensor in float32, as `Dense.float32`."""
+        return replace(self, weights=_float32(self.weights, self.dtype), dtype="F32")
+
 
 Tensor: TypeAlias = Dense | Shared | SparseShared | SparseRaw
 
 
 def to_csr(tensor: Tensor) -> SparseShared | SparseRaw:
-    """CSR form of any decoded float tensor with at least one axis.
+    """CSR form of any decoded tensor with at least one axis, of floats that NumPy knows.
 
     Raises
     ------
     ValueError
-        A scalar, or a type that holds no floats.
+        A scalar, integers, or BF16.
     """
-    if not tensor.shape or (isinstance(tensor, Dense) and tensor.array.dtype.kind != "f"):
+    if not tensor.shape or tensor.dtype not in ("F64", "F32", "F16"):
         raise ValueError("only float tensors with at least one axis have a CSR form")
     if isinstance(tensor, SparseShared | SparseRaw):
         return tensor
@@ -251,8 +287,8 @@ def to_csr(tensor: Tensor) -> SparseShared | SparseRaw:
     indptr = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(stored.sum(axis=1, dtype=np.int64))])
     indices = np.nonzero(stored)[1].astype(index_dtype(flat.shape[1]))
     if isinstance(tensor, Dense):
-        return SparseRaw(tensor.shape, indptr, indices, flat[stored])
+        return SparseRaw(tensor.shape, indptr, indices, flat[stored], tensor.dtype)
     keep = tensor.codebook.view(f"u{tensor.codebook.dtype.itemsize}") != 0
     renumbered = (np.cumsum(keep) - 1).astype(np.uint8)
     symbols = renumbered[tensor.symbols[stored.reshape(-1)]]
-    return SparseShared(tensor.shape, indptr, indices, tensor.codebook[keep], symbols)
+    return SparseShared(tensor.shape, indptr, indices, tensor.codebook[keep], symbols, tensor.dtype)

@@ -14,7 +14,8 @@ from typing import IO
 from .bits import Bytes
 from .constants import FREE_ELEMENTS, MAX_EXPANSION
 from .decoder import parse
-from .encoder import Encoding, encode_raw, encode_tensor
+from .encoder import encode_raw, encode_tensor
+from .encoding import Encoding
 from .errors import FormatError
 from .graph import Graph, Shape
 from .layout import pack_header
@@ -125,7 +126,8 @@ def write(
         tied=tied or {},
     )
     packed = pack_manifest(manifest)
-    parts = [pack_header(packed), *(payload for section in sections for payload in section), packed_labels]
+    head = pack_header(packed, manifest.minor_version)
+    parts = [head, *(payload for section in sections for payload in section), packed_labels]
     # Never write what the reader would refuse.
     unpack_manifest(packed, sum(map(len, parts)))
     if labels is not None:

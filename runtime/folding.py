@@ -1,31 +1,19 @@
-"""What is folded into a layer, as numbers: weights in float32, bias and batch normalisation as scale and shift."""
+"""What is folded into a layer, as numbers: bias and batch normalisation as scale and shift."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dcformat import Dense, Node, Shared, SparseRaw, SparseShared, Tensor
+from ..dcformat import Node, Tensor
 from .layer import F32
 
 Decode = Callable[[str], Tensor]
 """Gives a tensor of the container by name."""
 _F64: TypeAlias = NDArray[np.float64]
-
-
-def float32(tensor: Tensor) -> Tensor:
-    """Return the same tensor with float32 weights: what the kernels compute in."""
-    match tensor:
-        case Dense():
-            return Dense(tensor.numbers().astype(np.float32, copy=False), "F32")
-        case Shared() | SparseShared():
-            return replace(tensor, codebook=tensor.codebook.astype(np.float32, copy=False))
-        case SparseRaw():
-            return replace(tensor, weights=tensor.weights.astype(np.float32, copy=False))
 
 
 def scale_and_shift(node: Node | None, norms: Sequence[Node], decode: Decode) -> tuple[F32 | None, F32 | None]:
@@ -65,8 +53,8 @@ def _vector(node: Node, role: str, decode: Decode) -> _F64 | None:
     if role not in node.params:
         return None
     tensor = decode(node.params[role])
-    if isinstance(tensor, Dense) and tensor.dtype == "BF16":
-        tensor = float32(tensor)
+    if tensor.dtype == "BF16":
+        tensor = tensor.float32()
     return tensor.dense().astype(np.float64)
 
 

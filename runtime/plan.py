@@ -16,7 +16,7 @@ import numpy as np
 from ..dcformat import FormatError, Graph, Shape
 from . import kernels
 from .arena import ALIGNMENT, Layout, Use, lay_out
-from .folding import Decode, float32, scale_and_shift
+from .folding import Decode, scale_and_shift
 from .fusion import Layer, fuse
 from .kernels import elementwise
 from .kernels.copies import copy
@@ -170,7 +170,7 @@ def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) ->
 
 def _conv2d(layer: Layer, context: Context) -> Step:
     attrs = layer.node.attrs
-    weight = float32(context.decode(layer.node.params["weight"]))
+    weight = context.decode(layer.node.params["weight"]).float32()
     made = layer.output if layer.pooled is None else layer.pooled
     (channels, height, width), out = context.shapes[layer.inputs[0]], context.shapes[made]
     geometry = ConvGeometry(
@@ -204,7 +204,7 @@ def _conv2d(layer: Layer, context: Context) -> Step:
 
 
 def _linear(layer: Layer, context: Context) -> Step:
-    weight = float32(context.decode(layer.node.params["weight"]))
+    weight = context.decode(layer.node.params["weight"]).float32()
     geometry = LinearGeometry(context.batch, in_features=weight.shape[1], out_features=weight.shape[0])
     work = weight.nnz * LINEAR_WORK
     list_choices = kernels.linear_choices if context.lanes == 1 else kernels.linear_lanes_choices

@@ -10,6 +10,7 @@ import hashlib
 import json
 import sys
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,49 @@ def valid_files() -> dict[str, dict[str, Any]]:
         },
         "graph.dcz": graph_file(),
         "tied.dcz": tied_file(),
+        "types.dcz": {"graph": None, "tensors": of_other_types()},
+        "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
     }
     return files
+
+
+def of_other_types() -> dict[str, Array | Dense]:
+    """Shared and sparse tensors of the element types that format 1.1 brought to these encodings."""
+    weights = sparse((40, 30), 0.2, [0.5, -0.25, 1.5, -3.0], 6)
+    brain = (weights.view("<u4") >> 16).astype("<u2")
+    full = np.random.default_rng(7).integers(1, 4, (40, 30))
+    distinct = np.where(sparse((60, 30), 0.2, [1.0], 10) != 0, np.arange(1, 1801).reshape(60, 30), 0)
+    tensors: dict[str, Array | Dense] = {
+        "bf16 sparse": Dense(brain, "BF16"),
+        "bf16 shared": Dense((full * 0x0F81).astype("<u2"), "BF16"),
+        "bf16 unshared": Dense((distinct * 7).astype("<u2"), "BF16"),
+        "f64 sparse": weights.astype("<f8"),
+        "f64 of 64 bits": weights.astype("<f8") / 3,
+        "f64 unshared": distinct / 7,
+        "bool": weights > 0,
+    }
+    for dtype in ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"):
+        name = np.dtype(dtype).name
+        tensors[f"{name} sparse"] = np.where(weights != 0, full, 0).astype(f"<{dtype}")
+        tensors[f"{name} shared"] = (-full if dtype[0] == "i" else full).astype(f"<{dtype}")
+    tensors["int8 unlike"] = np.random.default_rng(8).binomial(254, 0.5, (60, 60)).astype(np.uint8).view(np.int8)
+    return tensors
+
+
+def of_scaled_rows() -> dict[str, Array]:
+    """Weights on a grid of their own in each row."""
+    rng = np.random.default_rng(9)
+    scales = rng.uniform(0.001, 0.002, (40, 1)).astype(np.float32)
+    levels = np.rint(rng.normal(scale=30, size=(40, 36))).clip(-127, 127).astype(np.float32)
+    dense = (levels * scales + np.float32(0)).reshape(40, 4, 3, 3)
+    kept = np.where(rng.random(dense.shape) < 0.3, dense, np.float32(0))
+    masked = kept.copy()
+    masked[3], masked[4] = 0, -0.0
+    return {
+        "dense": dense,
+        "sparse": kept,
+        "zeros of both signs": np.where(masked == 0, np.copysign(np.float32(0), dense), masked),
+    }
 
 
 def graph_file() -> dict[str, Any]:
@@ -175,10 +217,9 @@ def build(manifest: Any, body: bytes = b"") -> bytes:
 def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
     """Bytes, error class and a piece of its message, by file name."""
     manifest_end = 20 + int.from_bytes(tiny[12:16], "little")
-    one = {"tensors": [["w", [4, 4], "sparse_shared"]]}
 
-    def with_payload(payload: bytes) -> bytes:
-        return build({**one, "sections": [[len(payload), None, 1]]}, payload)
+    def with_payload(payload: bytes, entry: Sequence[Any] = ("w", [4, 4], "sparse_shared")) -> bytes:
+        return build({"tensors": [entry], "sections": [[len(payload), None, 1]]}, payload)
 
     def with_tensor(entry: list[Any]) -> bytes:
         return build({"tensors": [entry], "sections": [[0, None, 1]]})
@@ -222,6 +263,23 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
         "too-many-weights.dcz": (with_payload(b"\x04\x11"), "FormatError", "number of stored weights is out of range"),
         "gap-width-9.dcz": (with_payload(b"\x09\x01"), "FormatError", "gap width is out of range"),
         "empty-codebook.dcz": (with_payload(b"\x04\x01\x00"), "FormatError", "codebook is empty"),
+        "any-of-f32.dcz": (with_tensor(["w", [4, 4], "shared_any"]), "FormatError", "cannot be shared_any"),
+        "shared-bf16.dcz": (with_tensor(["w", [4, 4], "shared", "BF16"]), "FormatError", "cannot be shared"),
+        "scale-zero.dcz": (
+            with_payload(bytes(16), ["w", [4, 4], "shared_scaled"]),
+            "FormatError",
+            "not all are positive",
+        ),
+        "patterns-fall.dcz": (
+            with_payload(b"\x60\x02" + bytes([2] + 7 * [0] + [1] + 7 * [0]), ["w", [4, 4], "shared_any", "I64"]),
+            "FormatError",
+            "patterns do not ascend",
+        ),
+        "boolean-2.dcz": (
+            with_payload(b"\x60\x01\x02\x00", ["w", [4, 4], "shared_any", "BOOL"]),
+            "FormatError",
+            "neither 0 nor 1",
+        ),
     }
 
 

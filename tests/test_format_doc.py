@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from dcz.dcformat import OPS, constants
+from dcz.dcformat.decoder import parse
+from dcz.dcformat.encoding import Encoding
 from dcz.dcformat.manifest import DICTIONARY
 
 DOC = (Path(__file__).parent.parent / "docs" / "format.md").read_text()
@@ -39,6 +41,21 @@ def test_explained_bytes_stand_in_the_vector() -> None:
     table = DOC[DOC.index("The payload of `fc.weight`") : DOC.index("Behind it, at 0x70")]
     explained = "".join(re.findall(r"^\| `([0-9a-f ]+)` \|", table, re.MULTILINE)).replace(" ", "")
     assert bytes.fromhex(explained) == TINY[0x59:0x70]
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_every_encoding_is_described(encoding: Encoding) -> None:
+    assert f"**`{encoding.value}`**" in DOC
+
+
+def test_the_scaled_payload_is_what_is_said_of_it() -> None:
+    table = DOC[DOC.index("| bytes of `shared_scaled`") : DOC.index("## 6.")]
+    payload = bytes.fromhex("".join(re.findall(r"^\| `([0-9a-f ]+)` \|", table, re.MULTILINE)).replace(" ", ""))
+    said = re.search(r"weights ([-0-9., ]+) \|", table)
+    assert said
+    parsed = parse(payload, 0, (2, 2), "F32", Encoding.SHARED_SCALED)
+    assert parsed.end == len(payload)
+    assert parsed.decode().dense().reshape(-1).tolist() == [float(weight) for weight in said[1].split(",")]
 
 
 def test_dictionary_is_the_codes() -> None:

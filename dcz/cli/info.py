@@ -65,14 +65,17 @@ def layers(info: dict[str, Any], extra: tuple[str, ...] = (), verbose: bool = Fa
 def totals(info: dict[str, Any]) -> str:
     """Bytes by part and the ratios, with the two formulas that are in use beside that of the real file."""
     parts = ", ".join(f"{name} {count:,}" for name, count in info["bytes"].items())
-    lines = [
-        f"bytes    {parts}",
-        f"file     {info['file_bytes']:,} of {info['dense_bytes']:,} bytes in fp32",
-        f"ratio    {info['ratio']:.2f} (fp32 bytes / file bytes)",
-    ]
+    file, dense = info["file_bytes"], info["dense_bytes"]
+    lines = [f"bytes    {parts}", f"file     {file:,} of {dense:,} bytes in fp32"]
+    if not dense:
+        lines[-1] = f"file     {file:,} bytes, without a weight"
+        return "\n".join(lines)
+    ratio = f"ratio    {info['ratio']:.2f} (fp32 bytes / file bytes)"
+    if file > dense:
+        ratio += ": the file is larger than its weights in fp32"
     if info["ratio_course"] is not None:
-        lines[-1] += f"; by the course formula {info['ratio_course']:.2f}, by the paper's {info['ratio_paper']:.2f}"
+        ratio += f"; by the course formula {info['ratio_course']:.2f}, by the paper's {info['ratio_paper']:.2f}"
     if info["tied"]:
         names = ", ".join(printable(f"{name} is {stored}") for name, stored in info["tied"].items())
         lines.insert(0, f"tied     {names}")
-    return "\n".join(lines)
+    return "\n".join([*lines, ratio])

@@ -14,6 +14,7 @@ from typing import Any
 from ..core.progress import progress
 from ..dcformat import Container, Dense, FormatError, Graph, Preprocess, Shape, infer_shapes, open
 from ..dcformat.decoder import Payload
+from ..dcformat.stats import is_counter
 from ..dcformat.tensors import FLOATS
 from .histograms import CodeLengths, Spread, code_lengths, spread
 from .timing import LayerTimes
@@ -217,11 +218,12 @@ def stages(info: Mapping[str, Any], graph: Graph | None, gap_symbols: Mapping[st
     info : mapping
         What `Container.info` gives.
     graph : Graph or None
-        Its tensors are counted; without it all floats are, as in ``dense_bytes``.
+        Its tensors are counted; without it all but counters are, as in ``dense_bytes``.
     gap_symbols : mapping of str to int
         Length of each tensor's stream of gaps, escapes included.
     """
-    used = set(graph.tensor_names()) if graph else {row["name"] for row in info["tensors"] if row["dtype"] in FLOATS}
+    needed = {row["name"] for row in info["tensors"] if not is_counter(row["shape"], row["dtype"])}
+    used = set(graph.tensor_names()) if graph else needed
     pruned = shared = 0
     for row in info["tensors"]:
         if row["name"] not in used:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dcformat import Dense, Shared, SparseRaw, SparseShared
-from ..dcformat.tensors import Tensor
+from ..dcformat.tensors import Tensor, numbers
 
 BINS = 60
 
@@ -124,9 +124,9 @@ def _values(tensor: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int64] | No
         case Dense():
             values = floats(tensor)
         case SparseRaw():
-            values = tensor.values.astype(np.float64)
+            values = numbers(tensor.weights, tensor.dtype).astype(np.float64)
         case Shared() | SparseShared():
-            values = tensor.codebook.astype(np.float64)
+            values = numbers(tensor.codebook, tensor.dtype).astype(np.float64)
             counts = np.bincount(tensor.symbols, minlength=len(values))
     keep = (values != 0) & np.isfinite(values)
     if counts is None:

@@ -18,8 +18,9 @@ DRAWN = tag("span", "drawn", class_="unseen")
 def headline(facts: Facts) -> Markup:
     """Sizes and the ratio of the two files, then the two formulas that are in use, named as such."""
     info = facts.info
+    times, grew = info["ratio"], 0 < info["ratio"] < 1
     figures = [
-        (f"{info['ratio']:.2f}{TIMES}", "smaller than fp32"),
+        (f"{1 / times if grew else times:.2f}{TIMES}", "larger than fp32" if grew else "smaller than fp32"),
         (f"{info['file_bytes']:,}", "bytes in the file"),
         (f"{info['dense_bytes']:,}", "bytes in fp32"),
     ]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dcformat.tensors import Dense, Shared, SparseRaw, SparseShared, Tensor, index_dtype
+from ...dcformat.tensors import Shared, SparseRaw, SparseShared, Tensor, index_dtype
 
 F32 = NDArray[np.float32]
 
@@ -44,17 +44,17 @@ class SparseWeights:
     def of(cls, tensor: Tensor) -> SparseWeights:
         """Take any decoded tensor; rows are its first axis. Zeros are dropped."""
         none = np.empty(0, np.float32)
+        tensor = tensor.float32()
         if isinstance(tensor, SparseShared):
-            return cls(*_csr(tensor), np.ascontiguousarray(tensor.symbols), tensor.codebook.astype(np.float32))
+            return cls(*_csr(tensor), np.ascontiguousarray(tensor.symbols), tensor.codebook)
         if isinstance(tensor, SparseRaw):
-            return cls(*_csr(tensor), tensor.weights.astype(np.float32), none)
+            return cls(*_csr(tensor), tensor.weights, none)
         rows = tensor.shape[0]
         if isinstance(tensor, Shared):
-            codebook = tensor.codebook.astype(np.float32)
             symbols = tensor.symbols.reshape(rows, -1)
-            indptr, indices, kept = _drop_zeros(symbols, codebook[symbols] != 0)
-            return cls(indptr, indices, kept, codebook)
-        array = _float32(tensor).reshape(rows, -1)
+            indptr, indices, kept = _drop_zeros(symbols, tensor.codebook[symbols] != 0)
+            return cls(indptr, indices, kept, tensor.codebook)
+        array = tensor.array.reshape(rows, -1)
         return cls(*_drop_zeros(array, array != 0), none)
 
 
@@ -77,24 +77,17 @@ class DenseWeights:
     def of(cls, tensor: Tensor) -> DenseWeights:
         """Take any decoded tensor. Zeros of a sparse one become a symbol if the codebook has room for it."""
         none = np.empty(0, np.float32)
+        tensor = tensor.float32()
         if isinstance(tensor, Shared):
-            return cls(tensor.symbols.reshape(tensor.shape), tensor.codebook.astype(np.float32))
+            return cls(tensor.symbols.reshape(tensor.shape), tensor.codebook)
         if isinstance(tensor, SparseShared) and len(tensor.codebook) < 256:
             zero = len(tensor.codebook)
             symbols = np.full(tensor.shape, zero, np.uint8)
             limits = pairwise(tensor.indptr.tolist())
             for row, (first, last) in zip(symbols.reshape(tensor.shape[0], -1), limits, strict=True):
                 row[tensor.indices[first:last]] = tensor.symbols[first:last]
-            return cls(symbols, np.append(tensor.codebook, 0).astype(np.float32))
-        if isinstance(tensor, Dense):
-            return cls(_float32(tensor), none)
-        return cls(tensor.dense().astype(np.float32), none)
-
-
-def _float32(tensor: Dense) -> F32:
-    if tensor.dtype == "BF16":
-        return (tensor.array.astype(np.uint32) << 16).view(np.float32)
-    return tensor.array.astype(np.float32)
+            return cls(symbols, np.append(tensor.codebook, np.float32(0)))
+        return cls(tensor.dense(), none)
 
 
 def _csr(tensor: SparseShared | SparseRaw) -> tuple[NDArray[np.int64], NDArray[Any]]:

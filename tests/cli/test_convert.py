@@ -262,3 +262,63 @@ def test_a_container_may_go_into_a_pipe(dcz: Callable, checkpoint: Path, convert
     assert f"{pipe}: lossless" in result.out
     reader.join(10)
     assert got == [converted.read_bytes()]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_pruned_and_shared_weights_of_any_floating_point_type_are_as_small(
+    dcz: Callable, checkpoint: Path, tmp_path: Path, dtype: torch.dtype
+) -> None:
+    state = torch.load(checkpoint, weights_only=True)
+    sizes = {}
+    for kind in (torch.float16, dtype):
+        torch.save({name: tensor.to(kind) for name, tensor in state.items()}, tmp_path / "net.pt")
+        assert dcz("convert", tmp_path / "net.pt", "--prune", "percent:90", "--bits", "4").code == 0
+        with package.open(tmp_path / "net.dcz") as container:
+            weights = [tensor for tensor in container.info()["tensors"] if len(tensor["shape"]) == 2]
+        sizes[kind] = sum(sum(tensor["bytes"].values()) for tensor in weights)
+    assert sizes[dtype] == pytest.approx(sizes[torch.float16], rel=0.05)
+
+
+def test_integer_weights_are_not_pruned_and_that_is_told(dcz: Callable, tmp_path: Path) -> None:
+    weights = {f"fc{i}.weight": torch.randint(-100, 100, (40, 50), dtype=torch.int8) for i in range(4)}
+    torch.save(weights | {"fc.bias": torch.randn(40)}, tmp_path / "net.pt")
+    told = "neither pruned nor shared, since they are integers: fc0.weight, fc1.weight, fc2.weight and 1 more"
+    assert told in dcz("convert", tmp_path / "net.pt", "--prune", "percent:90").err
+    assert "integers" not in dcz("convert", tmp_path / "net.pt").err
+
+
+def test_integer_weights_count_as_weights(dcz: Callable, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    state = {
+        "fc.weight": torch.randint(-128, 128, (100, 200), dtype=torch.int8),
+        "fc.scale": torch.rand(100),
+        "norm.num_batches_tracked": torch.tensor(7),
+    }
+    torch.save(state, tmp_path / "net.pt")
+    report = json.loads(dcz("convert", tmp_path / "net.pt", "--json").out)
+    assert report["dense_bytes"] == 4 * (100 * 200 + 100)
+    assert report["ratio"] > 3
+    assert (report["ratio_course"], report["ratio_paper"]) == (None, None)
+    assert "formula" not in dcz("convert", tmp_path / "net.pt").out
+
+
+def test_a_file_that_grew_says_so(dcz: Callable, tmp_path: Path) -> None:
+    torch.save({"a.weight": torch.randn(3, 4)}, tmp_path / "net.pt")
+    assert "the file is larger than its weights in fp32" in dcz("convert", tmp_path / "net.pt").out
+    torch.save({"a.weight": torch.zeros(100, 100)}, tmp_path / "net.pt")
+    assert "larger" not in dcz("convert", tmp_path / "net.pt").out
+    torch.save({"steps": torch.tensor(7)}, tmp_path / "net.pt")
+    said = dcz("convert", tmp_path / "net.pt").out
+    assert "bytes, without a weight" in said
+    assert "ratio" not in said
+
+
+def test_formulas_count_what_is_not_coded_too(dcz: Callable, tmp_path: Path) -> None:
+    """One small layer that is shared does not make the ratio of the whole."""
+    torch.manual_seed(0)
+    shared = torch.randn(4)[torch.randint(4, (20, 20))]
+    torch.save({"a.weight": torch.randn(100, 100), "b.weight": shared}, tmp_path / "net.pt")
+    report = json.loads(dcz("convert", tmp_path / "net.pt", "--json").out)
+    symbols = report["bytes"]["symbols"]
+    assert report["ratio_course"] == pytest.approx(4 * 10_400 / (4 * 10_000 + symbols))
+    assert 1 < report["ratio_paper"] < report["ratio_course"]

@@ -7,11 +7,18 @@ import pytest
 import torch
 from torch import nn
 
-from dcz.converters.arrays import to_torch
+from dcz.converters.arrays import from_torch, to_torch
 from dcz.converters.compression.clustering import Clustering
 from dcz.converters.compression.pruning import parse_prune
 from dcz.converters.compression.sharing import parse_bits
-from dcz.converters.encode import Compression, TensorError, error_between, negative_zeros, weight_names
+from dcz.converters.encode import (
+    Compression,
+    TensorError,
+    error_between,
+    left_as_they_are,
+    negative_zeros,
+    weight_names,
+)
 from dcz.converters.source import Source
 from dcz.converters.torch_export import from_module
 from dcz.dcformat import ConversionError, Dense
@@ -80,6 +87,28 @@ def test_element_types_are_kept(dtype: str) -> None:
     assert tensors["0.weight"].dtype == dtype
     assert len(np.unique(tensors["0.weight"].array)) <= 5
     assert 0 < errors["0.weight"].rms_error < 0.1
+
+
+def test_doubles_that_stay_keep_all_their_bits() -> None:
+    weight = torch.randn(30, 20, dtype=torch.float64)
+    source = Source({"w": from_torch("w", weight)})
+    pruned = compress(source, parse_prune("percent:50"), None)[0]["w"].array
+    stays = pruned != 0
+    assert stays.sum() == 300
+    assert np.array_equal(pruned[stays], weight.numpy()[stays])
+    few = Source({"w": from_torch("w", weight[:2, :2].repeat(9, 9) / 3)})
+    assert compress(few, None, parse_bits("2")) == (few.tensors, {})
+
+
+@pytest.mark.parametrize("with_graph", [False, True])
+def test_integer_weights_are_named_and_left_alone(with_graph: bool) -> None:
+    source = from_module(nn.Sequential(nn.Linear(30, 20)), (30,))
+    integers = from_torch("x", torch.randint(-9, 9, (20, 30), dtype=torch.int8))
+    source.tensors["0.weight"] = integers
+    if not with_graph:
+        source = Source({**source.tensors, "counts": from_torch("c", torch.arange(3))})
+    assert left_as_they_are(source) == ["0.weight"]
+    assert compress(source, parse_prune("percent:50"), parse_bits("2")) == (source.tensors, {})
 
 
 def test_unknown_layers_and_infinite_weights_are_refused(source: Source) -> None:

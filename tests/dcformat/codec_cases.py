@@ -10,7 +10,8 @@ from bitarray import bitarray
 
 from dcz.dcformat import Dense, FormatError, SparseShared, Tensor
 from dcz.dcformat.decoder import parse
-from dcz.dcformat.encoder import Encoding, encode_tensor
+from dcz.dcformat.encoder import encode_tensor
+from dcz.dcformat.encoding import Encoding
 from dcz.dcformat.tensors import dtype_name, to_csr
 
 

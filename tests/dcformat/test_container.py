@@ -28,7 +28,7 @@ from dcz.dcformat import (
 )
 from dcz.dcformat import open as open_container
 from dcz.dcformat.constants import MAX_RANK
-from dcz.dcformat.encoder import Encoding
+from dcz.dcformat.encoding import Encoding
 from dcz.dcformat.tensors import DTYPES
 
 
@@ -52,7 +52,7 @@ def test_everything_comes_back(full: Container) -> None:
         assert found.tobytes() == expected.tobytes()
         assert full.entries[name].shape == expected.shape
     assert full.entries["bf16"].dtype == "BF16"
-    assert {entry.encoding for entry in full.entries.values()} == set(Encoding)
+    assert {entry.encoding for entry in full.entries.values()} == {one for one in Encoding if one == one.kind}
     assert full.verify() == []
 
 

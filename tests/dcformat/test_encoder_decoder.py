@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from dcz.dcformat import Dense, SparseRaw, SparseShared
 from dcz.dcformat.constants import CHUNK_ENTRIES
 from dcz.dcformat.decoder import parse
-from dcz.dcformat.encoder import SWAPPED, Encoding, encode_tensor
+from dcz.dcformat.encoder import SWAPPED, encode_tensor
+from dcz.dcformat.encoding import Encoding
 from dcz.dcformat.tensors import DTYPES, to_csr
 
 SHAPES = [(), (1,), (7,), (31, 17), (1, 50), (50, 1), (8, 3, 5, 5), (2, 3, 1, 2, 3, 2)]

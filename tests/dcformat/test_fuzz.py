@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from dcz.dcformat import Dense, FormatError
 from dcz.dcformat.encoder import encode_tensor
+from dcz.dcformat.encoding import Encoding
 from dcz.dcformat.layout import pack_header
+from dcz.dcformat.tensors import DTYPES
 
 
 @given(st.binary(max_size=400))
@@ -64,45 +66,68 @@ def test_manifests_with_a_part_replaced(data: st.DataObject) -> None:
         refused(file)
 
 
-def payload_cases() -> list[tuple[str, tuple[int, ...], bytes]]:
+Case = tuple[str, str, tuple[int, ...], bytes]
+"""Encoding, element type, shape and payload."""
+
+
+def payload_cases() -> list[Case]:
     rng = np.random.default_rng(2)
-    cases = []
-    for shape, density, values in (((20, 30), 0.2, 5), ((30, 2, 3), 0.9, 4), ((20, 30), 0.2, 0), ((90, 200), 0.95, 2)):
-        array = sparse_array(shape, density, values, rng)
-        encoding, payload = encode_tensor(Dense(array, "F32"))
-        cases.append((encoding.value, shape, payload))
-    return cases
+    tensors = [
+        Dense(sparse_array(shape, density, values, rng), "F32")
+        for shape, density, values in (
+            ((20, 30), 0.2, 5),
+            ((30, 2, 3), 0.9, 4),
+            ((40, 50), 0.2, 0),
+            ((90, 200), 0.95, 2),
+        )
+    ]
+    levels = np.rint(sparse_array((40, 50), 0.2, 0, rng) * 20)
+    scales = rng.random((40, 1), dtype=np.float32)
+    tensors += [
+        Dense((sparse_array((20, 30), 0.2, 5, rng).view(np.uint32) >> 16).astype(np.uint16), "BF16"),
+        Dense(sparse_array((30, 20), 0.9, 4, rng).astype(np.float64) / 3, "F64"),
+        Dense(sparse_array((40, 50), 0.2, 0, rng).astype(np.float64), "F64"),
+        Dense(rng.random((20, 30)) < 0.1, "BOOL"),
+        Dense(levels * scales, "F32"),
+        Dense((levels + 1) * scales, "F32"),
+    ]
+    return [(encoded[0].value, one.dtype, one.shape, encoded[1]) for one in tensors for encoded in [encode_tensor(one)]]
 
 
 PAYLOADS = payload_cases()
 
 
+def test_every_encoding_is_among_them() -> None:
+    assert {encoding for encoding, *_ in PAYLOADS} == set(Encoding) - {Encoding.RAW}
+
+
 @pytest.mark.parametrize("case", range(len(PAYLOADS)))
 def test_every_flipped_byte_of_a_payload_with_a_new_checksum(case: int) -> None:
-    encoding, shape, payload = PAYLOADS[case]
+    encoding, dtype, shape, payload = PAYLOADS[case]
     outcomes = []
     for at in [*range(min(len(payload), 60)), *islice(range(60, len(payload)), 0, None, 37)]:
         for mask in (0x01, 0x80, 0xFF):
             damaged = bytearray(payload)
             damaged[at] ^= mask
-            outcomes.append(outcome(holding(bytes(damaged), shape, encoding)))
+            outcomes.append(outcome(holding(bytes(damaged), shape, encoding, dtype)))
     assert "refused" in outcomes
 
 
 @given(
     st.sampled_from(PAYLOADS), st.lists(st.tuples(st.integers(0, 80), st.binary(max_size=4)), min_size=1, max_size=4)
 )
-@settings(max_examples=150)
-def test_payloads_with_parts_replaced(case: tuple[str, tuple[int, ...], bytes], edits: list[tuple[int, bytes]]) -> None:
-    encoding, shape, payload = case
+@settings(max_examples=200)
+def test_payloads_with_parts_replaced(case: Case, edits: list[tuple[int, bytes]]) -> None:
+    encoding, dtype, shape, payload = case
     for at, new in edits:
         payload = payload[:at] + new + payload[at + 2 :]
-    outcome(holding(payload, shape, encoding))
+    outcome(holding(payload, shape, encoding, dtype))
 
 
-@given(
-    st.binary(max_size=60), st.sampled_from(["shared", "sparse_shared", "sparse_raw"]), st.sampled_from(["F32", "F16"])
-)
-@settings(max_examples=150)
-def test_random_payloads(noise: bytes, encoding: str, dtype: str) -> None:
-    outcome(holding(noise, (7, 30), encoding, dtype))
+FITTING = [(one.value, dtype) for one, dtype in product(Encoding, DTYPES) if one.fits(dtype, (7, 30)) and one != "raw"]
+
+
+@given(st.binary(max_size=60), st.sampled_from(FITTING))
+@settings(max_examples=250)
+def test_random_payloads(noise: bytes, kind: tuple[str, str]) -> None:
+    outcome(holding(noise, (7, 30), *kind))

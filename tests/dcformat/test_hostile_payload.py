@@ -46,7 +46,8 @@ SPARSE: dict[str, bytes] = {
     "gap width 0": sparse_payload(layout=0x20),
     "gap width 9": sparse_payload(layout=0x29),
     "gap width 15": sparse_payload(layout=0x2F),
-    "unknown form 3": sparse_payload(layout=0x62),
+    "the form of other types": sparse_payload(layout=0x62),
+    "unknown form 4": sparse_payload(layout=0x82),
     "unknown form 7": sparse_payload(layout=0xE2),
     "more stored than there are": sparse_payload(nnz=varints(13)),
     "nnz 2**62": sparse_payload(nnz=varints(1 << 62)),
@@ -158,6 +159,19 @@ def greedy_files() -> dict[str, bytes]:
             (entries, 1),
             "sparse_shared",
         ),
+        "wide": holding(
+            b"\x60\x01" + bytes(7) + b"\x01" + lengths_bits([1]) + bytes(-(-dense // CHUNK_ENTRIES)),
+            (dense,),
+            "shared_any",
+            "F64",
+        ),
+        "scaled": holding(
+            np.ones(100, "<f4").tobytes()
+            + (b"\x60\x01" + one + lengths_bits([1]) + bytes(-(-dense // 100 * 100 // CHUNK_ENTRIES))),
+            (100, dense // 100),
+            "shared_scaled",
+        ),
+        "scales that are not there": holding(b"\x60\x01", (1 << 20, 2), "shared_scaled"),
         "a bomb of a manifest": build(b'{"tensors":[' + b"[]," * 340_000 + b'[]],"sections":[]}'),
         "a bomb of spaces": build(b" " * (1 << 26)),
         "rows without columns": holding(b"", ((1 << 31) - 1, 0), "raw"),
@@ -172,7 +186,7 @@ def test_memory(name: str) -> None:
     assert len(data) < 70_000
     tracemalloc.start()
     try:
-        assert outcome(data) == ("read" if name in ("zeros", "dense", "sparse") else "refused")
+        assert outcome(data) == ("read" if name in ("zeros", "dense", "sparse", "wide", "scaled") else "refused")
     finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

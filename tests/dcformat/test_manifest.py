@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcz.dcformat import OPS, FormatError, Graph, Preprocess, TensorEntry, make_node
-from dcz.dcformat.encoder import Encoding
+from dcz.dcformat.encoding import Encoding
 from dcz.dcformat.layout import HEADER_BYTES, plan_layout
 from dcz.dcformat.manifest import (
     DICTIONARY,
