@@ -5,27 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import torch
-from safetensors.torch import save
-
-from ..dcformat import Container, ConversionError, Dense, open
+from ..dcformat import ConversionError, open
 from ..dcformat.output import check_output, replacing
-from .arrays import to_torch
-
-
-def state_dict(container: Container) -> dict[str, torch.Tensor]:
-    """Every tensor of a container, dense, in stored order.
-
-    Raises
-    ------
-    FormatError
-        The container is damaged.
-    """
-    return {name: to_torch(Dense(container.tensor(name), entry.dtype)) for name, entry in container.entries.items()}
+from .safetensors_file import write_safetensors
+from .torch_file import write_torch
 
 
 def export(container: str | os.PathLike[str], out: str | os.PathLike[str]) -> None:
-    """Write a container's tensors as a state dict.
+    """Write a container's tensors as a state dict, one by one: large ones are never in memory as a whole.
 
     Parameters
     ----------
@@ -52,10 +39,6 @@ def export(container: str | os.PathLike[str], out: str | os.PathLike[str]) -> No
         expected = ".safetensors, .pt or .pth"
         raise ConversionError("unknown kind of file to export to", path=path, expected=expected, found=suffix)
     check_output(path, container)
-    with open(container) as opened:
-        tensors = state_dict(opened)
-    with replacing(path) as file:
-        if suffix == ".safetensors":
-            file.write(save(tensors))
-        else:
-            torch.save(tensors, file)
+    write = write_safetensors if suffix == ".safetensors" else write_torch
+    with open(container) as opened, replacing(path) as file:
+        write(file, opened.entries, opened.pieces)
