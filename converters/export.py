@@ -11,31 +11,17 @@ import logging
 import os
 from pathlib import Path
 
-import torch
-from safetensors.torch import save
-
-from ..dcformat import Container, ConversionError, Dense, open
+from ..dcformat import ConversionError, open
 from ..dcformat.output import check_output, replacing
-from .arrays import to_torch
+from .safetensors_file import write_safetensors
 from .source import listed
+from .torch_file import write_torch
 
 log = logging.getLogger("dcz.export")
 
 
-def state_dict(container: Container) -> dict[str, torch.Tensor]:
-    """Every tensor of a container, dense, in stored order; then those names that share a tensor (`Container.tied`).
-
-    Raises
-    ------
-    FormatError
-        The container is damaged.
-    """
-    state = {name: to_torch(Dense(container.tensor(name), entry.dtype)) for name, entry in container.entries.items()}
-    return state | {name: state[stored] for name, stored in container.tied.items()}
-
-
 def export(container: str | os.PathLike[str], out: str | os.PathLike[str]) -> None:
-    """Write a container's tensors as a state dict.
+    """Write a container's tensors as a state dict, one by one: large ones are never in memory as a whole.
 
     Parameters
     ----------
@@ -62,12 +48,11 @@ def export(container: str | os.PathLike[str], out: str | os.PathLike[str]) -> No
         expected = ".safetensors, .pt or .pth"
         raise ConversionError("unknown kind of file to export to", path=path, expected=expected, found=suffix)
     check_output(path, container)
-    with open(container) as opened:
-        tensors, tied, metadata = state_dict(opened), opened.tied, {"format": "pt", **opened.metadata}
-    with replacing(path) as file:
+    with open(container) as opened, replacing(path) as file:
+        tied = opened.tied
         if suffix == ".safetensors":
-            file.write(save({name: tensors[name] for name in tensors if name not in tied}, {**tied, **metadata}))
+            write_safetensors(file, opened.entries, opened.pieces, {**tied, "format": "pt", **opened.metadata})
         else:
-            torch.save(tensors, file)
+            write_torch(file, opened.entries, opened.pieces, tied)
     if tied and suffix == ".safetensors":
         log.info(f"stored under their first names alone, as safetensors' load_model expects: {listed(tied)}")

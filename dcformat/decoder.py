@@ -5,7 +5,7 @@ Byte layouts are in `docs/format.md`; `encoder` writes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
@@ -26,7 +26,7 @@ from .errors import FormatError, TruncatedError, UnsupportedVersionError
 from .graph import Shape
 from .relative_index import check_gaps, indices_of, transpose
 from .row_scales import SIGN, level_values
-from .tensors import DTYPES, Array, Dense, Shared, SparseRaw, SparseShared, Tensor, index_dtype
+from .tensors import DTYPES, Array, Dense, Shared, SparseRaw, SparseShared, Tensor, flat_pieces, index_dtype
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,10 +140,25 @@ class Payload:
         weights *= np.repeat(self.scales, np.diff(indptr))
         return SparseRaw(self.shape, indptr, indices, weights, self.dtype)
 
+    def pieces(self) -> Iterator[Array]:
+        """Decode to dense elements in order, flat, some at a time; plain ones are views of the data.
+
+        Raises
+        ------
+        FormatError
+            As for `decode`.
+        """
+        if self.encoding == Encoding.RAW:
+            return (piece for (piece,) in flat_pieces(self._stored(prod(self.shape))))
+        return self.decode().pieces()
+
     def _values(self, count: int) -> Array:
-        """Plain elements: they are the last part of a payload."""
+        return self._stored(count).copy()
+
+    def _stored(self, count: int) -> Array:
+        """Plain elements, as they lie in the data: they are the last part of a payload."""
         dtype = DTYPES[self.dtype]
-        values = np.frombuffer(self.data, dtype, count, self.end - count * dtype.itemsize).copy()
+        values = np.frombuffer(self.data, dtype, count, self.end - count * dtype.itemsize)
         if self.dtype == "BOOL" and (values.view(np.uint8) > 1).any():
             raise FormatError("elements: a boolean is neither 0 nor 1")
         return values

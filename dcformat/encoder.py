@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from .constants import CHUNK_ENTRIES, MAX_CODEBOOK
 from .encoding import Encoding
 from .relative_index import gap_counts, gap_symbols, gaps_of
 from .row_scales import split_rows
-from .tensors import DTYPES, Array, Dense, bit_patterns
+from .tensors import DTYPES, PIECE, Array, Dense, bit_patterns, flat_pieces
 
 SWAPPED = 1 << 4
 FORM_SHIFT = 5

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 from .bits import Bytes
 from .constants import MAGIC, VERSION_MAJOR
@@ -100,13 +102,18 @@ def unpack_header(header: Bytes) -> tuple[tuple[int, int], int, int]:
     return (major, minor), manifest_bytes, _CRC.unpack_from(header, _FIXED.size)[0]
 
 
-def check_crc(data: Bytes, expected: int, where: str, seed: Bytes = b"") -> None:
+def crc32_of(parts: Iterable[Bytes]) -> int:
+    """Checksum of data that lie one behind the other."""
+    return reduce(lambda crc32, part: zlib.crc32(part, crc32), parts, 0)
+
+
+def check_crc(parts: Iterable[Bytes], expected: int, where: str) -> None:
     """Compare a checksum.
 
     Raises
     ------
     ChecksumError
     """
-    found = zlib.crc32(data, zlib.crc32(seed))
+    found = crc32_of(parts)
     if found != expected:
         raise ChecksumError("checksum mismatch", where=where, expected=f"{expected:#010x}", found=f"{found:#010x}")

@@ -5,22 +5,26 @@ from __future__ import annotations
 import builtins
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from math import prod
 from types import TracebackType
 from typing import IO, Any
+
+import numpy as np
 
 from ..core.readahead import Content, Source, check_binary, name_of
 from .bits import Bytes
 from .constants import MAX_MANIFEST_BYTES
 from .decoder import Payload, parse
+from .encoding import Encoding
 from .errors import FormatError, TruncatedError
 from .graph import Graph
 from .layout import HEADER_BYTES, check_crc, plan_layout, unpack_header
 from .manifest import Manifest, TensorEntry, unpack_labels, unpack_manifest
 from .preprocess import Preprocess
 from .stats import describe
-from .tensors import Array, SparseRaw, SparseShared, Tensor, to_csr
+from .tensors import DTYPES, PIECE, Array, SparseRaw, SparseShared, Tensor, to_csr
 
 __all__ = ["Container", "TensorEntry", "open"]
 
@@ -72,7 +76,7 @@ class Container:
         self.manifest_bytes = HEADER_BYTES + manifest_bytes
         self._need(self.manifest_bytes)
         packed = self._read(HEADER_BYTES, manifest_bytes)
-        check_crc(packed, crc32, "manifest", seed=header[:-4])
+        check_crc([header[:-4], packed], crc32, "manifest")
         self.manifest: Manifest = unpack_manifest(packed, self.file_bytes)
         self._layout = plan_layout(self.manifest, manifest_bytes)
         self._need(self._layout.end)
@@ -141,7 +145,7 @@ class Container:
             return None
         try:
             data = self._read(self._layout.labels, place.nbytes)
-            check_crc(data, place.crc32, f"labels at byte {self._layout.labels:#x}")
+            check_crc([data], place.crc32, f"labels at byte {self._layout.labels:#x}")
             return unpack_labels(data)
         except FormatError as error:
             raise error.at(self.path) from None
@@ -165,12 +169,19 @@ class Container:
         if getattr(self._recent, "number", -1) == number:  # a layer's tensors mostly share a section
             recent: list[Payload] = self._recent.payloads
             return recent
+        self._recent.number, self._recent.payloads = -1, []  # its data goes before the next one's comes
         section = self.manifest.sections[number]
         data = self._read(self._layout.sections[number], section.nbytes)
-        check_crc(data, section.crc32, self.section_name(number))
+        check_crc([data], section.crc32, self.section_name(number))
+        payloads = self._parse(number, data, self._names[number])
+        self._recent.number, self._recent.payloads = number, payloads
+        return payloads
+
+    def _parse(self, number: int, data: Bytes, names: list[str]) -> list[Payload]:
+        """Read the headers of the tensors that fill the data."""
         payloads: list[Payload] = []
         offset = 0
-        for name in self._names[number]:
+        for name in names:
             entry = self.entries[name]
             try:
                 payload = parse(data, offset, entry.shape, entry.dtype, entry.encoding)
@@ -178,15 +189,20 @@ class Container:
                 raise _located(error, f"tensor {name!r}, {self.section_name(number)}") from None
             payloads.append(payload)
             offset = payload.end
-        if offset != section.nbytes:
+        if offset != len(data):
             raise FormatError(
                 "section has bytes behind its last tensor",
                 where=self.section_name(number),
                 expected=offset,
-                found=section.nbytes,
+                found=len(data),
             )
-        self._recent.number, self._recent.payloads = number, payloads
         return payloads
+
+    def _place(self, name: str) -> tuple[int, int]:
+        """Number of the section that holds a tensor, and its place there."""
+        if name not in self._section_of:
+            raise KeyError(f"{self.path}: no tensor {name!r}")
+        return self._section_of[name]
 
     def payload(self, name: str) -> Payload:
         """The parsed payload of a tensor.
@@ -197,9 +213,7 @@ class Container:
             There is no such tensor.
         FormatError
         """
-        if name not in self._section_of:
-            raise KeyError(f"{self.path}: no tensor {name!r}")
-        number, place = self._section_of[name]
+        number, place = self._place(name)
         try:
             return self.payloads(number)[place]
         except FormatError as error:
@@ -223,6 +237,48 @@ class Container:
     def tensor(self, name: str) -> Array:
         """Decode a tensor to a dense array, shaped and typed as it came in (BF16: its bits as uint16)."""
         return self.decode(name).dense()
+
+    def pieces(self, name: str) -> Iterator[Array]:
+        """Decode a tensor to its elements in order, flat, some at a time; of the types that `tensor` gives.
+
+        Takes memory for the tensor in the form in which it is stored, and for a large plain one next to none.
+
+        Raises
+        ------
+        KeyError
+            There is no such tensor.
+        FormatError
+        """
+        number, place = self._place(name)
+        try:
+            if (plain := self._plain_from(number)) is None:
+                yield from self.payloads(number)[place].pieces()
+            elif place == len(self._names[number]) - 1:
+                self._check_section(number)
+                dtype = DTYPES[self.entries[name].dtype]
+                yield from (np.frombuffer(data, dtype) for data in self._read_pieces(number, plain))
+            else:
+                self._check_section(number)
+                head = self._read(self._layout.sections[number], plain)
+                yield from self._parse(number, head, self._names[number][:-1])[place].pieces()
+        except FormatError as error:
+            raise error.at(self.path) from None
+
+    def _plain_from(self, number: int) -> int | None:
+        """The byte of a section at which a large plain tensor begins that ends it, if one does."""
+        entry, section = self.entries[self._names[number][-1]], self.manifest.sections[number]
+        nbytes = prod(entry.shape) * DTYPES[entry.dtype].itemsize
+        plain = entry.encoding == Encoding.RAW and entry.dtype != "BOOL" and PIECE < nbytes <= section.nbytes
+        return section.nbytes - nbytes if plain else None
+
+    def _read_pieces(self, number: int, start: int = 0) -> Iterator[Bytes]:
+        """A section from some byte on."""
+        offset, end = self._layout.sections[number], self.manifest.sections[number].nbytes
+        return (self._read(offset + begin, min(PIECE, end - begin)) for begin in range(start, end, PIECE))
+
+    def _check_section(self, number: int) -> None:
+        """Compare the checksum of a section that is too large to be in memory for that."""
+        check_crc(self._read_pieces(number), self.manifest.sections[number].crc32, self.section_name(number))
 
     def csr(self, name: str) -> SparseShared | SparseRaw:
         """Decode a tensor to CSR, whatever its encoding.

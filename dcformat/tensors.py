@@ -108,6 +108,10 @@ class _Tensor:
         """Share of non-zero weights; 0 for an empty tensor."""
         return self.nnz / self.size if self.size else 0.0
 
+    def pieces(self) -> Iterator[Array]:
+        """All elements in order, zeros counted, flat, `PIECE` at a time: `dense` where memory is short."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, eq=False)
 class Dense(_Tensor):
@@ -137,6 +141,10 @@ class Dense(_Tensor):
     def dense(self) -> Array:
         """Return the array."""
         return self.array
+
+    def pieces(self) -> Iterator[Array]:
+        """Views of the array, flat."""
+        return (piece for (piece,) in flat_pieces(self.array))
 
     def numbers(self) -> Array:
         """The elements as NumPy knows numbers: BF16, which it lacks, as float32, exactly."""
@@ -176,6 +184,10 @@ class Shared(_Tensor):
         """Expand to an array of the tensor's shape."""
         return self.codebook[self.symbols].reshape(self.shape)
 
+    def pieces(self) -> Iterator[Array]:
+        """Expand piece by piece."""
+        return (self.codebook[symbols] for (symbols,) in flat_pieces(self.symbols))
+
     def float32(self) -> Shared:
         """The tensor in float32, as `Dense.float32`."""
         return replace(self, codebook=_float32(self.codebook, self.dtype), dtype="F32")
@@ -195,6 +207,10 @@ class _Csr(_Tensor):
     @property
     def values(self) -> Array:
         """Stored weights in order."""
+        return self.values_of(slice(None))
+
+    def values_of(self, part: slice) -> Array:
+        """Some of the stored weights."""
         raise NotImplementedError
 
     def dense(self) -> Array:
@@ -206,6 +222,22 @@ class _Csr(_Tensor):
             start = np.repeat(np.arange(rows, dtype=np.int64) * (self.size // rows), np.diff(self.indptr))
             out[start + self.indices] = values
         return out.reshape(self.shape)
+
+    def pieces(self) -> Iterator[Array]:
+        """Expand some rows, or a part of a long row, at a time."""
+        rows = len(self.indptr) - 1
+        columns = self.size // max(1, rows)
+        height = max(1, PIECE // max(1, columns))
+        for row in range(0, rows if columns else 0, height):
+            limits = self.indptr[row : row + height + 1]
+            begin, end = int(limits[0]), int(limits[-1])
+            starts = np.arange(len(limits) - 1, dtype=np.int64) * columns
+            places = np.repeat(starts, np.diff(limits)) + self.indices[begin:end]
+            for first in range(0, len(starts) * columns, PIECE):
+                piece = np.zeros(min(PIECE, len(starts) * columns - first), dtype=self.values_of(slice(0)).dtype)
+                low, high = np.searchsorted(places, (first, first + PIECE))
+                piece[places[low:high] - first] = self.values_of(slice(begin + low, begin + high))
+                yield piece
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,10 +260,9 @@ class SparseShared(_Csr):
     symbols: Array
     dtype: str = "F32"
 
-    @property
-    def values(self) -> Array:
-        """Stored weights in order, ndarray of shape (nnz,)."""
-        return self.codebook[self.symbols]
+    def values_of(self, part: slice) -> Array:
+        """Some of the stored weights."""
+        return self.codebook[self.symbols[part]]
 
     def float32(self) -> SparseShared:
         """The tensor in float32, as `Dense.float32`."""
@@ -256,10 +287,9 @@ class SparseRaw(_Csr):
     weights: Array
     dtype: str = "F32"
 
-    @property
-    def values(self) -> Array:
-        """Stored weights in order, ndarray of shape (nnz,)."""
-        return self.weights
+    def values_of(self, part: slice) -> Array:
+        """Some of the stored weights."""
+        return self.weights[part]
 
     def float32(self) -> SparseRaw:
         """The tensor in float32, as `Dense.float32`."""

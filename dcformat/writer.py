@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import reduce
 from math import prod
 from typing import IO
 
@@ -18,7 +17,7 @@ from .encoder import encode_raw, encode_tensor
 from .encoding import Encoding
 from .errors import FormatError
 from .graph import Graph, Shape
-from .layout import pack_header
+from .layout import crc32_of, pack_header
 from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest, unpack_labels, unpack_manifest
 from .ops import infer_shapes
 from .output import replacing
@@ -178,5 +177,4 @@ def _gather(payloads: Sequence[Bytes]) -> Iterator[list[Bytes]]:
 
 
 def _section(payloads: Sequence[Bytes]) -> Section:
-    crc32 = reduce(lambda crc, payload: zlib.crc32(payload, crc), payloads, 0)
-    return Section(sum(map(len, payloads)), crc32, len(payloads))
+    return Section(sum(map(len, payloads)), crc32_of(payloads), len(payloads))

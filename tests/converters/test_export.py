@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import sys
+import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, load_model, save_file, save_model
+from safetensors.torch import load_file, load_model, save, save_file, save_model
 from torch import Tensor, nn
 
 import dcz
@@ -154,19 +159,60 @@ def test_unknown_ending(container: Path) -> None:
         export(container, container.with_name("out.npz"))
 
 
-def test_a_failure_leaves_the_old_file(container: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = container.with_name("out.pt")
+def test_files_are_those_of_the_libraries(container: Path, state: dict[str, Tensor], tmp_path: Path) -> None:
+    export(container, tmp_path / "out.safetensors")
+    assert (tmp_path / "out.safetensors").read_bytes() == save(state, {"format": "pt"})
+    export(container, tmp_path / "out.pt")
+    with zipfile.ZipFile(tmp_path / "out.pt") as ours, zipfile.ZipFile(tmp_path / "in.pt") as theirs:
+        assert ours.testzip() is None
+        for record in ours.infolist():
+            assert ours.read(record) == theirs.read(record.filename.replace("archive/", "in/", 1)), record.filename
+    mapped = torch.load(tmp_path / "out.pt", weights_only=True, mmap=True)
+    assert {tensor.data_ptr() % 64 for tensor in mapped.values() if tensor.numel()} == {0}
+    assert all(torch.equal(mapped[name], tensor) for name, tensor in state.items())
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".pt"])
+def test_zeros_are_written_without_being_in_memory(tmp_path: Path, ending: str) -> None:
+    # Plain zeros make a small file hold many more; `write` stores those plainly that are too many.
+    zeros = {"zeros": np.zeros((1, 1 << 23), np.float32), "plain": np.ones(1 << 10, np.float32)}
+    write(tmp_path / "zeros.dcz", None, zeros)
+    export(tmp_path / "zeros.dcz", tmp_path / f"first{ending}")  # what is made once
+    tracemalloc.start()
+    try:
+        export(tmp_path / "zeros.dcz", tmp_path / f"out{ending}")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.5 * zeros["zeros"].nbytes
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits of this kind")
+@pytest.mark.parametrize("ending", [".safetensors", ".pt"])
+def test_a_full_disk_is_named_and_leaves_the_old_file(container: Path, ending: str) -> None:
+    import resource
+
+    out = container.with_name(f"out{ending}")
     out.write_bytes(b"old")
     before = sorted(container.parent.iterdir())
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limit[1]))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)) as raised:
+            export(container, out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert raised.value.filename == str(out)
+    assert out.read_bytes() == b"old"
+    assert sorted(container.parent.iterdir()) == before
 
-    def full(*_: object) -> None:
-        raise OSError("No space left on device")
 
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OSError, match="No space"):
-        export(container, out)
+def test_a_damaged_container_leaves_the_old_file(container: Path) -> None:
+    out = container.with_name("out.pt")
+    out.write_bytes(b"old")
     damaged = container.with_name("x.dcz")
     damaged.write_bytes(container.read_bytes()[:-9])
+    before = sorted(container.parent.iterdir())
     with pytest.raises(DczError):
         export(damaged, out)
     assert out.read_bytes() == b"old"

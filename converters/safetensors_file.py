@@ -1,0 +1,53 @@
+"""``.safetensors`` files, written tensor by tensor: the library's own writer wants all of them in memory.
+
+Bytes of the header as u64, the header (JSON, filled up with spaces to 8 bytes), then the tensors. The file is the one
+that ``safetensors.torch.save`` makes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from math import prod
+from typing import IO
+
+from ..dcformat import TensorEntry
+from ..dcformat.tensors import DTYPES, Array
+
+ORDER = ("U64", "I64", "F64", "F32", "U32", "I32", "BF16", "F16", "U16", "I16", "I8", "U8", "BOOL")
+"""The library sorts tensors by element type, so that each lies at a multiple of its size, then by name."""
+
+
+def write_safetensors(
+    file: IO[bytes],
+    entries: Mapping[str, TensorEntry],
+    pieces: Callable[[str], Iterable[Array]],
+    metadata: Mapping[str, str],
+) -> None:
+    """Write a ``.safetensors`` file.
+
+    Parameters
+    ----------
+    file : binary file
+    entries : mapping of str to TensorEntry
+    pieces : callable
+        Elements of the tensor of a name, in order, in contiguous arrays.
+    metadata : mapping of str to str
+
+    Raises
+    ------
+    OSError
+    """
+    names = sorted(entries, key=lambda name: (ORDER.index(entries[name].dtype), name.encode()))
+    header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
+    end = 0
+    for name in names:
+        entry = entries[name]
+        start, end = end, end + prod(entry.shape) * DTYPES[entry.dtype].itemsize
+        header[name] = {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": [start, end]}
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text = text.ljust(-(-len(text) // 8) * 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for name in names:
+        for piece in pieces(name):
+            file.write(piece.data)
