@@ -37,13 +37,12 @@ def split_rows(array: Array) -> tuple[NDArray[np.float32], NDArray[np.uint16]] |
         return None
     rows = array.reshape(array.shape[0], -1)
     scales = np.empty(len(rows), dtype=np.float32)
-    for row, weights in enumerate(rows):
+    levels = np.empty(rows.shape, dtype=np.uint16)
+    for row, (weights, out) in enumerate(zip(rows, levels, strict=True)):
         scale = _scale_of(weights)
-        if scale is None:  # mostly of the first row, before any memory is taken
+        if scale is None:
             return None
         scales[row] = scale
-    levels = np.empty(rows.shape, dtype=np.uint16)
-    for weights, scale, out in zip(rows, scales, levels, strict=True):
         steps = np.rint(weights / scale)
         out[:] = np.abs(steps).astype(np.uint16) | np.where(np.signbit(weights), np.uint16(SIGN), np.uint16(0))
     return scales, levels.reshape(array.shape)
