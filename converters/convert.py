@@ -132,8 +132,9 @@ def convert(
         Share the weights of convolutions and linear layers: ``4``, or ``conv=8,fc=5``.
     init : {"linear", "density", "random", "kmeans++"}
         Where the k-means of `bits` starts.
-    method : {"kmeans", "exact"}
-        How `bits` finds the shared values: k-means, or the global optimum by dynamic programming, slower by far.
+    method : {"kmeans", "sklearn", "exact"}
+        How `bits` finds the shared values: k-means, ours or scikit-learn's, or the global optimum by dynamic
+        programming, slower by far.
     seed : int
         For the two random starts.
     positive_zeros : bool

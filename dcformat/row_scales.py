@@ -37,14 +37,15 @@ def split_rows(array: Array) -> tuple[NDArray[np.float32], NDArray[np.uint16]] |
         return None
     rows = array.reshape(array.shape[0], -1)
     scales = np.empty(len(rows), dtype=np.float32)
-    levels = np.empty(rows.shape, dtype=np.uint16)
-    for row, (weights, out) in enumerate(zip(rows, levels, strict=True)):
+    for row, weights in enumerate(rows):
         scale = _scale_of(weights)
         if scale is None:
             return None
         scales[row] = scale
-        steps = np.rint(weights / scale)
-        out[:] = np.abs(steps).astype(np.uint16) | np.where(np.signbit(weights), np.uint16(SIGN), np.uint16(0))
+    levels = np.empty(rows.shape, dtype=np.uint16)
+    for weights, scale, out in zip(rows, scales, levels, strict=True):
+        signs = np.where(np.signbit(weights), np.uint16(SIGN), np.uint16(0))
+        out[:] = np.abs(np.rint(weights / scale)).astype(np.uint16) | signs
     return scales, levels.reshape(array.shape)
 
 
@@ -57,7 +58,8 @@ def _scale_of(weights: NDArray[np.float32]) -> np.float32 | None:
         return None
     # The scale is the largest weight over its level, but for rounding: try the numbers beside that too.
     near = (largest / np.arange(1, MAX_LEVEL + 1)).astype(np.float32)
-    scales = np.stack([near, np.nextafter(near, np.float32(0)), np.nextafter(near, np.float32(np.inf))], axis=1)
+    with np.errstate(over="ignore", under="ignore"):
+        scales = np.stack([near, np.nextafter(near, np.float32(0)), np.nextafter(near, np.float32(np.inf))], axis=1)
     scales = scales[(scales > 0) & np.isfinite(scales)]
     stored = weights[weights != 0]
     scales = scales[_fits(stored[:_SAMPLE], scales[:, None]).all(axis=1)]  # most scales fail on a few weights
@@ -65,7 +67,7 @@ def _scale_of(weights: NDArray[np.float32]) -> np.float32 | None:
 
 
 def _fits(weights: NDArray[np.float32], scales: Array) -> NDArray[np.bool_]:
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         return np.asarray(np.rint(weights / scales) * scales == weights)
 
 

@@ -23,7 +23,7 @@ F64 = NDArray[np.float64]
 Bounds = NDArray[np.intp]
 """Shape (k + 1,): cluster i holds the sorted numbers from bounds[i] up to bounds[i + 1]."""
 
-METHODS = ("kmeans", "exact", "dpmeans")
+METHODS = ("kmeans", "sklearn", "exact", "dpmeans")
 MAX_STEPS = 300
 
 
@@ -35,9 +35,10 @@ class Clustering:
     ----------
     init : {"linear", "density", "random", "kmeans++"}
         Where k-means starts: Deep Compression, section 3.2, and Arthur and Vassilvitskii 2007.
-    method : {"kmeans", "exact", "dpmeans"}
-        Lloyd's algorithm; the global optimum by dynamic programming (slow and large on millions of numbers); or
-        DP-means, where the numbers choose how many clusters there are.
+    method : {"kmeans", "sklearn", "exact", "dpmeans"}
+        Lloyd's algorithm, ours or scikit-learn's, which is slower and refills empty clusters in another order; the
+        global optimum by dynamic programming (slow and large on millions of numbers); or DP-means, where the numbers
+        choose how many clusters there are.
     seed : int
         For the inits "random" and "kmeans++".
     spread : float
@@ -143,7 +144,8 @@ def find_clusters(ordered: NDArray[Any], k: int, how: Clustering | None = None) 
     elif how.method == "dpmeans":
         bounds = _dp_means(ordered, k, how.spread * float(ordered.astype(np.float64).std()))
     else:
-        bounds = _lloyd(ordered, np.sort(INITS[how.init](ordered, k, np.random.default_rng(how.seed))))
+        start = np.sort(INITS[how.init](ordered, k, np.random.default_rng(how.seed)))
+        bounds = (_sklearn if how.method == "sklearn" else _lloyd)(ordered, start)
     bounds = np.unique(bounds)
     if how.rate:
         bounds = _weigh_codes(ordered, bounds, how.rate * 0.01 * float(ordered.astype(np.float64).var()))
@@ -225,6 +227,18 @@ def _lloyd(ordered: NDArray[Any], centroids: F64) -> Bounds:
             break
         centroids = moved
     return _nearest(ordered, centroids)
+
+
+def _sklearn(ordered: NDArray[Any], centroids: F64) -> Bounds:
+    """The same with scikit-learn; on one thread, since its sums depend on how many there are."""
+    from sklearn.cluster import KMeans  # here, because it is slow to import
+    from threadpoolctl import threadpool_limits
+
+    # The strict criterion of convergence alone (labels that stay), as in `_lloyd`: no tolerance.
+    means = KMeans(len(centroids), init=centroids[:, None], n_init=1, max_iter=MAX_STEPS, tol=0)
+    with threadpool_limits(1):
+        means.fit(ordered[:, None].astype(np.float64))
+    return _nearest(ordered, np.sort(means.cluster_centers_[:, 0]))
 
 
 def _nearest(ordered: NDArray[Any], centroids: F64) -> Bounds:

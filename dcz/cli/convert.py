@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="linear",
         help="where k-means starts (%(default)s)",
     )
-    parser.add_argument("--method", choices=("kmeans", "exact"), default="kmeans", help="exact: the optimum, slower")
+    methods = (
+        "how the shared values are found; sklearn: scikit-learn's k-means; exact: the optimum, slower (%(default)s)"
+    )
+    parser.add_argument("--method", choices=("kmeans", "sklearn", "exact"), default="kmeans", help=methods)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="for the random starts (%(default)s)")
     parser.add_argument(
         "--positive-zeros", action="store_true", help="make the negative zeros that a mask leaves plain zeros"
