@@ -17,9 +17,9 @@ from typing import NoReturn
 
 from .. import __version__
 from ..core.printable import printable
-from . import bench, compress, convert, demo, export, infer, info, report, verify
+from . import bench, compress, convert, demo, export, infer, info, report, verify, warm
 
-COMMANDS = (convert, infer, info, verify, export, compress, report, bench, demo)
+COMMANDS = (convert, infer, info, verify, export, compress, report, bench, warm, demo)
 EXTRAS = {**dict.fromkeys(("torch", "sklearn", "scipy", "safetensors", "onnx"), "convert"), "distributed": "dask"}
 """Modules that `pip install dcz` leaves out and `pip install 'dcz[convert]'` brings."""
 
