@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import nn
 
+from ..core.output import check_output, files_among, replacing, with_ending
 from ..dcformat import ConversionError, DczError, FormatError, Graph, Preprocess, Shape, infer_shapes, open, write
-from ..dcformat.output import check_output, files_among, replacing, with_ending
 from . import course, presets
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
+from ..core.output import check_output, replacing
 from ..dcformat import Container, ConversionError, Dense, open
-from ..dcformat.output import check_output, replacing
 from .arrays import to_torch
 
 

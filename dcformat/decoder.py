@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.errors import FormatError, TruncatedError, UnsupportedVersionError
 from ..core.memory import room
 from . import huffman
 from .bits import BitReader, Bytes, read_varint, read_varints
@@ -21,7 +22,6 @@ from .bitstream import SLOTS, decode_streams
 from .codebook import CodebookForm, read_codebook
 from .constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_GAP_BITS
 from .encoder import FORM_SHIFT, SHAREABLE, SWAPPED, Encoding, chunk_sizes
-from .errors import FormatError, TruncatedError, UnsupportedVersionError
 from .graph import Shape
 from .relative_index import check_gaps, indices_of, transpose
 from .tensors import DTYPES, Array, Dense, Shared, SparseRaw, SparseShared, Tensor, index_dtype

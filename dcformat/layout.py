@@ -18,9 +18,9 @@ import struct
 import zlib
 from dataclasses import dataclass
 
+from ..core.errors import ChecksumError, FormatError, TruncatedError, UnsupportedVersionError
 from .bits import Bytes
 from .constants import MAGIC, VERSION_MAJOR, VERSION_MINOR
-from .errors import ChecksumError, FormatError, TruncatedError, UnsupportedVersionError
 from .manifest import Manifest
 
 _FIXED = struct.Struct("<8sHHI")

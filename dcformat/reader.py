@@ -10,11 +10,11 @@ from itertools import islice
 from types import TracebackType
 from typing import IO, Any
 
+from ..core.errors import FormatError, TruncatedError
 from ..core.readahead import Content
 from .bits import Bytes
 from .constants import MAX_MANIFEST_BYTES
 from .decoder import Payload, parse
-from .errors import FormatError, TruncatedError
 from .graph import Graph
 from .layout import HEADER_BYTES, check_crc, plan_layout, unpack_header
 from .manifest import Manifest, TensorEntry, unpack_labels, unpack_manifest

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import IO
 
+from ..core.errors import FormatError
+from ..core.output import replacing
 from .constants import FREE_ELEMENTS, MAX_EXPANSION
 from .encoder import Encoding, encode_raw, encode_tensor
-from .errors import FormatError
 from .graph import Graph
 from .layout import pack_header
 from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest, unpack_labels, unpack_manifest
 from .ops import infer_shapes
-from .output import replacing
 from .preprocess import Preprocess
 from .tensors import DTYPES, Array, Dense, dtype_name
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...dcformat.errors import ConversionError
+from ...core.errors import ConversionError
 from ..architectures import Architecture
 from ..state_dict import find, fit, read_safetensors, read_torch
 

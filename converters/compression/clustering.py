@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.errors import ConversionError
 from ...core.jit import compiled, stamp
-from ...dcformat.errors import ConversionError
 
 F64 = NDArray[np.float64]
 Bounds = NDArray[np.intp]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dcformat.errors import ConversionError
+from ...core.errors import ConversionError
 
 Mask = NDArray[np.bool_]
 """True where a weight stays; of the weight's shape."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dcformat.errors import ConversionError
+from ...core.errors import ConversionError
 from .clustering import Clustering, cluster
 
 MAX_BITS = 8

@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: Exception) -> str:
-    from ..dcformat.errors import DczError
+    from ..core.errors import DczError
 
     if isinstance(error, DczError):
         return str(error)

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page, and say where it is and how large."""
-    from ..dcformat.output import check_output, replacing, with_ending
+    from ..core.output import check_output, replacing, with_ending
     from ..report import collect, load_checkpoint, render
 
     output = Path(args.output) if args.output else with_ending(args.model, ".html")

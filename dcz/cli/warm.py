@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Say for each model how many kernels were compiled, and how long it took; at last where they are kept."""
+    from ..core.errors import InputError
     from ..core.jit import COMPILATIONS, folder_in_use
-    from ..dcformat.errors import InputError
     from ..runtime import load
 
     for path in args.models:

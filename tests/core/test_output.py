@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dcz.core.output import check_output, files_among, make_folder, replacing, with_ending
 from dcz.dcformat import InputError
-from dcz.dcformat.output import check_output, files_among, make_folder, replacing, with_ending
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and modes are posix's")
 
