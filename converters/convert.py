@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from ..core.output import check_output, files_among, replacing, with_ending
 from ..core.progress import progress
 from ..dcformat import (
     ConversionError,
@@ -25,7 +26,6 @@ from ..dcformat import (
     open,
     write,
 )
-from ..dcformat.output import check_output, files_among, replacing, with_ending
 from . import course, presets
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune

@@ -11,8 +11,8 @@ import logging
 import os
 from pathlib import Path
 
+from ..core.output import check_output, replacing
 from ..dcformat import ConversionError, open
-from ..dcformat.output import check_output, replacing
 from .safetensors_file import write_safetensors
 from .source import listed
 from .torch_file import write_torch

@@ -1,6 +1,6 @@
 """The container: bytes on one side, a graph and decoded tensors on the other. Knows no framework."""
 
-from .errors import (
+from ..core.errors import (
     ChecksumError,
     ConversionError,
     DczError,

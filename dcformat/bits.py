@@ -14,7 +14,7 @@ from bitarray import bitarray
 from bitarray.util import int2ba
 from numpy.typing import NDArray
 
-from .errors import FormatError, TruncatedError
+from ..core.errors import FormatError, TruncatedError
 from .jit import kernel
 
 Bytes: TypeAlias = bytes | memoryview

@@ -20,8 +20,8 @@ from bitarray import bitarray
 from bitarray.util import int2ba
 from numpy.typing import NDArray
 
+from ..core.errors import FormatError, TruncatedError
 from .bits import BitReader, Bytes, write_numbers
-from .errors import FormatError, TruncatedError
 
 _SIGN = 1 << 15
 _MAX_LEVELS = 1 << 10

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.errors import FormatError, TruncatedError, UnsupportedVersionError
 from ..core.memory import room
 from . import huffman
 from .bits import BitReader, Bytes, read_varint, read_varints
@@ -22,7 +23,6 @@ from .codebook import CodebookForm, forms_of, read_codebook
 from .constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_GAP_BITS
 from .encoder import FORM_SHIFT, SWAPPED, chunk_sizes
 from .encoding import Encoding
-from .errors import FormatError, TruncatedError, UnsupportedVersionError
 from .graph import Shape
 from .relative_index import check_gaps, indices_of, transpose
 from .row_scales import SIGN, level_values

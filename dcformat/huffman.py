@@ -12,9 +12,9 @@ from bitarray import bitarray
 from bitarray.util import int2ba
 from numpy.typing import NDArray
 
+from ..core.errors import FormatError
 from .bits import BitReader, write_numbers, zigzag
 from .constants import MAX_CODE_LENGTH
-from .errors import FormatError
 from .jit import kernel
 
 Lengths = NDArray[np.uint8]

@@ -20,9 +20,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 
+from ..core.errors import ChecksumError, FormatError, TruncatedError, UnsupportedVersionError
 from .bits import Bytes
 from .constants import MAGIC, VERSION_MAJOR
-from .errors import ChecksumError, FormatError, TruncatedError, UnsupportedVersionError
 from .manifest import Manifest
 
 _FIXED = struct.Struct("<8sHHI")

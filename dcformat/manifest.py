@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from math import isfinite, prod
 from typing import Any, NoReturn
 
+from ..core.errors import FormatError, UnsupportedVersionError
 from .bits import Bytes
 from .constants import (
     FREE_ELEMENTS,
@@ -25,7 +26,6 @@ from .constants import (
     MAX_TENSORS,
 )
 from .encoding import Encoding
-from .errors import FormatError, UnsupportedVersionError
 from .graph import Attr, Graph, Node, Shape
 from .ops import OPS, infer_shapes, make_node
 from .preprocess import Preprocess

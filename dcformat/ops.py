@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from ..core.errors import FormatError
 from .constants import MAX_ACTIVATION, MAX_LIVE, MAX_RANK
-from .errors import FormatError
 from .graph import Attr, Graph, Node, Shape
 
 ShapeRule = Callable[[list[Shape], Mapping[str, Shape], Mapping[str, Attr]], Shape]

@@ -13,12 +13,12 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..core.errors import FormatError, TruncatedError
 from ..core.readahead import Content, Source, check_binary, name_of
 from .bits import Bytes
 from .constants import MAX_MANIFEST_BYTES
 from .decoder import Payload, parse
 from .encoding import Encoding
-from .errors import FormatError, TruncatedError
 from .graph import Graph
 from .layout import HEADER_BYTES, check_crc, plan_layout, unpack_header
 from .manifest import Manifest, TensorEntry, unpack_labels, unpack_manifest

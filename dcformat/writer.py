@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from math import prod
 from typing import IO
 
+from ..core.errors import FormatError
+from ..core.output import replacing
 from .bits import Bytes
 from .constants import FREE_ELEMENTS, MAX_EXPANSION
 from .decoder import parse
 from .encoder import encode_raw, encode_tensor
 from .encoding import Encoding
-from .errors import FormatError
 from .graph import Graph, Shape
 from .layout import crc32_of, pack_header
 from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest, unpack_labels, unpack_manifest
 from .ops import infer_shapes
-from .output import replacing
 from .preprocess import Preprocess
 from .tensors import DTYPES, Array, Dense, dtype_name
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from ..core.errors import listed
 from ..dcformat import InputError
-from ..dcformat.errors import listed
 from .images import SUFFIXES
 
 KINDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.errors import listed
 from ..dcformat import Graph
-from ..dcformat.errors import listed
 from .layer import F32
 
 _log = logging.getLogger("dcz.runtime")

@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 
+from ..core.jit import make_ready
 from ..dcformat import Shape
 from .arena import Use
 from .folding import Decode
@@ -75,8 +76,11 @@ def pair(value: object) -> tuple[int, int]:
 
 def shared(team: Team, parts: list[list[Call]], whole: list[Call]) -> list[Call]:
     """What runs a layer with helpers: its parts, but for those without work, or the whole for a caller alone."""
-    busy = [[*map(ready, calls)] for calls in parts if calls]
-    return whole if len(busy) < 2 else [(team.run, (busy, [*map(ready, whole)]))]
+    busy = [calls for calls in parts if calls]
+    if len(busy) < 2:
+        return whole
+    make_ready(call for calls in (*busy, whole) for call in calls)
+    return [(team.run, ([[*map(ready, calls)] for calls in busy], [*map(ready, whole)]))]
 
 
 def transfers(copies: list[tuple[F32, F32]]) -> list[Call]:

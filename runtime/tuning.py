@@ -20,9 +20,9 @@ import llvmlite.binding as llvm
 import numpy as np
 from numba import config
 
+from ..core.output import check_output, replacing
 from ..core.timing import Clock, Turns, clock_of
 from ..dcformat import InputError, Tensor
-from ..dcformat.output import check_output, replacing
 from .arena import aligned
 from .jit import ready
 from .kernels import Choice

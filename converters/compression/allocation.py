@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from ...dcformat.errors import ConversionError
+from ...core.errors import ConversionError
 from ...dcformat.preprocess import Preprocess
 from .batches import training_batches
 from .clustering import Clustering, cluster

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...dcformat.errors import ConversionError
+from ...core.errors import ConversionError
 from ...dcformat.preprocess import Preprocess
 from .datasets import U8, Split
 

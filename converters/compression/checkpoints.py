@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...dcformat.errors import ConversionError
-from ...dcformat.output import replacing
+from ...core.errors import ConversionError
+from ...core.output import replacing
 from ..architectures import Architecture
 from ..source import Source
 from ..state_dict import load_state

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.errors import ConversionError
 from ...core.jit import compiled, stamp
-from ...dcformat.errors import ConversionError
 from .running_sums import RunningSums
 
 F64 = NDArray[np.float64]

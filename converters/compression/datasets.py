@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...dcformat.errors import InputError
+from ...core.errors import InputError
 from ...dcformat.preprocess import Preprocess
 from ...runtime.images import SUFFIXES, read_file
 from ...runtime.pictures import fit_image

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ...dcformat.errors import ConversionError, InputError
-from ...dcformat.output import check_output, files_among, make_folder, replacing
+from ...core.errors import ConversionError, InputError
+from ...core.output import check_output, files_among, make_folder, replacing
 from ...runtime import load
 from ..architectures import ARCHITECTURES, Architecture
 from .artefacts import write_artefacts

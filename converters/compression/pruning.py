@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dcformat.errors import ConversionError
+from ...core.errors import ConversionError
 from ...dcformat.tensors import flat_pieces
 
 Mask = NDArray[np.bool_]

@@ -28,7 +28,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ...dcformat.errors import ConversionError
+from ...core.errors import ConversionError
 from .clustering import Clustering
 from .pruning import SCORES, parse_prune
 from .sharing import parse_bits

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dcformat.errors import ConversionError
+from ...core.errors import ConversionError
 from ...dcformat.tensors import flat_pieces
 from .clustering import Clustering, Clusters, find_clusters
 

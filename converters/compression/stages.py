@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...dcformat.errors import ConversionError
+from ...core.errors import ConversionError
 from ..architectures import Architecture
 from ..convert import convert
 from .allocation import Allocation, importance

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ...dcformat.errors import ConversionError
+from ...core.errors import ConversionError
 from ...dcformat.preprocess import Preprocess
 from .batches import normalise
 from .datasets import Split

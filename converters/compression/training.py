@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...core.errors import ConversionError
 from ...core.progress import progress_bar
-from ...dcformat.errors import ConversionError
 from ...dcformat.preprocess import Preprocess
 from .batches import AUGMENTATIONS, ordered_batches, training_batches
 from .checkpoints import save

@@ -20,12 +20,12 @@ from typing import NoReturn
 
 from .. import __version__
 from ..core.printable import printable
-from . import bench, compress, convert, demo, export, infer, info, report, verify
+from . import bench, compress, convert, demo, export, infer, info, report, verify, warm
 from .explain import explain
 from .parser import Parser
 from .streams import safe_streams
 
-COMMANDS = (convert, infer, info, verify, export, compress, report, bench, demo)
+COMMANDS = (convert, infer, info, verify, export, compress, report, bench, warm, demo)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

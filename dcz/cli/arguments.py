@@ -39,7 +39,7 @@ def bits(value: str) -> str:
 
 
 def _checked(parse: Callable[[str], object], value: str) -> str:
-    from ..dcformat.errors import DczError
+    from ..core.errors import DczError
 
     try:
         parse(value)

@@ -28,8 +28,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the recipe, and print what each stage made."""
     from ..converters.compression.pipeline import compress
     from ..converters.compression.recipe import load_recipe
+    from ..core.output import check_output, with_ending
     from ..dcformat import ConversionError
-    from ..dcformat.output import check_output, with_ending
 
     check_output(args.output, args.recipe)
     recipe = load_recipe(args.recipe or args.arch)

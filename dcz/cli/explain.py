@@ -15,7 +15,7 @@ PACKAGES = {"scipy": "scikit-learn", "sklearn": "scikit-learn"} | {
 
 def explain(error: Exception) -> str:
     """Say what is wrong, and the way out where there is one."""
-    from ..dcformat.errors import DczError
+    from ..core.errors import DczError
 
     if isinstance(error, DczError):
         return str(error)

@@ -12,7 +12,7 @@ from typing import IO, TypeAlias
 
 import numpy as np
 
-from ..dcformat.errors import InputError
+from ..core.errors import InputError
 from .memory import room
 
 FIRST_PIECE, PIECE = 1 << 16, 1 << 20

@@ -6,8 +6,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from ..core.output import check_output, replacing, with_ending
 from ..dcformat import open
-from ..dcformat.output import check_output, replacing, with_ending
 from ..machine import facts
 from .facts import collect, load_checkpoint
 from .page import render

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 
 import dcz as package
 from dcz.cli import COMMANDS, info
-from dcz.dcformat.output import replacing
+from dcz.core.output import replacing
 
 EXTRAS = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 NAMES = [module.__name__.rpartition(".")[2] for module in COMMANDS]

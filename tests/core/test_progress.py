@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
+from types import ModuleType
 
 import pytest
 
@@ -42,6 +43,21 @@ def test_a_bar_counts_items_and_goes_away() -> None:
     assert "reading:   0%|" in terminal.getvalue()
     assert "| 0/3 [" in terminal.getvalue()
     assert terminal.line == ""
+
+
+def test_one_item_needs_no_bar() -> None:
+    terminal = Terminal()
+    with stderr(terminal):
+        assert list(progress(["a"], "letter", 1)) == ["a"]
+    assert terminal.getvalue() == ""
+
+
+def test_a_notebook_has_bars_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    pipe = io.StringIO()
+    with stderr(pipe), progress_bar(total=2) as bar:
+        assert type(bar).__module__ == "tqdm.asyncio"  # what tqdm.auto is outside of notebooks
+    assert "0/2" in pipe.getvalue()
 
 
 def test_a_bar_of_steps() -> None:
@@ -84,6 +100,6 @@ def test_nothing_is_drawn_unless_messages_are_let_through(level: int) -> None:
 
 
 def test_silence_imports_no_bars() -> None:
-    code = "from dcz.core.progress import progress, status; import sys; list(progress([1], 'item', 1))\n"
+    code = "from dcz.core.progress import progress, status; import sys; list(progress([1, 2], 'item', 2))\n"
     code += "with status('waiting'): print('tqdm' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -8,7 +8,7 @@ parses the LLVM module beside the machine code. Here a kernel that is on disk is
 called; Numba comes in when one has to be compiled.
 """
 
-from .cache import Stamp, stamp
+from .cache import Stamp, folder_in_use, stamp
 from .compilations import COMPILATIONS, Compilations
 from .kernel import Kernel, compiled, inner, make_ready
 from .numba_adapter import NO_REFERENCE_COUNTS
@@ -20,6 +20,7 @@ __all__ = [
     "Kernel",
     "Stamp",
     "compiled",
+    "folder_in_use",
     "inner",
     "make_ready",
     "stamp",

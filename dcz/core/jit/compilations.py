@@ -23,10 +23,12 @@ class Compilations:
         How many there were.
     seconds : float
         How long they took altogether.
+    unkept : int
+        Of how many kernels the machine code could not be kept: the next process compiles them again.
     """
 
     def __init__(self) -> None:
-        self.kernels, self.seconds = 0, 0.0
+        self.kernels, self.seconds, self.unkept = 0, 0.0, 0
         self._total: int | None = None
 
     @contextmanager

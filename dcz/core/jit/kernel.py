@@ -68,8 +68,8 @@ class Kernel:
         """Compile for arguments of these types, and keep the machine code. Under the compiler's lock."""
         with COMPILATIONS.one(self._function.__name__):
             self._codes[kinds], code = compile_for(self.dispatcher, arguments)
-        if code is not None:
-            cache.save(self._function, self._key(kinds), code)
+        if code is None or not cache.save(self._function, self._key(kinds), code):
+            COMPILATIONS.unkept += 1
 
     def _key(self, kinds: Kinds) -> Key:
         return Key(self._identity, kinds, self._valid)

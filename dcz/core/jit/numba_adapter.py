@@ -9,13 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 from numba import _dynfunc
 from numba.core import types
-from numba.core.caching import CompileResultCacheImpl
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.environment import _rebuild_env
 from numba.core.registry import cpu_target
@@ -100,14 +98,6 @@ def serialized(value: Any) -> bytes:
 def target() -> tuple[str, ...]:
     """The system, processor and features that machine code is for."""
     return tuple(map(str, cpu_target.target_context.codegen().magic_tuple()))
-
-
-def cache_folder(function: Function) -> Path | None:
-    """Where Numba would keep a function's machine code; None if it finds no folder that it may write to."""
-    try:
-        return Path(CompileResultCacheImpl(function).locator.get_cache_path())
-    except RuntimeError:
-        return None
 
 
 def type_of_dispatcher(dispatcher: Any) -> Any:

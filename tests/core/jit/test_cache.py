@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dcz.core.jit import cache, compiled
+from dcz.core.jit import COMPILATIONS, cache, compiled
 
 PACKAGE = """
     from pathlib import Path
@@ -64,6 +64,33 @@ def test_cached_kernels_start_without_the_compiler_and_follow_the_sources(tmp_pa
     assert run(tmp_path) == "60.0 False False"
     assert run(tmp_path, NUMBA_BOUNDSCHECK="1") == "60.0 True True", "code without checks passed for checked code"
     assert run(tmp_path, NUMBA_DISABLE_JIT="1").startswith("60.0")
+
+
+READ_ONLY = """
+    import os
+    from pathlib import Path
+
+    write = Path.write_bytes
+
+    def refuse(path, data):
+        if "READ_ONLY" in os.environ and "cache" in path.parts:
+            raise OSError(30, "Read-only file system")
+        return write(path, data)
+
+    Path.write_bytes = refuse
+    """
+
+
+def test_kernels_are_read_from_folders_that_cannot_be_written_and_kept_in_the_next(tmp_path: Path) -> None:
+    main = textwrap.dedent(READ_ONLY) + textwrap.dedent(MAIN)
+    for name, text in (("package", PACKAGE), ("kernel", KERNEL), ("main", main), ("constants", "FACTOR = 2.0")):
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+    assert run(tmp_path) == "12.0 True True"
+    assert run(tmp_path, READ_ONLY="1") == "12.0 False False"
+    (tmp_path / "constants.py").write_text("FACTOR = 10.0")
+    assert run(tmp_path, READ_ONLY="1") == "60.0 True True"
+    assert list(tmp_path.glob("__pycache__/*.code"))
+    assert run(tmp_path, READ_ONLY="1") == "60.0 False False", "stale code in the first folder hid it"
 
 
 CALLER = """
@@ -179,6 +206,8 @@ def test_a_full_disk_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch, caplo
 
     monkeypatch.setattr(Path, "write_bytes", full)
     cache._tell_uncached.cache_clear()
+    unkept = COMPILATIONS.unkept
     assert compiled(lambda x: x * 2.0, ())(2.0) == 4.0
     assert compiled(lambda x: x * 3.0, ())(2.0) == 6.0
+    assert COMPILATIONS.unkept == unkept + 2
     assert [record.levelname for record in caplog.records if record.levelname != "INFO"] == ["WARNING"]

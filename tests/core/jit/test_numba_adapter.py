@@ -16,7 +16,6 @@ from dcz.core.jit import numba_adapter
 
 IMPORTED = (
     "numba._dynfunc make_function",
-    "numba.core.caching CompileResultCacheImpl.locator",
     "numba.core.compiler_lock global_compiler_lock.__enter__",
     "numba.core.environment _rebuild_env",
     "numba.core.registry cpu_target.target_context.codegen",

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from dcz.core.output import check_output, files_among, make_folder, replacing, with_ending
 from dcz.dcformat import InputError
-from dcz.dcformat.output import check_output, files_among, make_folder, replacing, with_ending
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and modes are posix's")
 
 
 KILLED = """
 import os, signal, sys
-from dcz.dcformat.output import replacing
+from dcz.core.output import replacing
 with replacing(sys.argv[1]) as file:
     file.write(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
