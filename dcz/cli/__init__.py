@@ -26,6 +26,7 @@ from .parser import Parser
 
 COMMANDS = (convert, infer, info, verify, export, compress, report, bench, demo)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a write that a disk has no room for."""
 
 
 def build_parser() -> Parser:
@@ -41,7 +42,7 @@ def build_parser() -> Parser:
         epilog="'dcz COMMAND --help' says more. Exit codes: 0 done, 1 the work failed, 2 the command line is wrong.",
     )
     parser.add_argument("--version", action="version", version=f"dcz {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND")
     for module in COMMANDS:
         name = module.__name__.rpartition(".")[2]
         summary = (module.__doc__ or "").partition("\n")[0].partition(": ")[2]
