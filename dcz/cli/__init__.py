@@ -27,6 +27,7 @@ from .streams import safe_streams
 
 COMMANDS = (convert, infer, info, verify, export, compress, report, bench, warm, demo)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a write that a disk has no room for."""
 
 
 def build_parser() -> Parser:
@@ -42,7 +43,7 @@ def build_parser() -> Parser:
         epilog="'dcz COMMAND --help' says more. Exit codes: 0 done, 1 the work failed, 2 the command line is wrong.",
     )
     parser.add_argument("--version", action="version", version=f"dcz {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND")
     for module in COMMANDS:
         name = module.__name__.rpartition(".")[2]
         summary = (module.__doc__ or "").partition("\n")[0].partition(": ")[2]

@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
         ----------
         argv : sequence of str
         defaults : argparse.Namespace
-            Filled with what the command line says.
+            Filled with what the command line says; its `parser` is that of the command.
 
         Raises
         ------
@@ -31,10 +31,12 @@ class Parser(argparse.ArgumentParser):
             It is wrong, or asks for nothing but help or the version.
         """
         args, unknown = self.parse_known_args(argv, defaults)
+        parser: Parser = getattr(args, "parser", self)
         if unknown:
-            parser: Parser = args.parser
             flags = [flag for word in unknown for flag in did_you_mean(word.partition("=")[0], parser.flags())]
             parser.error("; ".join([f"unrecognized arguments: {' '.join(unknown)}", *flags]))
+        if parser is self:
+            self.error("a command is missing")
         return args
 
     def flags(self) -> list[str]:

@@ -66,6 +66,7 @@ def test_no_command_shows_the_help_and_is_2(dcz: Callable) -> None:
     ("arguments", "meant", "help_of"),
     [
         (["convrt", "model.pt"], "'convert'", "dcz"),
+        (["--verison"], "'--version'", "dcz"),
         (["convert", "model.pt", "--pruen", "percent:60"], "'--prune'", "dcz convert"),
         (["convert", "model.pt", "--seeed=3"], "'--seed'", "dcz convert"),
         (["convert", "model.pt", "--init", "densty"], "'density'", "dcz convert"),
