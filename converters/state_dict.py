@@ -20,11 +20,11 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from ..dcformat import ConversionError, Graph, Node, Shape
+from ..dcformat import ConversionError, Shape
 from .architectures import ARCHITECTURES, Architecture
 from .arrays import from_torch
+from .capture import capture
 from .source import Source
-from .torch_export import capture
 
 NESTED = ("state_dict", "model_state_dict", "model", "net")
 """Keys under which training scripts keep the state dict."""
@@ -299,21 +299,10 @@ def _attach(source: Source, match: Match, state: Mapping[str, torch.Tensor], inp
     """Give the source the graph of its architecture, in the checkpoint's names."""
     architecture = match.architecture
     module = _build(architecture)
-    graph, program = capture(module, input_shape or architecture.input_shape)
-    source.graph = _rename(graph, match.names)
-    for name in source.graph.tensor_names():
-        if name not in source.tensors:  # a constant that no state dict holds
-            source.tensors[name] = from_torch(name, program.constants[name])
+    own = {own: state[name] for own, name in match.names.items()}
+    capture(module, input_shape or architecture.input_shape).give(source, own, match.names)
     source.preprocess, source.labels = architecture.preprocess, architecture.labels
-    source.reference = _reference(module, {own: state[name] for own, name in match.names.items()})
-
-
-def _rename(graph: Graph, names: Mapping[str, str]) -> Graph:
-    nodes = tuple(
-        Node(node.op, node.inputs, {role: names.get(name, name) for role, name in node.params.items()}, node.attrs)
-        for node in graph.nodes
-    )
-    return Graph(graph.input_shape, nodes, graph.output)
+    source.reference = _reference(module, own)
 
 
 def _reference(module: nn.Module, state: Mapping[str, torch.Tensor]) -> Callable[[], nn.Module]:
