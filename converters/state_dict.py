@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from ..dcformat import ConversionError, Shape
 from .architectures.lookup import build
-from .arrays import from_state, from_torch
+from .arrays import from_state
+from .capture import capture
 from .checkpoint import read_safetensors, read_torch
 from .file_kind import Kind, kind_of
 from .matching import Match, find, fit, nearest
 from .nesting import find_state_dict
 from .parametrized import apply_masks, fold
 from .source import Source, listed
-from .torch_export import capture
 
 QUANTIZED = "torch quantized them: convert the state dict of the float network, with --bits 8 to make it as small"
 """The way out for packed weights, as ``torch.ao.quantization.quantize_dynamic`` leaves them."""
@@ -140,14 +140,10 @@ def _shapes(state: Mapping[str, Tensor]) -> dict[str, Shape]:
 def _attach(source: Source, match: Match, state: Mapping[str, Tensor], input_shape: Shape | None) -> None:
     """Give the source the graph of its architecture, in the checkpoint's names."""
     architecture = match.architecture
-    module = build(architecture)
-    graph, program = capture(module, input_shape or architecture.input_shape)
-    source.graph = graph.renamed(match.names)
-    for name in source.graph.tensor_names():
-        if name not in source.tensors:  # a constant that no state dict holds
-            source.tensors[name] = from_torch(name, program.constants[name])
+    module, own = build(architecture), match.own(state)
+    capture(module, input_shape or architecture.input_shape).give(source, own, match.names)
     source.preprocess, source.labels = architecture.preprocess, architecture.labels
-    source.reference = _reference(module, match.own(state))
+    source.reference = _reference(module, own)
 
 
 def _reference(module: nn.Module, state: Mapping[str, Tensor]) -> Callable[[], nn.Module]:

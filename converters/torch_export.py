@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind, OutputKind
 
-from ..dcformat import ConversionError, DczError, Dense, Graph, Shape
-from .arrays import from_state, from_torch
-from .graph_builder import GraphBuilder, Param
-from .lowering import lower
+from ..dcformat import ConversionError, DczError, Shape
+from .arrays import from_state
+from .capture import batch_size, capture, lower_program
 from .source import Source
-
-BATCH = 2
-"""Two samples: with one, an operator that mixes the batch would go unseen."""
+from .tracing import check_values, first_line, quiet
 
 
 def from_module(module: nn.Module, input_shape: Shape) -> Source:
@@ -39,17 +33,18 @@ def from_module(module: nn.Module, input_shape: Shape) -> Source:
     Raises
     ------
     ConversionError
-        torch cannot trace it, or it does not map one tensor to one tensor.
+        torch cannot trace it, or its tensors cannot be stored.
     UnsupportedOpError
-        It uses an operator that dcz does not have.
+        It uses operators that dcz does not have.
     """
-    source = Source({}, reference=lambda: copy.deepcopy(module).eval())
+    check_values(module)
+    source = Source({}, reference=_copies_of(module))
     with source.timed("capture"):
-        graph, program = capture(module, input_shape)
+        captured = capture(module, input_shape)
     with source.timed("load"):
-        source.tensors = from_state(module.state_dict())
-        source.tensors.update(_extra_tensors(graph, program, source.tensors))
-    source.graph = graph
+        state = module.state_dict()
+        source.tensors = from_state(state)
+        captured.give(source, state)
     return source
 
 
@@ -67,121 +62,32 @@ def from_pt2(path: Path, input_shape: Shape | None = None) -> Source:
     ConversionError
         Not such a file, one that needs code to be unpickled, or one of another input shape.
     UnsupportedOpError
-        It uses an operator that dcz does not have.
+        It uses operators that dcz does not have.
     """
     source = Source({})
     with source.timed("load"):
         program = _load_program(path)
         source.tensors = from_state(program.state_dict)
     with source.timed("capture"):
-        graph = lower_program(program)
-    if input_shape is not None and input_shape != graph.input_shape:
+        captured = lower_program(program)
+    expected = captured.graph.input_shape
+    if input_shape is not None and input_shape != expected:
         raise ConversionError(
-            "the exported program takes another input shape", expected=list(graph.input_shape), found=list(input_shape)
+            "the exported program takes another input shape", expected=list(expected), found=list(input_shape)
         )
-    source.tensors.update(_extra_tensors(graph, program, source.tensors))
-    source.graph = graph
-    source.reference, source.batch = program.module, _batch_size(program)
+    captured.give(source, program.state_dict)
+    source.reference, source.batch = program.module, batch_size(program)
     return source
 
 
-def capture(module: nn.Module, input_shape: Shape) -> tuple[Graph, ExportedProgram]:
-    """Trace a module in eval mode on a batch of two, and lower what it did. Modules on the ``meta`` device will do.
+def _copies_of(module: nn.Module) -> Callable[[], nn.Module]:
+    def copied() -> nn.Module:
+        # A weight that a hook computes is no leaf of autograd, and torch copies leaves only.
+        attributes = (value for child in module.modules() for value in vars(child).values())
+        computed = [value for value in attributes if isinstance(value, torch.Tensor) and not value.is_leaf]
+        return copy.deepcopy(module, {id(value): value.detach().clone() for value in computed}).eval()
 
-    Raises
-    ------
-    ConversionError, UnsupportedOpError
-        As for `from_module`.
-    """
-    first = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
-    example = torch.zeros((BATCH, *input_shape), dtype=first.dtype, device=first.device)
-    with _eval_mode(module), torch.no_grad(), _quiet():
-        try:
-            program = torch.export.export(module, (example,), strict=False)
-        except Exception as error:  # whatever the module's own forward may raise
-            raise ConversionError(
-                f"the network cannot be traced on an input of shape {list(example.shape)}: {_first_line(error)}",
-                hint="check the input shape (--input-shape)",
-            ) from error
-    return lower_program(program), program
-
-
-def lower_program(program: ExportedProgram) -> Graph:
-    """Lower an exported program, operator by operator.
-
-    Raises
-    ------
-    ConversionError
-        More than one input or output tensor, or sizes that are not static.
-    UnsupportedOpError
-        An operator that dcz does not have.
-    """
-    if any(_is_mutable(node.target) for node in program.graph.nodes):
-        with _quiet():
-            program = program.run_decompositions({})  # x.relu_() and its views, without side effects
-    if program.graph_signature.buffers_to_mutate:
-        raise ConversionError(
-            "the network changes its buffers as it runs",
-            found=next(iter(program.graph_signature.buffers_to_mutate.values())),
-            hint="export it in eval mode: model.eval()",
-        )
-    names = {
-        spec.arg.name: spec.target
-        for spec in program.graph_signature.input_specs
-        if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
-    }
-    inputs, outputs = _users(program)
-    placeholders = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
-    batch, *sample = placeholders[inputs[0]].meta["val"].shape
-    if not sample or not all(isinstance(n, int) for n in sample):
-        raise ConversionError("the input's sizes must be fixed, but for the batch", found=[str(n) for n in sample])
-    shapes = {
-        target: tuple(placeholders[name].meta["val"].shape)
-        for name, target in names.items()
-        if target is not None and name in placeholders
-    }
-    builder = GraphBuilder(tuple(sample), batch, shapes)
-    for node in program.graph.nodes:
-        if node.op == "placeholder" and node.name in names:
-            builder.values[node] = Param(str(names[node.name]))
-        elif node.op == "placeholder":
-            builder.values[node] = builder.input if node.name == inputs[0] else None
-        elif node.op == "output":
-            results = {result.name: result for result in node.args[0] if isinstance(result, torch.fx.Node)}
-            return builder.finish(results[outputs[0]])
-        else:
-            lower(builder, node)
-    raise AssertionError("a captured graph ends in its output")
-
-
-def _batch_size(program: ExportedProgram) -> int | None:
-    """The batch that a program was exported for, or the least that it takes; None if it takes any."""
-    inputs, _ = _users(program)
-    batch = next(node.meta["val"].shape[0] for node in program.graph.nodes if node.name == inputs[0])
-    if isinstance(batch, int):
-        return batch
-    limits = program.range_constraints.get(batch.node.expr)
-    return int(limits.lower) if limits is not None and limits.lower > 1 else None
-
-
-def _users(program: ExportedProgram) -> tuple[list[str], list[str]]:
-    """Names of the one input and the one output tensor."""
-    signature = program.graph_signature
-    inputs = [spec.arg.name for spec in signature.input_specs if spec.kind is InputKind.USER_INPUT]
-    outputs = [getattr(s.arg, "name", "") for s in signature.output_specs if s.kind is OutputKind.USER_OUTPUT]
-    for what, found in (("input", inputs), ("output", outputs)):
-        if len(found) != 1:
-            raise ConversionError(f"the network must have one {what} tensor", expected=1, found=len(found))
-    return inputs, outputs
-
-
-def _is_mutable(target: Any) -> bool:
-    return isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
-
-
-def _extra_tensors(graph: Graph, program: ExportedProgram, known: Mapping[str, Dense]) -> dict[str, Dense]:
-    """Tensors that the graph uses though no state dict holds them: non-persistent buffers and constants."""
-    return {name: from_torch(name, program.constants[name]) for name in graph.tensor_names() if name not in known}
+    return copied
 
 
 def _load_program(path: Path) -> ExportedProgram:
@@ -193,13 +99,13 @@ def _load_program(path: Path) -> ExportedProgram:
         raise ConversionError("not an exported program (.pt2)", found=str(error)) from None
     if any(name.startswith(("opaque_obj", "custom_obj")) for name in names):
         raise ConversionError("the exported program holds Python objects, which loading would execute")
-    with _weights_only(), _quiet():
+    with _weights_only(), quiet():
         try:
             return torch.export.load(path)
         except DczError:
             raise
         except Exception as error:  # the loader lets through whatever damaged bytes bring about
-            raise ConversionError(f"not an exported program (.pt2) that can be read: {_first_line(error)}") from error
+            raise ConversionError(f"not an exported program (.pt2) that can be read: {first_line(error)}") from error
 
 
 @contextmanager
@@ -215,27 +121,3 @@ def _weights_only() -> Iterator[None]:
             del os.environ[variable]
         else:
             os.environ[variable] = before
-
-
-@contextmanager
-def _eval_mode(module: nn.Module) -> Iterator[None]:
-    training = {child: child.training for child in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for child, was_training in training.items():
-            child.training = was_training
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the warnings (of deprecation, mostly) that torch's own exporter causes."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

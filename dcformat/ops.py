@@ -2,7 +2,7 @@
 
 One table, `OPS`, serves the writer (defaults are left out of the manifest), the reader (nothing unknown gets in), the
 converters and the planner. To add an op: a shape function and a row here, a step in `runtime/plan.py`, a lowering in
-`converters/lowering.py`, its twin in `converters/torch_module.py`, and a row in `docs/format.md`.
+`converters/lowering/`, its twin in `converters/torch_module.py`, and a row in `docs/format.md`.
 """
 
 from __future__ import annotations

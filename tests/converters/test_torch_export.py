@@ -39,11 +39,6 @@ class TwoInputs(nn.Module):
         return x + y
 
 
-class TwoOutputs(nn.Module):
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return x.relu(), x
-
-
 SHAPE = (3, 6, 5)
 
 
@@ -108,13 +103,6 @@ def test_half_precision_modules_are_traced_in_their_own_type() -> None:
     net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU()).bfloat16()
     source = from_module(net, SHAPE)
     assert source.tensors["0.weight"].dtype == "BF16"
-
-
-def test_one_tensor_in_one_out() -> None:
-    with pytest.raises(ConversionError, match=r"one output tensor .*found 2"):
-        from_module(TwoOutputs(), SHAPE)
-    with pytest.raises(ConversionError, match="cannot be traced"):
-        from_module(TwoInputs(), SHAPE)
 
 
 def test_a_program_of_two_inputs_is_refused(tmp_path: Path) -> None:
