@@ -46,6 +46,7 @@ def compare(
     arch: str | None = None,
     *,
     input_shape: Sequence[int] | None = None,
+    key: str | None = None,
     inputs: Array | None = None,
     seed: int = 0,
 ) -> Comparison:
@@ -54,7 +55,7 @@ def compare(
     Parameters
     ----------
     container : path
-    model, arch, input_shape
+    model, arch, input_shape, key
         As for `convert`. With no known architecture, torch runs the container's graph with the model's tensors.
     inputs : ndarray of float32, shape (N, *input_shape), optional
         What the two are asked; by default standard normal noise.
@@ -71,7 +72,8 @@ def compare(
     result = Comparison()
     with open(container) as opened:
         graph = opened.graph
-        source = load_source(model, arch=arch, input_shape=input_shape or (graph.input_shape if graph else None))
+        shape = input_shape or (graph.input_shape if graph else None)
+        source = load_source(model, arch=arch, input_shape=shape, key=key)
         _compare_tensors(opened, source, result)
     if graph is not None and source.tensors.keys() >= set(graph.tensor_names()):
         if inputs is None:

@@ -21,18 +21,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL.dcz")
     parser.add_argument("--against", metavar="MODEL.pt", help="compare tensors and answers with this model's")
     parser.add_argument("--arch", metavar="NAME", help="architecture of that model, as for dcz convert")
+    parser.add_argument("--key", metavar="NAME", help="which dictionary of that model is the state dict")
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what is wrong; exit code 1 if anything is."""
-    result = check(args.model, args.against, args.arch)
+    result = check(args.model, args.against, args.arch, key=args.key)
     print(text.to_json(result) if args.json else describe(args.model, result))
     return 0 if result["ok"] else 1
 
 
 def check(
-    model: str, against: str | None = None, arch: str | None = None, inputs: NDArray[np.float32] | None = None
+    model: str,
+    against: str | None = None,
+    arch: str | None = None,
+    inputs: NDArray[np.float32] | None = None,
+    *,
+    key: str | None = None,
 ) -> dict[str, Any]:
     """Verify a container, and compare it with the model `against` if it is sound.
 
@@ -44,6 +50,8 @@ def check(
         Architecture of `against`; by default recognised.
     inputs : ndarray of float32, shape (N, *input_shape), optional
         Samples on which the answers are compared; random by default.
+    key : str, optional
+        Which dictionary of `against` is the state dict.
 
     Returns
     -------
@@ -63,7 +71,7 @@ def check(
     if against is not None and not problems:
         from ..converters.compare import compare
 
-        comparison = compare(model, against, arch, inputs=inputs)
+        comparison = compare(model, against, arch, inputs=inputs, key=key)
         problems = comparison.problems
         tensors_equal, max_output_error = comparison.tensors_equal, comparison.max_output_error
         if max_output_error is not None and not max_output_error <= TOLERANCE:
