@@ -49,6 +49,7 @@ def compare(
     arch: str | None = None,
     *,
     input_shape: Sequence[int] | None = None,
+    key: str | None = None,
     inputs: Array | None = None,
     seed: int = 0,
 ) -> Comparison:
@@ -57,7 +58,7 @@ def compare(
     Parameters
     ----------
     container : path
-    model, arch
+    model, arch, key
         As for `convert`. With no known architecture, torch runs the container's graph with the model's tensors. Of a
         container without a graph the tensors alone are compared, and no architecture is needed.
     input_shape : sequence of int, optional
@@ -78,10 +79,10 @@ def compare(
     with open(container) as opened:
         graph = opened.graph
         if graph is None:
-            source = load_source(model, input_shape=input_shape)
+            source = load_source(model, input_shape=input_shape, key=key)
         else:
             _check_shape(opened, graph.input_shape, input_shape)
-            source = load_source(model, arch=arch, input_shape=graph.input_shape)
+            source = load_source(model, arch=arch, input_shape=graph.input_shape, key=key)
         _compare_tensors(opened, source, result)
     if graph is not None and source.tensors.keys() >= set(graph.tensor_names()):
         if inputs is None:

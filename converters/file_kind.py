@@ -67,7 +67,7 @@ def _kind_of_archive(path: Path) -> Kind | None:
             members = [PurePosixPath(name) for name in archive.namelist()]
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return None
-    if any("code" in member.parts for member in members):
+    if any(member.parts[1:2] == ("code",) for member in members):
         raise ConversionError("a TorchScript file holds code, not a state dict", hint=WAY_OUT)
     names = {member.name for member in members}
     if names & {"archive_format", "serialized_exported_program.json"}:

@@ -7,6 +7,7 @@ question, and what is known not to be a network's is set aside.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, takewhile, zip_longest
@@ -114,7 +115,7 @@ def fit(shapes: Mapping[str, Shape], arch: str, input_shape: Shape | None = None
     places = [_common_start(r.names[own] for own in best.names if own in r.names) for r in readings if r.complete]
     if best.outside and len(places) > 1:
         what = f"the checkpoint holds {arch} {len(places)} times, under {listed(places)}"
-        raise ConversionError(what, hint="pick one with --key (key=)")
+        raise ConversionError(what, hint="pick one with --key (key=), or save it alone")
     return Match(architecture, best.names, best.aside + best.outside)
 
 
@@ -149,15 +150,16 @@ def _nearest(shapes: Mapping[str, Shape]) -> tuple[Reading, str]:
 
 
 def _readings(wanted: Mapping[str, Shape], shapes: Mapping[str, Shape]) -> list[Reading]:
-    """A checkpoint as an architecture: as it is, and under each prefix under which it has names of that."""
+    """A checkpoint as an architecture: as it is, and under each prefix under which it has half of its names or more."""
     own, plain = _unwrapped(wanted), _unwrapped(shapes)
-    prefixes = {"": None}
+    counts = Counter[str]()
     for name in plain:
         words = name.split(".")
         for i in range(1, len(words)):
             if ".".join(words[i:]) in own:
-                prefixes[".".join(words[:i]) + "."] = None
-    return [_read(wanted, shapes, own, plain, prefix) for prefix in prefixes]
+                counts[".".join(words[:i]) + "."] += 1
+    prefixes = (prefix for prefix, count in counts.items() if 2 * count >= len(own))
+    return [_read(wanted, shapes, own, plain, prefix) for prefix in ("", *prefixes)]
 
 
 def _read(

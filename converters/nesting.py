@@ -72,7 +72,8 @@ def find_state_dict(loaded: Any, key: str | None = None) -> StateDict:
         raise _without_tensors(tables, key)
     if len(candidates) > 1:
         names = ", ".join(repr(_name(place)) for place in candidates)
-        raise ConversionError(f"several dictionaries may be the state dict: {names}", hint="pick one with --key (key=)")
+        hint = "pick one with --key (key=), or save it alone"
+        raise ConversionError(f"several dictionaries may be the state dict: {names}", hint=hint)
     (place,) = candidates
     state = _state_dict(tables[place], "" if start is not None else f"{key}.")
     if not state.tensors:

@@ -60,6 +60,7 @@ def verify(
     arch: str | None = None,
     input_shape: Sequence[int] | None = None,
     inputs: NDArray[np.float32] | None = None,
+    key: str | None = None,
 ) -> Verification:
     """Verify a container: all checksums, all structure, every stream decoded.
 
@@ -76,6 +77,8 @@ def verify(
         Shape of one sample for `against`; by default the container's.
     inputs : ndarray of float32, shape (N, *input_shape), optional
         Samples on which the answers are compared; random by default.
+    key : str, optional
+        Which dictionary of `against` is the state dict, as for `dcz.convert`.
 
     Returns
     -------
@@ -101,7 +104,7 @@ def verify(
         return Verification(problems)
     from .converters.compare import compare
 
-    found = compare(path, against, arch, input_shape=input_shape, inputs=inputs)
+    found = compare(path, against, arch, input_shape=input_shape, inputs=inputs, key=key)
     problems = list(found.problems)
     if found.max_output_error is not None and not found.max_output_error <= TOLERANCE:
         problems.append(f"answers differ by {found.max_output_error:.2g} of the largest, more than {TOLERANCE:g}")

@@ -16,12 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--arch", metavar="NAME", help="architecture of that model, as for dcz convert")
     shape = "shape of one sample, 3,32,32; default: the container's"
     parser.add_argument("--input-shape", metavar="C,H,W", type=arguments.shape, help=shape)
+    parser.add_argument("--key", metavar="NAME", help="which dictionary of that model is the state dict")
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what is wrong; exit code 1 if anything is."""
-    result = verify(args.model, args.against, arch=args.arch, input_shape=args.input_shape)
+    result = verify(args.model, args.against, arch=args.arch, input_shape=args.input_shape, key=args.key)
     print(text.to_json(result.to_json()) if args.json else describe(args.model, result))
     return 0 if result.ok else 1
 

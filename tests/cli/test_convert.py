@@ -218,6 +218,8 @@ def test_a_key_picks_one_of_several_dictionaries(dcz: Callable, fails: Callable,
     assert dcz("convert", tmp_path / "gan.pt", "--key", "D").code == 0
     with package.open(tmp_path / "gan.dcz") as container:
         assert container.tensor("w").shape == (3, 3)
+    assert dcz("verify", tmp_path / "gan.dcz", "--against", tmp_path / "gan.pt", "--key", "D").code == 0
+    assert dcz("verify", tmp_path / "gan.dcz", "--against", tmp_path / "gan.pt", "--key", "G").code == 1
     assert "expected 'G' or 'D'" in fails("convert", tmp_path / "gan.pt", "--key", "X")
 
 

@@ -30,7 +30,7 @@ def write(net: nn.Module, kind: str, path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["net.pt", "net.pt2", "net.t7", "net.bin", "net.safetensors", "net.onnx", "net"])
+@pytest.mark.parametrize("name", ["net.pt", "code.pt2", "net.t7", "net.bin", "net.safetensors", "net.onnx", "net"])
 @pytest.mark.parametrize(
     ("written", "kind"),
     [("zip", Kind.TORCH), ("legacy", Kind.TORCH), ("safetensors", Kind.SAFETENSORS), ("program", Kind.PROGRAM)],

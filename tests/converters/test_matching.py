@@ -3,11 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.architectures.lookup import signature
-from dcz.converters.matching import find, fit, nearest
+from dcz.converters.matching import WRAPPERS, find, fit, nearest
 from dcz.dcformat import ConversionError, Shape
 
 NET = "resnet20_cifar"
@@ -69,6 +71,21 @@ def test_what_may_be_another_network_is_not_recognised(shapes: Shapes, addition:
     assert find(shapes | addition) is None
     with pytest.raises(ConversionError, match=f"'{next(iter(addition))}' is unexpected"):
         fit(shapes | addition, NET)
+
+
+@given(st.data())
+def test_wrappers_anywhere_under_any_prefix(data: st.DataObject) -> None:
+    wanted = signature(ARCHITECTURES["lenet_300_100"])
+    words = st.lists(st.sampled_from(sorted(WRAPPERS)), max_size=2).map(lambda chosen: "".join(f"{w}." for w in chosen))
+    wrapped = {layer: data.draw(words) for layer in {name.partition(".")[0] for name in wanted}}
+    prefix = data.draw(st.lists(st.sampled_from(["net", "fc1", "x y", "module"]), max_size=3))
+    start = "".join(f"{word}." for word in prefix)
+    spelt = {name: f"{start}{wrapped[name.partition('.')[0]]}{name}" for name in wanted}
+    match = find({spelt[name]: shape for name, shape in wanted.items()})
+    assert match is not None
+    assert match.architecture.name == "lenet_300_100"
+    assert match.names == spelt
+    assert match.aside == []
 
 
 def test_a_deeper_network_is_not_taken_for_a_shallower_one(shapes: Shapes) -> None:
