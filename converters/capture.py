@@ -17,6 +17,7 @@ from torch.utils import _pytree
 from ..dcformat import ConversionError, Graph, Shape, UnsupportedOpError
 from .arrays import from_torch
 from .constants import Constants
+from .fold import fold
 from .graph_builder import DOCS, GraphBuilder
 from .lowering import lower, rewrite
 from .source import Source, listed
@@ -67,16 +68,17 @@ class Capture:
         names = dict(names or {})
         tensors = {**self.program.constants, **state}
         computed = {}
-        for folded, value in self.constants.compute(tensors):
+        with quiet():
+            values = list(fold(self.constants, tensors))
+        for folded, value in values:
             if folded.sources:
                 names.setdefault(folded.name, _prefix(names, folded.sources[0]) + folded.name)
             name = names.get(folded.name, folded.name)
             computed[name] = from_torch(name, value)
         used = self.graph.tensor_names()
         sources = [name for folded in self.constants.folded.values() for name in folded.sources]
-        replaced = [names.get(name, name) for name in dict.fromkeys(sources) if name not in used]
-        for name in replaced:
-            source.tensors.pop(name, None)
+        unused = [names.get(name, name) for name in dict.fromkeys(sources) if name not in used]
+        replaced = [name for name in unused if source.tensors.pop(name, None) is not None]
         source.tensors |= computed
         for own in used:
             if (name := names.get(own, own)) not in source.tensors:

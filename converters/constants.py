@@ -1,4 +1,4 @@
-"""What a captured graph computes from weights and constants alone: found, named, and computed once at conversion.
+"""What a captured graph computes from weights and constants alone: found and named. `fold` computes it.
 
 Pruning that nobody made permanent (``weight_orig * weight_mask``), weight and spectral normalisation, masks that a
 forward multiplies with: to the network these are weights, and a container holds them as such.
@@ -6,15 +6,15 @@ forward multiplies with: to the network these are weights, and a container holds
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import fx
 
-from ..dcformat import ConversionError, Shape
+from ..dcformat import Shape
 
 aten = torch.ops.aten
 
@@ -35,6 +35,20 @@ COPIES = (
     aten.lift_fresh_copy.default,
 )
 """What gives the same tensor again, if type and shape stay."""
+NAMESPACES = ("aten", "prims", "quantized_decomposed")
+"""Of the operators that are computed at conversion. Others may do anything: a program may come from anybody."""
+WITH_EFFECTS = (aten.from_file.default, aten._print.default)
+NUMBERS = (
+    operator.getitem,
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.floordiv,
+    operator.mod,
+    operator.neg,
+)
+"""What programs do with sizes and numbers beside the operators."""
 SWAPS = (aten.t.default, aten.permute.default, aten.transpose.int, aten.numpy_T.default)
 
 
@@ -74,6 +88,8 @@ class Constants:
     Attributes
     ----------
     nodes : set of fx.Node
+    names : dict of fx.Node to str
+        Of those that stand for a tensor of the network.
     shapes : dict of str to tuple of int
         Of each tensor that has a name.
     folded : dict of str to Folded
@@ -85,14 +101,14 @@ class Constants:
         self.nodes: set[fx.Node] = set()
         self.shapes: dict[str, Shape] = {}
         self.folded: dict[str, Folded] = {}
-        self._names = dict(names)
+        self.names = dict(names)
         self._reserved = set(reserved)
         self._first: dict[fx.Node, fx.Node] = {}
         for node, name in names.items():
             self.shapes[name] = tuple(node.meta["val"].shape)
             self.nodes.add(node)
         for node in graph.nodes:
-            if node.op == "call_function" and _is_repeatable(node) and self.nodes.issuperset(node.all_input_nodes):
+            if node.op == "call_function" and _is_computable(node) and self.nodes.issuperset(node.all_input_nodes):
                 self.nodes.add(node)
         self._find_first()
 
@@ -134,8 +150,8 @@ class Constants:
             Ask for the tensor with its two axes swapped.
         """
         node, transposed = self._before_swaps(node, transposed)
-        if node in self._names and not transposed:
-            return self._names[node]
+        if node in self.names and not transposed:
+            return self.names[node]
         known = next((f for f in self.folded.values() if (f.node, f.transposed) == (node, transposed)), None)
         if known is not None:
             return known.name
@@ -149,7 +165,7 @@ class Constants:
 
     def _sources(self, node: fx.Node, role: str, shape: Shape) -> tuple[str, ...]:
         """The tensors behind a node: first that which most probably gives the name, by shape, role and size."""
-        names = [self._names[source] for source in self._ancestors([node]) if source in self._names]
+        names = [self.names[source] for source in self.ancestors([node]) if source in self.names]
 
         def likelihood(name: str) -> tuple[bool, bool, int]:
             of_that_role = _plain(name, role).rpartition(".")[2] == role
@@ -157,7 +173,7 @@ class Constants:
 
         return tuple(sorted(names, key=likelihood, reverse=True))
 
-    def _ancestors(self, nodes: Iterable[fx.Node]) -> list[fx.Node]:
+    def ancestors(self, nodes: Iterable[fx.Node]) -> list[fx.Node]:
         """These nodes and all that they are computed from, in the graph's order."""
         found = set[fx.Node]()
         waiting = list(nodes)
@@ -181,45 +197,16 @@ class Constants:
         """Tensors that a node with the input reads as they are."""
         readers = (node for node in self.graph.nodes if node not in self.nodes)
         behind = {self._before_swaps(source, False)[0] for node in readers for source in node.all_input_nodes}
-        return {self._names[node] for node in behind if node in self._names}
-
-    def compute(self, tensors: Mapping[str, Tensor]) -> Iterator[tuple[Folded, Tensor]]:
-        """Compute what is folded as the network does, with torch's operators: bits and element types are the same.
-
-        Parameters
-        ----------
-        tensors : mapping of str to Tensor
-            By name, at least the sources of each folded tensor.
-
-        Raises
-        ------
-        ConversionError
-            torch cannot compute one.
-        """
-        needed = self._ancestors([folded.node for folded in self.folded.values()])
-        values: dict[fx.Node, Any] = {}
-        with torch.no_grad():
-            for node in needed:
-                values[node] = self._run(node, values, tensors)
-            for folded in self.folded.values():
-                value = values[folded.node]
-                yield folded, value.t() if folded.transposed else value
-
-    def _run(self, node: fx.Node, values: Mapping[fx.Node, Any], tensors: Mapping[str, Tensor]) -> Any:
-        if node in self._names:
-            return tensors[self._names[node]]
-        args, kwargs = fx.node.map_arg((node.args, node.kwargs), values.__getitem__)
-        try:
-            return node.target(*args, **kwargs)  # type: ignore[operator]
-        except Exception as error:  # whatever torch raises where a checkpoint's tensors do not fit the network's steps
-            raise ConversionError(
-                f"a weight that the network computes cannot be computed: {error}", where=f"node {node.name!r}"
-            ) from error
+        return {self.names[node] for node in behind if node in self.names}
 
 
-def _is_repeatable(node: fx.Node) -> bool:
-    tags = node.target.tags if isinstance(node.target, torch._ops.OpOverload) else ()
-    return torch.Tag.nondeterministic_seeded not in tags
+def _is_computable(node: fx.Node) -> bool:
+    """Whether a node gives the same whenever it is run, and does nothing else."""
+    target = node.target
+    if not isinstance(target, torch._ops.OpOverload):
+        return target in NUMBERS
+    by_chance = torch.Tag.nondeterministic_seeded in target.tags
+    return target.namespace in NAMESPACES and target not in WITH_EFFECTS and not by_chance
 
 
 def _is_copy(node: fx.Node) -> bool:

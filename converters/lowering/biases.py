@@ -13,13 +13,13 @@ from .table import bind
 
 aten = torch.ops.aten
 
-WITH_BIAS: Mapping[Any, Any] = {
-    aten.mm.default: aten.addmm.default,
-    aten.matmul.default: aten.addmm.default,
-    aten.linear.default: aten.linear.default,
-    aten.conv2d.default: aten.conv2d.default,
+WITH_BIAS: Mapping[Any, tuple[Any, int]] = {
+    aten.mm.default: (aten.addmm.default, 2),
+    aten.matmul.default: (aten.addmm.default, 2),
+    aten.linear.default: (aten.linear.default, 2),
+    aten.conv2d.default: (aten.conv2d.default, 4),
 }
-"""Layers, and the operator that is the same with a bias."""
+"""Layers, the operator that is the same with a bias, and how many axes its result has, channels second."""
 
 
 def join_biases(graph: fx.Graph, constants: set[fx.Node]) -> None:
@@ -37,22 +37,24 @@ def join_biases(graph: fx.Graph, constants: set[fx.Node]) -> None:
             continue
         constant, layer = sorted(node.all_input_nodes, key=lambda source: source not in constants)
         if constant in constants and _takes_bias(layer) and _is_bias(constant, node):
-            node.target = WITH_BIAS[layer.target]
-            node.args = _with_bias(layer, _vector(graph, constant, node, constants))
+            node.target, _ = WITH_BIAS[layer.target]
+            bias = _vector(graph, constant, node, constants)
+            is_product = node.target == aten.addmm.default
+            node.args = (bias, *layer.args) if is_product else tuple({**bind(layer), "bias": bias}.values())
             graph.erase_node(layer)
 
 
 def _takes_bias(layer: fx.Node) -> bool:
-    if layer.target not in WITH_BIAS or len(layer.users) > 1 or bind(layer).get("bias") is not None:
+    if layer.target not in WITH_BIAS or len(layer.users) > 1:
         return False
-    has_channels: bool = meta(layer).dim() > 1
-    return has_channels
+    _, rank = WITH_BIAS[layer.target]
+    return bind(layer).get("bias") is None and bool(meta(layer).dim() == rank)
 
 
 def _is_bias(constant: fx.Node, total: fx.Node) -> bool:
     value, sums = meta(constant), meta(total)
     shape = (1,) * (sums.dim() - value.dim()) + tuple(value.shape)
-    return shape == (1, sums.shape[1], *(1,) * (sums.dim() - 2)) and value.dtype == sums.dtype
+    return bool(shape == (1, sums.shape[1], *(1,) * (sums.dim() - 2)) and value.dtype == sums.dtype)
 
 
 def _vector(graph: fx.Graph, constant: fx.Node, before: fx.Node, constants: set[fx.Node]) -> fx.Node:
@@ -63,10 +65,3 @@ def _vector(graph: fx.Graph, constant: fx.Node, before: fx.Node, constants: set[
     vector.meta["val"] = meta(constant).reshape(-1)
     constants.add(vector)
     return vector
-
-
-def _with_bias(layer: fx.Node, bias: fx.Node) -> tuple[Any, ...]:
-    if WITH_BIAS[layer.target] == aten.addmm.default:
-        return (bias, *layer.args)
-    arguments = {**bind(layer), "bias": bias}
-    return tuple(arguments.values())

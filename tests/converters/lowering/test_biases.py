@@ -38,7 +38,11 @@ def of_one_number(x: Tensor, a: nn.Linear, b: nn.Linear) -> Tensor:
     return x @ a.weight + b.bias[:1]
 
 
-@pytest.mark.parametrize("function", [scaled, biased_twice, used_twice, of_one_number])
+def by_rows(x: Tensor, a: nn.Linear, b: nn.Linear) -> Tensor:
+    return torch.nn.functional.linear(x.view(-1, 1, 7), a.weight.t()) + b.bias[:1, None]
+
+
+@pytest.mark.parametrize("function", [by_rows, scaled, biased_twice, used_twice, of_one_number])
 def test_what_is_no_bias_is_left_alone(function: object) -> None:
     with pytest.raises(UnsupportedOpError, match=r"aten\.add"):
         from_module(Call(function, a=LAYER, b=BIAS).eval(), (7,))  # type: ignore[arg-type]
