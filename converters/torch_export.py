@@ -156,8 +156,8 @@ def lower_program(program: ExportedProgram) -> Graph:
 
 def _batch_size(program: ExportedProgram) -> int | None:
     """The batch that a program was exported for, or the least that it takes; None if it takes any."""
-    inputs, _ = _users(program)
-    batch = next(node.meta["val"].shape[0] for node in program.graph.nodes if node.name == inputs[0])
+    (name,) = program.graph_signature.user_inputs
+    batch = next(node.meta["val"].shape[0] for node in program.graph.nodes if node.name == name)
     if isinstance(batch, int):
         return batch
     limits = program.range_constraints.get(batch.node.expr)
