@@ -74,15 +74,15 @@ def _tensors_in(answer: object) -> Iterator[Tensor]:
 
 
 def widen(module: nn.Module) -> torch.dtype:
-    """Make all floating-point tensors of a module float32, or float64 if one of them is; gives the type.
+    """Make all floating-point tensors of a module float32, or float64 if one of them is, on the CPU; gives the type.
 
     Parameters, buffers, tensors that are plain attributes, and the element types that an exported program names.
     """
     held = [*module.parameters(), *module.buffers(), *(value for *_, value in _attributes(module))]
     wide = torch.float64 if any(tensor.dtype == torch.float64 for tensor in held) else torch.float32
-    module.to(wide)
+    module.to(device="cpu", dtype=wide)
     for part, name, value in _attributes(module):
-        setattr(part, name, value.to(wide))
+        setattr(part, name, value.to(device="cpu", dtype=wide))
     if isinstance(module, fx.GraphModule):
 
         def named_type(item: Argument) -> Argument:

@@ -107,6 +107,27 @@ def test_any_half_patterns_come_back(patterns: list[int]) -> None:
     check(np.sort(np.array(patterns, np.uint16)).view(np.float16))
 
 
+@pytest.mark.parametrize("dtype", ["?", "i1", "u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8"])
+def test_elements_that_are_no_floats_take_their_patterns(dtype: str) -> None:
+    width = np.dtype(dtype).itemsize
+    top = 1 if dtype == "?" else (1 << 8 * width) - 1
+    patterns = np.array(sorted({0, 1, top // 2, top // 2 + 1, top}), f"<u{width}")
+    assert check(patterns.view(dtype)) == CodebookForm.PATTERN
+    assert check(patterns[-1:].view(dtype)) == CodebookForm.PATTERN
+
+
+@given(st.lists(st.floats(width=64), unique=True, min_size=1, max_size=40))
+def test_doubles_take_the_forms_of_single_floats_where_those_are_exact(values: list[float]) -> None:
+    codebook = book(values, np.dtype("<f8"))
+    with np.errstate(over="ignore"):
+        exact = np.array_equal(codebook.astype(np.float32).astype(np.float64), codebook)
+    assert (check(codebook) == CodebookForm.PATTERN) == (not exact)
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = book(codebook.astype(np.float32))
+    if not np.isnan(single).any():
+        assert check(single.astype(np.float64)) == check(single)
+
+
 @given(
     st.lists(st.integers(-1023, 1023), unique=True, min_size=1, max_size=40),
     st.floats(2.0**-140, 2.0**100, width=32),
