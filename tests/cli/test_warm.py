@@ -35,16 +35,10 @@ print(COMPILATIONS.kernels)
 
 @pytest.fixture(scope="module")
 def large_layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A convolution, and a layer that is large enough for helpers."""
+    """A network of one layer, which is large enough for helpers."""
     path = tmp_path_factory.mktemp("warm") / "large.dcz"
-    rng = np.random.default_rng(0)
-    tensors = {"conv": np.ones((1, 1, 3, 3), np.float32), "fc": rng.standard_normal((1024, 1024), np.float32)}
-    nodes = (
-        make_node("conv2d", (0,), {"weight": "conv"}, {"padding": (1, 1)}),
-        make_node("flatten", (1,)),
-        make_node("linear", (2,), {"weight": "fc"}),
-    )
-    write(path, Graph((1, 32, 32), nodes, 3), tensors)
+    weight = np.random.default_rng(0).standard_normal((1024, 1024), np.float32)
+    write(path, Graph((1024,), (make_node("linear", (0,), {"weight": "weight"}),), 1), {"weight": weight})
     return path
 
 
