@@ -39,7 +39,7 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
 
 def measure(name: str, batch_size: int, options: Options, other: Path) -> list[Row]:
     """Times a call and times of starting, of both builds on one container; and whether they answer the same bits."""
-    from dcz.runtime.timing import milliseconds, ratio
+    from dcz.core.timing import milliseconds, ratio
 
     network = container(name, options)
     with ExitStack() as stack:

@@ -65,7 +65,9 @@ def resolve_labels(given: Sequence[str] | str | os.PathLike[str]) -> list[str]:
     if path.suffix == ".json":
         labels = _read_json(path, f"unknown labels {str(given)!r}", expected)
     else:
-        labels = _read_text(path, f"unknown labels {str(given)!r}", expected).splitlines()
+        # Not splitlines: a label may hold what Unicode counts as the end of a line, such as U+2028.
+        lines = _read_text(path, f"unknown labels {str(given)!r}", expected).split("\n")
+        labels = [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise ConversionError("labels must be a list of texts", path=path)
     return labels
@@ -127,7 +129,7 @@ def check_preprocess(preprocess: Preprocess, input_shape: Shape) -> None:
 
 def _read_text(path: str | os.PathLike[str], what: str, expected: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        return Path(path).read_bytes().decode("utf-8-sig")  # read_text would make ends of lines of lone CRs
     except (FileNotFoundError, IsADirectoryError):
         raise ConversionError(what, expected=expected) from None
     except UnicodeDecodeError:

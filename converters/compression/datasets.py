@@ -17,17 +17,13 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ...core.errors import InputError
 from ...dcformat.preprocess import Preprocess
-from ...runtime.images import SUFFIXES, read_file
-from ...runtime.pictures import fit_image
+from .image_folders import ImageFiles, class_names, list_pictures
 
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
-
-PICTURES = frozenset(SUFFIXES) - {".npy"}
 
 
 class Images(Protocol):
@@ -63,7 +59,7 @@ class Dataset:
     Attributes
     ----------
     name : str
-        "mnist", "cifar10", or the folder's name.
+        "mnist", "cifar10" or "image folders".
     train, test : Split
     classes : tuple of str
         Names of the classes in order, where the folder has them; empty otherwise.
@@ -110,8 +106,10 @@ def load_dataset(folder: str | Path, preprocess: Preprocess) -> Dataset:
         if is_here(folder):
             try:
                 train, test = load(folder, preprocess)
-                classes = _classes(folder) if load is _load_folders else ()
+                classes = class_names(folder) if load is _load_folders else ()
                 return Dataset("cifar10" if kind.startswith("CIFAR") else kind.lower(), train, test, classes)
+            except InputError as error:
+                raise error.at(folder) from error.__cause__
             except Exception as error:  # unpacking, unpickling and decoding raise whatever they like on broken bytes
                 raise InputError(f"cannot read this folder as {kind}: {error}", path=folder) from error
     raise InputError(
@@ -123,7 +121,7 @@ def load_dataset(folder: str | Path, preprocess: Preprocess) -> Dataset:
 
 def _subset(split: Split, indices: I64) -> Split:
     images = split.images
-    chosen = images.subset(indices) if isinstance(images, _ImageFiles) else images[indices]
+    chosen = images.subset(indices) if isinstance(images, ImageFiles) else images[indices]
     return Split(chosen, split.labels[indices])
 
 
@@ -227,52 +225,13 @@ def _load_cifar_npz(folder: Path, preprocess: Preprocess) -> tuple[Split, Split]
 # Image folders --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _ImageFiles:
-    """Pictures decoded on access, resized and cropped as the network's preprocessing says."""
-
-    paths: tuple[Path, ...]
-    preprocess: Preprocess
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, indices: Any) -> U8:
-        return np.stack([_decode(self.paths[i], self.preprocess) for i in np.arange(len(self))[indices]])
-
-    def subset(self, indices: I64) -> _ImageFiles:
-        return _ImageFiles(tuple(self.paths[i] for i in indices), self.preprocess)
-
-
-def _decode(path: Path, preprocess: Preprocess) -> U8:
-    """The pixels that the runtime would see."""
-    image = read_file(path)
-    assert isinstance(image, Image.Image)
-    fitted = fit_image(image, preprocess)
-    pixels = np.asarray(fitted, dtype=np.uint8).reshape(fitted.height, fitted.width, -1)
-    return pixels[:, :, ::-1] if preprocess.mode == "BGR" else pixels
-
-
 def _load_folders(folder: Path, preprocess: Preprocess) -> tuple[Split, Split]:
-    classes = _classes(folder)
-    train, test = (_image_split(folder / part, classes, preprocess) for part in ("train", "test"))
+    parts = list_pictures(folder, class_names(folder))
+    train, test = (
+        Split(ImageFiles(tuple(path for path, _ in found), preprocess), _labels([label for _, label in found]))
+        for found in (parts["train"], parts["test"])
+    )
     return train, test
-
-
-def _classes(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(path.name for path in (folder / "train").iterdir() if path.is_dir()))
-
-
-def _image_split(folder: Path, classes: tuple[str, ...], preprocess: Preprocess) -> Split:
-    paths: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        found = sorted(p for p in (folder / name).glob("*") if p.suffix.lower() in PICTURES)
-        paths += found
-        labels += [label] * len(found)
-    if not paths:
-        raise FileNotFoundError(f"no pictures under {folder}")
-    return Split(_ImageFiles(tuple(paths), preprocess), _labels(labels))
 
 
 def _labels(values: Any) -> I64:

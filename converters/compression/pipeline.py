@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,13 @@ from .batches import ordered_batches
 from .checkpoints import digest, load_checkpoint, load_network
 from .constraints import prunable
 from .datasets import Dataset, Split, load_dataset
-from .recipe import Recipe, load_recipe
+from .image_folders import some
+from .recipe import VALIDATION, Recipe, load_recipe
 from .report import CompressionReport, write_report
 from .stages import Run
 from .starting import start_whitened
+
+log = logging.getLogger(__name__)
 
 
 def compress(
@@ -92,15 +96,20 @@ def compress(
     if teacher is not None and not isinstance(teacher, nn.Module):
         teacher = load_network(teacher, architecture)
     dataset = load_dataset(os.fspath(data), preprocess)
-    classes = _check_fit(model, dataset, architecture)
-    if architecture.labels is None and len(dataset.classes) == classes:
-        architecture = replace(architecture, labels=dataset.classes)
+    try:
+        classes = _check_fit(model, dataset, architecture)
+    except InputError as error:
+        raise error.at(data) from None
+    architecture = replace(architecture, labels=_labels(dataset, architecture, classes))
     if checkpoint is None and recipe.start == "whitened":
         start_whitened(model, dataset.train, preprocess)
     for folder in (work, artefacts):
         if folder is not None:
             make_folder(folder)
-    origin = [recipe.arch, recipe.seed, recipe.validation, recipe.start, dataset.name, len(dataset.train)]
+    pictures = len(dataset.train)
+    if (held_out := recipe.held_out(pictures)) not in (recipe.validation, VALIDATION):
+        log.info("%d of %d training pictures are held out to choose by", held_out, pictures)
+    origin = [recipe.arch, recipe.seed, held_out, recipe.start, dataset.name, pictures]
     origin += [None if network is None else digest(network.state_dict()) for network in (given, teacher)]
     trial = Path(out).with_name(f".{Path(out).name}.trial")  # what the last stage would ship as
     run = Run(architecture, recipe, dataset, Path(work) if work is not None else None, trial, teacher, origin)
@@ -125,14 +134,26 @@ def _check_fit(model: nn.Module, dataset: Dataset, architecture: Architecture) -
     channels, height, width = architecture.input_shape
     found = dataset.train.images[:1].shape[1:]
     if found != (height, width, channels):
-        what = f"the pictures of {dataset.name} do not fit {architecture.name}"
+        what = f"the pictures do not fit {architecture.name}"
         raise InputError(what, expected=f"{height} x {width} x {channels}", found=" x ".join(map(str, found)))
     classes = model.eval()(torch.zeros(1, *architecture.input_shape)).shape[1]
     most = 1 + max(int(split.labels.max()) for split in (dataset.train, dataset.test))
     if most > classes:
-        what = f"{dataset.name} has more classes than {architecture.name}"
-        raise InputError(what, expected=f"{classes} at most", found=most)
+        names = f": {some(dataset.classes)}" if dataset.classes else ""
+        what = f"the data set has more classes than {architecture.name}"
+        raise InputError(what, expected=f"{classes} at most", found=f"{most}{names}")
     return int(classes)
+
+
+def _labels(dataset: Dataset, architecture: Architecture, classes: int) -> tuple[str, ...] | None:
+    """Names of the network's classes: the data set's, if it has names."""
+    names = dataset.classes
+    if not names:
+        return architecture.labels
+    if len(names) < classes:
+        what = "the data set has %d classes, %s has %d: those without a name are called by their number"
+        log.warning(what, len(names), architecture.name, classes)
+    return names + tuple(map(str, range(len(names), classes)))
 
 
 def runtime_accuracy(path: str | os.PathLike[str], split: Split, architecture: Architecture, batch: int = 250) -> float:

@@ -3,7 +3,7 @@
 ::
 
     arch = "lenet5_caffe"
-    validation = 5000            # pictures of the training set held out to choose by
+    validation = 1000            # pictures of the training set held out to choose by
     start = "whitened"           # how a network without a checkpoint begins (`starting`); "plain" by default
     [defaults]                   # training settings of all stages (`training.Settings`)
     batch = 128
@@ -49,6 +49,9 @@ MAX_GRID = 11  # what the container's grid codebooks hold
 
 STARTS = ("plain", "whitened")
 
+VALIDATION = 5000
+"""Pictures that are held out where a recipe does not say how many, if there are ten times as many."""
+
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -66,7 +69,7 @@ class Stage:
         (Han et al. 2016, arXiv 1607.04381).
     rule : str
         "prune": a threshold rule for every layer (`pruning.parse_prune`).
-    density : float
+    density : float or None
         "prune": share of the weights that the whole network keeps.
     layers : mapping of str to float
         "prune": share that each layer keeps, by name or kind.
@@ -80,11 +83,11 @@ class Stage:
         "prune": share of the epochs before that, for a network that starts from scratch.
     bits : str
         "share": as for `sharing.parse_bits`.
-    average_bits : float
+    average_bits : float or None
         "share", instead of `bits`: what a non-zero weight may take on average; see `allocation.Allocation`.
-    max_bytes : int
+    max_bytes : int or None
         "share", instead of `bits`: the most bits that keep the container, before any fine-tuning, within these bytes.
-    max_drop : float
+    max_drop : float or None
         "share", instead of `bits`: the fewest bits that lose at most this share of the held-out pictures, before any
         fine-tuning.
     init, method, spread, rate
@@ -101,16 +104,16 @@ class Stage:
     settings: Settings = field(default_factory=Settings)
     regrow: bool = False
     rule: str = ""
-    density: float = 0.0
+    density: float | None = None
     layers: Mapping[str, float] = field(default_factory=dict)
     least: float = 0.0
     score: str = "magnitude"
     ramp: float = 0.6
     begin: float = 0.0
     bits: str = ""
-    average_bits: float = 0.0
-    max_bytes: int = 0
-    max_drop: float = 0.0
+    average_bits: float | None = None
+    max_bytes: int | None = None
+    max_drop: float | None = None
     init: str = "linear"
     method: str = "kmeans"
     spread: float = 0.5
@@ -130,18 +133,23 @@ class Stage:
         if self.settings.frozen and self.do != "share":
             raise ConversionError("frozen = true is for share stages: there is nothing else to train here")
         if self.do == "prune":
-            if sum(map(bool, (self.rule, self.density, self.layers))) != 1:
-                raise ConversionError("a prune stage takes one of rule, density and layers")
-            if not all(0 < share <= 1 for share in (self.density or 1.0, *self.layers.values())):
-                raise ConversionError("density out of range", expected="0 < density <= 1")
+            self._one_of("rule", "density", "layers")
+            for density in (self.density, *self.layers.values()):
+                if density is not None and not 0 < density <= 1:
+                    raise ConversionError("density out of range", expected="0 < density <= 1", found=density)
             if min(self.ramp, self.begin, self.least) < 0 or self.begin + self.ramp > 1 or self.least > 1:
                 raise ConversionError("begin, ramp or least out of range", expected="0 to 1, begin + ramp <= 1")
             if self.score not in SCORES:
                 raise ConversionError("unknown score", expected=", ".join(SCORES), found=repr(self.score))
             self.target()
         if self.do == "share":
-            if sum(map(bool, (self.bits, self.average_bits, self.max_bytes, self.max_drop))) != 1:
-                raise ConversionError("a share stage takes one of bits, average_bits, max_bytes and max_drop")
+            self._one_of("bits", "average_bits", "max_bytes", "max_drop")
+            if self.average_bits is not None and not self.average_bits > 0:
+                raise ConversionError("average_bits out of range", expected="more than 0", found=self.average_bits)
+            if self.max_bytes is not None and not self.max_bytes > 0:
+                raise ConversionError("max_bytes out of range", expected="more than 0", found=self.max_bytes)
+            if self.max_drop is not None and not 0 <= self.max_drop < 1:
+                raise ConversionError("max_drop out of range", expected="0 <= max_drop < 1", found=self.max_drop)
             if self.bits:
                 parse_bits(self.bits)
             self.clustering(0)
@@ -151,11 +159,18 @@ class Stage:
             if self.fold and self.settings.epochs and not self.settings.frozen:
                 raise ConversionError("folded batch norms cannot train on batch statistics", hint="set frozen = true")
 
+    def _one_of(self, *keys: str) -> None:
+        if sum(getattr(self, key) != _PLAIN[key] for key in keys) != 1:
+            listed = f"{', '.join(keys[:-1])} and {keys[-1]}"
+            raise ConversionError(f"a {self.do} stage takes one of {listed}")
+
     def target(self) -> Target:
         """What a "prune" stage aims at."""
         if self.rule:
             return RuleTarget(parse_prune(self.rule))
-        return GlobalTarget(self.density, self.least, self.score) if self.density else LayerTarget(self.layers)
+        if self.density is not None:
+            return GlobalTarget(self.density, self.least, self.score)
+        return LayerTarget(self.layers)
 
     def clustering(self, seed: int) -> Clustering:
         """How a "share" stage clusters."""
@@ -186,8 +201,9 @@ class Recipe:
     arch : str
         A known architecture.
     stages : tuple of Stage
-    validation : int
-        Pictures of the training set that are held out; 0 trains on all, when nothing is left to choose.
+    validation : int or None
+        Pictures of the training set that are held out; 0 trains on all, when nothing is left to choose. None, or a
+        number that is more than half of a training set, becomes `VALIDATION`, or a tenth of a smaller training set.
     seed : int
     start : {"plain", "whitened"}
         What a network without a checkpoint starts from: its own initialisation, or that with
@@ -196,13 +212,21 @@ class Recipe:
 
     arch: str
     stages: tuple[Stage, ...]
-    validation: int = 5000
+    validation: int | None = None
     seed: int = 0
     start: str = "plain"
 
     def __post_init__(self) -> None:
         if self.start not in STARTS:
             raise ConversionError("unknown start", expected=", ".join(STARTS), found=repr(self.start))
+        if self.validation is not None and self.validation < 0:
+            raise ConversionError("validation out of range", expected="0 or more pictures", found=self.validation)
+
+    def held_out(self, pictures: int) -> int:
+        """How many pictures of a training set of so many are held out."""
+        if self.validation is not None and 2 * self.validation <= pictures:
+            return self.validation
+        return min(VALIDATION, max(1, pictures // 10))
 
 
 def load_recipe(path: str | Path) -> Recipe:
@@ -263,14 +287,14 @@ def parse_recipe(data: Mapping[str, Any]) -> Recipe:
     if not stages:
         raise ConversionError("the recipe has no stage", expected="[[stage]]")
     recipe = Recipe(stages=tuple(stages), **{key: data[key] for key in own_keys if key in data})
-    if not recipe.validation and any(stage.max_drop for stage in stages):
+    if recipe.validation == 0 and any(stage.max_drop is not None for stage in stages):
         raise ConversionError("max_drop is measured on held-out pictures", expected="validation > 0", found=0)
     return recipe
 
 
 def _types(cls: type) -> dict[str, type]:
     kinds = {"int": int, "float": float, "str": str, "bool": bool}
-    return {f.name: kinds.get(str(f.type), dict) for f in fields(cls)}
+    return {f.name: kinds.get(str(f.type).removesuffix(" | None"), dict) for f in fields(cls)}
 
 
 def _check(where: str, data: Mapping[str, Any], known: Mapping[str, type]) -> None:

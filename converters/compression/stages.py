@@ -67,8 +67,8 @@ class Run:
         self.networks: dict[str, dict[str, torch.Tensor]] = {}
         self.split: Split = dataset.train
         self.validation: Split | None = None
-        if recipe.validation:
-            self.split, self.validation = dataset.hold_out(recipe.validation, recipe.seed)
+        if held_out := recipe.held_out(len(dataset.train)):
+            self.split, self.validation = dataset.hold_out(held_out, recipe.seed)
 
     def stage(self, number: int, stage: Stage, model: nn.Module) -> StageReport:
         """Run one stage in place, or load what an earlier run of the same stages made of it."""
@@ -170,15 +170,16 @@ class Run:
             self._shared(stage, trial, bits)
             return trial
 
-        if stage.average_bits:
+        if stage.average_bits is not None:
             rule = choice.rule(stage.average_bits)
-        elif stage.max_bytes:
-            rule, _ = choice.turning_point(lambda bits: self._bytes(tried(bits)) > stage.max_bytes)
-            if (least := self._bytes(tried(rule))) > stage.max_bytes:
+        elif (most := stage.max_bytes) is not None:
+            rule, _ = choice.turning_point(lambda bits: self._bytes(tried(bits)) > most)
+            if (least := self._bytes(tried(rule))) > most:
                 what = "the container does not come down to max_bytes with one bit a weight"
-                raise ConversionError(what, expected=f">= {least}", found=stage.max_bytes, hint="prune more")
+                raise ConversionError(what, expected=f">= {least}", found=most, hint="prune more")
         else:
             assert self.validation is not None
+            assert stage.max_drop is not None
             held_out = self.validation
             enough = evaluate(model, held_out, preprocess).accuracy - stage.max_drop
             _, rule = choice.turning_point(lambda bits: evaluate(tried(bits), held_out, preprocess).accuracy >= enough)

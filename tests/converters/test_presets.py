@@ -106,3 +106,13 @@ def test_images_may_fill_a_flat_input() -> None:
 def test_preprocessing_must_make_the_input(preprocess: Preprocess, shape: tuple[int, ...]) -> None:
     with pytest.raises(ConversionError, match="does not make the network's input"):
         check_preprocess(preprocess, shape)
+
+
+def test_a_label_may_hold_what_unicode_counts_as_the_end_of_a_line(tmp_path: Path) -> None:
+    labels = ["cat\u2028tabby", "form\x0cfeed", "next\x85line", "group\x1dseparator", "a\rb", "", "dog"]
+    for end in ("\n", "\r\n"):
+        for last in ("", end):
+            (tmp_path / "labels.txt").write_bytes((end.join(labels) + last).encode())
+            assert resolve_labels(tmp_path / "labels.txt") == labels
+    (tmp_path / "labels.txt").write_bytes(b"")
+    assert resolve_labels(tmp_path / "labels.txt") == []

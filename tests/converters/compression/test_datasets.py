@@ -10,13 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from dcz.converters.architectures import CIFAR10, MNIST
-from dcz.converters.compression.batches import normalise
 from dcz.converters.compression.datasets import load_dataset
-from dcz.dcformat import InputError, Preprocess
-from dcz.runtime.images import samples
+from dcz.dcformat import InputError
 
 RNG = np.random.default_rng(0)
 
@@ -93,56 +90,6 @@ def test_a_batch_cannot_run_code(tmp_path: Path, capsys: pytest.CaptureFixture[s
     with pytest.raises(InputError, match="refused to load"):
         load_dataset(tmp_path, CIFAR10)
     assert capsys.readouterr().out == ""
-
-
-def test_image_folders(tmp_path: Path) -> None:
-    colours = {"cats": (200, 10, 0), "dogs": (0, 20, 250)}
-    for part in ("train", "test"):
-        for name, colour in colours.items():
-            (tmp_path / part / name).mkdir(parents=True)
-            for i in range(3):
-                Image.new("RGB", (40, 20 + i), colour).save(tmp_path / part / name / f"{i}.png")
-    preprocess = Preprocess(mode="BGR", resize=16, crop=(12, 8))
-    train, validation = load_dataset(tmp_path, preprocess).hold_out(2)
-    assert (len(train), len(validation)) == (4, 2)
-    assert train.images[1:3].shape == (2, 12, 8, 3)
-    for image, label in zip(train.images[:], train.labels, strict=True):
-        assert tuple(image[5, 5, ::-1]) == list(colours.values())[label]
-    assert load_dataset(tmp_path, preprocess).classes == ("cats", "dogs")
-
-
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-@pytest.mark.parametrize("resize", [15, (9, 14)])
-def test_pictures_are_those_that_the_runtime_sees(
-    tmp_path: Path, interpolation: str, resize: int | tuple[int, int]
-) -> None:
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (37, 23, 4), dtype=np.uint8)  # transparency, and a picture on its side
-    tag = Image.Exif()
-    tag[0x0112] = 6
-    for part in ("train", "test"):
-        (tmp_path / part / "noise").mkdir(parents=True)
-        Image.fromarray(pixels).save(tmp_path / part / "noise" / "a.png", exif=tag)
-    preprocess = Preprocess(resize=resize, crop=(8, 12), interpolation=interpolation)
-    seen = next(samples([tmp_path / "test" / "noise" / "a.png"], preprocess, (3, 8, 12)))[1]
-    learned = normalise(load_dataset(tmp_path, preprocess).test.images[:], preprocess)
-    assert np.array_equal(learned[0].numpy(), seen)
-
-
-def test_a_broken_picture_is_named(tmp_path: Path) -> None:
-    for part in ("train", "test"):
-        (tmp_path / part / "cats").mkdir(parents=True)
-        (tmp_path / part / "cats" / "a.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"a\.png: not a readable image"):
-        load_dataset(tmp_path, CIFAR10).train.images[:]
-
-
-def test_files_that_cannot_be_pictures_are_passed_over(tmp_path: Path) -> None:
-    for part in ("train", "test"):
-        (tmp_path / part / "cats").mkdir(parents=True)
-        for name in ("a.PNG", "b.ppm", "c.npy", "d.txt"):
-            Image.new("RGB", (4, 4)).save(tmp_path / part / "cats" / name, format="png")
-    assert len(load_dataset(tmp_path, CIFAR10).train.images) == 1
 
 
 def test_hold_out_is_disjoint_and_seeded(tmp_path: Path) -> None:

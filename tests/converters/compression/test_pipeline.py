@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import dcz
 from dcz.converters.architectures import ARCHITECTURES
@@ -262,6 +265,57 @@ def test_a_data_set_that_does_not_fit(
     with pytest.raises(InputError, match=message):
         compress(tmp_path, tmp_path / "net.dcz", arch)
     assert not (tmp_path / "net.dcz").exists()
+
+
+NAMES = ["ants", "bats", "cats", "dogs", "eels", "fish", "gnus", "hens", "ibis", "jays", "kiwi"]
+
+
+@pytest.fixture
+def animals(tmp_path: Path) -> Callable[[int], Path]:
+    """Folders of pictures, twelve a class, of so many classes."""
+
+    def make(classes: int) -> Path:
+        rng = np.random.default_rng(0)
+        for name in NAMES[:classes]:
+            for part, count in (("train", 12), ("test", 2)):
+                (tmp_path / "data" / part / name).mkdir(parents=True)
+                for number in range(count):
+                    pixels = rng.integers(0, 256, (28, 28), dtype=np.uint8)
+                    Image.fromarray(pixels).save(tmp_path / "data" / part / name / f"{number}.png")
+        return tmp_path / "data"
+
+    return make
+
+
+def test_the_data_names_the_classes(
+    animals: Callable[[int], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The network's own names are those of digits; a small training set still has pictures to hold out."""
+    recipe = Recipe("lenet_300_100", (Stage("prune", Settings(epochs=0), rule="percent:50"),))
+    with caplog.at_level(logging.INFO, logger="dcz"):
+        compress(animals(10), tmp_path / "net.dcz", recipe)
+    model = dcz.load(tmp_path / "net.dcz")
+    assert model.labels == NAMES[:10]
+    assert "12 of 120 training pictures are held out to choose by" in caplog.messages
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_classes_that_the_data_does_not_have_go_by_their_number(
+    animals: Callable[[int], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = Recipe("lenet_300_100", (Stage("prune", Settings(epochs=0), rule="percent:50"),))
+    compress(animals(3), tmp_path / "net.dcz", recipe)
+    assert dcz.load(tmp_path / "net.dcz").labels == ["ants", "bats", "cats", "3", "4", "5", "6", "7", "8", "9"]
+    (message,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert message.startswith("the data set has 3 classes, lenet_300_100 has 10")
+
+
+def test_classes_that_are_too_many_are_named(animals: Callable[[int], Path], tmp_path: Path) -> None:
+    message = (
+        r"data: the data set has more classes than lenet_300_100 .*10 at most, found 11: ants, bats, cats and 8 more"
+    )
+    with pytest.raises(InputError, match=message):
+        compress(animals(11), tmp_path / "net.dcz", "lenet_300_100")
 
 
 def test_nothing_is_written_where_something_is_wrong(mnist: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.compression.constraints import prunable
 from dcz.converters.compression.pruning import PruneRule
-from dcz.converters.compression.recipe import RECIPES, load_recipe
+from dcz.converters.compression.recipe import RECIPES, Recipe, load_recipe
 from dcz.converters.compression.targets import GlobalTarget, LayerTarget, RuleTarget
 from dcz.dcformat import ConversionError
 
@@ -41,7 +41,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_reads(tmp_path: Path) -> None:
     recipe = load_recipe(write(tmp_path, GOOD))
-    assert (recipe.arch, recipe.seed, recipe.validation) == ("lenet_300_100", 7, 5000)
+    assert (recipe.arch, recipe.seed, recipe.validation) == ("lenet_300_100", 7, None)
     assert [stage.do for stage in recipe.stages] == ["train", "prune", "share"]
     assert [stage.settings.batch for stage in recipe.stages] == [64, 32, 64]
     assert recipe.stages[1].target() == LayerTarget({"fc1": 0.05, "fc": 0.2})
@@ -86,6 +86,15 @@ def test_there_are_recipes() -> None:
         ("layers = {fc1 = 0.05, fc = 0.2}", 'rule = "std:1"\ndensity = 0.1', "takes one of"),
         ("layers = {fc1 = 0.05, fc = 0.2}", 'rule = "std"', "unknown pruning rule"),
         ("layers = {fc1 = 0.05, fc = 0.2}", "density = 1.5", "density out of range"),
+        ("layers = {fc1 = 0.05, fc = 0.2}", "density = 0.0", r"density out of range .*0 < density <= 1, found 0\.0\)"),
+        ("layers = {fc1 = 0.05, fc = 0.2}", "layers = {fc1 = 0}", r"density out of range .*found 0\)"),
+        ("layers = {fc1 = 0.05, fc = 0.2}", 'rule = "std:1"\ndensity = 0.0', "takes one of"),
+        ('bits = "fc=4"', "average_bits = 0.0", r"average_bits out of range .*more than 0, found 0\.0"),
+        ('bits = "fc=4"', "max_bytes = 0", r"max_bytes out of range .*more than 0, found 0"),
+        ('bits = "fc=4"', "max_drop = -0.1", r"max_drop out of range .*found -0\.1"),
+        ('bits = "fc=4"', 'bits = "fc=4"\nmax_drop = 0.0', "takes one of bits, average_bits"),
+        ("seed = 7", "validation = -1", r"validation out of range \(expected 0 or more pictures, found -1"),
+        ("lr = 1", "density = 0.0", r"a train stage takes no density \(stage 1"),
         ("layers = {fc1 = 0.05, fc = 0.2}", 'density = 0.5\nscore = "size"', r"unknown score \(stage 2"),
         ('bits = "fc=4"', 'bits = "fc=9"', r"cannot read the bits \(stage 3"),
         ('bits = "fc=4"', 'bits = "4"\ninit = "lineal"', "unknown initialisation"),
@@ -139,3 +148,31 @@ def test_a_budget_of_accuracy_needs_held_out_pictures(tmp_path: Path) -> None:
     assert load_recipe(write(tmp_path, text)).stages[2].max_drop == 0.01
     with pytest.raises(ConversionError, match=r"recipe\.toml: max_drop is measured on held-out pictures"):
         load_recipe(write(tmp_path, text.replace("seed = 7", "validation = 0")))
+
+
+def test_nothing_may_be_lost(tmp_path: Path) -> None:
+    stage = load_recipe(write(tmp_path, GOOD.replace('bits = "fc=4"', "max_drop = 0.0"))).stages[2]
+    assert stage.max_drop == 0
+    with pytest.raises(ConversionError, match="max_drop is measured on held-out pictures"):
+        load_recipe(
+            write(tmp_path, GOOD.replace('bits = "fc=4"', "max_drop = 0.0").replace("seed = 7", "validation = 0"))
+        )
+
+
+@pytest.mark.parametrize(
+    ("validation", "pictures", "held_out"),
+    [
+        (None, 60_000, 5000),
+        (None, 50_000, 5000),
+        (None, 49_990, 4999),
+        (None, 200, 20),
+        (None, 7, 1),
+        (0, 200, 0),
+        (100, 200, 100),
+        (101, 200, 20),
+        (10_000, 1_281_167, 10_000),
+        (10_000, 300, 30),
+    ],
+)
+def test_a_small_training_set_gives_a_tenth(validation: int | None, pictures: int, held_out: int) -> None:
+    assert Recipe("alexnet", (), validation=validation).held_out(pictures) == held_out
