@@ -33,8 +33,8 @@ from dcz.core.timing import Turns, clock_of
 from dcz.dcformat.tensors import Dense, SparseShared, Tensor
 from dcz.runtime import kernels
 from dcz.runtime.jit import ready
-from dcz.runtime.kernels.conv_tile import Tiling
-from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from dcz.runtime.kernels.contract import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from dcz.runtime.kernels.conv.direct.tile import Tiling
 
 from .turns import cold_clock
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.jit import NO_REFERENCE_COUNTS, Kernel, compiled, inner, stamp
-from .layer import Call
+from .kernels.contract import Call
 
 _STAMP = stamp(Path(__file__).parent)
 

@@ -18,17 +18,17 @@ from numpy.typing import ArrayLike, NDArray
 from .. import dcformat
 from ..core.readahead import Content, Source, name_of
 from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes
-from . import images
-from .executor import Executor
-from .forks import renew_in_children
-from .layer import F32
-from .layer_times import LayerStats, LayerTimer, layer_table
-from .plan import Plan, plan
-from .ranking import Prediction, rank, warn_of_nan
+from .execute.executor import Executor
+from .execute.fork import renew_in_children
+from .execute.layer_times import LayerStats, LayerTimer, layer_table
+from .execute.threads import Team
+from .execute.workers import Workers
+from .kernels.contract import F32
+from .plan.plan import Plan, plan
+from .plan.tuning import Tuning
 from .simd import LANES
-from .team import Team
-from .tuning import Tuning
-from .workers import Workers
+from .vision import images
+from .vision.ranking import Prediction, rank, warn_of_nan
 
 SLICES = (LANES, 4, 1)
 """Batch sizes that are planned for; a batch is cut into such slices, the first of which run side by side, as lanes."""
@@ -184,7 +184,7 @@ class Model:
         ----------
         items : path, PIL image or array, or an iterable of them
             uint8 arrays are images, (H, W), (H, W, C) or (N, H, W, C), arrays of floats are inputs, one or a batch; see
-            `dcz.runtime.images` for what is taken and what becomes of it.
+            `dcz.runtime.vision.images` for what is taken and what becomes of it.
 
         Returns
         -------
@@ -325,7 +325,7 @@ def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str
     threads : int, optional
         Threads that a batch, or a single sample's large layers, are spread over; all cores without it.
     tuning : str or os.PathLike, optional
-        A file of kernels that were picked by trial (`dcz.runtime.tuning`). Convolutions that it does not know are
+        A file of kernels that were picked by trial (`dcz.runtime.plan.tuning`). Convolutions that it does not know are
         timed, which takes a second or a few, and added to it; without a file, estimates pick. Answers may differ by
         rounding between two files.
 

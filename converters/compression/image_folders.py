@@ -20,8 +20,8 @@ from PIL import Image
 from ...core.errors import InputError
 from ...core.progress import progress
 from ...dcformat.preprocess import Preprocess
-from ...runtime.images import FORMATS, SUFFIXES, read_file
-from ...runtime.pictures import fit_image
+from ...runtime.vision.images import FORMATS, SUFFIXES, read_file
+from ...runtime.vision.pictures import fit_image
 
 log = logging.getLogger(__name__)
 

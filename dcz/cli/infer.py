@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Answer for each image, in the order the paths were given; print nothing unless all could be answered."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "import"), _kept():
-        from ..runtime.find import find
-        from ..runtime.ranking import warn_of_nan
+        from ..runtime.vision.find import find
+        from ..runtime.vision.ranking import warn_of_nan
     paths = find(args.paths)
     on_cluster = args.backend == "dask" or args.scheduler
     answers = _on_cluster(paths, args) if on_cluster else _here(paths, args, seconds)

@@ -17,7 +17,7 @@ from ..dcformat import Dense, FormatError, InputError, infer_shapes, open
 
 if TYPE_CHECKING:
     from ..dcformat import Container, Tensor
-    from ..runtime.layer_times import LayerStats
+    from ..runtime.execute.layer_times import LayerStats
 
 SECONDS = 4.0
 """About how long a measurement lasts; a large network gets `LEAST` rounds all the same."""
@@ -81,8 +81,8 @@ def measure(path: str | os.PathLike[str]) -> LayerTimes:
     OSError
         It cannot be read.
     """
-    from ..runtime.layer_times import LayerTimer
-    from ..runtime.plan import plan
+    from ..runtime.execute.layer_times import LayerTimer
+    from ..runtime.plan.plan import plan
 
     with open(path) as container:
         graph = container.graph

@@ -6,8 +6,8 @@ for ``lanes`` are for 16 samples side by side.
 
 from __future__ import annotations
 
-from .select import Choice, by_kernel, conv_choices, linear_choices, pool_pays
-from .select_lanes import conv_lanes_choices, linear_lanes_choices
+from ..plan.select import Choice, by_kernel, conv_choices, linear_choices, pool_pays
+from ..plan.select_batch16 import conv_lanes_choices, linear_lanes_choices
 
 __all__ = [
     "Choice",

@@ -9,16 +9,16 @@ import numpy as np
 
 from dcz.dcformat import tensors
 from dcz.runtime import kernels
-from dcz.runtime.kernels import conv_sliding
-from dcz.runtime.kernels.conv_lanes import ConvLanes, LaneTiling
-from dcz.runtime.kernels.conv_taps import ConvTaps, TapTiling
-from dcz.runtime.kernels.conv_tile import Tiling
-from dcz.runtime.kernels.conv_winograd import ConvWinograd
-from dcz.runtime.kernels.conv_winograd_lanes import ConvWinogradLanes
-from dcz.runtime.kernels.conv_winograd_sparse import ConvWinogradSparse
+from dcz.runtime.kernels.contract import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from dcz.runtime.kernels.conv.batch16.sparse import ConvLanes, LaneTiling
+from dcz.runtime.kernels.conv.batch16.sparse_small import ConvTaps, TapTiling
+from dcz.runtime.kernels.conv.batch16.winograd import ConvWinogradLanes
+from dcz.runtime.kernels.conv.direct import sparse_shift as conv_sliding
+from dcz.runtime.kernels.conv.direct.tile import Tiling
+from dcz.runtime.kernels.conv.winograd.dense import ConvWinograd
+from dcz.runtime.kernels.conv.winograd.sparse import ConvWinogradSparse
+from dcz.runtime.kernels.conv.winograd.tiles import WinogradTiling
 from dcz.runtime.kernels.weights import DenseWeights, SparseWeights
-from dcz.runtime.kernels.winograd_tiles import WinogradTiling
-from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 
 FORMS = ("sparse_shared", "sparse_raw", "shared", "dense", "dense_f16")
 EPILOGUES = ("none", "scale", "shift", "relu", "relu6", "residual")

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from dcz.dcformat import InputError
-from dcz.runtime.find import find
+from dcz.runtime.vision.find import find
 
 
 def touch(folder, *names):

@@ -9,7 +9,7 @@ import pytest
 
 import dcz
 from dcz.dcformat import Graph, make_node, write
-from dcz.runtime.layer_times import LayerTimer
+from dcz.runtime.execute.layer_times import LayerTimer
 
 MODELS = sorted((Path(__file__).parents[2] / "models").glob("*.dcz"))
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from dcz.dcformat import Preprocess
-from dcz.runtime.pictures import fit_image
+from dcz.runtime.vision.pictures import fit_image
 
 PLAIN = Preprocess()
 COLOURS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dcz.dcformat import Graph
-from dcz.runtime.ranking import Prediction, rank, warn_of_nan
+from dcz.runtime.vision.ranking import Prediction, rank, warn_of_nan
 
 INF, NAN = math.inf, math.nan
 PLAIN = Graph((4,), (), 0)

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import dcz
-import dcz.runtime.plan as planning
+import dcz.runtime.plan.plan as planning
 from dcz.dcformat import Graph, make_node, write
 from dcz.runtime import model as model_module
-from dcz.runtime import workers as workers_module
-from dcz.runtime.team import Team
-from dcz.runtime.workers import Workers
+from dcz.runtime.execute import workers as workers_module
+from dcz.runtime.execute.threads import Team
+from dcz.runtime.execute.workers import Workers
 
 
 @pytest.fixture

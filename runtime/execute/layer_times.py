@@ -1,0 +1,88 @@
+"""What a plan's layers are, and how long each takes.
+
+Plans of one graph may have different numbers of steps: a pool is part of the convolution before it in one, and a step
+of its own in another. Where plans are timed together, a layer is all steps up to a value that every plan makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.contract import F32
+from ..plan.plan import Plan
+from ..plan.step import Step
+from .executor import Executor
+
+
+class LayerStats(TypedDict):
+    """One line of a model's layer table: operator, name of its weight tensor or "", kernel, bytes of packed weights."""
+
+    op: str
+    weight: str
+    kernel: str
+    weight_bytes: int
+
+
+class LayerTimer:
+    """Runs plans of one graph and times the layers that they have in common, in the calling thread.
+
+    Parameters
+    ----------
+    plans : sequence of Plan
+        At least one.
+
+    Attributes
+    ----------
+    layers : list of LayerStats
+        In the order they run, as they are in the first plan.
+    """
+
+    def __init__(self, plans: Sequence[Plan]) -> None:
+        common = set.intersection(*({step.use.makes for step in plan.steps} for plan in plans))
+        self._starts = [_starts(plan.steps, common) for plan in plans]
+        self._executors = [Executor(plan) for plan in plans]
+        steps, ends = plans[0].steps, [*self._starts[0], len(plans[0].steps)]
+        self.layers = [_layer(steps[first:last]) for first, last in pairwise(ends)]
+
+    def time(self, number: int, batch: F32) -> NDArray[np.float64]:
+        """Run one of the plans once.
+
+        Parameters
+        ----------
+        number : int
+            Of the plan, in the sequence that was given.
+        batch : ndarray of float32, shape (plan.batch, *input shape)
+
+        Returns
+        -------
+        ndarray of float64, shape (layers,)
+            Seconds.
+        """
+        seconds = self._executors[number].time_steps(batch)
+        layers: NDArray[np.float64] = np.add.reduceat(seconds, self._starts[number])
+        return layers
+
+
+def layer_table(plan: Plan) -> list[LayerStats]:
+    """What the steps of a plan are, one line each."""
+    return [_layer([step]) for step in plan.steps]
+
+
+def _layer(steps: Sequence[Step]) -> LayerStats:
+    return LayerStats(
+        op=steps[0].op,
+        weight=steps[0].weight,
+        kernel=" + ".join(step.kernel for step in steps),
+        weight_bytes=sum(step.weight_bytes for step in steps),
+    )
+
+
+def _starts(steps: Sequence[Step], common: set[int]) -> NDArray[np.intp]:
+    """Index of each step that begins a layer: the first one, and those behind a step that makes a common value."""
+    starts = (i for i in range(len(steps)) if i == 0 or steps[i - 1].use.makes in common)
+    return np.fromiter(starts, np.intp)

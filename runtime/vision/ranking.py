@@ -1,0 +1,82 @@
+"""What a network answered, as class labels with probabilities."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from math import isnan
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.errors import listed
+from ...dcformat import Graph
+from ..kernels.contract import F32
+
+_log = logging.getLogger("dcz.runtime")
+
+
+class Prediction(NamedTuple):
+    """One answer for one image: class label (its index as text, if the container has no labels), index, probability."""
+
+    label: str
+    index: int  # type: ignore[assignment]
+    score: float
+
+
+def rank(scores: F32, graph: Graph, labels: Sequence[str] | None, top: int) -> list[list[Prediction]]:
+    """The best classes for what a network answered.
+
+    Parameters
+    ----------
+    scores : ndarray of float32, shape (N, ...)
+    graph : Graph
+        The network, whose last operator tells whether the scores are probabilities already.
+    labels : sequence of str or None
+    top : int
+
+    Returns
+    -------
+    list of list of Prediction
+        One list a sample. Ties go to the lower index. An infinite score has probability 1; several share it.
+    """
+    chances = _probabilities(scores.reshape(len(scores), -1), graph)
+    best = np.argsort(-chances, axis=1, kind="stable")[:, :top]
+    return [
+        [Prediction(_label(i, labels), i, float(row[i])) for i in order.tolist()]
+        for row, order in zip(chances, best, strict=True)
+    ]
+
+
+def _label(index: int, labels: Sequence[str] | None) -> str:
+    return labels[index] if labels is not None and index < len(labels) else str(index)
+
+
+def _probabilities(scores: F32, graph: Graph) -> NDArray[np.float64]:
+    """Class probabilities from what the network answers, shape (N, classes)."""
+    value = graph.output
+    while value > 0 and graph.nodes[value - 1].op == "flatten":
+        value = graph.nodes[value - 1].inputs[0]
+    last = graph.nodes[value - 1] if value > 0 else None
+    wide = scores.astype(np.float64)
+    if last is not None and last.op == "softmax":
+        return np.exp(wide) if last.attrs["log"] else wide
+    best = wide.max(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # of infinity and itself
+        powers = np.exp(np.where(wide == best, 0, wide - best))
+    chances: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return chances
+
+
+def warn_of_nan(answers: Collection[tuple[str, Sequence[Prediction]]]) -> None:
+    """Log one warning that names the images for which a network answered with NaN, if there are any.
+
+    Parameters
+    ----------
+    answers : collection of (str, sequence of Prediction)
+        All of a run, by name.
+    """
+    lost = [name for name, best in answers if any(isnan(one.score) for one in best)]
+    if lost:
+        _log.warning("NaN in %d of %d answers: %s", len(lost), len(answers), listed(lost))
