@@ -30,10 +30,10 @@ import numpy as np
 import torch
 
 from dcz.dcformat.tensors import Dense, SparseShared, Tensor
-from dcz.runtime import kernels
 from dcz.runtime.jit import ready
-from dcz.runtime.kernels.conv_tile import Tiling
-from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from dcz.runtime.kernels.contract import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from dcz.runtime.kernels.conv.direct.tile import Tiling
+from dcz.runtime.plan import select
 from dcz.runtime.timing import Turns, clock_of
 
 from .turns import cold_clock
@@ -193,7 +193,7 @@ def conv_engines(
     x = aligned(batch * i * size * size).reshape(batch, i, size, size)
     x[:] = rng.standard_normal(x.shape)
     out = np.empty((batch, o, out_size, out_size), np.float32)
-    candidates = kernels.by_kernel(kernels.conv_choices(weight, geometry, epilogue))
+    candidates = select.by_kernel(select.conv_choices(weight, geometry, epilogue))
     engines, facts = _our_engines(candidates, x, out, every)
     xt, wt, bt = torch.tensor(x), torch.tensor(weight.dense()), torch.tensor(shift)
     xl = xt.contiguous(memory_format=torch.channels_last)
@@ -228,7 +228,7 @@ def linear_engines(
     epilogue = Epilogue(shift=shift, activation="relu")
     x, out = aligned(batch * i).reshape(batch, i), np.empty((batch, o), np.float32)
     x[:] = rng.standard_normal(x.shape)
-    candidates = kernels.by_kernel(kernels.linear_choices(weight, LinearGeometry(batch, i, o), epilogue))
+    candidates = select.by_kernel(select.linear_choices(weight, LinearGeometry(batch, i, o), epilogue))
     engines, facts = _our_engines(candidates, x, out, every)
     xt, wt, bt = torch.tensor(x), torch.tensor(weight.dense()), torch.tensor(shift)
     packed = torch.ops.mkldnn._reorder_linear_weight(wt, batch)

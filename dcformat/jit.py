@@ -44,9 +44,13 @@ _C_LAYOUT, _F_LAYOUT, _ALIGNED, _WRITEABLE = 1, 2, 0x100, 0x400
 def stamp(folder: Path, *patterns: str) -> Stamp:
     """What the cached machine code of a package depends on: its source files that match any of some patterns."""
     files = sorted(path for pattern in patterns for path in folder.glob(pattern))
-    stats = ((path, path.stat()) for path in files)
+    stats = ((path.relative_to(folder).as_posix(), path.stat()) for path in files)
     versions = __version__, llvmlite.__version__, np.__version__
-    return *versions, config.BOUNDSCHECK, *((path.name, stat.st_mtime_ns, stat.st_size) for path, stat in stats)
+    return (
+        *versions,
+        config.BOUNDSCHECK,
+        *((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats),
+    )
 
 
 _OWN_STAMP = stamp(Path(__file__).parent, Path(__file__).name)

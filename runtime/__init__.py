@@ -1,6 +1,6 @@
 """Sparse CPU inference of containers."""
 
 from .model import Model, Stats, load
-from .ranking import Prediction
+from .vision.ranking import Prediction
 
 __all__ = ["Model", "Prediction", "Stats", "load"]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..dcformat.jit import Kernel, compiled, inner, stamp
-from .layer import Call
+from .kernels.contract import Call
 
-_STAMP = stamp(Path(__file__).parent, "*.py", "kernels/*.py")
+_STAMP = stamp(Path(__file__).parent, "**/*.py")
 
 
 def kernel(function: Callable[..., Any]) -> Any:

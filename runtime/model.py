@@ -19,16 +19,16 @@ from PIL import Image
 from .. import dcformat
 from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes
 from ..dcformat.content import Content
-from . import images
 from .announce import announce_compiling
-from .executor import Executor
-from .forks import renew_in_children
-from .layer import F32
-from .plan import Plan, plan
-from .ranking import Prediction, rank
+from .execute.executor import Executor
+from .execute.fork import renew_in_children
+from .execute.threads import Team
+from .kernels.contract import F32
+from .plan.plan import Plan, plan
+from .plan.tuning import Tuning
 from .simd import LANES
-from .team import Team
-from .tuning import Tuning
+from .vision import images
+from .vision.ranking import Prediction, rank
 
 SLICES = (LANES, 4, 1)
 """Batch sizes that are planned for; a batch is cut into such slices, the first of which run side by side, as lanes."""
@@ -191,7 +191,7 @@ class Model:
         Parameters
         ----------
         items : path, PIL image, uint8 array (H, W, C), or an iterable of them
-            See `dcz.runtime.images` for what is taken and what becomes of it.
+            See `dcz.runtime.vision.images` for what is taken and what becomes of it.
 
         Returns
         -------
@@ -330,7 +330,7 @@ def load(
     threads : int, optional
         Threads that a batch, or a single sample's large layers, are spread over; all cores without it.
     tuning : str or os.PathLike, optional
-        A file of kernels that were picked by trial (`dcz.runtime.tuning`). Convolutions that it does not know are
+        A file of kernels that were picked by trial (`dcz.runtime.plan.tuning`). Convolutions that it does not know are
         timed, which takes a second or a few, and added to it; without a file, estimates pick. Answers may differ by
         rounding between two files.
 

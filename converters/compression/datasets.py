@@ -21,7 +21,7 @@ from PIL import Image
 
 from ...dcformat.errors import InputError
 from ...dcformat.preprocess import Preprocess
-from ...runtime.images import SUFFIXES, fit_image, read_file
+from ...runtime.vision.images import SUFFIXES, fit_image, read_file
 
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]

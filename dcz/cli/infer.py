@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         from numba.core import event
 
         from ..runtime import load
-        from ..runtime.images import find
+        from ..runtime.vision.images import find
     paths = find(args.paths)
     if args.backend == "dask" or args.scheduler:
         _print(_on_cluster(paths, args), args)

@@ -82,8 +82,8 @@ def measure(path: str | os.PathLike[str], progress: Progress = silent) -> LayerT
         It cannot be read.
     """
     from ..runtime.announce import announce_compiling
-    from ..runtime.executor import Executor
-    from ..runtime.plan import plan
+    from ..runtime.execute.executor import Executor
+    from ..runtime.plan.plan import plan
 
     announce_compiling()
     with open(path) as container:

@@ -8,17 +8,17 @@ from math import prod
 import numpy as np
 
 from dcz.dcformat import tensors
-from dcz.runtime import kernels
-from dcz.runtime.kernels import conv_sliding
-from dcz.runtime.kernels.conv_lanes import ConvLanes, LaneTiling
-from dcz.runtime.kernels.conv_taps import ConvTaps, TapTiling
-from dcz.runtime.kernels.conv_tile import Tiling
-from dcz.runtime.kernels.conv_winograd import ConvWinograd
-from dcz.runtime.kernels.conv_winograd_lanes import ConvWinogradLanes
-from dcz.runtime.kernels.conv_winograd_sparse import ConvWinogradSparse
+from dcz.runtime.kernels.contract import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from dcz.runtime.kernels.conv.batch16.sparse import ConvLanes, LaneTiling
+from dcz.runtime.kernels.conv.batch16.sparse_small import ConvTaps, TapTiling
+from dcz.runtime.kernels.conv.batch16.winograd import ConvWinogradLanes
+from dcz.runtime.kernels.conv.direct import sparse_shift as conv_sliding
+from dcz.runtime.kernels.conv.direct.tile import Tiling
+from dcz.runtime.kernels.conv.winograd.dense import ConvWinograd
+from dcz.runtime.kernels.conv.winograd.sparse import ConvWinogradSparse
+from dcz.runtime.kernels.conv.winograd.tiles import WinogradTiling
 from dcz.runtime.kernels.weights import DenseWeights, SparseWeights
-from dcz.runtime.kernels.winograd_tiles import WinogradTiling
-from dcz.runtime.layer import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from dcz.runtime.plan import select, select_batch16
 
 FORMS = ("sparse_shared", "sparse_raw", "shared", "dense", "dense_f16")
 EPILOGUES = ("none", "scale", "shift", "relu", "relu6", "residual")
@@ -209,7 +209,7 @@ def _conv(case: ConvCase, name: str | None, batch: int) -> tuple[np.ndarray, np.
     residual = (
         rng.standard_normal((case.batch, *out_shape[1:])).astype(np.float32)[:batch] if epilogue.residual else None
     )
-    candidates = kernels.by_kernel(kernels.conv_choices(weight, geometry, epilogue))
+    candidates = select.by_kernel(select.conv_choices(weight, geometry, epilogue))
     # Only tiny images are unrolled; the others try the chosen kernel once more.
     packed = candidates.get(name or "", next(iter(candidates.values())))()
     out = run_layer(packed, x, out_shape, residual)
@@ -250,7 +250,7 @@ def check_lanes(case: ConvCase, shape: tuple[int, int] | None = None, budget: in
     weight, epilogue, geometry = _layer(case, np.random.default_rng(case.seed), LANES)
     epilogue = replace(epilogue, pool=pool)
     if shape is None:
-        packed = kernels.conv_lanes_choices(weight, geometry, epilogue)[0].pack()
+        packed = select_batch16.conv_choices(weight, geometry, epilogue)[0].pack()
     else:
         packed = ConvLanes(SparseWeights.of(weight), LaneTiling(geometry, shape, budget), epilogue)
     _check_lanes(case, packed, pool)
@@ -340,7 +340,7 @@ def check_linear_lanes(case: LinearCase) -> None:
     epilogue = make_epilogue(rng, case.epilogue, outputs)
     x = rng.standard_normal((inputs, LANES)).astype(np.float32)
     residual = rng.standard_normal((outputs, LANES)).astype(np.float32) if epilogue.residual else None
-    packed = kernels.linear_lanes_choices(weight, LinearGeometry(LANES, inputs, outputs), epilogue)[0].pack()
+    packed = select_batch16.linear_choices(weight, LinearGeometry(LANES, inputs, outputs), epilogue)[0].pack()
     out = run_layer(packed, x, (outputs, LANES), residual)
     sums = x.T.astype(np.float64) @ weight.dense().astype(np.float64).T
     check_close(out.T, oracle_epilogue(sums, epilogue, None if residual is None else residual.T))
@@ -354,7 +354,7 @@ def _linear(case: LinearCase, name: str | None, batch: int) -> tuple[np.ndarray,
     geometry = LinearGeometry(batch, inputs, outputs)
     x = rng.standard_normal((case.batch, inputs)).astype(np.float32)[:batch]
     residual = rng.standard_normal((case.batch, outputs)).astype(np.float32)[:batch] if epilogue.residual else None
-    candidates = kernels.by_kernel(kernels.linear_choices(weight, geometry, epilogue))
+    candidates = select.by_kernel(select.linear_choices(weight, geometry, epilogue))
     # Not every kernel takes every layer; where one doesn't, the chosen one is tried once more.
     packed = candidates.get(name or "", next(iter(candidates.values())))()
     out = run_layer(packed, x, (batch, outputs), residual)

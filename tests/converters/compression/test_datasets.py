@@ -16,7 +16,7 @@ from dcz.converters.architectures import CIFAR10, MNIST
 from dcz.converters.compression.batches import normalise
 from dcz.converters.compression.datasets import load_dataset
 from dcz.dcformat import InputError, Preprocess
-from dcz.runtime.images import samples
+from dcz.runtime.vision.images import samples
 
 RNG = np.random.default_rng(0)
 

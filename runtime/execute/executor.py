@@ -1,0 +1,90 @@
+"""Runs a plan: one arena, and a list of calls bound to it."""
+
+from __future__ import annotations
+
+import time
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..jit import ready
+from ..kernels.contract import F32, Call
+from ..kernels.layout import from_lanes, to_lanes
+from ..plan.memory import aligned
+from ..plan.plan import Plan
+
+
+class Executor:
+    """A plan bound to an arena of its own. Serves one caller at a time; executors share the plan's weights.
+
+    Parameters
+    ----------
+    plan : Plan
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        arena = aligned(plan.layout.elements)
+
+        def view(value: int) -> F32:
+            shape = plan.batch // plan.lanes, *plan.shapes[value], plan.lanes
+            return _window(arena, plan.layout.values[value], prod(shape)).reshape(shape)
+
+        self._lanes = plan.lanes
+        ends = view(0), view(plan.output)
+        self._input, self._output = (end[..., 0] if plan.lanes == 1 else end.reshape(-1) for end in ends)
+        if plan.lanes > 1:
+            self._to_lanes, self._from_lanes = (ready((way, (arena, arena)))[0] for way in (to_lanes, from_lanes))
+        self._steps: list[list[Call]] = []
+        for step, offset in zip(plan.steps, plan.layout.scratch, strict=True):
+            scratch = _window(arena, offset, step.use.scratch)
+            calls = step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch)
+            self._steps.append([ready(call) for call in calls])
+        self._calls = [call for calls in self._steps for call in calls]
+
+    def run(self, batch: F32, out: F32) -> None:
+        """Run the network once.
+
+        Parameters
+        ----------
+        batch : ndarray of float32, shape (plan.batch, *input shape)
+            Left as it is.
+        out : ndarray of float32, shape (plan.batch, *output shape), C-contiguous
+            Gets the answer.
+        """
+        self._take(batch)
+        for function, arguments in self._calls:
+            function(*arguments)
+        if self._lanes > 1:
+            self._from_lanes(self._output, out.reshape(-1))
+        else:
+            out[...] = self._output
+
+    def _take(self, batch: F32) -> None:
+        if self._lanes > 1:
+            self._to_lanes(np.ascontiguousarray(batch).reshape(-1), self._input)
+        else:
+            self._input[...] = batch
+
+    def time_steps(self, batch: F32) -> NDArray[np.float64]:
+        """Run the network once, and tell how many seconds each step of the plan took.
+
+        Parameters
+        ----------
+        batch : ndarray of float32, shape (plan.batch, *input shape)
+
+        Returns
+        -------
+        ndarray of float64, shape (steps,)
+        """
+        self._take(batch)
+        ends = [time.perf_counter()]
+        for calls in self._steps:
+            for function, arguments in calls:
+                function(*arguments)
+            ends.append(time.perf_counter())
+        return np.diff(ends)
+
+
+def _window(arena: F32, offset: int, elements: int) -> F32:
+    return arena[offset : offset + elements]

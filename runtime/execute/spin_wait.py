@@ -1,0 +1,77 @@
+"""Waiting without sleeping: for some microseconds, where waking a thread up would take 50 to 100.
+
+Python's global lock makes it worse: who finds it taken sleeps too. So a thread that waits here holds no lock, and when
+what it waits for has come, it lingers until whoever told it has let go of the lock.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import config
+from numba.core import types
+from numpy.typing import NDArray
+
+from ..jit import kernel, ready
+from ..simd.llvm.types import build_address, build_call, intrinsic
+
+ROUNDS = 20_000
+"""How often to look: some 300 us."""
+LINGER = 150
+"""Rounds to linger: 4 us. After half as many, who told it often has the lock still; twice as many are lost time."""
+_X86 = platform.machine() in ("x86_64", "AMD64")
+
+
+@intrinsic
+def _peek(typingctx: Any, flags: Any, place: Any) -> Any:
+    """``flags[place]``, read anew each time."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        address = build_address(context, builder, flags, args[0], args[1], ir.IntType(64))
+        return builder.load_atomic(address, "acquire", 8)
+
+    return types.int64(flags, types.int64), codegen
+
+
+@intrinsic
+def _pause(typingctx: Any) -> Any:
+    """Leave the core's resources to others for a moment, where there is an instruction for it."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        if _X86:
+            build_call(builder, "llvm.x86.sse2.pause", ir.VoidType(), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@kernel
+def _watch(flags: NDArray[np.int64], place: int, value: int) -> None:
+    for _ in range(ROUNDS):
+        if _peek(flags, place) >= value:
+            for _ in range(LINGER):
+                _pause()
+            return
+        _pause()
+
+
+def watch(flags: NDArray[np.int64], place: int, value: int) -> None:
+    """Wait until ``flags[place] >= value``, or for some 300 us: whoever calls looks again.
+
+    Parameters
+    ----------
+    flags : ndarray of int64
+    place, value : int
+    """
+    if not config.DISABLE_JIT:
+        _machine_code()(flags, place, value)
+
+
+@cache
+def _machine_code() -> Callable[..., None]:
+    return ready((_watch, (np.zeros(1, np.int64), 0, 0)))[0]

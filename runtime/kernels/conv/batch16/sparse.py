@@ -1,0 +1,382 @@
+"""Sparse convolution of 16 samples side by side, a sample a lane; fully connected layers are images of one pixel.
+
+Activations lie as (channels, height, width, 16), so a pixel of all samples is one vector: a tap is an aligned load
+whatever its place, no lane idles at the edge of an odd image, and strides cost nothing. A *tile* is a rectangle of
+output pixels, ``rows`` high, whose sums a kernel keeps in registers. A *unit* is an input channel, or every n-th column
+of one where the horizontal stride is n; packing it copies the pixels that the tile sees, padding as zeros, rows
+separated by stride, so that the tile meets each tap as a grid of vectors with rows `pitch` apart. Blocks of units,
+segments of weights and sums between blocks are those of `direct.tile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .... import simd
+from ....jit import inlined, kernel
+from ...contract import WHOLE, Call, ConvGeometry, Epilogue, LinearGeometry, Share, tag
+from ...weights import SparseWeights
+from ..direct import tile as conv_tile
+from ..direct.tile import (
+    ACTIVATIONS,
+    ENDS,
+    F32,
+    FIRST_OUTPUT,
+    FIRST_UNIT,
+    I64,
+    LANES,
+    LAST_OUTPUT,
+    LAST_UNIT,
+    POSITION,
+    SEGMENT,
+    STARTS,
+)
+from ..direct.weight_stream import Stream, make_stream
+
+LATENCY = 4
+"""A tile of fewer pixels than this leaves multiply-adds waiting for each other."""
+
+WINDOW, PAIR = (0, 0, 0, 0), (0, 0)
+"""Tags: pixels, and rows, of a window that is pooled."""
+
+# Places in the descriptor; those of `direct.tile` that both have lie where they lie there.
+HEIGHT, WIDTH, OUT_HEIGHT, OUT_WIDTH = 0, 1, 2, 3
+STRIDE_Y, STRIDE_X, PAD_Y, PAD_X, REACH_Y, REACH_X = 4, 5, 6, 7, 8, 9
+SUMS, RESIDUAL, ACTIVATION, POOL, PHASES_Y, PHASES_X = 10, 11, 12, 13, 14, 15
+FIRST_TILE, LAST_TILE, PHASES = conv_tile.FIRST_TILE, conv_tile.LAST_TILE, conv_tile.LAST_TILE + 1
+
+
+def as_convolution(g: LinearGeometry) -> ConvGeometry:
+    """A fully connected layer as a convolution of an image of one pixel."""
+    one = (1, 1)
+    return ConvGeometry(g.batch, g.in_features, 1, 1, g.out_features, one, one, (0, 0), one, 1, 1, 1)
+
+
+@dataclass(frozen=True)
+class LaneTiling:
+    """How a layer is cut into tiles and blocks.
+
+    Attributes
+    ----------
+    geometry : ConvGeometry
+    shape : tuple of int
+        Height and width of a tile.
+    budget : int
+        Vectors that a packed block may take.
+    """
+
+    geometry: ConvGeometry
+    shape: tuple[int, int]
+    budget: int
+
+    @cached_property
+    def image(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Sizes of input and output as tiles see them: a pointwise layer's image is one row."""
+        g = self.geometry
+        if g.kernel == g.stride == (1, 1) and g.padding == (0, 0):
+            return (1, g.height * g.width), (1, g.height * g.width)
+        return (g.height, g.width), (g.out_height, g.out_width)
+
+    @cached_property
+    def phases(self) -> tuple[list[int], list[int]]:
+        """Remainders, by the stride, of the input rows and of the input columns that any tap reads."""
+        g = self.geometry
+        rows, columns = (sorted({k * g.dilation[a] % g.stride[a] for k in range(g.kernel[a])}) for a in range(2))
+        return rows, columns
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Rows, for each phase, and columns that a unit packs."""
+        g = self.geometry
+        y, x = (self.shape[a] + (g.kernel[a] - 1) * g.dilation[a] // g.stride[a] for a in range(2))
+        return y, x
+
+    @property
+    def unit_vectors(self) -> int:
+        """Vectors that a unit packs."""
+        return len(self.phases[0]) * self.reach[0] * self.reach[1]
+
+    @cached_property
+    def blocks(self) -> I64:
+        """The table of blocks, shape (blocks, 8); POSITION is left to the packer."""
+        return conv_tile.block_table(self.geometry, len(self.phases[1]), max(1, self.budget // self.unit_vectors))
+
+    @property
+    def segments(self) -> int:
+        """Segments of weights: outputs of each block, added up."""
+        blocks = conv_tile.cut(self.geometry, len(self.phases[1]), max(1, self.budget // self.unit_vectors))[2]
+        return self.geometry.out_channels * blocks
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        (height, width), (_, (out_height, out_width)) = self.shape, self.image
+        return -(-out_height // height) * -(-out_width // width)
+
+    def taps(self) -> tuple[I64, I64]:
+        """Unit, of those of a channel, and vector within it of each tap: shape (KH * KW,) both."""
+        g = self.geometry
+        row, column = np.indices(g.kernel).reshape(2, -1) * np.array(g.dilation)[:, None]
+        y = np.searchsorted(self.phases[0], row % g.stride[0]) * self.reach[0] + row // g.stride[0]
+        unit = np.searchsorted(self.phases[1], column % g.stride[1])
+        return unit, y * self.reach[1] + column // g.stride[1]
+
+    @property
+    def tile_elements(self) -> int:
+        """Elements of scratch for a packed block."""
+        return int((self.blocks[:, LAST_UNIT] - self.blocks[:, FIRST_UNIT]).max()) * self.unit_vectors * LANES
+
+    @property
+    def sum_elements(self) -> int:
+        """Elements of scratch for the sums of all outputs of a block."""
+        outputs = int((self.blocks[:, LAST_OUTPUT] - self.blocks[:, FIRST_OUTPUT]).max())
+        return outputs * self.shape[0] * self.shape[1] * LANES
+
+    def descriptor(self, epilogue: Epilogue) -> I64:
+        """Everything a kernel needs to know, as one int64 array."""
+        g = self.geometry
+        d = np.zeros(PHASES + len(self.phases[0]) + len(self.phases[1]), np.int64)
+        d[: PHASES_X + 1] = (
+            *(*self.image[0], *self.image[1], *g.stride, *g.padding, *self.reach, self.tile_elements),
+            *(epilogue.residual, ACTIVATIONS[epilogue.activation], epilogue.pool),
+            *(len(self.phases[0]), len(self.phases[1])),
+        )
+        d[FIRST_TILE], d[LAST_TILE] = 0, self.tiles
+        d[PHASES:] = (*self.phases[0], *self.phases[1])
+        return d
+
+
+@inlined
+def steps(distance: int, stride: int) -> int:
+    """Least number of steps of `stride` that cover `distance`."""
+    distance = max(0, distance)
+    return distance if stride == 1 else (distance + stride - 1) // stride
+
+
+@kernel
+def pack_lanes(
+    columns: Any, x: F32, first: int, last: int, row: int, column: int, again: bool, tile: F32, d: I64
+) -> None:
+    """Pack units `first` to `last` as the tile at output (row, column) sees them.
+
+    Parameters
+    ----------
+    columns : Tag
+        As long as the tile has columns.
+    x : ndarray of float32, flat
+    again : bool
+        Whether `tile` holds other units, packed for the same tile: where they have padding, these have it too.
+    tile : ndarray of float32, flat
+        Written: ``(last - first) * unit_vectors`` vectors.
+    d : ndarray of int64
+        The descriptor.
+    """
+    height, width = d[HEIGHT], d[WIDTH]
+    stride_y, stride_x, reach_y, reach_x = d[STRIDE_Y], d[STRIDE_X], d[REACH_Y], d[REACH_X]
+    top, left, downs, acrosses = row * stride_y - d[PAD_Y], column * stride_x - d[PAD_X], d[PHASES_Y], d[PHASES_X]
+    size = reach_y * reach_x
+    for phase in range(acrosses * downs):
+        down, across = phase % downs, phase // downs
+        y, x0 = top + d[PHASES + down], left + d[PHASES + downs + across]
+        skip, begin = min(reach_x, steps(-x0, stride_x)), min(reach_y, steps(-y, stride_y))
+        end = max(skip, min(reach_x, steps(width - x0, stride_x)))
+        stop = max(begin, min(reach_y, steps(height - y, stride_y)))
+        padded = (end - skip) * (stop - begin) < size and not (again and acrosses == 1)
+        start = first + (across - first) % acrosses  # the first unit of this phase
+        at = ((start - first) * downs + down) * size * LANES
+        corner = ((start // acrosses * height + y + begin * stride_y) * width + x0) * LANES
+        for _ in range(start, last, acrosses):
+            if padded:
+                for k in range(size):
+                    simd.store(tile, at + k * LANES, simd.zeros((0,)))
+            source = corner
+            for r in range(begin, stop):
+                target, c = at + r * reach_x * LANES, skip
+                if stride_x == 1:
+                    while c + len(columns) <= end:
+                        simd.store(tile, target + c * LANES, simd.load(columns, x, source + c * LANES))
+                        c += len(columns)
+                for k in range(c, end):
+                    simd.store(tile, target + k * LANES, simd.load((0,), x, source + k * stride_x * LANES))
+                source += stride_y * width * LANES
+            at += acrosses * downs * size * LANES
+            corner += height * width * LANES
+
+
+@inlined
+def _multiply(sums: Any, rows: Any, tile: F32, pitch: int, words: NDArray[Any], values: F32, book: Any, k: int) -> Any:
+    """`sums` and the product of weight k with the pixels that it meets."""
+    return simd.fma_grid(
+        sums, rows, simd.word_weight(words, values, book, k), tile, simd.word_offset(words, k) * LANES, pitch
+    )
+
+
+@inlined
+def finish(
+    tag: Any, rows: Any, sums: Any, out: F32, residual: F32, spare: F32, at: int, channel: int, row: int, column: int,
+    scale: float, shift: float, d: I64,
+) -> None:  # fmt: skip
+    """Apply the epilogue to the sums of one output channel of a tile and store them; ``spare[at:]`` may be written."""
+    height, width, tile_width = d[OUT_HEIGHT], d[OUT_WIDTH], len(tag) // len(rows)
+    floor = np.float32(0 if d[ACTIVATION] != 0 else -np.inf)
+    ceiling = np.float32(6 if d[ACTIVATION] == 2 else np.inf)
+    place, pitch = ((channel * height + row) * width + column) * LANES, width * LANES
+    value = simd.scale_shift(sums, scale, shift)
+    whole = row + len(rows) <= height and column + tile_width <= width
+    if d[POOL] != 0:
+        value = simd.minimum(simd.maximum(value, floor), ceiling)
+        place, pitch = ((channel * (height // 2) + row // 2) * (width // 2) + column // 2) * LANES, width // 2 * LANES
+        if whole:
+            simd.store_grid(rows[::2], out, place, pitch, simd.pool_grid(rows, value))
+        else:
+            simd.store(spare, at, value)
+            for r in range(min(len(rows), height - row) // 2):
+                for c in range(min(tile_width, width - column) // 2):
+                    corner = at + (2 * r * tile_width + 2 * c) * LANES
+                    window = simd.load_grid(WINDOW, PAIR, spare, corner, tile_width * LANES)
+                    simd.store(out, place + r * pitch + c * LANES, simd.pool_grid(PAIR, window))
+    elif whole:
+        if d[RESIDUAL] != 0:
+            value = simd.add(value, simd.load_grid(tag, rows, residual, place, pitch))
+        simd.store_grid(rows, out, place, pitch, simd.minimum(simd.maximum(value, floor), ceiling))
+    else:
+        simd.store(spare, at, value)
+        for r in range(min(len(rows), height - row)):
+            for c in range(min(tile_width, width - column)):
+                pixel = simd.load((0,), spare, at + (r * tile_width + c) * LANES)
+                target = place + r * pitch + c * LANES
+                if d[RESIDUAL] != 0:
+                    pixel = simd.add(pixel, simd.load((0,), residual, target))
+                simd.store(out, target, simd.minimum(simd.maximum(pixel, floor), ceiling))
+
+
+@kernel
+def conv_lanes(
+    tag: Any,
+    rows: Any,
+    columns: Any,
+    book_tag: Any,
+    x: F32,
+    out: F32,
+    residual: F32,
+    scratch: F32,
+    words: NDArray[Any],
+    values: F32,
+    counts: NDArray[np.uint32],
+    blocks: I64,
+    scale: F32,
+    shift: F32,
+    d: I64,
+) -> None:
+    """Convolve 16 samples.
+
+    Parameters
+    ----------
+    tag, rows, columns, book_tag : Tag
+        As long as a tile has pixels, rows, and columns, and the codebook vectors that are kept in registers.
+    x, out, residual : ndarray of float32, flat
+        Activations; `residual` is read only where the descriptor says so.
+    scratch : ndarray of float32, flat
+        The packed tile, then the sums.
+    words, values, counts
+        The stream of weights.
+    blocks : ndarray of int64, shape (blocks, 8)
+    scale, shift : ndarray of float32, shape (out_channels,)
+    d : ndarray of int64
+        The descriptor of `LaneTiling`.
+    """
+    width, pitch, book = len(columns), d[REACH_X] * LANES, simd.load(book_tag, values, 0)
+    across = (d[OUT_WIDTH] + width - 1) // width
+    far = len(out) > conv_tile.FAR and d[POOL] == 0
+    for tile in range(d[FIRST_TILE], d[LAST_TILE]):
+        row, column = tile // across * len(rows), tile % across * width
+        for b in range(len(blocks)):
+            pack_lanes(columns, x, blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT], row, column, b > 0, scratch, d)
+            at, position, segment = d[SUMS], blocks[b, POSITION], blocks[b, SEGMENT]
+            for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT]):
+                count = simd.get(counts, segment)
+                segment += 1
+                sums = simd.zeros(tag)
+                if blocks[b, STARTS] == 0:
+                    sums = simd.load(tag, scratch, at)
+                if far and blocks[b, ENDS] != 0:
+                    for r in range(len(rows)):
+                        place = (channel * d[OUT_HEIGHT] + row + r) * d[OUT_WIDTH] + column
+                        for c in range(width):
+                            simd.prefetch_rows((0,), out, (place + c) * LANES, 0)
+                # A small tile is summed in four chains, which hide the latency of the additions.
+                end = position + count
+                fours = position + count // 4 * 4 if len(tag) < LATENCY else position
+                second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
+                for k in range(position, fours, 4):
+                    sums = _multiply(sums, rows, scratch, pitch, words, values, book, k)
+                    second = _multiply(second, rows, scratch, pitch, words, values, book, k + 1)
+                    third = _multiply(third, rows, scratch, pitch, words, values, book, k + 2)
+                    fourth = _multiply(fourth, rows, scratch, pitch, words, values, book, k + 3)
+                for k in range(fours, end):
+                    sums = _multiply(sums, rows, scratch, pitch, words, values, book, k)
+                if len(tag) < LATENCY:
+                    sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
+                position = end
+                if blocks[b, ENDS] == 0:
+                    simd.store(scratch, at, sums)
+                else:
+                    finish(
+                        *(tag, rows, sums, out, residual, scratch, at, channel, row, column),
+                        *(scale[channel], shift[channel], d),
+                    )
+                at += len(tag) * LANES
+
+
+class ConvLanes:
+    """A convolution packed for `conv_lanes`.
+
+    Parameters
+    ----------
+    weights : SparseWeights
+        Rows are output channels; columns count input channel of the group, ky, kx.
+    tiling : LaneTiling
+    epilogue : Epilogue
+    """
+
+    kernel_name = "conv_lanes"
+
+    def __init__(self, weights: SparseWeights, tiling: LaneTiling, epilogue: Epilogue) -> None:
+        self.tiling = tiling
+        self._stream = self._sort(weights)
+        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
+        self._descriptor = tiling.descriptor(epilogue)
+        self.weight_bytes = self._stream.nbytes
+        self.scratch_elements = tiling.tile_elements + tiling.sum_elements
+
+    def _sort(self, weights: SparseWeights) -> Stream:
+        """The stream of weights."""
+        tiling, g = self.tiling, self.tiling.geometry
+        channel, tap = np.indices((g.in_channels // g.groups, g.kernel[0] * g.kernel[1])).reshape(2, -1)
+        unit, vector = tiling.taps()
+        unit = channel * len(tiling.phases[1]) + unit[tap]
+        return make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector[tap])
+
+    def _kernel(self) -> tuple[Callable[..., None], tuple[int, ...]]:
+        """The kernel, and the lengths of its tags but for the codebook's."""
+        height, width = self.tiling.shape
+        return conv_lanes, (height * width, height, width)
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
+        """See `layer.PackedLayer`; activations are (channels, height, width, 16)."""
+        flat_out, stream, (function, tags) = out.reshape(-1), self._stream, self._kernel()
+        tiles, channels = conv_tile.divide_work(self.tiling.geometry, self.tiling.tiles, share)
+        d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, tiles, channels)
+        arguments = (
+            *map(tag, tags),
+            *(stream.book, x.reshape(-1), flat_out, flat_out if residual is None else residual.reshape(-1), scratch),
+            *(stream.words, stream.values, stream.counts),
+            *(stream.locate(blocks), self._scale, self._shift, d),
+        )
+        return [(function, arguments)]

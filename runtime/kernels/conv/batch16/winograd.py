@@ -1,0 +1,151 @@
+"""Convolution by Winograd's fast algorithm of 16 samples side by side: a vector holds one value of each.
+
+It is `conv_winograd` where a vector is a tile. So inputs are transformed as they lie in memory, padding by loads that
+are masked; phases are images with steps between their pixels; and outputs go straight to their places.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .... import simd
+from ....jit import inlined, kernel
+from ...contract import WHOLE, Call, Share, tag
+from ..direct.tile import F32, I64, LANES
+from ..winograd.dense import ConvWinograd, multiply
+from ..winograd.tiles import (
+    ACROSS,
+    FIRST_BLOCK,
+    FIRST_CHANNEL,
+    GROUPS,
+    HEIGHT,
+    IN_CHANNELS,
+    INPUTS,
+    LAST_BLOCK,
+    LAST_CHANNEL,
+    OUT_CHANNELS,
+    OUTPUTS,
+    PAD_X,
+    PAD_Y,
+    PATCH,
+    SPACE,
+    STRIDE,
+    SUMS,
+    TILES,
+    WIDTH,
+)
+from .sparse import finish, steps
+
+
+@inlined
+def _inside(n: int, start: int, size: int, stride: int) -> tuple[int, int]:
+    """First of n places, `stride` apart from `start` on, that lies in an image, and first behind it."""
+    first = min(n, steps(-start, stride))
+    return first, max(first, min(n, steps(size - start, stride)))
+
+
+@kernel
+def transform_inputs(points: Any, edge: Any, columns: int, x: F32, first: int, tile: int, scratch: F32, d: I64) -> None:
+    """Transform all channels of a group, as `columns` tiles from `tile` on see them.
+
+    Parameters
+    ----------
+    points, edge : Tag
+        As long as there are points n, and outputs m along the edge of a tile.
+    columns : int
+    x : ndarray of float32, flat
+    first : int
+        Plane of `x` of the group's first channel.
+    tile : int
+    scratch : ndarray of float32, flat
+        Gets the transformed inputs by point, channel, phase, tile.
+    d : ndarray of int64
+        The descriptor.
+    """
+    n, stride, height, width = len(points), d[STRIDE], d[HEIGHT], d[WIDTH]
+    step, plane, units = len(edge) * stride, height * width * LANES, d[IN_CHANNELS] * stride * stride
+    hop = units * columns * LANES + SPACE
+    for p in range(columns):
+        for phase in range(stride * stride):
+            top = (tile + p) // d[ACROSS] * step - d[PAD_Y] + phase // stride
+            left = (tile + p) % d[ACROSS] * step - d[PAD_X] + phase % stride
+            row, last_row = _inside(n, top, height, stride)
+            column, last_column = _inside(n, left, width, stride)
+            at, to = first * plane + (top * width + left) * LANES, d[INPUTS] + (phase * columns + p) * LANES
+            for _ in range(d[IN_CHANNELS]):
+                grid = points, x, at, stride * width * LANES, stride * LANES
+                simd.winograd_window(*grid, row, last_row, column, last_column, scratch, d[PATCH], to, hop)
+                at += plane
+                to += stride * stride * columns * LANES
+
+
+@kernel
+def conv_winograd_lanes(
+    points: Any, edge: Any, area: Any, rows: Any, sums_tag: Any, x: F32, out: F32, residual: F32, scratch: F32,
+    weights: F32, scale: F32, shift: F32, d: I64,
+) -> None:  # fmt: skip
+    """Convolve 16 samples.
+
+    Parameters
+    ----------
+    points, edge, area : Tag
+        As long as there are points n, outputs m along the edge of a tile, and outputs of a tile.
+    rows, sums_tag : Tag
+        As long as a run has output channels, and as that times the tiles of a block.
+    x, out, residual : ndarray of float32, flat
+        Activations; `residual` is read only where the descriptor says so.
+    scratch : ndarray of float32, flat
+        A row of zeros, transformed inputs, sums, and outputs of a tile.
+    weights : ndarray of float32
+        Transformed: by group, run of output channels, point, channel, output channel of the run.
+    scale, shift : ndarray of float32, shape (out_channels,)
+    d : ndarray of int64
+        The descriptor.
+    """
+    run, most, size = len(rows), len(sums_tag) // len(rows), len(points) ** 2
+    units, outputs = d[IN_CHANNELS] * d[STRIDE] * d[STRIDE], d[OUT_CHANNELS]
+    for at in range(d[PATCH], d[INPUTS], LANES):
+        simd.store(scratch, at, simd.zeros((0,)))
+    for number in range((d[LAST_BLOCK] - d[FIRST_BLOCK]) * d[GROUPS]):
+        tile, group = (d[FIRST_BLOCK] + number // d[GROUPS]) * most, number % d[GROUPS]
+        columns = most if d[TILES] - tile > 1 else 1
+        begin, end = max(d[FIRST_CHANNEL], group * outputs), min(d[LAST_CHANNEL], (group + 1) * outputs)
+        if begin < end:
+            transform_inputs(points, edge, columns, x, group * d[IN_CHANNELS], tile, scratch, d)
+        for channel in range(begin, end, run):
+            position = (group * ((outputs + run - 1) // run) + (channel - group * outputs) // run) * size * units * run
+            if columns == 1:
+                multiply(rows, rows, size, units, weights, position, scratch, d)
+            else:
+                multiply(sums_tag, rows, size, units, weights, position, scratch, d)
+            for o in range(channel, min(channel + run, end)):
+                for p in range(min(columns, d[TILES] - tile)):
+                    at, hop = d[SUMS] + ((o - channel) * columns + p) * LANES, run * columns * LANES + SPACE
+                    value = simd.winograd_outputs(edge, points, scratch, at, hop)
+                    row, column = (tile + p) // d[ACROSS] * len(edge), (tile + p) % d[ACROSS] * len(edge)
+                    finish(area, edge, value, out, residual, scratch, d[OUTPUTS], o, row, column, scale[o], shift[o], d)
+
+
+class ConvWinogradLanes(ConvWinograd):
+    """A convolution packed for `conv_winograd_lanes`.
+
+    Parameters
+    ----------
+    weights : DenseWeights
+    tiling : WinogradTiling
+        With one tile a vector.
+    epilogue : Epilogue
+    """
+
+    kernel_name = "conv_winograd_lanes"
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
+        """See `layer.PackedLayer`; activations are (channels, height, width, 16)."""
+        tiling, flat_out = self.tiling, out.reshape(-1)
+        tags = tiling.points, tiling.edge, tiling.edge**2, tiling.run, tiling.run * tiling.columns
+        arguments = (
+            *map(tag, tags),
+            *(x.reshape(-1), flat_out, flat_out if residual is None else residual.reshape(-1), scratch),
+            *(self._weights, self._scale, self._shift, self._part(share)),
+        )
+        return [(conv_winograd_lanes, arguments)]

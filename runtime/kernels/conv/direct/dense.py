@@ -1,0 +1,151 @@
+"""Dense convolution: every weight meets a packed tile of pixels, several output channels at a time.
+
+Where weights are shared they stay symbols, one byte each, looked up in the codebook as they are broadcast.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .... import simd
+from ....jit import kernel
+from ...contract import WHOLE, Call, Epilogue, Share, tag
+from ...weights import DenseWeights
+from . import pack_input as conv_packing
+from . import tile as conv_tile
+from .tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, STARTS, Tiling
+
+
+@kernel
+def conv_dense(
+    tag: Any,
+    rows_tag: Any,
+    sums_tag: Any,
+    x: F32,
+    out: F32,
+    residual: F32,
+    scratch: F32,
+    taps: I64,
+    symbols: NDArray[Any],
+    codebook: F32,
+    blocks: I64,
+    scale: F32,
+    shift: F32,
+    d: I64,
+) -> None:
+    """Convolve a batch.
+
+    Parameters
+    ----------
+    tag, rows_tag, sums_tag : Tag
+        As long as a tile has rows, as output channels are taken at a time, and as the product of the two.
+    x, out, residual : ndarray of float32, flat
+        Activations; `residual` is read only where the descriptor says so.
+    scratch : ndarray of float32, flat
+        The packed tile, then the sums.
+    taps : ndarray of int64, shape (KH,)
+        Vector, within a packed unit, of each vertical tap.
+    symbols : ndarray of uint8 or float32
+        Weights by block, run of output channels, unit, vertical tap, output channel of the run.
+    codebook : ndarray of float32
+    blocks : ndarray of int64, shape (blocks, 8)
+    scale, shift : ndarray of float32, shape (out_channels,)
+    d : ndarray of int64
+        The descriptor of `conv_tile.Tiling`.
+    """
+    rows, run = len(tag), len(rows_tag)
+    unit_vectors = d[conv_tile.UNIT]
+    for sample in range(d[conv_tile.BATCH]):
+        first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
+        first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
+        for tile in range(d[conv_tile.FIRST_TILE], d[conv_tile.LAST_TILE]):
+            row, column = conv_tile.corner(tile, rows, d)
+            for b in range(len(blocks)):
+                first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
+                conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                at, position = d[conv_tile.SUMS], blocks[b, POSITION]
+                for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], run):
+                    sums = simd.zeros(sums_tag)
+                    start = first_out + channel * d[conv_tile.OUT_PLANE]
+                    if blocks[b, ENDS] != 0:
+                        for r in range(run):
+                            conv_tile.expect(tag, out, start + r * d[conv_tile.OUT_PLANE], row, column, d)
+                    if blocks[b, STARTS] == 0:
+                        sums = simd.load(sums_tag, scratch, at)
+                    for unit in range(last - first):
+                        for ky in range(len(taps)):
+                            place = (unit * unit_vectors + simd.get(taps, ky)) * LANES
+                            sums = simd.fma_rows(sums, rows_tag, codebook, symbols, position, scratch, place)
+                            position += run
+                    simd.store(scratch, at, sums)
+                    if blocks[b, ENDS] != 0:
+                        end = min(channel + run, blocks[b, LAST_OUTPUT])
+                        conv_tile.finish(
+                            tag, scratch, at, channel, end, out, residual, first_out, row, column, scale, shift, d
+                        )
+                    at += run * rows * LANES
+
+
+def _stream(weights: DenseWeights, tiling: Tiling, run: int) -> NDArray[Any]:
+    """Weights in the order in which the kernel reads them; outputs that fill up a run have symbol 0."""
+    g = tiling.geometry
+    # (output, input channel, ky, kx) -> (output, unit, ky)
+    by_unit = weights.symbols.transpose(0, 1, 3, 2).reshape(g.out_channels, -1, g.kernel[0])
+    parts = []
+    for first, last, first_output, last_output, *_ in tiling.blocks:
+        skip = first // by_unit.shape[1] * by_unit.shape[1]
+        part = by_unit[first_output:last_output, first - skip : last - skip]
+        part = np.pad(part, ((0, -len(part) % run), (0, 0), (0, 0)))
+        parts.append(part.reshape(-1, run, *part.shape[1:]).transpose(0, 2, 3, 1).ravel())
+    return np.concatenate(parts)
+
+
+class ConvDense:
+    """A convolution packed for `conv_dense`.
+
+    Parameters
+    ----------
+    weights : DenseWeights
+    tiling : Tiling
+        Without merged groups.
+    run : int
+        Output channels taken at a time.
+    epilogue : Epilogue
+    """
+
+    kernel_name = "conv_dense"
+
+    def __init__(self, weights: DenseWeights, tiling: Tiling, run: int, epilogue: Epilogue) -> None:
+        self.tiling, self._run = tiling, run
+        self._symbols, self._codebook = _stream(weights, tiling, run), weights.codebook
+        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
+        self._descriptor = conv_packing.describe(tiling, epilogue)
+        self.weight_bytes = self._symbols.nbytes + self._codebook.nbytes
+        outputs = -(-tiling.most_outputs // run) * run
+        self.scratch_elements = tiling.tile_elements + outputs * tiling.rows * LANES
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
+        """See `layer.PackedLayer`."""
+        flat_out = out.reshape(-1)
+        rows, run = self.tiling.rows, self._run
+        tiles, channels = self.tiling.share(share, run)
+        d, blocks = conv_tile.part_of(self._descriptor, self._blocks(channels), tiles, channels)
+        arguments = (
+            *(tag(rows), tag(run), tag(rows * run), x.reshape(-1), flat_out),
+            *(flat_out if residual is None else residual.reshape(-1), scratch),
+            *(self.tiling.tap_offsets(), self._symbols, self._codebook, blocks, self._scale, self._shift, d),
+        )
+        return [(conv_dense, arguments)]
+
+    def _blocks(self, channels: range) -> I64:
+        """The table of blocks, POSITION being that of the first weight of `channels`."""
+        blocks = self.tiling.blocks.copy()
+        taps = (blocks[:, LAST_UNIT] - blocks[:, FIRST_UNIT]) * self.tiling.geometry.kernel[0]
+        outputs = blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]
+        sizes = (outputs + self._run - 1) // self._run * self._run * taps
+        skipped = np.maximum(0, channels.start - blocks[:, FIRST_OUTPUT])
+        blocks[:, POSITION] = np.cumsum(sizes) - sizes + skipped * taps
+        return blocks

@@ -1,0 +1,174 @@
+"""How the tiles of a convolution are packed: a table of masked loads, made once, and the loop that follows it.
+
+Padding, strides, dilation and bands are all in the table, so one short loop serves every geometry. What the loop does
+for a vector depends on the tap, the row and the edges of the image that the tile meets, but not on the channel.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .... import simd
+from ....jit import inlined
+from ...contract import Epilogue
+from .tile import (
+    ACTIVATIONS,
+    CHUNKS,
+    COLUMN_STEP,
+    F32,
+    I64,
+    IN_PLANE,
+    LANES,
+    OFFSETS,
+    PIECES,
+    ROW_STEP,
+    TAPS,
+    TILE_MASKS,
+    UNIT,
+    Tiling,
+)
+
+
+def describe(tiling: Tiling, epilogue: Epilogue) -> I64:
+    """Everything a kernel needs to know, as one int64 array; behind the sizes lies how a tile is packed."""
+    g, plane = tiling.geometry, tiling.plane
+    offsets, masks, kinds = packing(tiling)
+    sizes = (
+        *(g.batch, g.in_channels, g.height * g.width),
+        *(g.out_channels, plane.out_height, plane.out_width, g.out_height * g.out_width),
+        *(g.kernel[1], g.stride[0] * plane.width, g.stride[1]),
+        *(tiling.span, tiling.bands, tiling.unit_vectors, tiling.tile_elements),
+        *(epilogue.residual, ACTIVATIONS[epilogue.activation], 0, tiling.tiles),
+    )
+    places = TILE_MASKS + 1 + np.cumsum([0, offsets.size, masks.size])
+    return np.concatenate(
+        [sizes, offsets.shape[1:], places, offsets.ravel(), masks.ravel(), places[1] + kinds * offsets.size]
+    )
+
+
+@lru_cache(maxsize=64)
+def packing(tiling: Tiling) -> tuple[I64, I64, I64]:
+    """How the vectors of a tile are gathered from the image.
+
+    A vector is dealt out of as many *chunks* as the horizontal stride: it has every so many elements of the chunks laid
+    end to end. (There is one chunk where the stride is not 1, 2 or 4, and each lane a piece of its own.) A chunk is put
+    together of *pieces*: loads of 16 elements of which a mask picks those that are wanted, pixels of one band or of
+    several that lie side by side.
+
+    Returns
+    -------
+    offsets : ndarray of int64, shape (vectors of all units of a channel, chunks, pieces)
+        Where pieces lie, from the pixel of the channel at which the tile begins.
+    masks : ndarray of int64, shape (kinds, *shape of offsets)
+        Bits of the lanes of a piece that are read, for each kind of tile; others are padding.
+    kinds : ndarray of int64, shape (tiles,)
+        The kind of each tile.
+    """
+    g, plane, lane = tiling.geometry, tiling.plane, np.arange(LANES)
+    band, s = lane // tiling.span, lane % tiling.span
+    chunks = g.stride[1] if g.stride[1] in (1, 2, 4) else 1
+    chunk, position = lane * chunks // LANES, lane * chunks % LANES
+    # Image row and column of each lane from the tile's corner on, for each vector of a unit and for each tap.
+    inner = (np.array(tiling.phases)[:, None] + np.arange(tiling.reach) * g.stride[0]).reshape(-1, 1)
+    rows = inner + band * tiling.rows * g.stride[0] - g.padding[0]
+    columns = np.arange(g.kernel[1])[:, None] * g.dilation[1] + s * g.stride[1] - g.padding[1]
+
+    starts = rows[0] * plane.width + columns[0] - position
+    used = band < tiling.bands
+    pieces = [sorted(set(starts[used & (chunk == q)])) for q in range(chunks)]
+    most = max(map(len, pieces))
+    table = np.array([p + [p[-1] if p else 0] * (most - len(p)) for p in pieces])
+    offsets = (rows[:, 0] - rows[0, 0]) * plane.width + (columns[:, 0] - columns[0, 0])[:, None]
+    offsets = offsets.reshape(-1, 1, 1) + table
+
+    bits = np.zeros((LANES, chunks, most), np.int64)
+    for i in np.flatnonzero(used):
+        bits[i, chunk[i], pieces[chunk[i]].index(starts[i])] = 1 << position[i]
+    down, across = (
+        np.arange(0, size, step)
+        for size, step in zip(
+            (plane.out_height, plane.out_width), (tiling.rows * tiling.bands, tiling.span), strict=True
+        )
+    )
+    y = (down * g.stride[0])[:, None, None] + rows
+    x = (across * g.stride[1])[:, None, None] + columns
+    # A row is inside the image if its last pixel is; but a pointwise layer's last row may be short.
+    last = y * plane.width + np.minimum(s, plane.width - 1)
+    row_kinds, row_kind = np.unique((y >= 0) & (last < g.height * g.width), axis=0, return_inverse=True)
+    kinds, kind = np.unique((x >= 0) & (x < plane.width), axis=0, return_inverse=True)
+    inside = row_kinds[:, None, None] & kinds[:, :, None]
+    masks = np.tensordot(inside.astype(np.int64), bits, 1).reshape(-1, *offsets.shape)
+    return offsets, masks, (row_kind.reshape(-1, 1) * len(kinds) + kind.reshape(-1)).ravel()
+
+
+@inlined
+def pack_tile(
+    x: F32, sample: int, first: int, last: int, tile: int, row: int, column: int, packed: F32, d: I64
+) -> None:
+    """Pack units `first` to `last` as a tile sees them.
+
+    Parameters
+    ----------
+    x : ndarray of float32, flat
+    sample : int
+        Index of the sample's first element in `x`.
+    tile, row, column : int
+        Number of the tile, and the output pixel at which it begins.
+    packed : ndarray of float32, flat
+        Written: (last - first) * phases * reach vectors.
+    d : ndarray of int64
+        The descriptor.
+    """
+    taps, vectors, chunks, pieces = d[TAPS], d[UNIT], d[CHUNKS], d[PIECES]
+    offsets, masks, at = d[OFFSETS], simd.get(d, d[TILE_MASKS] + tile), 0
+    channel, tap = first // taps, first % taps
+    source = sample + channel * d[IN_PLANE] + row * d[ROW_STEP] + column * d[COLUMN_STEP]
+    loads, zeros = chunks * pieces, simd.zeros((0,))
+    while first < last:
+        taken = min(taps - tap, last - first)
+        k, end = tap * vectors * loads, (tap + taken) * vectors * loads
+        if loads == 1:
+            for i in range(k, end):
+                simd.store(packed, at, _piece(x, source, offsets + i, masks + i, zeros, d))
+                at += LANES
+        elif loads == 2:
+            for i in range(k, end, 2):
+                vector = _piece(x, source, offsets + i, masks + i, zeros, d)
+                if pieces == 2:
+                    vector = _piece(x, source, offsets + i + 1, masks + i + 1, vector, d)
+                else:
+                    vector = simd.evens(vector, _piece(x, source, offsets + i + 1, masks + i + 1, zeros, d))
+                simd.store(packed, at, vector)
+                at += LANES
+        else:
+            for i in range(k, end, loads):
+                vector = _chunk(x, source, offsets + i, masks + i, pieces, d)
+                if chunks > 1:
+                    vector = simd.evens(vector, _chunk(x, source, offsets + i + pieces, masks + i + pieces, pieces, d))
+                if chunks > 2:
+                    j = i + 2 * pieces
+                    third = _chunk(x, source, offsets + j, masks + j, pieces, d)
+                    fourth = _chunk(x, source, offsets + j + pieces, masks + j + pieces, pieces, d)
+                    vector = simd.evens(vector, simd.evens(third, fourth))
+                simd.store(packed, at, vector)
+                at += LANES
+        first, tap = first + taken, 0
+        source += d[IN_PLANE]
+
+
+@inlined
+def _piece(x: F32, source: int, offset: int, mask: int, other: Any, d: I64) -> Any:
+    """A vector of which a piece brings some lanes, and the others are given; see `packing`."""
+    return simd.load_lanes(x, source + simd.get(d, offset), simd.get(d, mask), other)
+
+
+@inlined
+def _chunk(x: F32, source: int, offset: int, mask: int, pieces: int, d: I64) -> Any:
+    """A vector of some pieces; see `packing`."""
+    vector = simd.zeros((0,))
+    for i in range(pieces):
+        vector = _piece(x, source, offset + i, mask + i, vector, d)
+    return vector

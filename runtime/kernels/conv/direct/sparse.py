@@ -1,0 +1,170 @@
+"""Sparse convolution: each stored weight of an output channel meets a packed tile of pixels.
+
+Weights come as a stream (`weight_stream`); a symbol is looked up in the codebook as it is broadcast. A small codebook
+is kept in registers: loads are what limits the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .... import simd
+from ....jit import kernel
+from ...contract import WHOLE, Call, Epilogue, Share, tag
+from ...weights import SparseWeights
+from . import pack_input as conv_packing
+from . import tile as conv_tile
+from .tile import (
+    ENDS,
+    F32,
+    FIRST_OUTPUT,
+    FIRST_UNIT,
+    I64,
+    LANES,
+    LAST_OUTPUT,
+    LAST_UNIT,
+    POSITION,
+    SEGMENT,
+    STARTS,
+    Tiling,
+)
+from .weight_stream import Stream, make_stream, sum_products
+
+
+@kernel
+def conv_sparse(
+    tag: Any,
+    book_tag: Any,
+    x: F32,
+    out: F32,
+    residual: F32,
+    scratch: F32,
+    words: NDArray[Any],
+    values: F32,
+    counts: NDArray[np.uint32],
+    blocks: I64,
+    scale: F32,
+    shift: F32,
+    d: I64,
+) -> None:
+    """Convolve a batch.
+
+    Parameters
+    ----------
+    tag, book_tag : Tag
+        As long as a tile has rows, and the codebook vectors that are kept in registers.
+    x, out, residual : ndarray of float32, flat
+        Activations; `residual` is read only where the descriptor says so.
+    scratch : ndarray of float32, flat
+        The packed tile, then the sums.
+    words, values
+        The stream of weights.
+    counts : ndarray of uint32, shape (segments,)
+        Weights of each segment.
+    blocks : ndarray of int64, shape (blocks, 8)
+    scale, shift : ndarray of float32, shape (out_channels,)
+    d : ndarray of int64
+        The descriptor of `conv_tile.Tiling`.
+    """
+    rows, book = len(tag), simd.load(book_tag, values, 0)
+    low, high = conv_tile.limits(d)
+    for sample in range(d[conv_tile.BATCH]):
+        first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
+        first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
+        for tile in range(d[conv_tile.FIRST_TILE], d[conv_tile.LAST_TILE]):
+            row, column = conv_tile.corner(tile, rows, d)
+            is_run = conv_tile.is_run(row, rows, d)
+            for b in range(len(blocks)):
+                first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
+                conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                at_once = is_run and blocks[b, ENDS] != 0
+                at, position, segment = d[conv_tile.SUMS], blocks[b, POSITION], blocks[b, SEGMENT]
+                for few in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], conv_tile.FINISHED):
+                    few_end, few_at = min(few + conv_tile.FINISHED, blocks[b, LAST_OUTPUT]), at
+                    for channel in range(few, few_end):
+                        count = simd.get(counts, segment)
+                        segment += 1
+                        sums = simd.zeros(tag)
+                        if blocks[b, STARTS] == 0:
+                            sums = simd.load(tag, scratch, at)
+                            simd.prefetch(tag, scratch, at + rows * LANES)
+                        if blocks[b, ENDS] != 0:
+                            start = first_out + channel * d[conv_tile.OUT_PLANE]
+                            conv_tile.expect(tag, out, start, row, column, d)
+                        end = position + count
+                        sums = sum_products(tag, sums, scratch, words, values, book, position, end)
+                        position = end
+                        if at_once:
+                            conv_tile.finish_run(
+                                tag, sums, channel, out, residual, first_out, row, scale, shift, low, high, d
+                            )
+                        else:
+                            simd.store(scratch, at, sums)
+                        at += rows * LANES
+                    if blocks[b, ENDS] != 0 and not at_once:
+                        conv_tile.finish(
+                            tag, scratch, few_at, few, few_end, out, residual, first_out, row, column, scale, shift, d
+                        )
+
+
+class ConvStream:
+    """A convolution packed for a kernel that takes what `conv_sparse` takes, and maybe more behind it.
+
+    Parameters
+    ----------
+    kernel : callable
+    stream : Stream
+    tiling : Tiling
+    epilogue : Epilogue
+    more : tuple
+        What the kernel takes more.
+    """
+
+    kernel_name: str
+
+    def __init__(
+        self, kernel: Callable[..., Any], stream: Stream, tiling: Tiling, epilogue: Epilogue, more: tuple[Any, ...] = ()
+    ) -> None:
+        self.tiling = tiling
+        self._kernel, self._stream, self._more = kernel, stream, more
+        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
+        self._descriptor = conv_packing.describe(tiling, epilogue)
+        self.weight_bytes = stream.nbytes
+        self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
+        """See `layer.PackedLayer`."""
+        flat_out, stream = out.reshape(-1), self._stream
+        d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
+        arguments = (
+            *(tag(self.tiling.rows), stream.book, x.reshape(-1), flat_out),
+            *(flat_out if residual is None else residual.reshape(-1), scratch),
+            *(stream.words, stream.values, stream.counts),
+            *(stream.locate(blocks), self._scale, self._shift, d, *self._more),
+        )
+        return [(self._kernel, arguments)]
+
+
+class ConvSparse(ConvStream):
+    """A convolution packed for `conv_sparse`.
+
+    Parameters
+    ----------
+    weights : SparseWeights
+        Rows are output channels; columns count input channel of the group, ky, kx.
+    tiling : Tiling
+    epilogue : Epilogue
+    """
+
+    kernel_name = "conv_sparse"
+
+    def __init__(self, weights: SparseWeights, tiling: Tiling, epilogue: Epilogue) -> None:
+        g = tiling.geometry
+        inputs, ky, kx = np.indices((g.in_channels // g.groups, *g.kernel)).reshape(3, -1)
+        unit, vector = inputs * g.kernel[1] + kx, tiling.tap_offsets()[ky]
+        stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector)
+        super().__init__(conv_sparse, stream, tiling, epilogue)

@@ -1,0 +1,237 @@
+"""Convolution by Winograd's algorithm (`simd.winograd_points`), for layers with too few zeros to skip them.
+
+A kernel of r x r taps at stride 1 takes tiles of m x m outputs. At stride s the input comes apart into s * s *phases*,
+images of every s-th row and column, each with a kernel of its own at stride 1: more channels, fewer taps. What is
+transformed is small; the work is a product of matrices for each of the n * n points, channels summed, whose vectors
+hold one value each of 16 tiles, row by row of tiles. (`conv_winograd_lanes` is for 16 samples side by side.)
+
+So many vectors as registers hold sums for, beside a run of output channels, make a *block*. The order of sums does not
+depend on how the work is shared.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .....dcformat import memory
+from .... import simd
+from ....jit import kernel
+from ...contract import WHOLE, Call, Epilogue, Share, tag
+from ...weights import DenseWeights
+from ..batch16.sparse import OUT_HEIGHT, OUT_WIDTH
+from ..direct import tile as conv_tile
+from ..direct.tile import F32, I64, LANES
+from .tiles import (
+    FIRST_BLOCK,
+    FIRST_CHANNEL,
+    GROUPS,
+    IN_CHANNELS,
+    INPUTS,
+    LAST_BLOCK,
+    LAST_CHANNEL,
+    OUT_CHANNELS,
+    PACK,
+    PATCH,
+    SAMPLES,
+    SPACE,
+    STRIDE,
+    SUMS,
+    TILES,
+    WinogradTiling,
+    expect_outputs,
+    finish,
+    transform_inputs,
+)
+
+
+@kernel
+def multiply(
+    sums_tag: Any, rows: Any, points: int, units: int, weights: F32, position: int, scratch: F32, d: I64
+) -> None:
+    """Sum products over channels: for each point a run of output channels times a block of vectors.
+
+    Parameters
+    ----------
+    sums_tag, rows : Tag
+        As long as the run has channels times the block has vectors, and as it has channels.
+    points, units : int
+        Points, n * n, and channels to be summed.
+    weights : ndarray of float32
+        From `position` on: by point, channel, output channel of the run.
+    """
+    columns = len(sums_tag) // len(rows)
+    for point in range(points):
+        sums = simd.zeros(sums_tag)
+        place = d[INPUTS] + point * (units * columns * LANES + SPACE)
+        for _ in range(units):
+            sums = simd.fma_rows(sums, rows, weights, weights, position, scratch, place)
+            position += len(rows)
+            place += columns * LANES
+        simd.store(scratch, d[SUMS] + point * (len(sums_tag) * LANES + SPACE), sums)
+
+
+@kernel
+def transform_outputs(
+    points: Any, edge: Any, out: F32, channel: int, tile: int, at: int, hop: int, columns: int, scratch: F32,
+    scale: float, shift: float, d: I64,
+) -> None:  # fmt: skip
+    """Transform the sums of one output channel, apply the epilogue, and store the outputs.
+
+    Parameters
+    ----------
+    points, edge : Tag
+        As long as there are points n, and outputs m along the edge of a tile.
+    out : ndarray of float32, flat
+    channel : int
+        Output channel, counted through all samples.
+    tile : int
+        First tile of the block.
+    at, hop : int
+        Where the sums of the first point lie in scratch, and how far it is from a point to the next.
+    columns : int
+        Vectors of the block.
+    """
+    far = d[GROUPS] * d[OUT_CHANNELS] * d[OUT_HEIGHT] * d[OUT_WIDTH] > conv_tile.FAR
+    for p in range(columns):
+        if far:
+            expect_outputs(edge, out, channel + 1, tile + p * d[PACK], d)
+        value = simd.winograd_outputs(edge, points, scratch, at + p * LANES, hop)
+        finish(edge, value, out, channel, tile + p * d[PACK], scratch, scale, shift, d)
+
+
+@kernel
+def conv_winograd(
+    points: Any, edge: Any, step: Any, rest: Any, rows: Any, sums_tag: Any, x: F32, out: F32, scratch: F32,
+    weights: F32, scale: F32, shift: F32, d: I64,
+) -> None:  # fmt: skip
+    """Convolve a batch.
+
+    Parameters
+    ----------
+    points, edge, step, rest : Tag
+        See `transform_inputs`.
+    rows, sums_tag : Tag
+        As long as a run has output channels, and as that times the vectors of a block.
+    x, out : ndarray of float32, flat
+    scratch : ndarray of float32, flat
+        A patch of the input, transformed inputs, sums, and outputs of a vector of tiles.
+    weights : ndarray of float32
+        Transformed: by group, run of output channels, point, channel, output channel of the run.
+    scale, shift : ndarray of float32, shape (out_channels,)
+    d : ndarray of int64
+        The descriptor.
+    """
+    run, size, units, outputs = len(rows), len(points) ** 2, d[IN_CHANNELS] * d[STRIDE] * d[STRIDE], d[OUT_CHANNELS]
+    # Lanes without a tile are computed with what is there, which had better be numbers.
+    for k in range(size * d[STRIDE]):
+        simd.store(scratch, d[PATCH] + k * LANES, simd.zeros((0,)))
+    vectors = (d[TILES] + d[PACK] - 1) // d[PACK]
+    for number in range(d[SAMPLES] * (d[LAST_BLOCK] - d[FIRST_BLOCK]) * d[GROUPS]):
+        place, group = number // d[GROUPS], number % d[GROUPS]
+        sample = place // (d[LAST_BLOCK] - d[FIRST_BLOCK])
+        vector = (d[FIRST_BLOCK] + place % (d[LAST_BLOCK] - d[FIRST_BLOCK])) * (len(sums_tag) // run)
+        columns = len(sums_tag) // run if vectors - vector > 1 else 1
+        begin, end = max(d[FIRST_CHANNEL], group * outputs), min(d[LAST_CHANNEL], (group + 1) * outputs)
+        if begin < end:
+            first = (sample * d[GROUPS] + group) * d[IN_CHANNELS]
+            transform_inputs(points, edge, step, rest, columns, x, first, vector * d[PACK], scratch, d[INPUTS], d)
+        for channel in range(begin, end, run):
+            position = (group * ((outputs + run - 1) // run) + (channel - group * outputs) // run) * size * units * run
+            if columns == 1:
+                multiply(rows, rows, size, units, weights, position, scratch, d)
+            else:
+                multiply(sums_tag, rows, size, units, weights, position, scratch, d)
+            for o in range(channel, min(channel + run, end)):
+                row = sample * d[GROUPS] * outputs + o
+                at, hop = d[SUMS] + (o - channel) * columns * LANES, run * columns * LANES + SPACE
+                transform_outputs(
+                    points, edge, out, row, vector * d[PACK], at, hop, columns, scratch, scale[o], shift[o], d
+                )
+
+
+@kernel
+def _transform_weights(
+    taps: Any, points: Any, run: Any, symbols: Any, codebook: F32, sizes: I64, scratch: F32, target: F32
+) -> None:
+    """Fill `target` in the order in which `multiply` reads it; 16 output channels of a group at a time.
+
+    `sizes` are groups, their outputs and inputs, the kernel's edge, and the stride; `scratch` takes taps, then points.
+    """
+    groups, outputs, inputs, edge, stride = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
+    r, area, size, units = len(taps), len(taps) ** 2, len(points) ** 2, inputs * stride * stride
+    runs = (outputs + len(run) - 1) // len(run)
+    for group in range(groups):
+        for first in range(0, outputs, LANES):
+            count = min(LANES, outputs - first)
+            for unit in range(units):
+                channel, phase = unit // (stride * stride), unit % (stride * stride)
+                for tap in range(area):
+                    simd.store(scratch, tap * LANES, simd.zeros((0,)))
+                    y, x = tap // r * stride + phase // stride, tap % r * stride + phase % stride
+                    if y < edge and x < edge:
+                        place = (((group * outputs + first) * inputs + channel) * edge + y) * edge + x
+                        for o in range(count):
+                            weight = simd.weight(codebook, symbols, place + o * inputs * edge * edge)
+                            simd.put(scratch, tap * LANES + o, weight)
+                simd.winograd_weights(taps, points, scratch, 0, LANES, scratch, area * LANES, LANES)
+                for number in range(first // len(run), min((first + LANES) // len(run), runs)):
+                    for point in range(size):
+                        to = (((group * runs + number) * size + point) * units + unit) * len(run)
+                        at = (area + point) * LANES + number * len(run) - first
+                        for o in range(len(run)):
+                            simd.put(target, to + o, simd.get(scratch, at + o))
+
+
+def transform_weights(weights: DenseWeights, tiling: WinogradTiling) -> F32:
+    """Kernels of all phases, transformed, in the order in which `conv_winograd` reads them."""
+    g, n, r = tiling.geometry, tiling.points, tiling.reach
+    target, scratch = memory.room(tiling.weight_elements, np.float32), np.empty((r * r + n * n) * LANES, np.float32)
+    sizes = g.groups, g.out_channels // g.groups, g.in_channels // g.groups, g.kernel[0], g.stride[0]
+    tags = map(tag, (r, n, tiling.run))
+    symbols = weights.symbols.reshape(-1)
+    _transform_weights(*tags, symbols, weights.codebook, np.array(sizes, np.int64), scratch, target)
+    return target
+
+
+class ConvWinograd:
+    """A convolution packed for `conv_winograd`.
+
+    Parameters
+    ----------
+    weights : DenseWeights
+    tiling : WinogradTiling
+    epilogue : Epilogue
+        Without a residual.
+    """
+
+    kernel_name = "conv_winograd"
+
+    def __init__(self, weights: DenseWeights, tiling: WinogradTiling, epilogue: Epilogue) -> None:
+        self.tiling = tiling
+        g = tiling.geometry
+        self._weights = transform_weights(weights, tiling)
+        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
+        places, self.scratch_elements = tiling.places()
+        self._descriptor = tiling.descriptor(epilogue, places)
+        self.weight_bytes = self._weights.nbytes
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
+        """See `layer.PackedLayer`."""
+        tiling, stride = self.tiling, self.tiling.geometry.stride[0]
+        step = tiling.edge * stride
+        rest = (stride * tiling.points - 1) % step + 1
+        tags = tiling.points, tiling.edge, step, rest, tiling.run, tiling.run * tiling.columns
+        arguments = (
+            *map(tag, tags),
+            *(x.reshape(-1), out.reshape(-1), scratch, self._weights, self._scale, self._shift, self._part(share)),
+        )
+        return [(conv_winograd, arguments)]
+
+    def _part(self, share: Share) -> I64:
+        """The descriptor of a part of the work."""
+        tiling, d = self.tiling, self._descriptor.copy()
+        blocks, channels = conv_tile.divide_work(tiling.geometry, tiling.vectors / tiling.columns, share, tiling.run)
+        d[FIRST_BLOCK:] = blocks.start, blocks.stop, channels.start, channels.stop
+        return d

@@ -1,0 +1,300 @@
+"""Winograd's algorithm (`conv_winograd`) for layers of many channels, whose weights stay sparse in memory.
+
+Transformed, a sparse weight takes some 40 bytes in place of 3, and reading those from memory more time than making
+them. So a *group* of output channels at a time, its weights are brought from the stream to dense taps and transformed,
+to serve all tiles, or as many as are at hand.
+
+Vectors hold 16 output channels each, for the weights come like that; what they are multiplied with is one value of
+a tile. So many tiles as registers hold sums for take turns, and an image need not fill vectors of 16 of them: 14 is a
+row of 56 pixels or two of 28. The order of sums does not depend on how the work is shared.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .... import simd
+from ....jit import kernel
+from ...contract import WHOLE, Call, Epilogue, Share, tag
+from ...weights import SparseWeights
+from ..batch16.sparse import OUT_HEIGHT, OUT_WIDTH
+from ..direct import tile as conv_tile
+from ..direct.tile import F32, I64, LANES
+from .tiles import (
+    FIRST_BLOCK,
+    FIRST_CHANNEL,
+    GROUPS,
+    IN_CHANNELS,
+    INPUTS,
+    LAST_BLOCK,
+    LAST_CHANNEL,
+    OUT_CHANNELS,
+    PACK,
+    PATCH,
+    SAMPLES,
+    SPACE,
+    SUMS,
+    TILES,
+    WinogradTiling,
+    expect_outputs,
+    finish,
+    transform_inputs,
+)
+
+# Places in the descriptor, behind those of `conv_winograd`.
+WEIGHTS, TAPS, PIXELS, TURNED, AT_ONCE = range(LAST_CHANNEL + 1, LAST_CHANNEL + 6)
+
+CHUNK = 16
+"""Input channels whose taps are brought from the stream at a time: of 32 output channels and 3 x 3 taps, 18 KiB."""
+INPUT_ELEMENTS = 1 << 21
+"""Most elements, 8 MiB, of transformed inputs that wait for the weights of the next group."""
+
+
+@kernel
+def transform_weights(
+    taps: Any, points: Any, width: int, offsets: Any, symbols: Any, codebook: F32, starts: Any, channel: int, end: int,
+    scratch: F32, d: I64,
+) -> None:  # fmt: skip
+    """Transform the weights of a group, by point, input channel, output channel.
+
+    Parameters
+    ----------
+    taps, points : Tag
+        As long as there are taps r and points n along one axis.
+    width : int
+        Output channels of a group, a multiple of 16.
+    offsets : ndarray of uint16
+        Of each weight, its place in a chunk: by input channel, tap, output channel, which is left out.
+    symbols, codebook
+        See `SparseWeights`.
+    starts : ndarray of int32
+        By chunk, output channel: the first weight.
+    channel, end : int
+        Output channels of the group; those missing get zeros.
+    scratch : ndarray of float32, flat
+    d : ndarray of int64
+        The descriptor.
+    """
+    outputs, area = d[GROUPS] * d[OUT_CHANNELS], len(taps) ** 2
+    units, to = d[IN_CHANNELS], d[WEIGHTS]
+    for first in range(0, units, CHUNK):
+        count = min(CHUNK, units - first)
+        for at in range(d[TAPS], d[TAPS] + count * area * width, LANES):
+            simd.store(scratch, at, simd.zeros((0,)))
+        row = first // CHUNK * outputs
+        for o in range(channel, end):
+            place = d[TAPS] + o - channel
+            for i in range(simd.get(starts, row + o), simd.get(starts, row + outputs + o)):
+                simd.put(scratch, place + simd.get(offsets, i), simd.weight(codebook, symbols, i))
+        for unit in range(count):
+            for lane in range(0, width, LANES):
+                at = d[TAPS] + unit * area * width + lane
+                simd.winograd_weights(taps, points, scratch, at, width, scratch, to + lane, units * width + SPACE)
+            to += width
+
+
+@kernel
+def multiply(
+    sums_tag: Any, rows: Any, points: int, units: int, weights: int, inputs: int, sums_at: int, pitch: int,
+    scratch: F32,
+) -> None:  # fmt: skip
+    """Sum products over channels: for each point, some tiles times a group of output channels.
+
+    Parameters
+    ----------
+    sums_tag, rows : Tag
+        As long as the tiles times the vectors of a group, and as the tiles.
+    points, units : int
+        Points, n * n, and channels to be summed.
+    weights, inputs, sums_at : int
+        Where they lie in scratch: weights by point, channel, output channel; inputs by point, channel, tile; sums by
+        point, tile, output channel.
+    pitch : int
+        From the sums of a point to those of the next.
+    """
+    width = len(sums_tag) // len(rows) * LANES
+    for point in range(points):
+        sums = simd.zeros(sums_tag)
+        for _ in range(units):
+            sums = simd.fma_rows(sums, rows, scratch, scratch, inputs, scratch, weights)
+            inputs += LANES
+            weights += width
+        inputs += SPACE
+        weights += SPACE
+        simd.store(scratch, sums_at + point * pitch, sums)
+
+
+@kernel
+def transform_outputs(
+    points: Any, edge: Any, area: Any, tall: Any, out: F32, row: int, tile: int, count: int, at: int, hop: int,
+    width: int, scratch: F32, scale: F32, shift: F32, channel: int, d: I64,
+) -> None:  # fmt: skip
+    """Transform the sums of some output channels, from vectors of channels to vectors of tiles, and store the outputs.
+
+    Parameters
+    ----------
+    points, edge, area, tall : Tag
+        As long as there are points n; outputs m along the edge of a tile; its outputs m * m; lanes.
+    out : ndarray of float32, flat
+    row : int
+        First output channel, counted through all samples.
+    tile : int
+        First tile.
+    count : int
+        Output channels, at most 16.
+    at, hop : int
+        Where the sums of the first point lie in scratch, and how far it is from a point to the next.
+    width : int
+        From the sums of a tile to those of the next.
+    channel : int
+        First output channel, within a sample.
+    """
+    pitch = len(area) * LANES
+    tiles = min(d[PACK], d[TILES] - tile)
+    far = d[GROUPS] * d[OUT_CHANNELS] * d[OUT_HEIGHT] * d[OUT_WIDTH] > conv_tile.FAR
+    for t in range(LANES):
+        if far and t < count:
+            expect_outputs(edge, out, row + t, tile, d)
+        if t < tiles:
+            value = simd.winograd_outputs(edge, points, scratch, at + t * width, hop)
+            simd.store(scratch, d[PIXELS] + t * pitch, value)
+    for pixel in range(0, pitch, LANES):
+        value = simd.transpose(simd.load_grid(tall, tall, scratch, d[PIXELS] + pixel, pitch))
+        simd.store_grid(tall, scratch, d[TURNED] + pixel, pitch, value)
+    for o in range(count):
+        value = simd.load(area, scratch, d[TURNED] + o * pitch)
+        finish(edge, value, out, row + o, tile, scratch, scale[channel + o], shift[channel + o], d)
+
+
+@kernel
+def conv_winograd_sparse(
+    taps: Any, points: Any, edge: Any, area: Any, rest: Any, tall: Any, rows: Any, sums_tag: Any, few_rows: Any,
+    few_sums: Any, x: F32, out: F32, scratch: F32, offsets: Any, symbols: Any, codebook: F32,
+    starts: Any, scale: F32, shift: F32, d: I64,
+) -> None:  # fmt: skip
+    """Convolve a batch.
+
+    Parameters
+    ----------
+    taps, points, edge, area, rest, tall : Tag
+        See `transform_weights`, `transform_outputs` and `dense.transform_inputs`.
+    rows, sums_tag, few_rows, few_sums : Tag
+        Tiles whose sums are held in registers, and sums, and the same where there are at most half as many.
+    x, out : ndarray of float32, flat
+    scratch : ndarray of float32, flat
+    offsets, symbols, codebook, starts
+        The stream of weights, see `transform_weights`.
+    scale, shift : ndarray of float32, shape (out_channels,)
+    d : ndarray of int64
+        The descriptor.
+    """
+    size, units, outputs = len(points) ** 2, d[IN_CHANNELS], d[OUT_CHANNELS]
+    width = len(sums_tag) // len(rows) * LANES
+    pitch, vector_size = d[PACK] * width, size * (units * LANES + SPACE)
+    # Lanes without a tile are computed with what is there, which had better be numbers.
+    for at in range(d[PATCH], d[INPUTS], LANES):
+        simd.store(scratch, at, simd.zeros((0,)))
+    for at in range(d[PIXELS], d[TURNED], LANES):
+        simd.store(scratch, at, simd.zeros((0,)))
+    for number in range(d[SAMPLES] * d[GROUPS]):
+        sample, group = number // d[GROUPS], number % d[GROUPS]
+        begin, end = max(d[FIRST_CHANNEL], group * outputs), min(d[LAST_CHANNEL], (group + 1) * outputs)
+        if begin >= end:
+            continue
+        for first in range(d[FIRST_BLOCK], d[LAST_BLOCK], d[AT_ONCE]):
+            last = min(first + d[AT_ONCE], d[LAST_BLOCK])
+            for vector in range(first, last):
+                tile, to = vector * d[PACK], d[INPUTS] + (vector - first) * vector_size
+                transform_inputs(points, edge, edge, rest, 1, x, number * d[IN_CHANNELS], tile, scratch, to, d)
+            for channel in range(begin, end, width):
+                stop = min(channel + width, end)
+                transform_weights(taps, points, width, offsets, symbols, codebook, starts, channel, stop, scratch, d)
+                for vector in range(first, last):
+                    tile, inputs = vector * d[PACK], d[INPUTS] + (vector - first) * vector_size
+                    tiles = min(d[PACK], d[TILES] - tile)
+                    for t in range(0, tiles, len(rows)):
+                        at = d[SUMS] + t * width
+                        if tiles - t > len(few_rows):
+                            multiply(sums_tag, rows, size, units, d[WEIGHTS], inputs + t, at, pitch, scratch)
+                        else:
+                            multiply(few_sums, few_rows, size, units, d[WEIGHTS], inputs + t, at, pitch, scratch)
+                    for o in range(channel, stop, LANES):
+                        row, at = sample * d[GROUPS] * outputs + o, d[SUMS] + o - channel
+                        transform_outputs(
+                            points, edge, area, tall, out, row, tile, min(LANES, stop - o), at, pitch, width, scratch,
+                            scale, shift, o, d,
+                        )  # fmt: skip
+
+
+@kernel
+def _place_weights(
+    indptr: I64, indices: Any, columns: int, width: int, offsets: NDArray[np.uint16], starts: NDArray[np.int32]
+) -> None:
+    """Fill `offsets` and `starts` of `transform_weights`, for chunks of so many columns."""
+    outputs, chunks = len(indptr) - 1, len(starts) // (len(indptr) - 1) - 1
+    for o in range(outputs):
+        i = indptr[o]
+        for chunk in range(chunks):
+            starts[chunk * outputs + o] = i
+            while i < indptr[o + 1] and indices[i] < (chunk + 1) * columns:
+                offsets[i] = (indices[i] - chunk * columns) * width
+                i += 1
+        starts[chunks * outputs + o] = i
+
+
+class ConvWinogradSparse:
+    """A convolution packed for `conv_winograd_sparse`.
+
+    Parameters
+    ----------
+    weights : SparseWeights
+        Rows are output channels; columns count input channel of the group, ky, kx.
+    tiling : WinogradTiling
+        Of stride 1. Its run is of tiles, its columns are vectors of output channels.
+    epilogue : Epilogue
+        Without a residual.
+    """
+
+    kernel_name = "conv_winograd_sparse"
+
+    def __init__(self, weights: SparseWeights, tiling: WinogradTiling, epilogue: Epilogue) -> None:
+        self.tiling = tiling
+        g, width, points = tiling.geometry, tiling.columns * LANES, tiling.points**2
+        inputs, taps = g.in_channels // g.groups, tiling.reach**2
+        self._offsets = np.empty(weights.nnz, np.uint16)
+        self._starts = np.empty((-(-inputs // CHUNK) + 1) * g.out_channels, np.int32)
+        _place_weights(weights.indptr, weights.indices, CHUNK * taps, width, self._offsets, self._starts)
+        self._symbols, self._codebook = weights.symbols, weights.codebook
+        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
+        vector = points * (inputs * LANES + SPACE)
+        at_once = max(1, min(tiling.vectors, INPUT_ELEMENTS // vector))
+        sizes = (
+            *(points * LANES, at_once * vector, points * tiling.pack * width, (tiling.edge**2 + 1) * LANES),
+            *(points * (inputs * width + SPACE), CHUNK * taps * width, *(tiling.edge**2 * LANES * LANES,) * 2),
+        )
+        ends: list[int] = np.cumsum(sizes).tolist()
+        places, self.scratch_elements = [0, *ends[:-1]], ends[-1]
+        self._descriptor = np.append(tiling.descriptor(epilogue, places[:4]), [*places[4:], at_once])
+        arrays = self._offsets, self._starts, self._symbols, self._codebook
+        self.weight_bytes = sum(array.nbytes for array in arrays)
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
+        """See `layer.PackedLayer`."""
+        tiling, g = self.tiling, self.tiling.geometry
+        blocks, channels = conv_tile.divide_work(g, tiling.tiles / tiling.pack, share, tiling.columns * LANES)
+        d = self._descriptor.copy()
+        d[FIRST_BLOCK : LAST_CHANNEL + 1] = blocks.start, blocks.stop, channels.start, channels.stop
+        rest = (tiling.points - 1) % tiling.edge + 1
+        tags = (
+            *(tiling.reach, tiling.points, tiling.edge, tiling.edge**2, rest, LANES),
+            *(n for few in (tiling.run, tiling.run // 2) for n in (few, few * tiling.columns)),
+        )
+        arguments = (
+            *map(tag, tags),
+            *(x.reshape(-1), out.reshape(-1), scratch, self._offsets, self._symbols, self._codebook, self._starts),
+            *(self._scale, self._shift, d),
+        )
+        return [(conv_winograd_sparse, arguments)]

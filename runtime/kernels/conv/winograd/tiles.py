@@ -1,0 +1,263 @@
+"""Tiles of images for Winograd's algorithm: from an image to transformed inputs, and from outputs to an image.
+
+What a vector of tiles sees of an input channel is gathered to a *patch* and transformed. The outputs get the epilogue,
+as vectors of tiles again, and are brought to their places.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .... import simd
+from ....jit import inlined, kernel
+from ....simd import winograd_points as winograd
+from ...contract import ConvGeometry, Epilogue
+from ..batch16.sparse import ACTIVATION, OUT_HEIGHT, OUT_WIDTH, PAIR, POOL
+from ..direct import tile as conv_tile
+from ..direct.tile import ACTIVATIONS, F32, I64, LANES
+
+# Places in the descriptor; those of `conv_lanes` that both have lie where they lie there.
+HEIGHT, WIDTH, SAMPLES, GROUPS, IN_CHANNELS, OUT_CHANNELS = 0, 1, 4, 5, 6, 7
+STRIDE, PAD_Y, PAD_X = 8, 9, 10
+ACROSS, TILES, PACK = 14, 15, 16
+PATCH, INPUTS, SUMS, OUTPUTS = range(17, 21)
+FIRST_BLOCK, LAST_BLOCK, FIRST_CHANNEL, LAST_CHANNEL = range(21, 25)
+
+SPACE = LANES
+"""Elements between what belongs to a point and to the next, which would often lie a multiple of 4 KiB apart: all points
+of a vector of tiles would fall to one set of the caches."""
+
+
+@inlined
+def _gather(
+    points: Any, edge: Any, step: Any, rest: Any, x: F32, plane: int, phase: int, tile: int, scratch: F32, d: I64
+) -> None:
+    """Lay out what a vector of tiles sees of a channel: for each row of the phase, all columns of all phases."""
+    n, m, stride, height, width = len(points), len(edge), d[STRIDE], d[HEIGHT], d[WIDTH]
+    reach = stride * n
+    lane = 0
+    while lane < d[PACK] and tile < d[TILES]:
+        row, column = tile // d[ACROSS], tile % d[ACROSS]
+        count = min(d[PACK] - lane, min(d[ACROSS] - column, d[TILES] - tile))
+        left = len(step) * column - d[PAD_X]
+        near = count + reach // len(step) < LANES  # what the last tile sees beyond its own columns is in these vectors
+        for i in range(n):
+            y = stride * (m * row + i) + phase - d[PAD_Y]
+            at, end = d[PATCH] + i * reach * LANES + lane, width if 0 <= y < height else 0
+            start = left
+            whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
+            simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
+            for _ in range((reach - len(rest)) // len(step) - 1):
+                start += len(step)
+                at += len(step) * LANES
+                if near:
+                    whole = simd.next_lanes(step, whole)
+                else:
+                    whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
+                simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
+            start += len(step)
+            at += len(step) * LANES
+            if near:
+                part = simd.next_lanes(rest, whole)
+            else:
+                part = simd.load_apart(rest, step, x, plane + y * width + start, max(0, -start), end - start)
+            simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, part)
+        lane += count
+        tile += count
+
+
+@inlined
+def _expect_inputs(points: Any, step: Any, x: F32, plane: int, tile: int, d: I64) -> None:
+    """Ask for what a vector of tiles sees of a channel."""
+    n, stride, height, width = len(points), d[STRIDE], d[HEIGHT], d[WIDTH]
+    lane = 0
+    while lane < d[PACK] and tile < d[TILES]:
+        row, column = tile // d[ACROSS], tile % d[ACROSS]
+        count = min(d[PACK] - lane, min(d[ACROSS] - column, d[TILES] - tile))
+        top, left = row * len(step) - d[PAD_Y], plane + column * len(step) - d[PAD_X]
+        for y in range(max(top, 0), min(top + n * stride, height)):
+            for at in range(y * width, y * width + count * len(step) + LANES, LANES):
+                simd.prefetch((0,), x, left + at)
+        lane += count
+        tile += count
+
+
+@kernel
+def transform_inputs(
+    points: Any, edge: Any, step: Any, rest: Any, columns: int, x: F32, first: int, tile: int, scratch: F32, to: int,
+    d: I64,
+) -> None:  # fmt: skip
+    """Transform all channels of a group, as the vectors of tiles from `tile` on see them.
+
+    Parameters
+    ----------
+    points, edge, step, rest : Tag
+        As long as there are points n; outputs m along the edge of a tile; input columns from a tile to the next; what
+        is left of the columns that a tile sees after so many as possible of those.
+    columns : int
+        Vectors of the block.
+    x : ndarray of float32, flat
+    first : int
+        Plane of `x` of the group's first channel.
+    tile : int
+        First tile of the block.
+    scratch : ndarray of float32, flat
+    to : int
+        Where in scratch the transformed inputs go: by point, channel, vector.
+    d : ndarray of int64
+        The descriptor.
+    """
+    n, stride, plane = len(points), d[STRIDE], d[HEIGHT] * d[WIDTH]
+    far = d[SAMPLES] * d[GROUPS] * d[IN_CHANNELS] * plane > conv_tile.FAR
+    hop = d[IN_CHANNELS] * stride * stride * columns * LANES + SPACE
+    for channel in range(first, first + d[IN_CHANNELS]):
+        if far:
+            for p in range(columns):
+                _expect_inputs(points, step, x, (channel + 1) * plane, tile + p * d[PACK], d)
+        for phase in range(stride):
+            for p in range(columns):
+                _gather(points, edge, step, rest, x, channel * plane, phase, tile + p * d[PACK], scratch, d)
+                for across in range(stride):
+                    at, place = d[PATCH] + across * LANES, to + (across * columns + p) * LANES
+                    simd.winograd_inputs(points, scratch, at, stride * n * LANES, stride * LANES, scratch, place, hop)
+            to += stride * columns * LANES
+
+
+@inlined
+def expect_outputs(edge: Any, out: F32, channel: int, tile: int, d: I64) -> None:
+    """Ask for the places of a vector of tiles of an output channel."""
+    shrink = 1 + d[POOL]
+    m, height, width = len(edge) // shrink, d[OUT_HEIGHT] // shrink, d[OUT_WIDTH] // shrink
+    lane = 0
+    while lane < d[PACK] and tile < d[TILES]:
+        row, column = tile // d[ACROSS], tile % d[ACROSS]
+        count = min(d[PACK] - lane, min(d[ACROSS] - column, d[TILES] - tile))
+        for y in range(channel * height + m * row, channel * height + min(m * row + m, height)):
+            for at in range(m * column, min(m * (column + count), width) + LANES, LANES):
+                simd.prefetch_rows((0,), out, y * width + at, 0)
+        lane += count
+        tile += count
+
+
+@inlined
+def _scatter(edge: Any, out: F32, plane: int, height: int, width: int, tile: int, scratch: F32, d: I64) -> None:
+    """Bring a vector of tiles, which lies in scratch pixel by pixel, to their places in an image."""
+    m = len(edge)
+    lane = 0
+    while lane < d[PACK] and tile < d[TILES]:
+        row, column = tile // d[ACROSS], tile % d[ACROSS]
+        count = min(d[PACK] - lane, min(d[ACROSS] - column, d[TILES] - tile))
+        for i in range(min(m, height - m * row)):
+            target = plane + (m * row + i) * width + m * column
+            value = simd.load_grid(edge, edge, scratch, d[OUTPUTS] + i * m * LANES + lane, LANES)
+            simd.store_together(out, target, min(m * count, width - m * column), value)
+        lane += count
+        tile += count
+
+
+@inlined
+def finish(
+    edge: Any, value: Any, out: F32, channel: int, tile: int, scratch: F32, scale: float, shift: float, d: I64
+) -> None:
+    """Apply the epilogue to a vector of tiles, pixel by pixel, of one output channel of all samples, and store it."""
+    floor = np.float32(0 if d[ACTIVATION] != 0 else -np.inf)
+    ceiling = np.float32(6 if d[ACTIVATION] == 2 else np.inf)
+    value = simd.minimum(simd.maximum(simd.scale_shift(value, scale, shift), floor), ceiling)
+    height, width = d[OUT_HEIGHT], d[OUT_WIDTH]
+    if d[POOL] != 0:  # of a tile of 4 x 4 there are 2 x 2 left
+        height, width = height // 2, width // 2
+        simd.store(scratch, d[OUTPUTS], simd.pool_grid(edge, value))
+        _scatter(PAIR, out, channel * height * width, height, width, tile, scratch, d)
+    else:
+        simd.store(scratch, d[OUTPUTS], value)
+        _scatter(edge, out, channel * height * width, height, width, tile, scratch, d)
+
+
+class WinogradTiling:
+    """How a layer is cut into tiles.
+
+    Parameters
+    ----------
+    geometry : ConvGeometry
+        One that `fits`.
+    run, columns : int
+        Output channels, and vectors, whose sums are held in registers; in `conv_winograd_sparse` tiles, and vectors of
+        output channels.
+    pack : int
+        Tiles of a vector: up to 16, or 1 where 16 samples lie side by side.
+
+    Attributes
+    ----------
+    reach, edge, points : int
+        Taps r of a phase, outputs m of a tile, and points n, along one axis.
+    """
+
+    def __init__(self, geometry: ConvGeometry, run: int, columns: int, pack: int) -> None:
+        self.geometry, self.run, self.columns, self.pack = geometry, run, columns, pack
+        self.reach = -(-geometry.kernel[0] // geometry.stride[0])
+        self.edge = winograd.OUTPUTS[self.reach]
+        self.points = self.edge + self.reach - 1
+
+    @staticmethod
+    def fits(g: ConvGeometry) -> bool:
+        """Whether there is a way: for square kernels and strides, without dilation, of few enough taps a phase."""
+        square = g.kernel[0] == g.kernel[1] and g.stride[0] == g.stride[1] and g.dilation == (1, 1)
+        return square and -(-g.kernel[0] // g.stride[0]) in winograd.OUTPUTS
+
+    @property
+    def units(self) -> int:
+        """Channels of a group that are summed: those of all phases."""
+        return self.geometry.in_channels // self.geometry.groups * self.geometry.stride[0] ** 2
+
+    @property
+    def runs(self) -> int:
+        """Runs of output channels, of all groups."""
+        g = self.geometry
+        return g.groups * -(-(g.out_channels // g.groups) // self.run)
+
+    @property
+    def weight_elements(self) -> int:
+        """Elements of the transformed weights."""
+        return self.points**2 * self.units * self.runs * self.run
+
+    @property
+    def across(self) -> int:
+        """Tiles of a row."""
+        return -(-self.geometry.out_width // self.edge)
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of an image."""
+        return -(-self.geometry.out_height // self.edge) * self.across
+
+    @property
+    def vectors(self) -> int:
+        """Vectors that hold the tiles of an image."""
+        return -(-self.tiles // self.pack)
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of vectors of an image."""
+        return -(-self.vectors // self.columns)
+
+    def descriptor(self, epilogue: Epilogue, places: list[int]) -> I64:
+        """Everything a kernel needs to know, as one int64 array; `places` are those of `places`."""
+        g = self.geometry
+        d = np.zeros(LAST_CHANNEL + 1, np.int64)
+        d[: PACK + 1] = (
+            *(g.height, g.width, g.out_height, g.out_width, g.batch if self.pack > 1 else 1, g.groups),
+            *(g.in_channels // g.groups, g.out_channels // g.groups, g.stride[0], *g.padding),
+            *(epilogue.residual, ACTIVATIONS[epilogue.activation], epilogue.pool, self.across, self.tiles, self.pack),
+        )
+        d[PATCH:] = *places, 0, self.blocks, 0, g.out_channels
+        return d
+
+    def places(self) -> tuple[list[int], int]:
+        """Where patch, inputs, sums and outputs begin in scratch, and its size, in elements."""
+        points = self.points**2
+        patch, inputs = points * self.geometry.stride[0] * LANES, points * (self.units * self.columns * LANES + SPACE)
+        sizes = patch, inputs, points * (self.run * self.columns * LANES + SPACE), (self.edge**2 + 1) * LANES
+        ends = np.cumsum(sizes).tolist()
+        return [0, *ends[:-1]], ends[-1]

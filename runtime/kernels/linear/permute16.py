@@ -1,0 +1,162 @@
+"""Sparse fully connected layer with AVX-512 permutes: the windowed-permute kernel, for shared weights.
+
+Slices and groups are those of `slices`, with two slots for each lane, of 16 bits: 8 of symbol, 7 of position. A
+group sees the window x[base .. base + 63], or 127; permutes fetch every lane's x from the window and its weight from
+the codebook, all in registers. They permute words, so the lower and upper words of x and of the codebook lie apart.
+Slots left over have the symbol of a zero. The wider a window is in weights, the fewer slots are left over; a window of
+128 takes twice the permutes, and pays where weights are few.
+
+Each row is summed in an order that the packing alone tells: a batch gives the same bits however it is split.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import simd
+from ...jit import inlined, kernel
+from ..contract import WHOLE, Call, Epilogue, LinearGeometry, Share, tag
+from ..conv.direct.tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
+from ..weights import SparseWeights
+from .slices import SAMPLES, U16, WORDS, Form, Slices, finish
+
+SYMBOL_BITS = 8
+MOST_CENTROIDS = 255
+"""A codebook needs one more entry, a zero for empty slots."""
+AHEAD = 8192
+"""Elements of the stream to prefetch ahead: 16 KiB."""
+
+
+@inlined
+def _slice(
+    tag: Any, window: Any, low: Any, high: Any, planes: U16, at: int, plane: int,
+    stream: U16, bases: NDArray[Any], first: int, last: int,
+) -> Any:  # fmt: skip
+    """Sums of the 16 rows of one slice, two vectors for each of ``len(tag) / 2`` samples."""
+    sums = simd.zeros(tag)
+    for group in range(first, last):
+        slots = group * WORDS
+        simd.prefetch_far(stream, slots + AHEAD)
+        indices = simd.load_words((0,), stream, slots)
+        weights = simd.pick(low, high, indices, 0)
+        sums = simd.fma_picked(sums, weights, indices, SYMBOL_BITS, window, planes, at + simd.get(bases, group), plane)
+    return sums
+
+
+@kernel
+def linear_windowed(
+    window: Any,
+    book_tag: Any,
+    x: F32,
+    out: F32,
+    residual: F32,
+    scratch: F32,
+    planes: U16,
+    stream: U16,
+    bases: NDArray[Any],
+    starts: I64,
+    rows: NDArray[np.int32],
+    codebook: U16,
+    scale: F32,
+    shift: F32,
+    batch: int,
+    with_residual: bool,
+    activation: int,
+    first_slice: int,
+    last_slice: int,
+) -> None:
+    """Multiply a batch by some of the slices.
+
+    Parameters
+    ----------
+    window : Tag
+        As long as a window has vectors of words: 2 or 4.
+    book_tag : Tag
+        As long as the codebook has vectors of words: 1, 2, 4 or 8.
+    x, out, residual : ndarray of float32, flat
+        Activations; `residual` is read only if `with_residual`.
+    scratch : ndarray of float32, flat
+        Sums of a slice.
+    planes : ndarray of uint16, flat
+        Scratch for the samples: of each the lower words, then the upper ones, with room for a window behind.
+    stream : ndarray of uint16, shape (32 * groups,)
+    bases : ndarray of uint16 or int32, shape (groups,)
+    starts : ndarray of int64, shape (slices + 1,)
+        First group of each slice.
+    rows : ndarray of int32, shape (16 * slices,)
+        Output of each lane; -1 for none.
+    codebook : ndarray of uint16
+        Lower words, then upper words, whole vectors of each.
+    scale, shift : ndarray of float32, shape (16 * slices,)
+        By lane.
+    activation : int
+        See `ACTIVATIONS`.
+    """
+    features, outputs, plane = len(x) // batch, len(out) // batch, len(planes) // (2 * batch)
+    for sample in range(batch):
+        for k in range(0, features, LANES):
+            vector = simd.load_masked(x, sample * features + k, 0, features - k)
+            simd.store_words(planes, 2 * sample * plane + k, plane, vector)
+    low, high = simd.load_words(book_tag, codebook, 0), simd.load_words(book_tag, codebook, len(codebook) // 2)
+    fours = batch - batch % SAMPLES
+    for s in range(first_slice, last_slice):
+        first, last, lane = simd.get(starts, s), simd.get(starts, s + 1), s * LANES
+        for sample in range(0, fours, SAMPLES):
+            tag, at = (0, 0, 0, 0, 0, 0, 0, 0), 2 * sample * plane
+            sums = _slice(tag, window, low, high, planes, at, plane, stream, bases, first, last)
+            simd.store(scratch, 0, sums)
+            for i in range(SAMPLES):
+                at, start = 2 * i * LANES, (sample + i) * outputs
+                finish(2, at, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+        for sample in range(fours, batch):
+            at, start = 2 * sample * plane, sample * outputs
+            simd.store(scratch, 0, _slice((0, 0), window, low, high, planes, at, plane, stream, bases, first, last))
+            finish(2, 0, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+
+
+class LinearWindowed:
+    """A fully connected layer packed for `linear_windowed`.
+
+    Parameters
+    ----------
+    weights : SparseWeights
+        Shared, with at most `MOST_CENTROIDS` centroids.
+    geometry : LinearGeometry
+    epilogue : Epilogue
+    window : int
+        Columns of a window: 64, which may begin anywhere, or 128, which begin at a vector, as they are many loads.
+    """
+
+    kernel_name = "linear_windowed"
+
+    def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue, window: int) -> None:
+        zero = len(weights.codebook)
+        step = 1 if window == 64 else WORDS
+        form = Form(2, 16, SYMBOL_BITS, window, step, geometry.in_features, zero)
+        self._slices = Slices(weights, geometry.in_features, form)
+        vectors = 1 << (zero // WORDS).bit_length()
+        book = np.zeros(vectors * WORDS, np.float32)
+        book[:zero] = weights.codebook
+        self._codebook = np.ascontiguousarray(book.view(np.uint16).reshape(-1, 2).T).reshape(-1)
+        self._tags = tag(window // WORDS), tag(vectors)
+        self._tail = (
+            *(array[self._slices.rows] for array in epilogue_arrays(epilogue, geometry.out_features)),
+            *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
+        )
+        plane = -(-(geometry.in_features + window) // WORDS) * WORDS
+        self._sums, self._planes = 2 * SAMPLES * LANES, 2 * plane * geometry.batch
+        self.scratch_elements = self._sums + self._planes // 2
+        self.weight_bytes = self._slices.nbytes + self._codebook.nbytes
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
+        """See `layer.PackedLayer`."""
+        flat_out = out.reshape(-1)
+        flat_residual = flat_out if residual is None else residual.reshape(-1)
+        planes = scratch[self._sums : self.scratch_elements].view(np.uint16)
+        buffers = (x.reshape(-1), flat_out, flat_residual, scratch, planes)
+        w = self._slices
+        weights = (w.stream, w.bases, w.starts, w.rows, self._codebook)
+        return [(linear_windowed, (*self._tags, *buffers, *weights, *self._tail, *w.divide(share)))]

@@ -1,0 +1,144 @@
+"""Sparse fully connected layer with AVX-512 permutes, three weights in 32 bits: for codebooks of up to 32.
+
+Slices and groups are those of `slices`, with three slots for each lane, of 10 bits: 5 of symbol, 5 of position.
+A group sees the window x[base .. base + 30], and a zero behind it, which empty slots refer to. Window and codebook are
+two vectors each, so that one permute fetches every lane's x, and another its weight.
+
+Beside `linear_windowed`, whose windows are twice as wide, more slots are left over; but a slot takes two thirds of the
+memory and of the permutes, which pays unless weights are few.
+
+Each row is summed in an order that the packing alone tells: a batch gives the same bits however it is split.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import simd
+from ...jit import inlined, kernel
+from ..contract import WHOLE, Call, Epilogue, LinearGeometry, Share
+from ..conv.direct.tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
+from ..weights import SparseWeights
+from .slices import SAMPLES, Form, Slices, finish
+
+U32 = NDArray[np.uint32]
+MOST_SHARED = 32
+"""Entries of a codebook."""
+WINDOW = 31
+"""Columns of a window."""
+SYMBOL_BITS, POSITION_BITS = 5, 5
+SLOTS = 3
+EMPTY = WINDOW << SYMBOL_BITS
+"""An empty slot: the position of the zero."""
+AHEAD = 4096
+"""Elements of the stream to prefetch ahead: 16 KiB."""
+
+
+@inlined
+def _slice(
+    tag: Any, book: Any, stream: U32, bases: NDArray[Any], first: int, last: int, x: F32, at: int, step: int
+) -> Any:
+    """Sums of the 16 rows of one slice, three vectors for each of ``len(tag) / 3`` samples."""
+    sums = simd.zeros(tag)
+    for group in range(first, last):
+        simd.prefetch_far(stream, group * LANES + AHEAD)
+        sums = simd.fma_triples(sums, book, stream, group * LANES, x, at + simd.get(bases, group), step)
+    return sums
+
+
+@kernel
+def linear_triples(
+    x: F32,
+    out: F32,
+    residual: F32,
+    scratch: F32,
+    stream: U32,
+    bases: NDArray[Any],
+    starts: I64,
+    rows: NDArray[np.int32],
+    codebook: F32,
+    scale: F32,
+    shift: F32,
+    batch: int,
+    with_residual: bool,
+    activation: int,
+    first_slice: int,
+    last_slice: int,
+) -> None:
+    """Multiply a batch by some of the slices.
+
+    Parameters
+    ----------
+    x, out, residual : ndarray of float32, flat
+        Activations, at least `WINDOW` a sample; `residual` is read only if `with_residual`.
+    scratch : ndarray of float32, flat
+        Sums of a slice.
+    stream : ndarray of uint32, shape (16 * groups,)
+    bases : ndarray of uint16 or int32, shape (groups,)
+        At most ``features - WINDOW``.
+    starts : ndarray of int64, shape (slices + 1,)
+        First group of each slice.
+    rows : ndarray of int32, shape (16 * slices,)
+        Output of each lane; -1 for none.
+    codebook : ndarray of float32, shape (32,)
+        Finite.
+    scale, shift : ndarray of float32, shape (16 * slices,)
+        By lane.
+    activation : int
+        See `ACTIVATIONS`.
+    """
+    features, outputs = len(x) // batch, len(out) // batch
+    book = simd.load((0, 0), codebook, 0)
+    fours = batch - batch % SAMPLES
+    for s in range(first_slice, last_slice):
+        first, last, lane = simd.get(starts, s), simd.get(starts, s + 1), s * LANES
+        for sample in range(0, fours, SAMPLES):
+            tag = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+            simd.store(scratch, 0, _slice(tag, book, stream, bases, first, last, x, sample * features, features))
+            for i in range(SAMPLES):
+                at, start = SLOTS * i * LANES, (sample + i) * outputs
+                finish(SLOTS, at, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+        for sample in range(fours, batch):
+            start = sample * outputs
+            simd.store(scratch, 0, _slice((0, 0, 0), book, stream, bases, first, last, x, sample * features, features))
+            finish(SLOTS, 0, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+
+
+class LinearTriples:
+    """A fully connected layer packed for `linear_triples`.
+
+    Parameters
+    ----------
+    weights : SparseWeights
+        Shared, with a finite codebook of at most `MOST_SHARED`.
+    geometry : LinearGeometry
+        `WINDOW` to `linear_slices.MOST_FEATURES` inputs.
+    epilogue : Epilogue
+    """
+
+    kernel_name = "linear_triples"
+    scratch_elements = SLOTS * SAMPLES * LANES
+
+    def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue) -> None:
+        bits, last = SYMBOL_BITS + POSITION_BITS, geometry.in_features - WINDOW
+        form = Form(SLOTS, bits, SYMBOL_BITS, WINDOW, 1, last, EMPTY)
+        self._slices = Slices(weights, geometry.in_features, form)
+        self._codebook = np.zeros(MOST_SHARED, np.float32)
+        self._codebook[: len(weights.codebook)] = weights.codebook
+        self._tail = (
+            *(array[self._slices.rows] for array in epilogue_arrays(epilogue, geometry.out_features)),
+            *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
+        )
+        self.weight_bytes = self._slices.nbytes + self._codebook.nbytes
+
+    def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
+        """See `layer.PackedLayer`."""
+        flat_out = out.reshape(-1)
+        flat_residual = flat_out if residual is None else residual.reshape(-1)
+        buffers = (x.reshape(-1), flat_out, flat_residual, scratch)
+        w = self._slices
+        weights = (w.stream.view(np.uint32), w.bases, w.starts, w.rows, self._codebook)
+        return [(linear_triples, (*buffers, *weights, *self._tail, *w.divide(share)))]

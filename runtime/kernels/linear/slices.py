@@ -1,0 +1,198 @@
+"""What fully connected kernels share whose rows work side by side, one in each lane of a vector.
+
+Sixteen rows are a *slice*; rows are sorted by their number of weights, so that those of a slice end together. A slice's
+stream is cut into *groups*, a cache line each, with two or three *slots* for each lane, in 32 bits. A slot holds one
+weight, as its *entry* ``position << symbol bits | symbol``. A group has a *base*, the least column that any lane still
+waits for, and sees a *window* of the inputs from there on: the position of a weight is its column less the base. Each
+lane takes what it has in the window, as far as its slots go. Slots left over are empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....dcformat import memory
+from ... import simd
+from ...jit import inlined, kernel
+from ..contract import Share
+from ..conv.direct.tile import F32, I64, LANES
+from ..weights import SparseWeights
+
+U16 = NDArray[np.uint16]
+
+WORDS = 2 * LANES
+"""16-bit words of a group, and of a vector."""
+MOST_SLOTS = 3
+SAMPLES = 4
+"""Samples that share the decoding of a slice."""
+MOST_FEATURES = 1 << 23
+"""Inputs of a layer whose weights can be told by column and symbol in 32 bits, with an end that lies beyond them."""
+_END = (1 << 32) - 1
+"""Stands for the next weight of a lane that has no more."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the weights of a kernel lie in its groups.
+
+    Attributes
+    ----------
+    slots, bits : int
+        Slots of a lane, 2 or 3, and bits of a slot.
+    symbol_bits : int
+        Bits of a symbol; those of the position follow.
+    window : int
+        Columns of a window.
+    step : int
+        A power of two that all bases are multiples of.
+    last : int
+        Greatest base.
+    empty : int
+        Entry of an empty slot.
+    """
+
+    slots: int
+    bits: int
+    symbol_bits: int
+    window: int
+    step: int
+    last: int
+    empty: int
+
+
+@kernel
+def _pack(
+    tag: Any,
+    indptr: I64,
+    columns: NDArray[Any],
+    symbols: NDArray[np.uint8],
+    order: NDArray[np.int32],
+    bits: int,
+    symbol_bits: int,
+    window: int,
+    step: int,
+    last: int,
+    empty: int,
+    starts: I64,
+    bases: NDArray[Any],
+    stream: U16,
+    entries: NDArray[np.uint32],
+    pending: NDArray[np.int32],
+) -> int:
+    """Pack all slices, as far as there is room, and tell how many groups they take; the last two are scratch.
+
+    `tag` is as long as a lane has slots.
+    """
+    group, room, limit = 0, len(bases), window << symbol_bits
+    for s in range(len(order) // LANES):
+        starts[s] = group
+        filled = 0
+        for lane in range(LANES):
+            row = order[s * LANES + lane]
+            pending[lane] = filled
+            if row >= 0:
+                shift = filled - indptr[row]
+                for k in range(indptr[row], indptr[row + 1]):
+                    entry = np.int64(columns[np.uint64(k)]) << symbol_bits | np.int64(symbols[np.uint64(k)])
+                    entries[np.uint64(k + shift)] = entry
+                filled += indptr[row + 1] - indptr[row]
+            for _ in range(MOST_SLOTS):
+                entries[filled] = _END
+                filled += 1
+        while True:
+            waiting = simd.gather(tag, entries, pending)
+            first = simd.least(waiting)
+            if first == _END:
+                break
+            base = min(first >> symbol_bits, last) & -step
+            at = min(group, room - 1)  # what finds no room is counted
+            bases[at] = base
+            simd.put_group(stream, at * WORDS, pending, waiting, base << symbol_bits, limit, empty, bits)
+            group += 1
+    starts[len(order) // LANES] = group
+    return group
+
+
+class Slices:
+    """Weights in slices.
+
+    Parameters
+    ----------
+    weights : SparseWeights
+        Shared, of at most `MOST_FEATURES` columns.
+    columns : int
+        Inputs.
+    form : Form
+
+    Attributes
+    ----------
+    stream : ndarray of uint16, shape (32 * groups,)
+    bases : ndarray of uint16, or int32 where there are more than 65,536 columns, shape (groups,)
+    starts : ndarray of int64, shape (slices + 1,)
+        First group of each slice.
+    rows : ndarray of int32, shape (16 * slices,)
+        Row of each lane; -1 for none.
+    """
+
+    def __init__(self, weights: SparseWeights, columns: int, form: Form) -> None:
+        counts = np.diff(weights.indptr)
+        rows = np.argsort(-counts, kind="stable").astype(np.int32)
+        self.rows = np.append(rows, np.full(-len(rows) % LANES, -1, np.int32))
+        self.starts = np.zeros(len(self.rows) // LANES + 1, np.int64)
+        longest = int(counts[rows[:LANES]].sum()) + LANES * MOST_SLOTS
+        scratch = np.empty(longest, np.uint32), np.empty(LANES, np.int32)
+        shape = form.bits, form.symbol_bits, form.window, form.step, form.last, form.empty
+        source = (0,) * form.slots, weights.indptr, weights.indices, weights.symbols, self.rows
+        narrow = np.uint16 if columns <= 1 << 16 else np.int32
+        # Most often enough: half of the slots empty.
+        room, groups = 0, 2 * weights.nnz // (form.slots * LANES) + len(self.rows)
+        while groups > room:
+            room = groups
+            self.bases, self.stream = np.empty(room, narrow), memory.room(room * WORDS, np.uint16)
+            groups = _pack(*source, *shape, self.starts, self.bases, self.stream, *scratch)
+        self.bases, self.stream = self.bases[:groups], self.stream[: groups * WORDS]
+
+    def divide(self, share: Share) -> tuple[int, int]:
+        """First slice of a part, and of the next: slices are of unequal length, parts have about as many groups."""
+        part, parts = share
+        groups = self.starts[-1] * np.array([part, part + 1]) // parts
+        first, last = (int(n) for n in np.searchsorted(self.starts[:-1], groups))
+        return first, len(self.starts) - 1 if part + 1 == parts else last
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return sum(a.nbytes for a in (self.stream, self.bases, self.starts, self.rows))
+
+
+@inlined
+def finish(
+    count: int, at: int, lane: int, out: F32, residual: F32, scratch: F32, start: int, rows: NDArray[np.int32],
+    scale: F32, shift: F32, with_residual: bool, activation: int,
+) -> None:  # fmt: skip
+    """Apply the epilogue to `count` sums of 16 rows, from ``scratch[at]`` on; outputs begin at `start`."""
+    tag = (0,)
+    sums = simd.load(tag, scratch, at)
+    for i in range(1, count):
+        sums = simd.add(sums, simd.load(tag, scratch, at + i * LANES))
+    sums = simd.fma_vectors(sums, simd.load(tag, scale, lane), simd.load(tag, shift, lane))
+    if with_residual:
+        simd.store(scratch, at, sums)
+        for i in range(LANES):
+            row = simd.get(rows, lane + i)
+            if row >= 0:
+                simd.put(scratch, at + i, simd.get(scratch, at + i) + simd.get(residual, start + row))
+        sums = simd.load(tag, scratch, at)
+    if activation >= 1:  # on vectors: which outputs are negative nobody can predict
+        sums = simd.maximum(sums, np.float32(0))
+    if activation == 2:
+        sums = simd.minimum(sums, np.float32(6))
+    simd.store(scratch, at, sums)
+    for i in range(LANES):
+        row = simd.get(rows, lane + i)
+        if row >= 0:
+            simd.put(out, start + row, simd.get(scratch, at + i))

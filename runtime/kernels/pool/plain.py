@@ -1,0 +1,242 @@
+"""Pooling. Images are planes: arrays of shape (batch * channels, height, width), C-contiguous float32.
+
+Windows are worked off in two passes of vectors, down and then across. The first leaves one padded line; for a stride
+above 2 that line is dealt out by the stride, so that both passes read contiguous memory. NaN wins in max pooling, as in
+PyTorch. Sums run in an order that depends on the shape of a plane alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import simd
+from ...jit import inlined, kernel
+
+F32 = NDArray[np.float32]
+
+LANES = simd.LANES
+
+
+def scratch_elements(out_width: int, kernel: int, stride: int, dilation: int, width: int, padding: int) -> int:
+    """Elements of scratch that `pool2d` wants: a padded line, and the same line dealt out by stride."""
+    phase: int = _phase(out_width, kernel, stride, dilation)
+    return 2 * (max(phase * stride, padding + width) + 3 * LANES)  # vectors are read beyond the end
+
+
+@kernel
+def _phase(out_width: int, kernel: int, stride: int, dilation: int) -> int:
+    """Length of one phase of a line: the elements whose places leave the same remainder by the stride."""
+    return out_width + (kernel - 1) * dilation // stride
+
+
+@kernel
+def _deal(scratch: F32, stride: int, phase: int, half: int) -> None:
+    """Deal the line out: ``scratch[half + r * phase + j] = scratch[j * stride + r]``."""
+    line, dealt = scratch[:half], scratch[half:]
+    for r in range(stride):
+        for j in range(phase):
+            dealt[r * phase + j] = line[j * stride + r]
+
+
+@inlined
+def _combine(value: Any, other: Any, largest: bool) -> Any:
+    return simd.greater(value, other) if largest else simd.add(value, other)
+
+
+@kernel
+def _divide(sums: F32, start: int, rows: Any, columns: F32) -> None:
+    """Divide ``sums[start + j]`` by ``rows * columns[j]``."""
+    line = sums[start : start + columns.shape[0]]
+    for j in range(columns.shape[0]):
+        line[j] /= rows * columns[j]
+
+
+@kernel
+def pool2d(
+    x: F32,
+    out: F32,
+    scratch: F32,
+    rows: F32,
+    columns: F32,
+    height: int,
+    width: int,
+    largest: bool,
+    kernel_h: int,
+    kernel_w: int,
+    stride_h: int,
+    stride_w: int,
+    padding_h: int,
+    padding_w: int,
+    dilation_h: int,
+    dilation_w: int,
+) -> None:
+    """Max or average pooling with PyTorch's windows.
+
+    Parameters
+    ----------
+    x : ndarray of float32, shape (planes * height * width,)
+    out : ndarray of float32, shape (planes * out_height * out_width,)
+    scratch : ndarray of float32, shape (`scratch_elements`,)
+    height, width : int
+    rows, columns : ndarray of float32, shape (out_height,), (out_width,)
+        An average is a sum divided by ``rows[i] * columns[j]`` (`window_counts`).
+    largest : bool
+        Keep the largest element of a window (padding counts as minus infinity), or the average.
+    kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w : int
+    """
+    neutral = np.float32(-np.inf if largest else 0.0)
+    out_height, out_width = rows.shape[0], columns.shape[0]
+    half = scratch.shape[0] // 2
+    phase = _phase(out_width, kernel_w, stride_w, dilation_w)
+    for j in range(half):
+        scratch[j] = neutral
+    for p in range(x.shape[0] // (height * width)):
+        for i in range(out_height):
+            top = i * stride_h - padding_h
+            for c in range(0, width, LANES):
+                value = simd.scale_shift(simd.zeros((0,)), 1.0, neutral)
+                for row in range(top, top + (kernel_h - 1) * dilation_h + 1, dilation_h):
+                    if 0 <= row < height:
+                        pixels = simd.load_masked(x, (p * height + row) * width + c, 0, width - c)
+                        value = _combine(pixels, value, largest)
+                simd.store_masked(scratch, padding_w + c, 0, width - c, value)
+            target = (p * out_height + i) * out_width
+            if stride_w > 2:
+                _deal(scratch, stride_w, phase, half)
+            for j in range(0, out_width, LANES):
+                value = simd.scale_shift(simd.zeros((0,)), 1.0, neutral)
+                for k in range(kernel_w):
+                    at = k * dilation_w
+                    if stride_w == 1:
+                        pixels = simd.load((0,), scratch, at + j)
+                    elif stride_w == 2:
+                        near, far = simd.load((0,), scratch, at + 2 * j), simd.load((0,), scratch, at + 2 * j + LANES)
+                        pixels = simd.evens(near, far)
+                    else:
+                        pixels = simd.load((0,), scratch, half + at % stride_w * phase + at // stride_w + j)
+                    value = _combine(pixels, value, largest)
+                simd.store_masked(out, target + j, 0, out_width - j, value)
+            if not largest:
+                _divide(out, target, rows[i], columns)
+
+
+EIGHT, FOUR, TWO, ONE = (0,) * 8, (0,) * 4, (0,) * 2, (0,)
+"""Tags: so many lanes."""
+BLOCK = 4 * LANES
+
+
+def fits_pairs(width: int, elements: int) -> bool:
+    """Whether `max_pool_pairs` can take images of an even height, so wide and with so many elements in all."""
+    return width % (2 * LANES) == 0 or (width in (2, 4, 8, 16) and elements % BLOCK == 0)
+
+
+@kernel
+def max_pool_pairs(x: F32, out: F32, width: int) -> None:
+    """Max pooling of windows of 2 x 2 that do not overlap, where `fits_pairs`.
+
+    Rows of narrow images lie end to end in a vector, whatever image they belong to, so no lane idles.
+
+    Parameters
+    ----------
+    x, out : ndarray of float32, flat
+    width : int
+    """
+    if width >= 2 * LANES:
+        for row in range(0, len(x), 2 * width):
+            for column in range(0, width, 2 * LANES):
+                upper = _across(x, row + column)
+                lower = _across(x, row + column + width)
+                simd.store(out, row // 4 + column // 2, simd.greater(upper, lower))
+    else:
+        for at in range(0, len(x), BLOCK):
+            low, high = _across(x, at), _across(x, at + 2 * LANES)
+            if width == 16:
+                value = simd.greater_pairs(EIGHT, low, high)
+            elif width == 8:
+                value = simd.greater_pairs(FOUR, low, high)
+            elif width == 4:
+                value = simd.greater_pairs(TWO, low, high)
+            else:
+                value = simd.greater_pairs(ONE, low, high)
+            simd.store(out, at // 4, value)
+
+
+@inlined
+def _across(x: F32, at: int) -> Any:
+    """The greater of each two neighbours of 32 elements."""
+    return simd.greater_pairs(ONE, simd.load((0,), x, at), simd.load((0,), x, at + LANES))
+
+
+def window_counts(
+    size: int, out: int, kernel: int, stride: int, padding: int, count_include_pad: bool
+) -> NDArray[np.float32]:
+    """By how much the windows along one axis count in an average, as PyTorch counts.
+
+    With `count_include_pad` padding counts, but not what ceil_mode adds behind it.
+
+    Returns
+    -------
+    ndarray of float32, shape (out,)
+    """
+    first = np.arange(out) * stride - padding
+    last = np.minimum(first + kernel, size + padding)
+    if not count_include_pad:
+        first, last = np.maximum(first, 0), np.minimum(last, size)
+    return (last - first).astype(np.float32)
+
+
+@kernel
+def global_avg_pool(x: F32, out: F32) -> None:
+    """Mean of each row.
+
+    Parameters
+    ----------
+    x : ndarray of float32, flat
+        As many rows of equal length as `out` is long.
+    out : ndarray of float32, shape (planes,)
+    """
+    size = len(x) // max(1, len(out))
+    for p in range(len(out)):
+        sums = simd.zeros((0,))
+        for i in range(0, size - LANES + 1, LANES):
+            sums = simd.add(sums, simd.load((0,), x, p * size + i))
+        rest = size % LANES
+        sums = simd.add(sums, simd.load_masked(x, (p + 1) * size - rest, 0, rest))
+        out[p] = simd.total(sums) / np.float32(size)
+
+
+@kernel
+def adaptive_pool2d(x: F32, out: F32, largest: bool) -> None:
+    """Adaptive pooling: window i of n goes from floor(i * size / n) to ceil((i + 1) * size / n), as in PyTorch.
+
+    Parameters
+    ----------
+    x : ndarray of float32, shape (planes, height, width)
+    out : ndarray of float32, shape (planes, out_height, out_width)
+    largest : bool
+        Keep the largest element of a window, or the mean.
+    """
+    planes, height, width = x.shape
+    _, out_height, out_width = out.shape
+    for p in range(planes):
+        for i in range(out_height):
+            top, bottom = i * height // out_height, -(-(i + 1) * height // out_height)
+            for j in range(out_width):
+                left, right = j * width // out_width, -(-(j + 1) * width // out_width)
+                best = x[p, top, left]
+                total = np.float32(0.0)
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        v = x[p, row, column]
+                        total += v
+                        best = v if (v > best) | (v != v) else best
+                count = np.float32((bottom - top) * (right - left))
+                out[p, i, j] = best if largest else total / count
+
+
+def planes(array: F32) -> Any:
+    """View a batch of images (batch, channels, height, width, 1) as planes (batch * channels, height, width)."""
+    return array.reshape(-1, *array.shape[2:4])

@@ -1,0 +1,130 @@
+"""From graph to layers: what can run as one kernel becomes one layer.
+
+Folded, wherever the value in between has no other reader:
+
+- batch_norm, add and relu or relu6 into the convolution or linear layer before them (its epilogue),
+- relu or relu6 into an add or a batch_norm that stays on its own,
+- max pooling of 2 x 2 into the convolution before it, whose builder may leave it to a step of its own,
+- slices into the slice or pad behind them: the option-A shortcut of CIFAR ResNets becomes one strided copy.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ...dcformat import Graph, Node
+
+WEIGHTED = ("conv2d", "linear")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A node with what was folded into it.
+
+    Attributes
+    ----------
+    node : Node
+        The node that does the main work.
+    inputs : tuple of int
+        Values it reads, the residual excepted.
+    output : int
+        The value it makes: that of the last node folded into it.
+    slices : tuple of Node
+        Slices taken of the input beforehand, in order.
+    norms : tuple of Node
+        Batch normalisations applied to what the node makes, in order.
+    residual : int or None
+        Value that is added after them.
+    activation : {"none", "relu", "relu6"}
+        What comes after that.
+    pool : Node or None
+        Maximum pooling, by windows of 2 x 2, of what comes after that.
+    pooled : int or None
+        The value that is pooled, and so need not be made.
+    """
+
+    node: Node
+    inputs: tuple[int, ...]
+    output: int
+    slices: tuple[Node, ...] = ()
+    norms: tuple[Node, ...] = ()
+    residual: int | None = None
+    activation: str = "none"
+    pool: Node | None = None
+    pooled: int | None = None
+
+
+def fuse(graph: Graph) -> list[Layer]:
+    """Turn a graph into layers; nodes that the output does not depend on are dropped.
+
+    Parameters
+    ----------
+    graph : Graph
+        A legal graph (`dcz.dcformat.infer_shapes` accepts it).
+
+    Returns
+    -------
+    list of Layer
+        In an order in which they can run: by the value that they make.
+    """
+    live = _live_nodes(graph)
+    readers = Counter(value for _, node in live for value in node.inputs)
+    readers[graph.output] += 1
+    layers: dict[int, Layer] = {}
+    for output, node in live:
+        layers[output] = _fold(node, output, layers, readers) or Layer(node, node.inputs, output)
+    return list(layers.values())
+
+
+def _live_nodes(graph: Graph) -> list[tuple[int, Node]]:
+    """The nodes that the output depends on, each with the value that it makes, in order."""
+    needed = {graph.output}
+    live = []
+    for index in range(len(graph.nodes) - 1, -1, -1):
+        if index + 1 in needed:
+            live.append((index + 1, graph.nodes[index]))
+            needed.update(graph.nodes[index].inputs)
+    return live[::-1]
+
+
+def _fold(node: Node, output: int, layers: dict[int, Layer], readers: Mapping[int, int]) -> Layer | None:
+    """Fold a node into the layer that makes one of its inputs, which leaves `layers`; None where that can't be.
+
+    Of two layers the later takes the node: a layer runs where its last node stood, when all else it reads is made.
+    """
+    for value in sorted(node.inputs, reverse=True):
+        layer = layers.get(value)
+        if layer is None or readers[value] > 1:
+            continue
+        folded = _folded(layer, node)
+        if folded is not None:
+            del layers[value]
+            return replace(folded, output=output)
+    return None
+
+
+def _folded(layer: Layer, node: Node) -> Layer | None:
+    main, bare, alone = layer.node.op, layer.activation == "none", layer.residual is None
+    if layer.pool is not None:
+        return None
+    match node.op:
+        case "batch_norm" if main in WEIGHTED and bare and alone:
+            return replace(layer, norms=(*layer.norms, node))
+        case "add" if main in WEIGHTED and bare and alone:
+            (other,) = (value for value in node.inputs if value != layer.output)
+            return replace(layer, residual=other)
+        case "relu" | "relu6" if main in (*WEIGHTED, "add", "batch_norm") and bare:
+            return replace(layer, activation=node.op)
+        case "max_pool2d" if main == "conv2d" and alone and _pairs(node):
+            return replace(layer, pool=node, pooled=layer.output)
+        case "slice" | "pad" if main == "slice":
+            return replace(layer, node=node, slices=(*layer.slices, layer.node))
+    return None
+
+
+def _pairs(node: Node) -> bool:
+    """Whether a pooling has windows of 2 x 2 that neither overlap nor leave the image."""
+    wanted = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0), "dilation": (1, 1), "ceil_mode": False}
+    return all(node.attrs[name] == value for name, value in wanted.items())

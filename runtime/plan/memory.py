@@ -1,0 +1,179 @@
+"""One arena for all activations: which values share memory, and where each lies.
+
+A value lives from the step that makes it to the last step that reads it. Values whose lives do not overlap get the same
+memory; some values are the same memory while both live:
+
+- a view (flatten) is its input;
+- the parts of a concatenation are made in their place in it, where each is one run of memory;
+- an elementwise step writes over an input that nobody reads again.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...dcformat import memory
+from ..kernels.contract import F32
+
+ALIGNMENT = 16
+"""Float32 elements: 64 bytes, a cache line and an AVX-512 vector."""
+
+
+def aligned(elements: int) -> F32:
+    """Zeroed memory that starts at a multiple of 64 bytes."""
+    return memory.room(elements, np.float32, zeroed=True)
+
+
+@dataclass(frozen=True)
+class Use:
+    """What one step does to memory.
+
+    Attributes
+    ----------
+    reads : tuple of int
+        Values.
+    makes : int
+        Value.
+    view : bool
+        What it makes is what it reads, element for element.
+    joins : bool
+        What it makes is the values that it reads one after the other, in memory's order.
+    overwrites : tuple of int
+        Values that it may write its output over, as long as it reads them once.
+    scratch : int
+        Elements of scratch that it needs while it runs.
+    """
+
+    reads: tuple[int, ...]
+    makes: int
+    view: bool = False
+    joins: bool = False
+    overwrites: tuple[int, ...] = ()
+    scratch: int = 0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything lies, in float32 elements from the arena's start.
+
+    Attributes
+    ----------
+    values : dict of int to int
+        Offset of each value.
+    scratch : list of int
+        Offset of each step's scratch.
+    elements : int
+        Size of the arena.
+    """
+
+    values: dict[int, int]
+    scratch: list[int]
+    elements: int
+
+
+def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -> Layout:
+    """Lay out values and scratch.
+
+    Parameters
+    ----------
+    sizes : dict of int to int
+        Elements of each value.
+    uses : sequence of Use
+        The steps, in the order in which they run.
+    given, kept : int
+        The value that is there before the first step, and the one that must be there after the last.
+
+    Returns
+    -------
+    Layout
+    """
+    homes = _share(sizes, uses, given, kept)
+    lives = {given: (-1, -1)}
+    for step, use in enumerate(uses):
+        for value in (*use.reads, use.makes):
+            first, _ = lives.get(value, (step, step))
+            lives[value] = first, step
+    lives[kept] = lives[kept][0], len(uses)
+
+    blocks: dict[int, _Block] = {}
+    for value, (home, _) in homes.items():
+        first, last = lives[value]
+        block = blocks.setdefault(home, _Block(sizes[home], first, last))
+        block.first, block.last = min(block.first, first), max(block.last, last)
+    scratch = [_Block(use.scratch, step, step) for step, use in enumerate(uses)]
+    elements = _place([*blocks.values(), *scratch])
+    offsets = {value: blocks[home].offset + within for value, (home, within) in homes.items()}
+    return Layout(offsets, [block.offset for block in scratch], elements)
+
+
+def _share(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -> dict[int, tuple[int, int]]:
+    """For each value the value whose memory it lies in (itself, if none), and the offset in there."""
+    parent: dict[int, tuple[int, int]] = {}
+    for use in uses:
+        if use.view:
+            parent[use.makes] = use.reads[0], 0
+        elif use.joins and len(set(use.reads)) == len(use.reads):
+            offset = 0
+            for value in use.reads:
+                parent.setdefault(value, (use.makes, offset))
+                offset += sizes[value]
+
+    def home(value: int) -> tuple[int, int]:
+        within = 0
+        while value in parent:
+            value, offset = parent[value]
+            within += offset
+        return value, within
+
+    last_read: dict[int, int] = {}
+    for step, use in enumerate(uses):
+        for value in (*use.reads, use.makes):
+            root, _ = home(value)
+            last_read[root] = step
+    last_read[home(kept)[0]] = len(uses)
+    for step, use in enumerate(uses):
+        if use.makes in parent:
+            continue
+        for value in use.overwrites:
+            root, within = home(value)
+            alone = [home(read)[0] for read in use.reads].count(root) == 1
+            whole = within == 0 and sizes[root] == sizes[use.makes]
+            if whole and alone and last_read[root] == step:
+                parent[use.makes] = root, 0
+                last_read[root] = last_read[use.makes]
+                break
+    return {value: home(value) for value in {given, *(use.makes for use in uses)}}
+
+
+@dataclass(eq=False)
+class _Block:
+    elements: int
+    first: int
+    last: int
+    offset: int = 0
+
+
+def _place(blocks: Sequence[_Block]) -> int:
+    """Give each block the smallest gap that fits among those alive when it starts; return the size of all."""
+    total = 0
+    living: list[_Block] = []
+    for block in sorted(blocks, key=lambda b: (b.first, -b.elements)):
+        living = [other for other in living if other.last >= block.first]
+        room, end, best = None, 0, 0
+        for other in living:
+            gap = other.offset - end
+            if gap >= block.elements and (room is None or gap < room):
+                room, best = gap, end
+            end = max(end, _align(other.offset + other.elements))
+        block.offset = end if room is None else best
+        total = max(total, _align(block.offset + block.elements))
+        insort(living, block, key=lambda b: b.offset)
+    return total
+
+
+def _align(elements: int) -> int:
+    return -(-elements // ALIGNMENT) * ALIGNMENT

@@ -1,0 +1,1 @@
+"""Builders of a plan's steps, a file a family of operators."""

@@ -1,0 +1,103 @@
+"""Steps of the pooling operators."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from ...kernels.contract import F32, Call
+from ...kernels.pool import plain as pool
+from ...kernels.pool.batch16 import Windows, pool_lanes
+from ..fuse import Layer
+from ..memory import Use
+from ..step import Context, Step, pair, shared, view
+
+PARALLEL_PIXELS = 1 << 18
+"""Input pixels of all channels, some .08 ms, from which on a layer is worth helpers."""
+
+
+def pool2d(layer: Layer, context: Context) -> Step:
+    """Pooling by a kernel, or adaptive, as the simplest kernel that does the same."""
+    attrs, op = layer.node.attrs, layer.node.op
+    if "output" in attrs:
+        return _adaptive(layer, context)
+    kernel, stride, padding = pair(attrs["kernel"]), pair(attrs["stride"]), pair(attrs["padding"])
+    return _windows(layer, context, op.startswith("max"), kernel, stride, padding)
+
+
+def _windows(
+    layer: Layer,
+    context: Context,
+    largest: bool,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+) -> Step:
+    (channels, height, width), (_, out_h, out_w) = context.shapes[layer.inputs[0]], context.shapes[layer.output]
+    dilation = pair(layer.node.attrs.get("dilation", (1, 1)))
+    scratch_size = pool.scratch_elements(out_w, kernel[1], stride[1], dilation[1], width, padding[1])
+    count_pad = bool(layer.node.attrs.get("count_include_pad", True))
+    rows = pool.window_counts(height, out_h, kernel[0], stride[0], padding[0], count_pad)
+    columns = pool.window_counts(width, out_w, kernel[1], stride[1], padding[1], count_pad)
+    sizes = *kernel, *stride, *padding, *dilation
+    name = "max_pool2d" if largest else "avg_pool2d"
+    if context.lanes > 1:
+        down = Windows.regular(height, kernel[0], stride[0], padding[0], dilation[0], rows)
+        across = Windows.regular(width, kernel[1], stride[1], padding[1], dilation[1], columns)
+        return _pool_lanes(layer, name, (height, width), down, across, largest)
+
+    pairs = largest and sizes == (2, 2, 2, 2, 0, 0, 1, 1) and (height, width) == (2 * out_h, 2 * out_w)
+    paired = pairs and pool.fits_pairs(width, context.samples * channels * height * width)
+    parts = context.team.threads if context.samples == 1 and channels * height * width >= PARALLEL_PIXELS else 1
+    cuts = [*(channels * i // parts // pool.LANES * pool.LANES for i in range(parts)), context.samples * channels]
+
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        x, y = inputs[0].reshape(cuts[-1], -1), out.reshape(cuts[-1], -1)
+
+        def part(first: int, last: int, line: F32) -> list[Call]:
+            arrays = x[first:last].reshape(-1), y[first:last].reshape(-1)
+            if paired:
+                return [(pool.max_pool_pairs, (*arrays, width))]
+            return [(pool.pool2d, (*arrays, line, rows, columns, height, width, largest, *sizes))]
+
+        lines = [scratch[i * scratch_size : (i + 1) * scratch_size] for i in range(parts)]
+        bound = [part(*cut, line) for cut, line in zip(pairwise(cuts), lines, strict=True) if cut[0] < cut[1]]
+        return shared(context.team, bound, part(0, cuts[-1], lines[0]))
+
+    use = Use(layer.inputs, layer.output, scratch=0 if paired else parts * scratch_size)
+    return Step(layer.node.op, "max_pool_pairs" if paired else name, use, bind)
+
+
+def _adaptive(layer: Layer, context: Context) -> Step:
+    """Adaptive pooling, as the simplest kernel that does the same."""
+    largest = layer.node.op == "adaptive_max_pool2d"
+    (_, height, width), (_, out_h, out_w) = context.shapes[layer.inputs[0]], context.shapes[layer.output]
+    if (out_h, out_w) == (height, width):
+        return view(layer)
+    if context.lanes > 1:
+        down, across = Windows.adaptive(height, out_h), Windows.adaptive(width, out_w)
+        return _pool_lanes(layer, "adaptive_pool2d", (height, width), down, across, largest)
+    if (out_h, out_w) == (1, 1) and not largest:
+        return _global_average(layer)
+    if height % out_h == width % out_w == 0:
+        size = height // out_h, width // out_w
+        return _windows(layer, context, largest, size, size, (0, 0))
+
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        return [(pool.adaptive_pool2d, (pool.planes(inputs[0]), pool.planes(out), largest))]
+
+    return Step(layer.node.op, "adaptive_pool2d", Use(layer.inputs, layer.output), bind)
+
+
+def _pool_lanes(layer: Layer, name: str, size: tuple[int, int], down: Windows, across: Windows, largest: bool) -> Step:
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        x, y = inputs[0].reshape(-1), out.reshape(-1)
+        return [(pool_lanes, (x, y, *size, *down.arrays(), *across.arrays(), largest))]
+
+    return Step(layer.node.op, name, Use(layer.inputs, layer.output), bind)
+
+
+def _global_average(layer: Layer) -> Step:
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        return [(pool.global_avg_pool, (inputs[0].reshape(-1), out.reshape(-1)))]
+
+    return Step(layer.node.op, "global_avg_pool", Use(layer.inputs, layer.output), bind)

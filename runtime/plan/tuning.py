@@ -1,0 +1,144 @@
+"""Choosing kernels by trial: the best few by estimated cost are timed once, and what was fastest is kept in a file.
+
+The estimates are fitted to one kind of processor; on another one, and for odd shapes, a trial is the better judge.
+Fully connected layers are bound by memory, which a trial in warm caches would not show: they stay with the estimates.
+
+The file is JSON: ``{"format": 1, "picks": {LAYER: CHOICE}}``. LAYER tells the processor, the layer's sizes and how many
+weights it has, so one file serves many models and machines. Where a version of the kernels does not know a CHOICE, it
+makes the trial again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import llvmlite.binding as llvm
+import numpy as np
+from numba import config
+
+from ...dcformat import InputError, Tensor
+from ...dcformat.output import check_output, replacing
+from ..jit import ready
+from ..kernels.contract import ConvGeometry, Epilogue, PackedLayer
+from ..timing import Clock, Turns, clock_of
+from .memory import aligned
+from .select import Choice
+
+FORMAT = 1
+SECONDS, TURN_SECONDS = 0.03, 0.001
+"""What the trials of a layer, and of one choice at a time, may take: more where five rounds take more."""
+UNLIKELY = 2.0
+"""Times the least estimate from which on a choice is not tried."""
+GAIN = 0.97
+"""Share of the estimated best one's time that another choice must keep within."""
+
+
+class Tuning:
+    """The kernels that trials picked.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file; one that does not exist starts empty.
+
+    Raises
+    ------
+    InputError
+        Not such a file.
+    OSError
+        It cannot be read, or not be written to.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        check_output(path)
+        self._path = path
+        self._picks = _read(path)
+        self._kept = dict(self._picks)
+        self._trying = threading.Lock()  # one trial at a time
+
+    def pick(
+        self, choices: Sequence[Choice], weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, lanes: int
+    ) -> PackedLayer:
+        """Pack a layer by the choice of an earlier trial, or else of one made now.
+
+        Parameters
+        ----------
+        choices : sequence of Choice
+            The one estimated to be fastest first.
+        weight : Tensor
+        geometry : ConvGeometry
+        epilogue : Epilogue
+        lanes : int
+            Samples that lie side by side.
+        """
+        layer, known = _layer(weight, geometry, epilogue, lanes), {choice.name: choice for choice in choices}
+        with self._trying:
+            if self._picks.get(layer) not in known:
+                likely = [choice for choice in choices if choice.cycles <= UNLIKELY * choices[0].cycles]
+                self._picks[layer] = likely[0].name if len(likely) == 1 else _fastest(likely, geometry, epilogue, lanes)
+        return known[self._picks[layer]].pack()
+
+    def save(self) -> None:
+        """Write the file, if there were trials since."""
+        if self._picks != self._kept:
+            with replacing(self._path) as file:
+                text = json.dumps({"format": FORMAT, "picks": self._picks}, indent=1, sort_keys=True)
+                file.write(text.encode() + b"\n")
+            self._kept = dict(self._picks)
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, str]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise InputError(f"not a tuning file: {error}", path=path, hint="delete it, or name another one") from None
+    picks = content.get("picks") if isinstance(content, dict) and content.get("format") == FORMAT else None
+    if not isinstance(picks, dict):
+        expected = f'{{"format": {FORMAT}, "picks": ...}}'
+        raise InputError("not a tuning file", path=path, expected=expected, hint="delete it, or name another one")
+    return picks
+
+
+def _layer(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, lanes: int) -> str:
+    """What decides how fast a layer's choices are. Not its batch: a batch that is split must give the same bits."""
+    processor = config.CPU_NAME or llvm.get_host_cpu_name()
+    sizes = " ".join(f"{name}={value}" for name, value in asdict(geometry).items() if name != "batch")
+    added = " residual" * epilogue.residual + " pool" * epilogue.pool
+    return f"{processor}: {sizes} nonzero={weight.nnz} lanes={lanes}{added}"
+
+
+def _fastest(choices: Sequence[Choice], geometry: ConvGeometry, epilogue: Epilogue, lanes: int) -> str:
+    """Name of the fastest choice; the first one where no other is clearly faster."""
+    g = geometry
+    samples, rng = g.batch // lanes, np.random.default_rng(0)
+    x = aligned(samples * g.in_channels * g.height * g.width * lanes)
+    x[:] = rng.standard_normal(x.size, np.float32)
+    out = aligned(samples * g.out_channels * g.out_height * g.out_width * lanes)
+    packed = {choice.name: choice.pack() for choice in choices}
+    scratch = aligned(max(layer.scratch_elements for layer in packed.values()))
+    images = x.reshape(samples, g.in_channels, g.height, g.width, lanes)
+    answers = out.reshape(samples, g.out_channels, g.out_height, g.out_width, lanes)
+    residual = answers if epilogue.residual else None
+
+    def clock(layer: PackedLayer) -> Clock:
+        calls = [ready(call) for call in layer.bind(images, answers, residual, scratch)]
+
+        def run() -> None:
+            for function, arguments in calls:
+                function(*arguments)
+
+        return clock_of(run)
+
+    turns = Turns({name: clock(layer) for name, layer in packed.items()}, TURN_SECONDS)
+    for _ in range(turns.rounds(SECONDS)):
+        turns.round()
+    seconds = {name: min(times) for name, times in turns.seconds.items()}
+    first, best = choices[0].name, min(seconds, key=seconds.__getitem__)
+    return best if seconds[best] < GAIN * seconds[first] else first
