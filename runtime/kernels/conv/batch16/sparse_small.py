@@ -2,7 +2,7 @@
 
 On an image of 4 x 4 pixels 44 of the 144 products of a weight and a pixel meet padding, and on one of 2 x 2 pixels 20
 of 36. Here the sums of all pixels of an image rest in registers, and the weights of a segment are sorted into
- *runs*, one for each of the nine taps. A run has a loop of its own, in which only those sums appear whose pixel the
+*runs*, one for each of the nine taps. A run has a loop of its own, in which only those sums appear whose pixel the
 tap meets inside the image. Nothing is packed either, since without padding a block is a stretch of the input as it lies
 in memory: twice as many channels fit the cache, and sums rest half as often between blocks.
 """
