@@ -1,8 +1,8 @@
 """What the planner and the kernels say to each other: a layer's geometry, its epilogue, and a packed layer.
 
-A kernel module offers factories, ``pack_...(weight, geometry, epilogue) -> PackedLayer``. The planner chooses one by
-cost, asks for its scratch and binds it to buffers once; after that a call costs one function call and allocates
-nothing.
+A kernel module offers a class that is made of ``(weight, tiling, epilogue)``, where the tiling holds the geometry: a
+`PackedLayer`. The planner chooses one by cost, asks for its scratch and binds it to buffers once; after that a call
+costs one function call and allocates nothing.
 """
 
 from __future__ import annotations

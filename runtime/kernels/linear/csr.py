@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....dcformat.tensors import Tensor
 from ... import simd
 from ...jit import kernel
 from ..contract import WHOLE, Call, Epilogue, LinearGeometry, Share
@@ -93,8 +94,8 @@ class LinearSparse:
     kernel_name = "linear_sparse"
     scratch_elements = 0
 
-    def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue) -> None:
-        self._weights = weights
+    def __init__(self, weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> None:
+        self._weights = weights = SparseWeights.of(weight)
         self._columns = weights.indices.astype(np.uint16 if geometry.in_features <= 1 << 16 else np.int32)
         self._tail = (
             *epilogue_arrays(epilogue, geometry.out_features),

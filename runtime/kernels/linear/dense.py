@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ....dcformat.tensors import Tensor
 from ... import simd
 from ...jit import kernel
 from ..contract import WHOLE, Call, Epilogue, LinearGeometry, Share
@@ -98,7 +99,8 @@ class LinearDense:
 
     kernel_name = "linear_dense"
 
-    def __init__(self, weights: DenseWeights, geometry: LinearGeometry, epilogue: Epilogue) -> None:
+    def __init__(self, weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> None:
+        weights = DenseWeights.of(weight)
         dense = weights.codebook[weights.symbols] if len(weights.codebook) else weights.symbols
         rows, features = dense.shape
         padded = np.pad(dense, ((0, -rows % ROWS), (0, -features % LANES))).astype(np.float32)

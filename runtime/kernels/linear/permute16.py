@@ -11,11 +11,13 @@ Each row is summed in an order that the packing alone tells: a batch gives the s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ....dcformat.tensors import Tensor
 from ... import simd
 from ...jit import inlined, kernel
 from ..contract import WHOLE, Call, Epilogue, LinearGeometry, Share, tag
@@ -117,24 +119,35 @@ def linear_windowed(
             finish(2, 0, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
 
 
+@dataclass(frozen=True)
+class Windowing(LinearGeometry):
+    """A fully connected layer whose inputs are seen through windows.
+
+    Attributes
+    ----------
+    window : int
+        Columns of a window: 64, which may begin anywhere, or 128, which begin at a vector, as they are many loads.
+    """
+
+    window: int
+
+
 class LinearWindowed:
     """A fully connected layer packed for `linear_windowed`.
 
     Parameters
     ----------
-    weights : SparseWeights
+    weight : Tensor
         Shared, with at most `MOST_CENTROIDS` centroids.
-    geometry : LinearGeometry
+    geometry : Windowing
     epilogue : Epilogue
-    window : int
-        Columns of a window: 64, which may begin anywhere, or 128, which begin at a vector, as they are many loads.
     """
 
     kernel_name = "linear_windowed"
 
-    def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue, window: int) -> None:
-        zero = len(weights.codebook)
-        step = 1 if window == 64 else WORDS
+    def __init__(self, weight: Tensor, geometry: Windowing, epilogue: Epilogue) -> None:
+        weights, window = SparseWeights.of(weight), geometry.window
+        zero, step = len(weights.codebook), 1 if window == 64 else WORDS
         form = Form(2, 16, SYMBOL_BITS, window, step, geometry.in_features, zero)
         self._slices = Slices(weights, geometry.in_features, form)
         vectors = 1 << (zero // WORDS).bit_length()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....dcformat.tensors import Tensor
 from ... import simd
 from ...jit import inlined, kernel
 from ..contract import WHOLE, Call, Epilogue, LinearGeometry, Share
@@ -112,7 +113,7 @@ class LinearTriples:
 
     Parameters
     ----------
-    weights : SparseWeights
+    weight : Tensor
         Shared, with a finite codebook of at most `MOST_SHARED`.
     geometry : LinearGeometry
         `WINDOW` to `linear_slices.MOST_FEATURES` inputs.
@@ -122,7 +123,8 @@ class LinearTriples:
     kernel_name = "linear_triples"
     scratch_elements = SLOTS * SAMPLES * LANES
 
-    def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue) -> None:
+    def __init__(self, weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> None:
+        weights = SparseWeights.of(weight)
         bits, last = SYMBOL_BITS + POSITION_BITS, geometry.in_features - WINDOW
         form = Form(SLOTS, bits, SYMBOL_BITS, WINDOW, 1, last, EMPTY)
         self._slices = Slices(weights, geometry.in_features, form)

@@ -12,19 +12,20 @@ import pytest
 
 CASES = """
 import kernel_cases as cases
-from dcz.runtime.plan import select, select_batch16
-assert not select.WIDE
+from dcz.runtime.plan import select
+from dcz.runtime.plan.target import AVX2, HOST
+assert HOST is AVX2
 for kernel, size, stride in (((3, 3), (13, 13), (1, 1)), ((1, 1), (9, 9), (1, 1)), ((5, 5), (12, 12), (2, 2))):
     case = cases.ConvCase(kernel=kernel, size=size, stride=stride, channels=(6, 9))
     for name in ("conv_sparse", "conv_dense"):
         cases.check_conv(case, name)
     if kernel != (1, 1):
         plain = cases.ConvCase(kernel=kernel, size=size, stride=stride, channels=(6, 9), epilogue="relu")
-        cases.check_winograd(plain, select.WINOGRAD_TILE)
-        cases.check_winograd_lanes(case, select_batch16.WINOGRAD_TILE)
+        cases.check_winograd(plain, HOST.winograd)
+        cases.check_winograd_lanes(case, HOST.batch16_winograd)
     if stride == (1, 1) and kernel == (3, 3):
-        cases.check_winograd_sparse(plain, select.SPARSE_WINOGRAD_TILE)
-    for shape in select_batch16.SHAPES:
+        cases.check_winograd_sparse(plain, HOST.winograd_sparse)
+    for shape in HOST.batch16_tiles:
         cases.check_lanes(case, shape)
 for size in ((2, 2), (4, 4)):
     cases.check_taps(cases.ConvCase(size=size, padding=(1, 1), channels=(12, 9)), 64, False)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from dcz.dcformat import Dense, FormatError, Graph, Shared, SparseRaw, SparseShared, infer_shapes, make_node
 from dcz.runtime.execute.executor import Executor
-from dcz.runtime.plan import select
 from dcz.runtime.plan.fuse import fuse
 from dcz.runtime.plan.plan import plan
 
@@ -159,7 +158,7 @@ def test_a_convolution_pools_where_its_kernel_can_and_it_pays(monkeypatch, lanes
     tensors = {"w": rng.standard_normal((32, 16, 3, 3)).astype(np.float32)}
     x = rng.standard_normal((lanes, *graph.input_shape)).astype(np.float32)
     one = make(graph, tensors, lanes, lanes=lanes)
-    monkeypatch.setattr(select, "WINOGRAD", False)
+    monkeypatch.setenv("DCZ_WINOGRAD", "0")
     two = make(graph, tensors, lanes, lanes=lanes)
     assert [step.op for step in one.steps] == ["conv2d"]
     assert [step.op for step in two.steps] == (["conv2d", "max_pool2d"] if lanes == 1 else ["conv2d"])

@@ -14,12 +14,12 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from dcz.dcformat import tensors
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue, LinearGeometry
 from dcz.runtime.plan import select, select_batch16
 from dcz.runtime.plan.select import Choice
+from dcz.runtime.plan.target import AVX512
 
 CHOICES = Path(__file__).with_name("choices.txt")
 EPILOGUES = Epilogue(), Epilogue(pool=True), Epilogue(residual=True)
@@ -105,15 +105,14 @@ def line(name: str, lists: Sequence[list[Choice]]) -> str:
 def lines() -> Iterator[str]:
     """A line a layer, each with several epilogues and batches, or forms of its weights."""
     for name, weight, geometry in convolutions():
-        one = [select.conv_choices(weight, geometry, epilogue) for epilogue in EPILOGUES]
-        side_by_side = [select_batch16.conv_choices(weight, geometry, epilogue) for epilogue in EPILOGUES[:2]]
+        one = [select.conv_choices(weight, geometry, epilogue, AVX512) for epilogue in EPILOGUES]
+        side_by_side = [select_batch16.conv_choices(weight, geometry, epilogue, AVX512) for epilogue in EPILOGUES[:2]]
         yield line(name, [*one, *side_by_side])
     for name, weights, linear in linears():
-        one = [select.linear_choices(weight, linear, Epilogue()) for weight in weights]
-        yield line(name, [*one, select_batch16.linear_choices(weights[0], linear, Epilogue())])
+        one = [select.linear_choices(weight, linear, Epilogue(), AVX512) for weight in weights]
+        yield line(name, [*one, select_batch16.linear_choices(weights[0], linear, Epilogue(), AVX512)])
 
 
-@pytest.mark.skipif(not select.WORDS, reason="for processors with AVX-512")
 def test_choices_are_those_that_are_pinned() -> None:
     assert list(lines()) == CHOICES.read_text().splitlines()
 

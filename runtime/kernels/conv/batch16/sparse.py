@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import inlined, kernel
 from ...contract import WHOLE, Call, ConvGeometry, Epilogue, LinearGeometry, Share, tag
@@ -339,17 +340,16 @@ class ConvLanes:
 
     Parameters
     ----------
-    weights : SparseWeights
-        Rows are output channels; columns count input channel of the group, ky, kx.
+    weight : Tensor
     tiling : LaneTiling
     epilogue : Epilogue
     """
 
     kernel_name = "conv_lanes"
 
-    def __init__(self, weights: SparseWeights, tiling: LaneTiling, epilogue: Epilogue) -> None:
+    def __init__(self, weight: Tensor, tiling: LaneTiling, epilogue: Epilogue) -> None:
         self.tiling = tiling
-        self._stream = self._sort(weights)
+        self._stream = self._sort(SparseWeights.of(weight))
         self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
         self._descriptor = tiling.descriptor(epilogue)
         self.weight_bytes = self._stream.nbytes

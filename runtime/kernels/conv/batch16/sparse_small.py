@@ -169,8 +169,7 @@ class ConvTaps(ConvLanes):
 
     Parameters
     ----------
-    weights : SparseWeights
-        Rows are output channels; columns count input channel of the group, ky, kx.
+    weight : Tensor
     tiling : TapTiling
     epilogue : Epilogue
     """

@@ -131,7 +131,7 @@ class ConvWinogradLanes(ConvWinograd):
 
     Parameters
     ----------
-    weights : DenseWeights
+    weight : Tensor
     tiling : WinogradTiling
         With one tile a vector.
     epilogue : Epilogue

@@ -5,11 +5,13 @@ Where weights are shared they stay symbols, one byte each, looked up in the code
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import kernel
 from ...contract import WHOLE, Call, Epilogue, Share, tag
@@ -17,6 +19,20 @@ from ...weights import DenseWeights
 from . import pack_input as conv_packing
 from . import tile as conv_tile
 from .tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, STARTS, Tiling
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseTiling(Tiling):
+    """How a layer is cut into tiles and blocks, and into runs of output channels.
+
+    Attributes
+    ----------
+    run : int
+        Output channels taken at a time.
+    """
+
+    merge: bool = False
+    run: int
 
 
 @kernel
@@ -89,9 +105,9 @@ def conv_dense(
                     at += run * rows * LANES
 
 
-def _stream(weights: DenseWeights, tiling: Tiling, run: int) -> NDArray[Any]:
+def _stream(weights: DenseWeights, tiling: DenseTiling) -> NDArray[Any]:
     """Weights in the order in which the kernel reads them; outputs that fill up a run have symbol 0."""
-    g = tiling.geometry
+    g, run = tiling.geometry, tiling.run
     # (output, input channel, ky, kx) -> (output, unit, ky)
     by_unit = weights.symbols.transpose(0, 1, 3, 2).reshape(g.out_channels, -1, g.kernel[0])
     parts = []
@@ -108,19 +124,17 @@ class ConvDense:
 
     Parameters
     ----------
-    weights : DenseWeights
-    tiling : Tiling
-        Without merged groups.
-    run : int
-        Output channels taken at a time.
+    weight : Tensor
+    tiling : DenseTiling
     epilogue : Epilogue
     """
 
     kernel_name = "conv_dense"
 
-    def __init__(self, weights: DenseWeights, tiling: Tiling, run: int, epilogue: Epilogue) -> None:
-        self.tiling, self._run = tiling, run
-        self._symbols, self._codebook = _stream(weights, tiling, run), weights.codebook
+    def __init__(self, weight: Tensor, tiling: DenseTiling, epilogue: Epilogue) -> None:
+        self.tiling = tiling
+        weights, run = DenseWeights.of(weight), tiling.run
+        self._symbols, self._codebook = _stream(weights, tiling), weights.codebook
         self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
         self._descriptor = conv_packing.describe(tiling, epilogue)
         self.weight_bytes = self._symbols.nbytes + self._codebook.nbytes
@@ -130,7 +144,7 @@ class ConvDense:
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
         flat_out = out.reshape(-1)
-        rows, run = self.tiling.rows, self._run
+        rows, run = self.tiling.rows, self.tiling.run
         tiles, channels = self.tiling.share(share, run)
         d, blocks = conv_tile.part_of(self._descriptor, self._blocks(channels), tiles, channels)
         arguments = (
@@ -145,7 +159,8 @@ class ConvDense:
         blocks = self.tiling.blocks.copy()
         taps = (blocks[:, LAST_UNIT] - blocks[:, FIRST_UNIT]) * self.tiling.geometry.kernel[0]
         outputs = blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]
-        sizes = (outputs + self._run - 1) // self._run * self._run * taps
+        run = self.tiling.run
+        sizes = (outputs + run - 1) // run * run * taps
         skipped = np.maximum(0, channels.start - blocks[:, FIRST_OUTPUT])
         blocks[:, POSITION] = np.cumsum(sizes) - sizes + skipped * taps
         return blocks

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import kernel
 from ...contract import WHOLE, Call, Epilogue, Share, tag
@@ -154,17 +155,16 @@ class ConvSparse(ConvStream):
 
     Parameters
     ----------
-    weights : SparseWeights
-        Rows are output channels; columns count input channel of the group, ky, kx.
+    weight : Tensor
     tiling : Tiling
     epilogue : Epilogue
     """
 
     kernel_name = "conv_sparse"
 
-    def __init__(self, weights: SparseWeights, tiling: Tiling, epilogue: Epilogue) -> None:
+    def __init__(self, weight: Tensor, tiling: Tiling, epilogue: Epilogue) -> None:
         g = tiling.geometry
         inputs, ky, kx = np.indices((g.in_channels // g.groups, *g.kernel)).reshape(3, -1)
         unit, vector = inputs * g.kernel[1] + kx, tiling.tap_offsets()[ky]
-        stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector)
+        stream = make_stream(SparseWeights.of(weight), g, tiling.blocks, tiling.unit_vectors, unit, vector)
         super().__init__(conv_sparse, stream, tiling, epilogue)

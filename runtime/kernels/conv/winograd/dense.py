@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .....dcformat import memory
+from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import kernel
 from ...contract import WHOLE, Call, Epilogue, Share, tag
@@ -200,7 +201,7 @@ class ConvWinograd:
 
     Parameters
     ----------
-    weights : DenseWeights
+    weight : Tensor
     tiling : WinogradTiling
     epilogue : Epilogue
         Without a residual.
@@ -208,10 +209,10 @@ class ConvWinograd:
 
     kernel_name = "conv_winograd"
 
-    def __init__(self, weights: DenseWeights, tiling: WinogradTiling, epilogue: Epilogue) -> None:
+    def __init__(self, weight: Tensor, tiling: WinogradTiling, epilogue: Epilogue) -> None:
         self.tiling = tiling
         g = tiling.geometry
-        self._weights = transform_weights(weights, tiling)
+        self._weights = transform_weights(DenseWeights.of(weight), tiling)
         self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
         places, self.scratch_elements = tiling.places()
         self._descriptor = tiling.descriptor(epilogue, places)

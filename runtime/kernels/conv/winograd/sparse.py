@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import kernel
 from ...contract import WHOLE, Call, Epilogue, Share, tag
@@ -250,8 +251,7 @@ class ConvWinogradSparse:
 
     Parameters
     ----------
-    weights : SparseWeights
-        Rows are output channels; columns count input channel of the group, ky, kx.
+    weight : Tensor
     tiling : WinogradTiling
         Of stride 1. Its run is of tiles, its columns are vectors of output channels.
     epilogue : Epilogue
@@ -260,8 +260,8 @@ class ConvWinogradSparse:
 
     kernel_name = "conv_winograd_sparse"
 
-    def __init__(self, weights: SparseWeights, tiling: WinogradTiling, epilogue: Epilogue) -> None:
-        self.tiling = tiling
+    def __init__(self, weight: Tensor, tiling: WinogradTiling, epilogue: Epilogue) -> None:
+        self.tiling, weights = tiling, SparseWeights.of(weight)
         g, width, points = tiling.geometry, tiling.columns * LANES, tiling.points**2
         inputs, taps = g.in_channels // g.groups, tiling.reach**2
         self._offsets = np.empty(weights.nnz, np.uint16)

@@ -15,6 +15,7 @@ from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
 from dcz.runtime.kernels.conv.direct import tile as conv_tile
 from dcz.runtime.kernels.conv.winograd import sparse as conv_winograd_sparse
 from dcz.runtime.plan import select, select_batch16
+from dcz.runtime.plan.target import HOST
 from dcz.runtime.simd import winograd_points as winograd
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
@@ -68,7 +69,7 @@ def test_bits_do_not_depend_on_the_batch(case: cases.ConvCase) -> None:
 
 @SETTINGS
 @given(
-    shape=st.sampled_from(select_batch16.SHAPES),
+    shape=st.sampled_from(HOST.batch16_tiles),
     case=layers(),
     budget=st.sampled_from([1, 50, 448]),
     pool=st.booleans(),
@@ -130,7 +131,7 @@ def square_layers(draw: st.DrawFn) -> cases.ConvCase:
     )
 
 
-@pytest.mark.parametrize("tile", [select.WINOGRAD_TILE, (4, 1)])
+@pytest.mark.parametrize("tile", [HOST.winograd, (4, 1)])
 @settings(SETTINGS, max_examples=15 if JIT else 4)
 @given(case=square_layers(), pool=st.booleans())
 def test_winograd_agrees_with_the_oracle(tile: tuple[int, int], case: cases.ConvCase, pool: bool) -> None:
@@ -138,7 +139,7 @@ def test_winograd_agrees_with_the_oracle(tile: tuple[int, int], case: cases.Conv
     cases.check_winograd(case, tile, pool and cases.can_pool(case, (edge, edge)))
 
 
-@pytest.mark.parametrize("tile", [select_batch16.WINOGRAD_TILE, (4, 1)])
+@pytest.mark.parametrize("tile", [HOST.batch16_winograd, (4, 1)])
 @settings(SETTINGS, max_examples=15 if JIT else 4)
 @given(case=square_layers(), epilogue=st.sampled_from(cases.EPILOGUES), pool=st.booleans())
 def test_winograd_on_samples_side_by_side_agrees_with_the_oracle(
@@ -161,7 +162,7 @@ def plain_layers(draw: st.DrawFn) -> cases.ConvCase:
     return replace(case, **shape)
 
 
-@pytest.mark.parametrize("tile", [select.SPARSE_WINOGRAD_TILE, (6, 1, 12)])
+@pytest.mark.parametrize("tile", [HOST.winograd_sparse, (6, 1, 12)])
 @settings(SETTINGS, max_examples=25 if JIT else 4)
 @given(case=plain_layers(), pool=st.booleans())
 def test_winograd_on_sparse_weights_agrees_with_the_oracle(
@@ -174,16 +175,16 @@ def test_winograd_on_sparse_weights_agrees_with_the_oracle(
 def test_winograd_transforms_sparse_weights_again_where_inputs_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conv_winograd_sparse, "INPUT_ELEMENTS", 1)
     case = cases.ConvCase(size=(30, 33), channels=(20, 40), epilogue="relu", density=0.3)
-    cases.check_winograd_sparse(case, select.SPARSE_WINOGRAD_TILE)
+    cases.check_winograd_sparse(case, HOST.winograd_sparse)
 
 
 @pytest.mark.skipif(not JIT, reason="it takes minutes in NumPy")
 def test_winograd_on_images_beyond_the_caches_agrees_with_the_oracle() -> None:
     case = cases.ConvCase(batch=1, size=(300, 290), channels=(4, 4), padding=(1, 1), epilogue="relu")
     assert conv_tile.FAR < 4 * 300 * 290
-    cases.check_winograd(case, select.WINOGRAD_TILE)
-    cases.check_winograd(case, select.WINOGRAD_TILE, pool=True)
-    cases.check_winograd_sparse(case, select.SPARSE_WINOGRAD_TILE)
+    cases.check_winograd(case, HOST.winograd)
+    cases.check_winograd(case, HOST.winograd, pool=True)
+    cases.check_winograd_sparse(case, HOST.winograd_sparse)
 
 
 @pytest.mark.parametrize("r", winograd.OUTPUTS)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dcz.dcformat import tensors
 from dcz.runtime.kernels.contract import Epilogue, LinearGeometry
 from dcz.runtime.plan import select
+from dcz.runtime.plan.target import HOST
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 SETTINGS = settings(max_examples=80 if JIT else 12, deadline=None, derandomize=True)
@@ -50,7 +51,7 @@ def test_windows_end_where_inputs_end(inputs: int) -> None:
         cases.check_linear(cases.LinearCase(features=(inputs, 40), density=density), "linear_triples")
 
 
-@pytest.mark.skipif(not select.WORDS, reason="for processors with AVX-512")
+@pytest.mark.skipif(not HOST.permutes, reason="for processors with AVX-512")
 def test_an_infinite_input_reaches_those_rows_alone_that_have_a_weight_for_it() -> None:
     weight = tensors.SparseShared(
         (2, 40),
