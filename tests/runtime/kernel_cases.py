@@ -220,7 +220,7 @@ def run_conv(case: ConvCase, name: str | None, batch: int | None = None) -> np.n
 
 
 def check_close(found: np.ndarray, expected: np.ndarray, greatest: float = 0) -> None:
-    """Fail if any error exceeds 1e-5 of the greatest output, of `greatest`, or of 1: weights and pixels are of that size.
+    """Fail if any error exceeds 1e-5 of the greatest output, of `greatest`, or of 1, the size of weights and pixels.
 
     A small output alone would be a poor measure: it is a sum whose terms cancel.
     """
