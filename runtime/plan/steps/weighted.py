@@ -64,7 +64,7 @@ def _conv_geometry(layer: Layer, weight: Tensor, context: Context) -> ConvGeomet
 def _conv_choices(
     layer: Layer, weight: Tensor, geometry: ConvGeometry, context: Context
 ) -> tuple[Layer, Epilogue, list[Choice]]:
-    """The choices of a convolution, and what they are for: the layer and its epilogue, without the pool if that pays."""
+    """The choices of a convolution, and what they are for: layer and epilogue, without the pool if that pays."""
     epilogue = _epilogue(layer, context)
     if context.lanes > 1:
         return layer, epilogue, select_batch16.conv_choices(weight, geometry, epilogue)
