@@ -1,8 +1,8 @@
-"""The choices of kernels, pinned: a change of plan/ that is not meant to change them leaves `choices.txt` as it is.
+"""The choices of kernels, pinned: a change that is not meant to change them leaves `choices_*.txt` as they are.
 
-After one that is meant to, write the file anew, and look at what differs::
+After one that is meant to, write the files anew, and look at what differs::
 
-    python tests/runtime/plan/test_select.py > tests/runtime/plan/choices.txt
+    python tests/runtime/plan/test_select.py
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from dcz.dcformat import tensors
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue, LinearGeometry
 from dcz.runtime.plan import select, select_batch16
 from dcz.runtime.plan.select import Choice
-from dcz.runtime.plan.target import AVX512
+from dcz.runtime.plan.target import AVX2, AVX512, Target
 
-CHOICES = Path(__file__).with_name("choices.txt")
+TARGETS = {"avx512": AVX512, "avx2": AVX2}
 EPILOGUES = Epilogue(), Epilogue(pool=True), Epilogue(residual=True)
 DENSITIES = (0.02, 0.12, 0.3, 0.6, 1.0)
 # Input and output channels, size, kernel, stride, padding, dilation, groups.
@@ -102,20 +103,27 @@ def line(name: str, lists: Sequence[list[Choice]]) -> str:
     return f"{name}: {best}, {sha256(told.encode()).hexdigest()[:12]}"
 
 
-def lines() -> Iterator[str]:
+def lines(target: Target) -> Iterator[str]:
     """A line a layer, each with several epilogues and batches, or forms of its weights."""
     for name, weight, geometry in convolutions():
-        one = [select.conv_choices(weight, geometry, epilogue, AVX512) for epilogue in EPILOGUES]
-        side_by_side = [select_batch16.conv_choices(weight, geometry, epilogue, AVX512) for epilogue in EPILOGUES[:2]]
+        one = [select.conv_choices(weight, geometry, epilogue, target) for epilogue in EPILOGUES]
+        side_by_side = [select_batch16.conv_choices(weight, geometry, epilogue, target) for epilogue in EPILOGUES[:2]]
         yield line(name, [*one, *side_by_side])
     for name, weights, linear in linears():
-        one = [select.linear_choices(weight, linear, Epilogue(), AVX512) for weight in weights]
-        yield line(name, [*one, select_batch16.linear_choices(weights[0], linear, Epilogue(), AVX512)])
+        one = [select.linear_choices(weight, linear, Epilogue(), target) for weight in weights]
+        yield line(name, [*one, select_batch16.linear_choices(weights[0], linear, Epilogue(), target)])
 
 
-def test_choices_are_those_that_are_pinned() -> None:
-    assert list(lines()) == CHOICES.read_text().splitlines()
+def pinned(name: str) -> Path:
+    """The file of a target."""
+    return Path(__file__).with_name(f"choices_{name}.txt")
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_choices_are_those_that_are_pinned(name: str) -> None:
+    assert list(lines(TARGETS[name])) == pinned(name).read_text().splitlines()
 
 
 if __name__ == "__main__":
-    print(*lines(), sep="\n")
+    for name, target in TARGETS.items():
+        pinned(name).write_text("\n".join(lines(target)) + "\n")
