@@ -189,7 +189,7 @@ def conv_engines(
     weight = random_weight(rng, (o, i // layer.groups, k, k), layer.density, layer.bits)
     geometry = ConvGeometry(batch, i, size, size, o, *pairs, layer.groups, out_size, out_size)
     shift = rng.standard_normal(o).astype(np.float32)
-    epilogue = Epilogue(shift=shift, activation="relu")
+    epilogue = Epilogue(shift=shift, low=0.0)
     x = aligned(batch * i * size * size).reshape(batch, i, size, size)
     x[:] = rng.standard_normal(x.shape)
     out = np.empty((batch, o, out_size, out_size), np.float32)
@@ -225,7 +225,7 @@ def linear_engines(
     i, o = layer.features
     weight = random_weight(rng, (o, i), layer.density, layer.bits)
     shift = rng.standard_normal(o).astype(np.float32)
-    epilogue = Epilogue(shift=shift, activation="relu")
+    epilogue = Epilogue(shift=shift, low=0.0)
     x, out = aligned(batch * i).reshape(batch, i), np.empty((batch, o), np.float32)
     x[:] = rng.standard_normal(x.shape)
     candidates = select.by_kernel(select.linear_choices(weight, LinearGeometry(batch, i, o), epilogue))

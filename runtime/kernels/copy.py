@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import kernel
+from ..simd import LANES
 from .contract import F32, Call
-
-LANES = simd.LANES
 
 
 @kernel

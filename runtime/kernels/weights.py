@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dcformat.tensors import Dense, Shared, SparseRaw, SparseShared, Tensor, index_dtype
-
-F32 = NDArray[np.float32]
+from .contract import F32
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class SparseWeights:
             symbols = tensor.symbols.reshape(rows, -1)
             indptr, indices, kept = _drop_zeros(symbols, codebook[symbols] != 0)
             return cls(indptr, indices, kept, codebook)
-        array = _float32(tensor).reshape(rows, -1)
+        array = tensor.numbers().astype(np.float32).reshape(rows, -1)
         return cls(*_drop_zeros(array, array != 0), none)
 
 
@@ -87,14 +86,8 @@ class DenseWeights:
                 row[tensor.indices[first:last]] = tensor.symbols[first:last]
             return cls(symbols, np.append(tensor.codebook, 0).astype(np.float32))
         if isinstance(tensor, Dense):
-            return cls(_float32(tensor), none)
+            return cls(tensor.numbers().astype(np.float32), none)
         return cls(tensor.dense().astype(np.float32), none)
-
-
-def _float32(tensor: Dense) -> F32:
-    if tensor.dtype == "BF16":
-        return (tensor.array.astype(np.uint32) << 16).view(np.float32)
-    return tensor.array.astype(np.float32)
 
 
 def _csr(tensor: SparseShared | SparseRaw) -> tuple[NDArray[np.int64], NDArray[Any]]:

@@ -18,9 +18,10 @@ from ..kernels.conv.batch16.sparse import LaneTiling
 from ..kernels.conv.batch16.sparse_small import TAPS, TapTiling
 from ..kernels.conv.direct.dense import DenseTiling
 from ..kernels.conv.direct.sparse_shift import ShiftTiling
-from ..kernels.conv.direct.tile import LANES, Tiling
+from ..kernels.conv.direct.tile import Tiling
 from ..kernels.conv.direct.weight_stream import LATENCY
 from ..kernels.conv.winograd.tiles import WinogradTiling
+from ..simd import LANES
 
 
 @dataclass(frozen=True)

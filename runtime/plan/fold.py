@@ -65,9 +65,8 @@ def _vector(node: Node, role: str, decode: Decode) -> _F64 | None:
     if role not in node.params:
         return None
     tensor = decode(node.params[role])
-    if isinstance(tensor, Dense) and tensor.dtype == "BF16":
-        tensor = float32(tensor)
-    return tensor.dense().astype(np.float64)
+    numbers = tensor.numbers() if isinstance(tensor, Dense) else tensor.dense()
+    return numbers.astype(np.float64)
 
 
 def _rounded(vector: _F64 | None) -> F32 | None:

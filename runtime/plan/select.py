@@ -24,7 +24,7 @@ from ..kernels.conv import as_linear
 from ..kernels.conv.direct.dense import ConvDense, DenseTiling
 from ..kernels.conv.direct.sparse import ConvSparse
 from ..kernels.conv.direct.sparse_shift import ConvSliding, ShiftTiling
-from ..kernels.conv.direct.tile import LANES, Plane, Tiling
+from ..kernels.conv.direct.tile import Plane, Tiling
 from ..kernels.conv.winograd.dense import ConvWinograd
 from ..kernels.conv.winograd.sparse import ConvWinogradSparse
 from ..kernels.conv.winograd.tiles import WinogradTiling
@@ -33,6 +33,7 @@ from ..kernels.linear.csr import LinearSparse
 from ..kernels.linear.dense import LinearDense
 from ..kernels.linear.slices import MOST_FEATURES
 from ..kernels.weights import SparseWeights
+from ..simd import LANES
 from . import cost
 from .target import HOST, Target
 

@@ -77,10 +77,10 @@ HASWELL = Costs(
 )
 """Fitted to 766 timings of 64 layers at densities of .05 to 1, by kernels compiled for Haswell (AVX2) and run on Zen 4.
 
-By least squares of relative errors, without negative costs: four fifths of the estimates are within 20 %. What is chosen
-takes 2 % longer than what is fastest for single samples, .2 % for 16. Not timed but scaled, as `multiply` and `packed`
-are: sums that are shifted, `gathered`, `pooled` and `tap`. `linear.dense` lies between that of a layer in the L3 cache
-(.3) and of one in memory (.5).
+By least squares of relative errors, without negative costs: four fifths of the estimates are within 20 %. What is
+chosen takes 2 % longer than what is fastest for single samples, .2 % for 16. Not timed but scaled, as `multiply` and
+`packed` are: sums that are shifted, `gathered`, `pooled` and `tap`. `linear.dense` lies between that of a layer in the
+L3 cache (.3) and of one in memory (.5).
 """
 
 

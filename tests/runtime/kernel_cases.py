@@ -19,7 +19,7 @@ from dcz.runtime.kernels.conv.winograd.tiles import WinogradTiling
 from dcz.runtime.plan import select, select_batch16
 
 FORMS = ("sparse_shared", "sparse_raw", "shared", "dense", "dense_f16")
-EPILOGUES = ("none", "scale", "shift", "relu", "relu6", "residual")
+EPILOGUES = ("none", "scale", "shift", "relu", "relu6", "clip", "residual")
 GUARD = 64
 LANES = 16
 
@@ -98,9 +98,10 @@ def make_epilogue(rng: np.random.Generator, kind: str, channels: int) -> Epilogu
         "none": Epilogue(),
         "scale": Epilogue(scale=scale),
         "shift": Epilogue(shift=shift),
-        "relu": Epilogue(scale, shift, activation="relu"),
-        "relu6": Epilogue(scale, shift * 3, activation="relu6"),
-        "residual": Epilogue(scale, shift, residual=True, activation="relu"),
+        "relu": Epilogue(scale, shift, low=0),
+        "relu6": Epilogue(scale, shift * 3, low=0, high=6),
+        "clip": Epilogue(scale, shift, low=-0.5, high=0.75),
+        "residual": Epilogue(scale, shift, residual=True, low=0),
     }[kind]
 
 
@@ -163,9 +164,7 @@ def oracle_epilogue(sums: np.ndarray, epilogue: Epilogue, residual: np.ndarray |
         sums = sums + epilogue.shift.astype(np.float64).reshape(shape)
     if residual is not None:
         sums = sums + residual
-    if epilogue.activation != "none":
-        sums = np.maximum(sums, 0)
-    return np.minimum(sums, 6) if epilogue.activation == "relu6" else sums
+    return np.clip(sums, epilogue.low, epilogue.high)
 
 
 def conv_oracle(case: ConvCase, weight: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from ....dcformat.tensors import Tensor
 from ... import simd
 from ...jit import inlined, kernel
-from ..contract import WHOLE, Call, Epilogue, LinearGeometry, Share, tag
-from ..conv.direct.tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
+from ...simd import LANES
+from ..contract import F32, I64, WHOLE, Call, Epilogue, LinearGeometry, Share, tag
+from ..epilogue import epilogue_array
 from ..weights import SparseWeights
 from .slices import SAMPLES, U16, WORDS, Form, Slices, finish
 
@@ -62,11 +63,9 @@ def linear_windowed(
     starts: I64,
     rows: NDArray[np.int32],
     codebook: U16,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     batch: int,
     with_residual: bool,
-    activation: int,
     first_slice: int,
     last_slice: int,
 ) -> None:
@@ -92,10 +91,8 @@ def linear_windowed(
         Output of each lane; -1 for none.
     codebook : ndarray of uint16
         Lower words, then upper words, whole vectors of each.
-    scale, shift : ndarray of float32, shape (16 * slices,)
-        By lane.
-    activation : int
-        See `ACTIVATIONS`.
+    epilogue : ndarray of float32
+        See `kernels.epilogue`; scale and shift by lane.
     """
     features, outputs, plane = len(x) // batch, len(out) // batch, len(planes) // (2 * batch)
     for sample in range(batch):
@@ -112,11 +109,11 @@ def linear_windowed(
             simd.store(scratch, 0, sums)
             for i in range(SAMPLES):
                 at, start = 2 * i * LANES, (sample + i) * outputs
-                finish(2, at, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+                finish(2, at, lane, out, residual, scratch, start, rows, epilogue, with_residual)
         for sample in range(fours, batch):
             at, start = 2 * sample * plane, sample * outputs
             simd.store(scratch, 0, _slice((0, 0), window, low, high, planes, at, plane, stream, bases, first, last))
-            finish(2, 0, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+            finish(2, 0, lane, out, residual, scratch, start, rows, epilogue, with_residual)
 
 
 @dataclass(frozen=True)
@@ -156,8 +153,7 @@ class LinearWindowed:
         self._codebook = np.ascontiguousarray(book.view(np.uint16).reshape(-1, 2).T).reshape(-1)
         self._tags = tag(window // WORDS), tag(vectors)
         self._tail = (
-            *(array[self._slices.rows] for array in epilogue_arrays(epilogue, geometry.out_features)),
-            *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
+            *(epilogue_array(epilogue, geometry.out_features, self._slices.rows), geometry.batch, epilogue.residual),
         )
         plane = -(-(geometry.in_features + window) // WORDS) * WORDS
         self._sums, self._planes = 2 * SAMPLES * LANES, 2 * plane * geometry.batch

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from ....dcformat.tensors import Tensor
 from ... import simd
 from ...jit import inlined, kernel
-from ..contract import WHOLE, Call, Epilogue, LinearGeometry, Share
-from ..conv.direct.tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
+from ...simd import LANES
+from ..contract import F32, I64, WHOLE, Call, Epilogue, LinearGeometry, Share
+from ..epilogue import epilogue_array
 from ..weights import SparseWeights
 from .slices import SAMPLES, Form, Slices, finish
 
@@ -61,11 +62,9 @@ def linear_triples(
     starts: I64,
     rows: NDArray[np.int32],
     codebook: F32,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     batch: int,
     with_residual: bool,
-    activation: int,
     first_slice: int,
     last_slice: int,
 ) -> None:
@@ -86,10 +85,8 @@ def linear_triples(
         Output of each lane; -1 for none.
     codebook : ndarray of float32, shape (32,)
         Finite.
-    scale, shift : ndarray of float32, shape (16 * slices,)
-        By lane.
-    activation : int
-        See `ACTIVATIONS`.
+    epilogue : ndarray of float32
+        See `kernels.epilogue`; scale and shift by lane.
     """
     features, outputs = len(x) // batch, len(out) // batch
     book = simd.load((0, 0), codebook, 0)
@@ -101,11 +98,11 @@ def linear_triples(
             simd.store(scratch, 0, _slice(tag, book, stream, bases, first, last, x, sample * features, features))
             for i in range(SAMPLES):
                 at, start = SLOTS * i * LANES, (sample + i) * outputs
-                finish(SLOTS, at, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+                finish(SLOTS, at, lane, out, residual, scratch, start, rows, epilogue, with_residual)
         for sample in range(fours, batch):
             start = sample * outputs
             simd.store(scratch, 0, _slice((0, 0, 0), book, stream, bases, first, last, x, sample * features, features))
-            finish(SLOTS, 0, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+            finish(SLOTS, 0, lane, out, residual, scratch, start, rows, epilogue, with_residual)
 
 
 class LinearTriples:
@@ -131,8 +128,7 @@ class LinearTriples:
         self._codebook = np.zeros(MOST_SHARED, np.float32)
         self._codebook[: len(weights.codebook)] = weights.codebook
         self._tail = (
-            *(array[self._slices.rows] for array in epilogue_arrays(epilogue, geometry.out_features)),
-            *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
+            *(epilogue_array(epilogue, geometry.out_features, self._slices.rows), geometry.batch, epilogue.residual),
         )
         self.weight_bytes = self._slices.nbytes + self._codebook.nbytes
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import simd
 from ...jit import kernel
-
-F32 = NDArray[np.float32]
-I64 = NDArray[np.int64]
-LANES = simd.LANES
+from ...simd import LANES
+from ..contract import F32, I64
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from ... import simd
 from ...jit import inlined, kernel
-
-F32 = NDArray[np.float32]
-
-LANES = simd.LANES
+from ...simd import LANES
+from ..contract import F32
 
 
 def scratch_elements(out_width: int, kernel: int, stride: int, dilation: int, width: int, padding: int) -> int:

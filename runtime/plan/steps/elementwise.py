@@ -8,40 +8,38 @@ from typing import cast
 from ...kernels import elementwise
 from ...kernels.contract import F32, Call
 from ..fold import scale_and_shift
-from ..fuse import Layer
+from ..fuse import Layer, limits_of
 from ..memory import Use
 from ..step import Context, Step
 
 
 def clamp(layer: Layer, context: Context) -> Step:
     """An activation that no other layer could take in."""
-    low, high = elementwise.CLAMPS[layer.node.op]
+    limits = limits_of(layer.node)
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        return [(elementwise.clamp, (inputs[0].reshape(-1), out.reshape(-1), low, high))]
+        return [(elementwise.clamp, (inputs[0].reshape(-1), out.reshape(-1), *limits))]
 
     return Step(layer.node.op, "clamp", Use(layer.inputs, layer.output, overwrites=layer.inputs), bind)
 
 
 def add(layer: Layer, context: Context) -> Step:
     """A sum of two values."""
-    low, high = elementwise.CLAMPS[layer.activation]
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         a, b = (x.reshape(-1) for x in inputs)
-        return [(elementwise.add, (a, b, out.reshape(-1), low, high))]
+        return [(elementwise.add, (a, b, out.reshape(-1), *layer.limits))]
 
     return Step("add", "add", Use(layer.inputs, layer.output, overwrites=layer.inputs), bind)
 
 
 def batch_norm(layer: Layer, context: Context) -> Step:
     """A normalisation that no layer before it could take in."""
-    low, high = elementwise.CLAMPS[layer.activation]
     scale, shift = scale_and_shift(None, [layer.node], context.decode)
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         x, y = (array.reshape(*array.shape[:2], -1) for array in (inputs[0], out))
-        return [(elementwise.affine, (x, y, scale, shift, low, high))]
+        return [(elementwise.affine, (x, y, scale, shift, *layer.limits))]
 
     return Step("batch_norm", "affine", Use(layer.inputs, layer.output, overwrites=layer.inputs), bind)
 

@@ -80,7 +80,7 @@ def _conv_choices(
 
 def _epilogue(layer: Layer, context: Context) -> Epilogue:
     scale, shift = scale_and_shift(layer.node, layer.norms, context.decode)
-    return Epilogue(scale, shift, layer.residual is not None, layer.activation, layer.pool is not None)
+    return Epilogue(scale, shift, layer.residual is not None, *layer.limits, layer.pool is not None)
 
 
 def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) -> Step:

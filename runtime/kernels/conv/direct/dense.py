@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import kernel
-from ...contract import WHOLE, Call, Epilogue, Share, tag
+from ....simd import LANES
+from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
+from ...epilogue import epilogue_array, limits
 from ...weights import DenseWeights
 from . import pack_input as conv_packing
 from . import tile as conv_tile
-from .tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, STARTS, Tiling
+from .tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, STARTS, Tiling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +50,7 @@ def conv_dense(
     symbols: NDArray[Any],
     codebook: F32,
     blocks: I64,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     d: I64,
 ) -> None:
     """Convolve a batch.
@@ -68,11 +69,12 @@ def conv_dense(
         Weights by block, run of output channels, unit, vertical tap, output channel of the run.
     codebook : ndarray of float32
     blocks : ndarray of int64, shape (blocks, 8)
-    scale, shift : ndarray of float32, shape (out_channels,)
+    epilogue : ndarray of float32
+        See `kernels.epilogue`.
     d : ndarray of int64
         The descriptor of `conv_tile.Tiling`.
     """
-    rows, run = len(tag), len(rows_tag)
+    rows, run, bounds = len(tag), len(rows_tag), limits(epilogue)
     unit_vectors = d[conv_tile.UNIT]
     for sample in range(d[conv_tile.BATCH]):
         first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
@@ -100,7 +102,7 @@ def conv_dense(
                     if blocks[b, ENDS] != 0:
                         end = min(channel + run, blocks[b, LAST_OUTPUT])
                         conv_tile.finish(
-                            tag, scratch, at, channel, end, out, residual, first_out, row, column, scale, shift, d
+                            tag, scratch, at, channel, end, out, residual, first_out, row, column, epilogue, bounds, d
                         )
                     at += run * rows * LANES
 
@@ -135,7 +137,7 @@ class ConvDense:
         self.tiling = tiling
         weights, run = DenseWeights.of(weight), tiling.run
         self._symbols, self._codebook = _stream(weights, tiling), weights.codebook
-        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
+        self._epilogue = epilogue_array(epilogue, tiling.geometry.out_channels)
         self._descriptor = conv_packing.describe(tiling, epilogue)
         self.weight_bytes = self._symbols.nbytes + self._codebook.nbytes
         outputs = -(-tiling.most_outputs // run) * run
@@ -150,7 +152,7 @@ class ConvDense:
         arguments = (
             *(tag(rows), tag(run), tag(rows * run), x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
-            *(self.tiling.tap_offsets(), self._symbols, self._codebook, blocks, self._scale, self._shift, d),
+            *(self.tiling.tap_offsets(), self._symbols, self._codebook, blocks, self._epilogue, d),
         )
         return [(conv_dense, arguments)]
 

@@ -13,23 +13,9 @@ import numpy as np
 
 from .... import simd
 from ....jit import inlined
-from ...contract import Epilogue
-from .tile import (
-    ACTIVATIONS,
-    CHUNKS,
-    COLUMN_STEP,
-    F32,
-    I64,
-    IN_PLANE,
-    LANES,
-    OFFSETS,
-    PIECES,
-    ROW_STEP,
-    TAPS,
-    TILE_MASKS,
-    UNIT,
-    Tiling,
-)
+from ....simd import LANES
+from ...contract import F32, I64, Epilogue
+from .tile import CHUNKS, COLUMN_STEP, IN_PLANE, OFFSETS, PIECES, ROW_STEP, TAPS, TILE_MASKS, UNIT, Tiling
 
 
 def describe(tiling: Tiling, epilogue: Epilogue) -> I64:
@@ -41,7 +27,7 @@ def describe(tiling: Tiling, epilogue: Epilogue) -> I64:
         *(g.out_channels, plane.out_height, plane.out_width, g.out_height * g.out_width),
         *(g.kernel[1], g.stride[0] * plane.width, g.stride[1]),
         *(tiling.span, tiling.bands, tiling.unit_vectors, tiling.tile_elements),
-        *(epilogue.residual, ACTIVATIONS[epilogue.activation], 0, tiling.tiles),
+        *(epilogue.residual, 0, tiling.tiles),
     )
     places = TILE_MASKS + 1 + np.cumsum([0, offsets.size, masks.size])
     return np.concatenate(

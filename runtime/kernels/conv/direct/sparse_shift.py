@@ -23,25 +23,14 @@ from numpy.typing import NDArray
 from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import kernel
-from ...contract import ConvGeometry, Epilogue, tag
+from ....simd import LANES
+from ...contract import F32, I64, ConvGeometry, Epilogue, tag
+from ...epilogue import limits
 from ...weights import SparseWeights
 from . import pack_input as conv_packing
 from . import tile as conv_tile
 from .sparse import ConvStream
-from .tile import (
-    ENDS,
-    F32,
-    FIRST_OUTPUT,
-    FIRST_UNIT,
-    I64,
-    LANES,
-    LAST_OUTPUT,
-    LAST_UNIT,
-    POSITION,
-    SEGMENT,
-    STARTS,
-    Tiling,
-)
+from .tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT, STARTS, Tiling
 from .weight_stream import make_stream, sum_products
 
 WIDTH = 3
@@ -107,8 +96,7 @@ def conv_sliding(
     values: F32,
     counts: NDArray[np.uint32],
     blocks: I64,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     d: I64,
     run: Any,
     up: int,
@@ -124,7 +112,7 @@ def conv_sliding(
         As `conv_sparse` takes them.
     counts : ndarray of uint32, shape (3 * segments,)
         Weights of each run of each segment.
-    blocks, scale, shift, d
+    blocks, epilogue, d
         As `conv_sparse` takes them, for the `upright` layer.
     run : Tag
         As long as a row of the image has vectors.
@@ -133,7 +121,7 @@ def conv_sliding(
         that are not the last.
     """
     vectors, book = len(tag), simd.load(book_tag, values, 0)
-    low, high = conv_tile.limits(d)
+    bounds = limits(epilogue)
     for sample in range(d[conv_tile.BATCH]):
         first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
         first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
@@ -163,16 +151,15 @@ def conv_sliding(
                         sums = simd.add(sums, simd.slide_down(last, run, down))
                         position = end
                         if at_once:
-                            conv_tile.finish_run(
-                                tag, sums, channel, out, residual, first_out, row, scale, shift, low, high, d
-                            )
+                            conv_tile.finish_run(tag, sums, channel, out, residual, first_out, row, epilogue, bounds, d)
                         else:
                             simd.store(scratch, at, sums)
                         segment += WIDTH
                         at += vectors * LANES
                     if blocks[b, ENDS] != 0 and not at_once:
                         conv_tile.finish(
-                            tag, scratch, few_at, few, few_end, out, residual, first_out, row, column, scale, shift, d
+                            *(tag, scratch, few_at, few, few_end, out, residual, first_out, row, column),
+                            *(epilogue, bounds, d),
                         )
 
 
