@@ -33,7 +33,7 @@ def _dots(
     for sample in range(len(tag) // ROWS):
         for r in range(min(ROWS, rows - first)):
             row = first + r
-            dot = simd.total(simd.load((0,), sums, (sample * ROWS + r) * LANES))
+            dot = simd.reduce_sum(simd.load((0,), sums, (sample * ROWS + r) * LANES))
             value = dot * scale[row] + shift[row]
             target = place + sample * rows + row
             if with_residual:

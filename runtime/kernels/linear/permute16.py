@@ -39,10 +39,12 @@ def _slice(
     sums = simd.zeros(tag)
     for group in range(first, last):
         slots = group * WORDS
-        simd.prefetch_far(stream, slots + AHEAD)
+        simd.prefetch_l2(stream, slots + AHEAD)
         indices = simd.load_words((0,), stream, slots)
-        weights = simd.pick(low, high, indices, 0)
-        sums = simd.fma_picked(sums, weights, indices, SYMBOL_BITS, window, planes, at + simd.get(bases, group), plane)
+        weights = simd.table_lookup(low, high, indices, 0)
+        sums = simd.fma_table_lookup(
+            sums, weights, indices, SYMBOL_BITS, window, planes, at + simd.get(bases, group), plane
+        )
     return sums
 
 
@@ -99,7 +101,7 @@ def linear_windowed(
     for sample in range(batch):
         for k in range(0, features, LANES):
             vector = simd.load_masked(x, sample * features + k, 0, features - k)
-            simd.store_words(planes, 2 * sample * plane + k, plane, vector)
+            simd.store_split_words(planes, 2 * sample * plane + k, plane, vector)
     low, high = simd.load_words(book_tag, codebook, 0), simd.load_words(book_tag, codebook, len(codebook) // 2)
     fours = batch - batch % SAMPLES
     for s in range(first_slice, last_slice):

@@ -44,7 +44,7 @@ def _slice(
     """Sums of the 16 rows of one slice, three vectors for each of ``len(tag) / 3`` samples."""
     sums = simd.zeros(tag)
     for group in range(first, last):
-        simd.prefetch_far(stream, group * LANES + AHEAD)
+        simd.prefetch_l2(stream, group * LANES + AHEAD)
         sums = simd.fma_triples(sums, book, stream, group * LANES, x, at + simd.get(bases, group), step)
     return sums
 

@@ -105,13 +105,13 @@ def _pack(
                 filled += 1
         while True:
             waiting = simd.gather(tag, entries, pending)
-            first = simd.least(waiting)
+            first = simd.reduce_min(waiting)
             if first == _END:
                 break
             base = min(first >> symbol_bits, last) & -step
             at = min(group, room - 1)  # what finds no room is counted
             bases[at] = base
-            simd.put_group(stream, at * WORDS, pending, waiting, base << symbol_bits, limit, empty, bits)
+            simd.pack_slots(stream, at * WORDS, pending, waiting, base << symbol_bits, limit, empty, bits)
             group += 1
     starts[len(order) // LANES] = group
     return group
@@ -187,11 +187,8 @@ def finish(
             if row >= 0:
                 simd.put(scratch, at + i, simd.get(scratch, at + i) + simd.get(residual, start + row))
         sums = simd.load(tag, scratch, at)
-    if activation >= 1:  # on vectors: which outputs are negative nobody can predict
-        sums = simd.maximum(sums, np.float32(0))
-    if activation == 2:
-        sums = simd.minimum(sums, np.float32(6))
-    simd.store(scratch, at, sums)
+    low, high = np.float32(0 if activation != 0 else -np.inf), np.float32(6 if activation == 2 else np.inf)
+    simd.store(scratch, at, simd.clamp(sums, low, high))
     for i in range(LANES):
         row = simd.get(rows, lane + i)
         if row >= 0:

@@ -92,7 +92,7 @@ def pool_lanes(
                 for row in range(top[i], bottom[i], row_step):
                     for column in range(left[j], right[j], column_step):
                         pixel = simd.load((0,), x, plane + (row * width + column) * LANES)
-                        value = simd.greater(pixel, value) if largest else simd.add(value, pixel)
+                        value = simd.maximum(pixel, value) if largest else simd.add(value, pixel)
                 if not largest:
                     value = simd.scale_shift(value, 1 / (rows[i] * columns[j]), 0.0)
                 simd.store(out, target, value)

@@ -133,32 +133,27 @@ def scale_shift(typingctx: Any, value: Any, scale: Any, shift: Any) -> Any:
     return value(value, types.float32, types.float32), elementwise(build_fma, 2)
 
 
-@intrinsic
-def maximum(typingctx: Any, value: Any, bound: Any) -> Any:
-    """See `reference.arithmetic.maximum`."""
+def _clamp(builder: Any, x: Any, low: Any, high: Any) -> Any:
     # A comparison with NaN is false, so NaN stays.
-    return value(value, types.float32), elementwise(
-        lambda builder, x, y: builder.select(builder.fcmp_ordered("<", x, y), y, x), 1
-    )
+    x = builder.select(builder.fcmp_ordered("<", x, low), low, x)
+    return builder.select(builder.fcmp_ordered(">", x, high), high, x)
 
 
 @intrinsic
-def minimum(typingctx: Any, value: Any, bound: Any) -> Any:
-    """See `reference.arithmetic.minimum`."""
-    return value(value, types.float32), elementwise(
-        lambda builder, x, y: builder.select(builder.fcmp_ordered(">", x, y), y, x), 1
-    )
+def clamp(typingctx: Any, value: Any, low: Any, high: Any) -> Any:
+    """See `reference.arithmetic.clamp`."""
+    return value(value, types.float32, types.float32), elementwise(_clamp, 2)
 
 
 @intrinsic
-def greater(typingctx: Any, a: Any, b: Any) -> Any:
-    """See `reference.arithmetic.greater`."""
+def maximum(typingctx: Any, a: Any, b: Any) -> Any:
+    """See `reference.arithmetic.maximum`."""
     return a(a, b), elementwise(build_greater, 0)
 
 
 @intrinsic
-def total(typingctx: Any, value: Any) -> Any:
-    """See `reference.arithmetic.total`."""
+def reduce_sum(typingctx: Any, value: Any) -> Any:
+    """See `reference.arithmetic.reduce_sum`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vectors = [builder.extract_value(args[0], i) for i in range(value.count)]

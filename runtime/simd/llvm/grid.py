@@ -99,8 +99,8 @@ def fma_shifted(
 
 
 @intrinsic
-def pool_grid(typingctx: Any, rows: Any, value: Any) -> Any:
-    """See `reference.grid.pool_grid`."""
+def max_pool_grid(typingctx: Any, rows: Any, value: Any) -> Any:
+    """See `reference.grid.max_pool_grid`."""
     height, width = len(rows), value.count // len(rows)
     result = Vectors(-(-height // 2) * -(-width // 2))
 

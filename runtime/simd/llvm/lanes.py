@@ -94,8 +94,8 @@ def _build_together(builder: Any, vectors: list[Any]) -> list[Any]:
 
 
 @intrinsic
-def evens(typingctx: Any, low: Any, high: Any) -> Any:
-    """See `reference.lanes.evens`."""
+def concat_even(typingctx: Any, low: Any, high: Any) -> Any:
+    """See `reference.lanes.concat_even`."""
     return low(low, high), elementwise(_evens, 0)
 
 
@@ -120,8 +120,8 @@ def transpose(typingctx: Any, value: Any) -> Any:
 
 
 @intrinsic
-def join_halves(typingctx: Any, value: Any) -> Any:
-    """See `reference.lanes.join_halves`."""
+def concat_halves(typingctx: Any, value: Any) -> Any:
+    """See `reference.lanes.concat_halves`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vectors, half = [builder.extract_value(args[0], i) for i in range(value.count)], LANES // 2
@@ -156,8 +156,8 @@ def slide_down(typingctx: Any, value: Any, run: Any, bits: Any) -> Any:
 
 
 @intrinsic
-def next_lanes(typingctx: Any, tag: Any, value: Any) -> Any:
-    """See `reference.lanes.next_lanes`."""
+def slide_1_down(typingctx: Any, tag: Any, value: Any) -> Any:
+    """See `reference.lanes.slide_1_down`."""
     result = Vectors(len(tag))
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -169,8 +169,8 @@ def next_lanes(typingctx: Any, tag: Any, value: Any) -> Any:
 
 
 @intrinsic
-def load_apart(typingctx: Any, tag: Any, step: Any, array: Any, index: Any, low: Any, high: Any) -> Any:
-    """See `reference.lanes.load_apart`."""
+def load_interleaved(typingctx: Any, tag: Any, step: Any, array: Any, index: Any, low: Any, high: Any) -> Any:
+    """See `reference.lanes.load_interleaved`."""
     result = Vectors(len(tag))
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -187,8 +187,8 @@ def load_apart(typingctx: Any, tag: Any, step: Any, array: Any, index: Any, low:
 
 
 @intrinsic
-def store_together(typingctx: Any, array: Any, index: Any, end: Any, value: Any) -> Any:
-    """See `reference.lanes.store_together`."""
+def store_interleaved(typingctx: Any, array: Any, index: Any, end: Any, value: Any) -> Any:
+    """See `reference.lanes.store_interleaved`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         target, first, stop, vectors = args
@@ -203,8 +203,8 @@ def store_together(typingctx: Any, array: Any, index: Any, end: Any, value: Any)
 
 
 @intrinsic
-def greater_pairs(typingctx: Any, tag: Any, low: Any, high: Any) -> Any:
-    """See `reference.lanes.greater_pairs`."""
+def maximum_pairs(typingctx: Any, tag: Any, low: Any, high: Any) -> Any:
+    """See `reference.lanes.maximum_pairs`."""
     size = len(tag)
     evens = [i for i in range(2 * LANES) if not i // size % 2]
 

@@ -94,8 +94,8 @@ def load_masked(typingctx: Any, array: Any, index: Any, low: Any, high: Any) -> 
 
 
 @intrinsic
-def load_lanes(typingctx: Any, array: Any, index: Any, bits: Any, other: Any) -> Any:
-    """See `reference.memory.load_lanes`."""
+def load_masked_or(typingctx: Any, array: Any, index: Any, bits: Any, other: Any) -> Any:
+    """See `reference.memory.load_masked_or`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         source = build_address(context, builder, array, args[0], args[1], VECTOR)
@@ -183,8 +183,8 @@ def prefetch_rows(typingctx: Any, tag: Any, array: Any, index: Any, step: Any) -
 
 
 @intrinsic
-def prefetch_far(typingctx: Any, array: Any, index: Any) -> Any:
-    """See `reference.memory.prefetch_far`."""
+def prefetch_l2(typingctx: Any, array: Any, index: Any) -> Any:
+    """See `reference.memory.prefetch_l2`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         line = build_address(context, builder, array, args[0], args[1], VECTOR)

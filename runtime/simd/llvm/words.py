@@ -97,8 +97,8 @@ def load_words(typingctx: Any, tag: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
-def store_words(typingctx: Any, array: Any, index: Any, plane: Any, value: Any) -> Any:
-    """See `reference.words.store_words`."""
+def store_split_words(typingctx: Any, array: Any, index: Any, plane: Any, value: Any) -> Any:
+    """See `reference.words.store_split_words`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         lanes = builder.bitcast(builder.extract_value(args[3], 0), BITS)
@@ -112,8 +112,8 @@ def store_words(typingctx: Any, array: Any, index: Any, plane: Any, value: Any) 
 
 
 @intrinsic
-def pick(typingctx: Any, low: Any, high: Any, indices: Any, shift: Any) -> Any:
-    """See `reference.words.pick`."""
+def table_lookup(typingctx: Any, low: Any, high: Any, indices: Any, shift: Any) -> Any:
+    """See `reference.words.table_lookup`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         at = _shifted(builder, args[2], args[3])
@@ -124,10 +124,10 @@ def pick(typingctx: Any, low: Any, high: Any, indices: Any, shift: Any) -> Any:
 
 
 @intrinsic
-def fma_picked(
+def fma_table_lookup(
     typingctx: Any, acc: Any, weights: Any, indices: Any, shift: Any, window: Any, array: Any, index: Any, plane: Any
 ) -> Any:
-    """See `reference.words.fma_picked`."""
+    """See `reference.words.fma_table_lookup`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         acc_value, weights_value, indices_value, shift_value, _, array_value, first, size = args
@@ -195,8 +195,8 @@ def gather(typingctx: Any, tag: Any, array: Any, places: Any) -> Any:
 
 
 @intrinsic
-def least(typingctx: Any, values: Any) -> Any:
-    """See `reference.words.least`."""
+def reduce_min(typingctx: Any, values: Any) -> Any:
+    """See `reference.words.reduce_min`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         lanes = builder.bitcast(builder.extract_value(args[0], 0), BITS)
@@ -206,10 +206,10 @@ def least(typingctx: Any, values: Any) -> Any:
 
 
 @intrinsic
-def put_group(
+def pack_slots(
     typingctx: Any, stream: Any, index: Any, places: Any, values: Any, origin: Any, limit: Any, empty: Any, bits: Any
 ) -> Any:
-    """See `reference.words.put_group`."""
+    """See `reference.words.pack_slots`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         first, most, vacant, width = (build_splat(builder, builder.trunc(value, I32)) for value in args[4:])

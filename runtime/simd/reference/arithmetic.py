@@ -16,11 +16,10 @@ __all__ = [
     "fma_dots",
     "fma_rows",
     "fma_vectors",
-    "greater",
     "maximum",
-    "minimum",
+    "clamp",
     "scale_shift",
-    "total",
+    "reduce_sum",
     "weight",
 ]
 
@@ -75,22 +74,18 @@ def scale_shift(value: F32, scale: Any, shift: Any) -> F32:
     return result
 
 
-def maximum(value: F32, bound: Any) -> F32:
-    """The greater of each lane and `bound`; NaN stays."""
-    return np.where(value < np.float32(bound), np.float32(bound), value)
+def clamp(value: F32, low: Any, high: Any) -> F32:
+    """Each lane kept between `low` and `high`; NaN stays."""
+    value = np.where(value < np.float32(low), np.float32(low), value)
+    return np.where(value > np.float32(high), np.float32(high), value)
 
 
-def minimum(value: F32, bound: Any) -> F32:
-    """The lesser of each lane and `bound`; NaN stays."""
-    return np.where(value > np.float32(bound), np.float32(bound), value)
-
-
-def greater(a: F32, b: F32) -> F32:
+def maximum(a: F32, b: F32) -> F32:
     """The greater of two vectors, lane by lane; NaN wins."""
     return np.where((a > b) | np.isnan(a), a, b)
 
 
-def total(value: F32) -> Any:
+def reduce_sum(value: F32) -> Any:
     """Sum of all lanes of all vectors, by halves."""
     vectors = list(value)
     while len(vectors) > 1:

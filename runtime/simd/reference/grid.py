@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arithmetic import greater
+from .arithmetic import maximum
 from .memory import load, store
 from .types import F32, LANES, Tag
 
@@ -12,7 +12,7 @@ __all__ = [
     "fma_grid",
     "fma_shifted",
     "load_grid",
-    "pool_grid",
+    "max_pool_grid",
     "store_grid",
 ]
 
@@ -53,9 +53,9 @@ def fma_shifted(
     return sums.reshape(acc.shape)
 
 
-def pool_grid(rows: Tag, value: F32) -> F32:
+def max_pool_grid(rows: Tag, value: F32) -> F32:
     """The greatest of each 2 x 2 vectors of a grid of ``len(rows)`` rows, less where an odd one ends; NaN wins."""
     grid = value.reshape(len(rows), -1, LANES)
     grid = np.pad(grid, ((0, len(rows) % 2), (0, grid.shape[1] % 2), (0, 0)), mode="edge")
-    across = greater(grid[:, 1::2], grid[:, ::2])
-    return greater(across[1::2], across[::2]).reshape(-1, LANES)
+    across = maximum(grid[:, 1::2], grid[:, ::2])
+    return maximum(across[1::2], across[::2]).reshape(-1, LANES)

@@ -9,19 +9,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .arithmetic import greater
+from .arithmetic import maximum
 from .memory import load_masked
 from .types import F32, LANES, Tag, span
 
 __all__ = [
-    "evens",
-    "greater_pairs",
-    "join_halves",
-    "load_apart",
-    "next_lanes",
+    "concat_even",
+    "maximum_pairs",
+    "concat_halves",
+    "load_interleaved",
+    "slide_1_down",
     "slide_down",
     "slide_up",
-    "store_together",
+    "store_interleaved",
     "transpose",
 ]
 
@@ -31,7 +31,7 @@ def _clear(value: F32, edges: NDArray[np.bool_], bits: int) -> F32:
     return np.where(kept, value, np.float32(0))
 
 
-def evens(low: F32, high: F32) -> F32:
+def concat_even(low: F32, high: F32) -> F32:
     """Lanes 0, 2, 4, ... of two vectors laid end to end."""
     return np.concatenate([low, high], axis=1)[:, ::2]
 
@@ -41,7 +41,7 @@ def transpose(value: F32) -> F32:
     return value.T.copy()
 
 
-def join_halves(value: F32) -> F32:
+def concat_halves(value: F32) -> F32:
     """The lower halves of all vectors laid end to end, then the upper halves."""
     return np.concatenate(np.hsplit(value, 2)).reshape(value.shape)
 
@@ -62,12 +62,12 @@ def slide_down(value: F32, run: Tag, bits: int) -> F32:
     return _clear(np.roll(value, -1), np.arange(1, len(value) + 1) % len(run) == 0, bits)
 
 
-def next_lanes(tag: Tag, value: F32) -> F32:
+def slide_1_down(tag: Tag, value: F32) -> F32:
     """As many vectors of `value` as `tag` is long, each lane with what was in the next; the last one stays."""
     return np.concatenate([value[: len(tag), 1:], value[: len(tag), -1:]], axis=1)
 
 
-def load_apart(tag: Tag, step: Tag, array: F32, index: int, low: int, high: int) -> F32:
+def load_interleaved(tag: Tag, step: Tag, array: F32, index: int, low: int, high: int) -> F32:
     """Vectors of every n-th element, n the length of `step`: lane t of vector r is ``array[index + t * n + r]``.
 
     As many vectors as `tag` is long. Elements outside ``low <= t * n + r < high`` are zero and not read.
@@ -77,16 +77,16 @@ def load_apart(tag: Tag, step: Tag, array: F32, index: int, low: int, high: int)
     return np.concatenate(vectors).reshape(LANES, n).T[: len(tag)].copy()
 
 
-def store_together(array: F32, index: int, end: int, value: F32) -> None:
-    """The way back of `load_apart`, of elements ``t * n + r < end``: n is the number of vectors."""
+def store_interleaved(array: F32, index: int, end: int, value: F32) -> None:
+    """The way back of `load_interleaved`, of elements ``t * n + r < end``: n is the number of vectors."""
     count = max(0, min(end, value.size))
     span(array, index, count)[:] = value.T.ravel()[:count]
 
 
-def greater_pairs(tag: Tag, low: F32, high: F32) -> F32:
+def maximum_pairs(tag: Tag, low: F32, high: F32) -> F32:
     """The greater of each two neighbours of two vectors laid end to end; neighbours are groups of ``len(tag)`` lanes.
 
     NaN wins.
     """
     pairs = np.concatenate([low, high]).reshape(-1, 2, len(tag))
-    return greater(pairs[:, 1], pairs[:, 0]).reshape(1, LANES)
+    return maximum(pairs[:, 1], pairs[:, 0]).reshape(1, LANES)

@@ -12,11 +12,11 @@ from .types import F32, LANES, Tag, span
 __all__ = [
     "get",
     "load",
-    "load_lanes",
+    "load_masked_or",
     "load_masked",
     "load_rows",
     "prefetch",
-    "prefetch_far",
+    "prefetch_l2",
     "prefetch_rows",
     "put",
     "store",
@@ -65,7 +65,7 @@ def load_masked(array: F32, index: int, low: int, high: int) -> F32:
     return vector
 
 
-def load_lanes(array: F32, index: int, bits: int, other: F32) -> F32:
+def load_masked_or(array: F32, index: int, bits: int, other: F32) -> F32:
     """One vector from ``array[index]`` on; lanes whose bit is zero are not read and come from `other`."""
     vector = other.copy()
     for lane in range(LANES):
@@ -105,7 +105,7 @@ def prefetch_rows(tag: Tag, array: F32, index: int, step: int) -> None:
     """Ask for ``array[index + t * step]`` to be brought near for writing, t below the length of `tag`."""
 
 
-def prefetch_far(array: NDArray[Any], index: int) -> None:
+def prefetch_l2(array: NDArray[Any], index: int) -> None:
     """Ask for the cache line of ``array[index]`` to be brought to the L2 cache; may lie out of bounds.
 
     Far more lines can be under way there than to the L1 cache: a stream from memory arrives twice as fast.

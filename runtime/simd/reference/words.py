@@ -13,14 +13,14 @@ from .arithmetic import fma_vectors
 from .types import F32, I64, LANES, Tag, span
 
 __all__ = [
-    "fma_picked",
+    "fma_table_lookup",
     "fma_triples",
     "gather",
-    "least",
+    "reduce_min",
     "load_words",
-    "pick",
-    "put_group",
-    "store_words",
+    "table_lookup",
+    "pack_slots",
+    "store_split_words",
 ]
 
 
@@ -35,14 +35,14 @@ def load_words(tag: Tag, array: NDArray[np.uint16], index: int) -> I64:
     return span(array, index, len(tag) * 2 * LANES).reshape(len(tag), -1).astype(np.int64)
 
 
-def store_words(array: NDArray[np.uint16], index: int, plane: int, value: F32) -> None:
+def store_split_words(array: NDArray[np.uint16], index: int, plane: int, value: F32) -> None:
     """Write the lower words of a vector from ``array[index]`` on, the upper ones `plane` elements on."""
     bits = value.ravel().view(np.uint32)
     span(array, index, LANES)[:] = bits & 0xFFFF
     span(array, index + plane, LANES)[:] = bits >> 16
 
 
-def pick(low: I64, high: I64, indices: I64, shift: int) -> F32:
+def table_lookup(low: I64, high: I64, indices: I64, shift: int) -> F32:
     """Look float32 up in a table given by its lower and upper words, in one vector of each or in 2, 4 or 8.
 
     The elements are ``indices >> shift``, modulo the size of the table. Of each eight indices the first four fall to
@@ -52,19 +52,19 @@ def pick(low: I64, high: I64, indices: I64, shift: int) -> F32:
     return _joined(low.ravel()[at], high.ravel()[at])
 
 
-def fma_picked(
+def fma_table_lookup(
     acc: F32, weights: F32, indices: I64, shift: int, window: Tag, array: NDArray[np.uint16], index: int, plane: int
 ) -> F32:
     """Sparse products of some samples, for each of which `acc` has two vectors.
 
     They gain `weights` times what ``indices >> shift`` picks from the sample's window: its lower words,
     ``load_words(window, array, index)`` for the first sample, its upper words `plane` elements on, those of the next
-    sample again that far on. The order is that of `pick`.
+    sample again that far on. The order is that of `table_lookup`.
     """
     picked = []
     for sample in range(len(acc) // 2):
         low, high = (load_words(window, array, index + (2 * sample + half) * plane) for half in range(2))
-        picked.append(pick(low, high, indices, shift))
+        picked.append(table_lookup(low, high, indices, shift))
     return fma_vectors(np.tile(weights, (len(picked), 1)), np.concatenate(picked), acc)
 
 
@@ -91,12 +91,12 @@ def gather(tag: Tag, array: NDArray[np.uint32], places: NDArray[np.int32]) -> F3
     return np.array([array[places + i] for i in range(len(tag))]).view(np.float32)
 
 
-def least(values: F32) -> int:
+def reduce_min(values: F32) -> int:
     """Least of the bits of the first vector."""
     return int(values[0].view(np.uint32).min())
 
 
-def put_group(
+def pack_slots(
     stream: NDArray[np.uint16], index: int, places: NDArray[np.int32], values: F32,
     origin: int, limit: int, empty: int, bits: int,
 ) -> None:  # fmt: skip

@@ -98,8 +98,8 @@ def load_masked(out, i):
     simd.store(out, 32, simd.load_masked(i.x, 8, -5, 50))
 
 
-def load_lanes(out, i):
-    simd.store(out, 0, simd.load_lanes(i.x, 9, 0b1010_0000_1111_0001, simd.load(ONE, i.special, 0)))
+def load_masked_or(out, i):
+    simd.store(out, 0, simd.load_masked_or(i.x, 9, 0b1010_0000_1111_0001, simd.load(ONE, i.special, 0)))
 
 
 def store_masked(out, i):
@@ -127,8 +127,8 @@ def prefetch_rows(out, i):
     simd.put(out, 0, i.x[0])
 
 
-def prefetch_far(out, i):
-    simd.prefetch_far(i.words, 100_000)
+def prefetch_l2(out, i):
+    simd.prefetch_l2(i.words, 100_000)
     simd.put(out, 0, i.x[0])
 
 
@@ -164,36 +164,33 @@ def scale_shift(out, i):
     simd.store(out, 0, simd.scale_shift(simd.load(TWO, i.special, 0), i.x[0], i.x[1]))
 
 
+def clamp(out, i):
+    simd.store(out, 0, simd.clamp(simd.load(FOUR, i.special, 0), np.float32(0), np.float32(0.5)))
+    simd.store(out, 64, simd.clamp(simd.load(FOUR, i.special, 0), np.float32(-np.inf), np.float32(np.inf)))
+
+
 def maximum(out, i):
-    simd.store(out, 0, simd.maximum(simd.load(FOUR, i.special, 0), np.float32(0)))
+    simd.store(out, 0, simd.maximum(simd.load(FOUR, i.special, 0), simd.load(FOUR, i.special, 64)))
 
 
-def minimum(out, i):
-    simd.store(out, 0, simd.minimum(simd.load(FOUR, i.special, 0), np.float32(0.5)))
-
-
-def greater(out, i):
-    simd.store(out, 0, simd.greater(simd.load(FOUR, i.special, 0), simd.load(FOUR, i.special, 64)))
-
-
-def total(out, i):
-    out[0], out[1] = simd.total(simd.load(SEVEN, i.x, 0)), simd.total(simd.load(ONE, i.x, 1))
+def reduce_sum(out, i):
+    out[0], out[1] = simd.reduce_sum(simd.load(SEVEN, i.x, 0)), simd.reduce_sum(simd.load(ONE, i.x, 1))
 
 
 # Lanes that change places
 
 
-def evens(out, i):
-    simd.store(out, 0, simd.evens(simd.load(TWO, i.x, 0), simd.load(TWO, i.x, 32)))
+def concat_even(out, i):
+    simd.store(out, 0, simd.concat_even(simd.load(TWO, i.x, 0), simd.load(TWO, i.x, 32)))
 
 
 def transpose(out, i):
     simd.store(out, 0, simd.transpose(simd.load(SIXTEEN, i.x, 0)))
 
 
-def join_halves(out, i):
-    simd.store(out, 0, simd.join_halves(simd.load(FOUR, i.x, 0)))
-    simd.store(out, 64, simd.join_halves(simd.load(THREE, i.x, 0)))
+def concat_halves(out, i):
+    simd.store(out, 0, simd.concat_halves(simd.load(FOUR, i.x, 0)))
+    simd.store(out, 64, simd.concat_halves(simd.load(THREE, i.x, 0)))
 
 
 def slide_up(out, i):
@@ -204,24 +201,24 @@ def slide_down(out, i):
     simd.store(out, 0, simd.slide_down(simd.load(FOUR, i.x, 0), TWO, 0b0111_1111_0111_1111))
 
 
-def next_lanes(out, i):
-    simd.store(out, 0, simd.next_lanes(TWO, simd.load(THREE, i.x, 0)))
+def slide_1_down(out, i):
+    simd.store(out, 0, simd.slide_1_down(TWO, simd.load(THREE, i.x, 0)))
 
 
-def load_apart(out, i):
-    simd.store(out, 0, simd.load_apart(THREE, FOUR, i.x, 5, 3, 50))
-    simd.store(out, 48, simd.load_apart(THREE, THREE, i.x, 5, -9, 99))
+def load_interleaved(out, i):
+    simd.store(out, 0, simd.load_interleaved(THREE, FOUR, i.x, 5, 3, 50))
+    simd.store(out, 48, simd.load_interleaved(THREE, THREE, i.x, 5, -9, 99))
 
 
-def store_together(out, i):
-    simd.store_together(out, 1, 40, simd.load(THREE, i.x, 0))
-    simd.store_together(out, 100, 64, simd.load(FOUR, i.x, 0))
+def store_interleaved(out, i):
+    simd.store_interleaved(out, 1, 40, simd.load(THREE, i.x, 0))
+    simd.store_interleaved(out, 100, 64, simd.load(FOUR, i.x, 0))
 
 
-def greater_pairs(out, i):
+def maximum_pairs(out, i):
     a, b = simd.load(ONE, i.special, 0), simd.load(ONE, i.special, 16)
-    simd.store(out, 0, simd.greater_pairs(ONE, a, b))
-    simd.store(out, 16, simd.greater_pairs(FOUR, a, b))
+    simd.store(out, 0, simd.maximum_pairs(ONE, a, b))
+    simd.store(out, 16, simd.maximum_pairs(FOUR, a, b))
 
 
 # Grids
@@ -244,9 +241,9 @@ def fma_shifted(out, i):
     simd.store(out, 0, simd.fma_shifted(simd.load(SIX, i.x, 0), TWO, ONE, NONE, NONE, TWO, factor, i.x, 200))
 
 
-def pool_grid(out, i):
-    simd.store(out, 0, simd.pool_grid(THREE, simd.load(SIX, i.special, 0)))
-    simd.store(out, 64, simd.pool_grid(TWO, simd.load(SIX, i.special, 0)))
+def max_pool_grid(out, i):
+    simd.store(out, 0, simd.max_pool_grid(THREE, simd.load(SIX, i.special, 0)))
+    simd.store(out, 64, simd.max_pool_grid(TWO, simd.load(SIX, i.special, 0)))
 
 
 # Words that permutes look up
@@ -254,20 +251,22 @@ def pool_grid(out, i):
 
 def load_words(out, i):
     words = simd.load_words(TWO, i.halves, 6)
-    simd.store(out, 0, simd.pick(words, words, simd.load_words(ONE, i.words, 100), 3))
+    simd.store(out, 0, simd.table_lookup(words, words, simd.load_words(ONE, i.words, 100), 3))
 
 
-def pick(out, i):
+def table_lookup(out, i):
     low, high = simd.load_words(FOUR, i.halves, 0), simd.load_words(FOUR, i.halves, 128)
-    simd.store(out, 0, simd.pick(low, high, simd.load_words(ONE, i.words, 300), 5))
+    simd.store(out, 0, simd.table_lookup(low, high, simd.load_words(ONE, i.words, 300), 5))
     one = simd.load_words(ONE, i.halves, 64)
-    simd.store(out, 32, simd.pick(one, one, simd.load_words(ONE, i.words, 300), 0))
+    simd.store(out, 32, simd.table_lookup(one, one, simd.load_words(ONE, i.words, 300), 0))
 
 
-def fma_picked(out, i):
+def fma_table_lookup(out, i):
     indices = simd.load_words(ONE, i.words, 300)
     simd.store(
-        out, 0, simd.fma_picked(simd.load(FOUR, i.x, 0), simd.load(TWO, i.x, 80), indices, 4, TWO, i.halves, 0, 64)
+        out,
+        0,
+        simd.fma_table_lookup(simd.load(FOUR, i.x, 0), simd.load(TWO, i.x, 80), indices, 4, TWO, i.halves, 0, 64),
     )
 
 
@@ -275,8 +274,8 @@ def fma_triples(out, i):
     simd.store(out, 0, simd.fma_triples(simd.load(SIX, i.x, 0), simd.load(TWO, i.book, 0), i.bits, 4, i.x, 100, 50))
 
 
-def store_words(out, i):
-    simd.store_words(i.target, 3, 40, simd.load(ONE, i.x, 0))
+def store_split_words(out, i):
+    simd.store_split_words(i.target, 3, 40, simd.load(ONE, i.x, 0))
     simd.store(out, 0, simd.zeros(ONE))
 
 
@@ -284,13 +283,13 @@ def gather(out, i):
     simd.store(out, 0, simd.gather(THREE, i.longs, i.places))
 
 
-def least(out, i):
-    out[0] = simd.least(simd.gather(TWO, i.bits, i.places))
+def reduce_min(out, i):
+    out[0] = simd.reduce_min(simd.gather(TWO, i.bits, i.places))
 
 
-def put_group(out, i):
-    simd.put_group(i.target, 2, i.places, simd.gather(TWO, i.longs, i.places), 0, 90, 127, 16)
-    simd.put_group(i.target, 50, i.places, simd.gather(THREE, i.longs, i.places), 0, 90, 127, 10)
+def pack_slots(out, i):
+    simd.pack_slots(i.target, 2, i.places, simd.gather(TWO, i.longs, i.places), 0, 90, 127, 16)
+    simd.pack_slots(i.target, 50, i.places, simd.gather(THREE, i.longs, i.places), 0, 90, 127, 10)
     simd.store(out, 0, simd.zeros(ONE))
 
 
@@ -355,7 +354,7 @@ def winograd_outputs(out, i):
 
 
 AVX512 = {fma_triples, gather, four_weight_in_registers}
-AVX512_WORDS = {load_words, pick, fma_picked}
+AVX512_WORDS = {load_words, table_lookup, fma_table_lookup}
 CASES: list[Callable[..., None]] = [
     case for name, case in list(globals().items()) if isinstance(case, FunctionType) and case.__module__ == __name__
 ]

@@ -230,21 +230,21 @@ def finish(
     value = simd.scale_shift(sums, scale, shift)
     whole = row + len(rows) <= height and column + tile_width <= width
     if d[POOL] != 0:
-        value = simd.minimum(simd.maximum(value, floor), ceiling)
+        value = simd.clamp(value, floor, ceiling)
         place, pitch = ((channel * (height // 2) + row // 2) * (width // 2) + column // 2) * LANES, width // 2 * LANES
         if whole:
-            simd.store_grid(rows[::2], out, place, pitch, simd.pool_grid(rows, value))
+            simd.store_grid(rows[::2], out, place, pitch, simd.max_pool_grid(rows, value))
         else:
             simd.store(spare, at, value)
             for r in range(min(len(rows), height - row) // 2):
                 for c in range(min(tile_width, width - column) // 2):
                     corner = at + (2 * r * tile_width + 2 * c) * LANES
                     window = simd.load_grid(WINDOW, PAIR, spare, corner, tile_width * LANES)
-                    simd.store(out, place + r * pitch + c * LANES, simd.pool_grid(PAIR, window))
+                    simd.store(out, place + r * pitch + c * LANES, simd.max_pool_grid(PAIR, window))
     elif whole:
         if d[RESIDUAL] != 0:
             value = simd.add(value, simd.load_grid(tag, rows, residual, place, pitch))
-        simd.store_grid(rows, out, place, pitch, simd.minimum(simd.maximum(value, floor), ceiling))
+        simd.store_grid(rows, out, place, pitch, simd.clamp(value, floor, ceiling))
     else:
         simd.store(spare, at, value)
         for r in range(min(len(rows), height - row)):
@@ -253,7 +253,7 @@ def finish(
                 target = place + r * pitch + c * LANES
                 if d[RESIDUAL] != 0:
                     pixel = simd.add(pixel, simd.load((0,), residual, target))
-                simd.store(out, target, simd.minimum(simd.maximum(pixel, floor), ceiling))
+                simd.store(out, target, simd.clamp(pixel, floor, ceiling))
 
 
 @kernel

@@ -140,19 +140,21 @@ def pack_tile(
                 if pieces == 2:
                     vector = _piece(x, source, offsets + i + 1, masks + i + 1, vector, d)
                 else:
-                    vector = simd.evens(vector, _piece(x, source, offsets + i + 1, masks + i + 1, zeros, d))
+                    vector = simd.concat_even(vector, _piece(x, source, offsets + i + 1, masks + i + 1, zeros, d))
                 simd.store(packed, at, vector)
                 at += LANES
         else:
             for i in range(k, end, loads):
                 vector = _chunk(x, source, offsets + i, masks + i, pieces, d)
                 if chunks > 1:
-                    vector = simd.evens(vector, _chunk(x, source, offsets + i + pieces, masks + i + pieces, pieces, d))
+                    vector = simd.concat_even(
+                        vector, _chunk(x, source, offsets + i + pieces, masks + i + pieces, pieces, d)
+                    )
                 if chunks > 2:
                     j = i + 2 * pieces
                     third = _chunk(x, source, offsets + j, masks + j, pieces, d)
                     fourth = _chunk(x, source, offsets + j + pieces, masks + j + pieces, pieces, d)
-                    vector = simd.evens(vector, simd.evens(third, fourth))
+                    vector = simd.concat_even(vector, simd.concat_even(third, fourth))
                 simd.store(packed, at, vector)
                 at += LANES
         first, tap = first + taken, 0
@@ -162,7 +164,7 @@ def pack_tile(
 @inlined
 def _piece(x: F32, source: int, offset: int, mask: int, other: Any, d: I64) -> Any:
     """A vector of which a piece brings some lanes, and the others are given; see `packing`."""
-    return simd.load_lanes(x, source + simd.get(d, offset), simd.get(d, mask), other)
+    return simd.load_masked_or(x, source + simd.get(d, offset), simd.get(d, mask), other)
 
 
 @inlined

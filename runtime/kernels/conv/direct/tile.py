@@ -281,7 +281,7 @@ def finish_run(
     value = simd.scale_shift(sums, simd.get(scale, channel), simd.get(shift, channel))
     if d[RESIDUAL] != 0:
         value = simd.add(value, simd.load(tag, residual, place))
-    simd.store(out, place, simd.minimum(simd.maximum(value, low), high))
+    simd.store(out, place, simd.clamp(value, low, high))
 
 
 @inlined
@@ -309,7 +309,7 @@ def finish(
     if d[BANDS] == 2 and width == LANES // 2 and plane == rows * LANES:  # the tile is the image
         low, high = limits(d)
         for channel in range(first, last):
-            sums = simd.join_halves(simd.load(tag, scratch, at))
+            sums = simd.concat_halves(simd.load(tag, scratch, at))
             finish_run(tag, sums, channel, out, residual, sample, 0, scale, shift, low, high, d)
             at += rows * LANES
         return
@@ -337,6 +337,6 @@ def _finish(
         value = simd.scale_shift(value, simd.get(scale, channel), simd.get(shift, channel))
         if d[RESIDUAL] != 0:
             value = simd.add(value, simd.load_rows(tag, residual, place, width, low, high, end))
-        simd.store_rows(out, place, width, low, high, end, simd.minimum(simd.maximum(value, floor), ceiling))
+        simd.store_rows(out, place, width, low, high, end, simd.clamp(value, floor, ceiling))
         at += len(tag) * LANES
         place += plane

@@ -47,22 +47,22 @@ def _gather(
             y = stride * (m * row + i) + phase - d[PAD_Y]
             at, end = d[PATCH] + i * reach * LANES + lane, width if 0 <= y < height else 0
             start = left
-            whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
+            whole = simd.load_interleaved(step, step, x, plane + y * width + start, max(0, -start), end - start)
             simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
             for _ in range((reach - len(rest)) // len(step) - 1):
                 start += len(step)
                 at += len(step) * LANES
                 if near:
-                    whole = simd.next_lanes(step, whole)
+                    whole = simd.slide_1_down(step, whole)
                 else:
-                    whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
+                    whole = simd.load_interleaved(step, step, x, plane + y * width + start, max(0, -start), end - start)
                 simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
             start += len(step)
             at += len(step) * LANES
             if near:
-                part = simd.next_lanes(rest, whole)
+                part = simd.slide_1_down(rest, whole)
             else:
-                part = simd.load_apart(rest, step, x, plane + y * width + start, max(0, -start), end - start)
+                part = simd.load_interleaved(rest, step, x, plane + y * width + start, max(0, -start), end - start)
             simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, part)
         lane += count
         tile += count
@@ -152,7 +152,7 @@ def _scatter(edge: Any, out: F32, plane: int, height: int, width: int, tile: int
         for i in range(min(m, height - m * row)):
             target = plane + (m * row + i) * width + m * column
             value = simd.load_grid(edge, edge, scratch, d[OUTPUTS] + i * m * LANES + lane, LANES)
-            simd.store_together(out, target, min(m * count, width - m * column), value)
+            simd.store_interleaved(out, target, min(m * count, width - m * column), value)
         lane += count
         tile += count
 
@@ -164,11 +164,11 @@ def finish(
     """Apply the epilogue to a vector of tiles, pixel by pixel, of one output channel of all samples, and store it."""
     floor = np.float32(0 if d[ACTIVATION] != 0 else -np.inf)
     ceiling = np.float32(6 if d[ACTIVATION] == 2 else np.inf)
-    value = simd.minimum(simd.maximum(simd.scale_shift(value, scale, shift), floor), ceiling)
+    value = simd.clamp(simd.scale_shift(value, scale, shift), floor, ceiling)
     height, width = d[OUT_HEIGHT], d[OUT_WIDTH]
     if d[POOL] != 0:  # of a tile of 4 x 4 there are 2 x 2 left
         height, width = height // 2, width // 2
-        simd.store(scratch, d[OUTPUTS], simd.pool_grid(edge, value))
+        simd.store(scratch, d[OUTPUTS], simd.max_pool_grid(edge, value))
         _scatter(PAIR, out, channel * height * width, height, width, tile, scratch, d)
     else:
         simd.store(scratch, d[OUTPUTS], value)
