@@ -346,7 +346,8 @@ def check_linear_lanes(case: LinearCase) -> None:
     check_close(out.T, oracle_epilogue(sums, epilogue, None if residual is None else residual.T))
 
 
-def _linear(case: LinearCase, name: str | None, batch: int) -> tuple[np.ndarray, np.ndarray]:
+def _linear(case: LinearCase, name: str | None, batch: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """What the kernel and the oracle answer, and how large sums are before their terms cancel."""
     rng = np.random.default_rng(case.seed)
     inputs, outputs = case.features
     weight = make_weight(rng, (outputs, inputs), case.density, case.form, case.codebook)
@@ -358,7 +359,9 @@ def _linear(case: LinearCase, name: str | None, batch: int) -> tuple[np.ndarray,
     # Not every kernel takes every layer; where one doesn't, the chosen one is tried once more.
     packed = candidates.get(name or "", next(iter(candidates.values())))()
     out = run_layer(packed, x, (batch, outputs), residual)
-    return out, oracle_epilogue(x.astype(np.float64) @ weight.dense().astype(np.float64).T, epilogue, residual)
+    inputs_64, weights = x.astype(np.float64), weight.dense().astype(np.float64).T
+    size = float(np.sqrt(inputs_64**2 @ weights**2).max(initial=0))
+    return out, oracle_epilogue(inputs_64 @ weights, epilogue, residual), size
 
 
 def run_linear(case: LinearCase, name: str | None, batch: int | None = None) -> np.ndarray:

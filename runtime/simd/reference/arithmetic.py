@@ -12,14 +12,14 @@ from .types import F32, LANES, Tag, span
 
 __all__ = [
     "add",
+    "clamp",
     "fma",
     "fma_dots",
     "fma_rows",
     "fma_vectors",
     "maximum",
-    "clamp",
-    "scale_shift",
     "reduce_sum",
+    "scale_shift",
     "weight",
 ]
 

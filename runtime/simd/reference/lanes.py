@@ -15,9 +15,9 @@ from .types import F32, LANES, Tag, span
 
 __all__ = [
     "concat_even",
-    "maximum_pairs",
     "concat_halves",
     "load_interleaved",
+    "maximum_pairs",
     "slide_1_down",
     "slide_down",
     "slide_up",

@@ -12,8 +12,8 @@ from .types import F32, LANES, Tag, span
 __all__ = [
     "get",
     "load",
-    "load_masked_or",
     "load_masked",
+    "load_masked_or",
     "load_rows",
     "prefetch",
     "prefetch_l2",

@@ -16,11 +16,11 @@ __all__ = [
     "fma_table_lookup",
     "fma_triples",
     "gather",
-    "reduce_min",
     "load_words",
-    "table_lookup",
     "pack_slots",
+    "reduce_min",
     "store_split_words",
+    "table_lookup",
 ]
 
 

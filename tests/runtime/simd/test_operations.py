@@ -1,4 +1,4 @@
-"""Each vector operation has two definitions, in NumPy and in LLVM: the same function, run with either, gives one answer.
+"""Each vector operation has two definitions, in NumPy and in LLVM, and they agree.
 
 A case is a function of an output array and inputs. It is compiled as a kernel would be, with `simd`, and run as plain
 Python on `reference`; both leave the same bits in the output.
@@ -369,7 +369,7 @@ def test_each_operation_has_a_case() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_both_sides_agree(case: Callable[..., None]) -> None:
-    if case in AVX512 and not WIDE or case in AVX512_WORDS and not WORDS:
+    if (case in AVX512 and not WIDE) or (case in AVX512_WORDS and not WORDS):
         pytest.skip("needs AVX-512")
     plain = FunctionType(case.__code__, {**globals(), "simd": REFERENCE}, case.__name__)
     compiled = kernel(case)
