@@ -31,10 +31,10 @@ import torch
 
 from dcz.core.timing import Turns, clock_of
 from dcz.dcformat.tensors import Dense, SparseShared, Tensor
-from dcz.runtime import kernels
 from dcz.runtime.jit import ready
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 from dcz.runtime.kernels.conv.direct.tile import Tiling
+from dcz.runtime.plan import select
 
 from .turns import cold_clock
 
@@ -189,11 +189,11 @@ def conv_engines(
     weight = random_weight(rng, (o, i // layer.groups, k, k), layer.density, layer.bits)
     geometry = ConvGeometry(batch, i, size, size, o, *pairs, layer.groups, out_size, out_size)
     shift = rng.standard_normal(o).astype(np.float32)
-    epilogue = Epilogue(shift=shift, activation="relu")
+    epilogue = Epilogue(shift=shift, low=0.0)
     x = aligned(batch * i * size * size).reshape(batch, i, size, size)
     x[:] = rng.standard_normal(x.shape)
     out = np.empty((batch, o, out_size, out_size), np.float32)
-    candidates = kernels.by_kernel(kernels.conv_choices(weight, geometry, epilogue))
+    candidates = select.by_kernel(select.conv_choices(weight, geometry, epilogue))
     engines, facts = _our_engines(candidates, x, out, every)
     xt, wt, bt = torch.tensor(x), torch.tensor(weight.dense()), torch.tensor(shift)
     xl = xt.contiguous(memory_format=torch.channels_last)
@@ -225,10 +225,10 @@ def linear_engines(
     i, o = layer.features
     weight = random_weight(rng, (o, i), layer.density, layer.bits)
     shift = rng.standard_normal(o).astype(np.float32)
-    epilogue = Epilogue(shift=shift, activation="relu")
+    epilogue = Epilogue(shift=shift, low=0.0)
     x, out = aligned(batch * i).reshape(batch, i), np.empty((batch, o), np.float32)
     x[:] = rng.standard_normal(x.shape)
-    candidates = kernels.by_kernel(kernels.linear_choices(weight, LinearGeometry(batch, i, o), epilogue))
+    candidates = select.by_kernel(select.linear_choices(weight, LinearGeometry(batch, i, o), epilogue))
     engines, facts = _our_engines(candidates, x, out, every)
     xt, wt, bt = torch.tensor(x), torch.tensor(weight.dense()), torch.tensor(shift)
     packed = torch.ops.mkldnn._reorder_linear_weight(wt, batch)

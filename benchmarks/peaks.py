@@ -43,4 +43,4 @@ def _read(data: np.ndarray) -> float:
     sums, one = simd.zeros((0, 0, 0, 0, 0, 0, 0, 0)), simd.scale_shift(simd.zeros((0,)), 1.0, 1.0)
     for k in range(0, len(data), 128):
         sums = simd.fma(sums, one, data, k)
-    return float(simd.total(sums))
+    return float(simd.reduce_sum(sums))

@@ -1,12 +1,13 @@
 """What the planner and the kernels say to each other: a layer's geometry, its epilogue, and a packed layer.
 
-A kernel module offers factories, ``pack_...(weight, geometry, epilogue) -> PackedLayer``. The planner chooses one by
-cost, asks for its scratch and binds it to buffers once; after that a call costs one function call and allocates
-nothing.
+A kernel module offers a class that is made of ``(weight, tiling, epilogue)``, where the tiling holds the geometry: a
+`PackedLayer`. The planner chooses one by cost, asks for its scratch and binds it to buffers once; after that a call
+costs one function call and allocates nothing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
+I64 = NDArray[np.int64]
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 """A compiled function and its arguments, ready to run as ``function(*arguments)``."""
 Share = tuple[int, int]
@@ -64,7 +66,8 @@ class LinearGeometry:
 class Epilogue:
     """What happens to each output element before it is stored.
 
-    ``activation(scale[o] * sum + shift[o] + residual)``: bias and batch normalisation are folded into scale and shift.
+    ``min(max(scale[o] * sum + shift[o] + residual, low), high)``: bias and batch normalisation are folded into scale
+    and shift, and every activation that clamps into low and high. NaN stays.
 
     Attributes
     ----------
@@ -74,7 +77,8 @@ class Epilogue:
         None stands for zeros.
     residual : bool
         Whether a second tensor of the output's shape is added.
-    activation : {"none", "relu", "relu6"}
+    low, high : float
+        (0, inf) is ReLU, (0, 6) ReLU6.
     pool : bool
         Whether the greatest of each 2 x 2 outputs is stored in their place, without an odd last row or column: in
         convolutions without a residual, by kernels that can.
@@ -83,7 +87,8 @@ class Epilogue:
     scale: F32 | None = None
     shift: F32 | None = None
     residual: bool = False
-    activation: str = "none"
+    low: float = -math.inf
+    high: float = math.inf
     pool: bool = False
 
 

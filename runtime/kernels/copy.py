@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import kernel
+from ..simd import LANES
 from .contract import F32, Call
-
-LANES = simd.LANES
 
 
 @kernel
@@ -44,7 +43,7 @@ def copy_pixels(x: F32, out: F32, sizes: NDArray[np.int64], lanes: int) -> None:
                         place, end = source + 2 * k, 2 * (width - k) - 1
                         near = simd.load_masked(x, place, 0, end)
                         far = simd.load_masked(x, place + LANES, 0, end - LANES)
-                        simd.store_masked(out, target + k, 0, width - k, simd.evens(near, far))
+                        simd.store_masked(out, target + k, 0, width - k, simd.concat_even(near, far))
 
 
 def copy(target: F32, source: F32) -> Call:

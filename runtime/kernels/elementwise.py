@@ -8,14 +8,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..jit import kernel
-
-F32 = NDArray[np.float32]
-
-CLAMPS = {"none": (-math.inf, math.inf), "relu": (0.0, math.inf), "relu6": (0.0, 6.0)}
-"""Activation -> (low, high)."""
+from .contract import F32
+from .epilogue import clamp_number
 
 
 @kernel
@@ -23,9 +19,7 @@ def clamp(x: F32, out: F32, low: float, high: float) -> None:
     """``out = min(max(x, low), high)``, all of shape (n,)."""
     lo, hi = np.float32(low), np.float32(high)
     for i in range(x.shape[0]):
-        v = x[i]
-        v = lo if v < lo else v
-        out[i] = hi if v > hi else v
+        out[i] = clamp_number(x[i], lo, hi)
 
 
 @kernel
@@ -33,9 +27,7 @@ def add(a: F32, b: F32, out: F32, low: float, high: float) -> None:
     """``out = clamp(a + b)``, all of shape (n,)."""
     lo, hi = np.float32(low), np.float32(high)
     for i in range(a.shape[0]):
-        v = a[i] + b[i]
-        v = lo if v < lo else v
-        out[i] = hi if v > hi else v
+        out[i] = clamp_number(a[i] + b[i], lo, hi)
 
 
 @kernel
@@ -54,9 +46,7 @@ def affine(x: F32, out: F32, scale: F32, shift: F32, low: float, high: float) ->
         for c in range(channels):
             s, t = scale[c], shift[c]
             for i in range(inner):
-                v = s * x[n, c, i] + t
-                v = lo if v < lo else v
-                out[n, c, i] = hi if v > hi else v
+                out[n, c, i] = clamp_number(s * x[n, c, i] + t, lo, hi)
 
 
 @kernel

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .. import simd
 from ..jit import kernel
-
-F32 = NDArray[np.float32]
-LANES = simd.LANES
+from ..simd import LANES
+from .contract import F32
 
 
 @kernel

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dcformat.tensors import Shared, SparseRaw, SparseShared, Tensor, index_dtype
-
-F32 = NDArray[np.float32]
+from .contract import F32
 
 
 @dataclass(frozen=True)

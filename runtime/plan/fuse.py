@@ -10,6 +10,7 @@ Folded, wherever the value in between has no other reader:
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +18,9 @@ from dataclasses import dataclass, replace
 from ...dcformat import Graph, Node
 
 WEIGHTED = ("conv2d", "linear")
+Limits = tuple[float, float]
+"""The least and the greatest value that an activation lets through."""
+FREE: Limits = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,8 @@ class Layer:
         Batch normalisations applied to what the node makes, in order.
     residual : int or None
         Value that is added after them.
-    activation : {"none", "relu", "relu6"}
-        What comes after that.
+    limits : Limits
+        What that is clamped to.
     pool : Node or None
         Maximum pooling, by windows of 2 x 2, of what comes after that.
     pooled : int or None
@@ -51,7 +55,7 @@ class Layer:
     slices: tuple[Node, ...] = ()
     norms: tuple[Node, ...] = ()
     residual: int | None = None
-    activation: str = "none"
+    limits: Limits = FREE
     pool: Node | None = None
     pooled: int | None = None
 
@@ -106,7 +110,7 @@ def _fold(node: Node, output: int, layers: dict[int, Layer], readers: Mapping[in
 
 
 def _folded(layer: Layer, node: Node) -> Layer | None:
-    main, bare, alone = layer.node.op, layer.activation == "none", layer.residual is None
+    main, bare, alone = layer.node.op, layer.limits == FREE, layer.residual is None
     if layer.pool is not None:
         return None
     match node.op:
@@ -116,12 +120,17 @@ def _folded(layer: Layer, node: Node) -> Layer | None:
             (other,) = (value for value in node.inputs if value != layer.output)
             return replace(layer, residual=other)
         case "relu" | "relu6" if main in (*WEIGHTED, "add", "batch_norm") and bare:
-            return replace(layer, activation=node.op)
+            return replace(layer, limits=limits_of(node))
         case "max_pool2d" if main == "conv2d" and alone and _pairs(node):
             return replace(layer, pool=node, pooled=layer.output)
         case "slice" | "pad" if main == "slice":
             return replace(layer, node=node, slices=(*layer.slices, layer.node))
     return None
+
+
+def limits_of(node: Node) -> Limits:
+    """What an activation that clamps clamps to."""
+    return {"relu": (0.0, math.inf), "relu6": (0.0, 6.0)}[node.op]
 
 
 def _pairs(node: Node) -> bool:

@@ -2,94 +2,56 @@
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Any
 
-from ...core.cpu import WIDE
 from ...dcformat.tensors import Tensor
-from ..kernels.contract import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from ..kernels.contract import ConvGeometry, Epilogue, LinearGeometry
 from ..kernels.conv.batch16.sparse import ConvLanes, LaneTiling, as_convolution
-from ..kernels.conv.batch16.sparse_small import TAPS, ConvTaps, TapTiling
+from ..kernels.conv.batch16.sparse_small import ConvTaps, TapTiling
 from ..kernels.conv.batch16.winograd import ConvWinogradLanes
 from ..kernels.conv.winograd.tiles import WinogradTiling
-from ..kernels.weights import DenseWeights, SparseWeights
-from .select import WINOGRAD, WINOGRAD_WEIGHTS, Choice, by_cost
-
-SHAPES = ((1, 1), (2, 2), (4, 4), (2, 7), (1, 13)) if WIDE else ((1, 1), (2, 2), (1, 6))
-"""Height and width of a tile of pixels."""
-BUDGET, THIN_BUDGET, TAPS_BUDGET = 448, 640, 1024
-"""Vectors of a block: 28 KiB of the L1 cache; a little more than it holds where weights are few, as short blocks cost
-more than some slow loads do; 64 KiB where a tap has a loop of its own."""
-THIN = 0.2
-"""Density below which weights are few."""
-WINOGRAD_TILE = (8, 2) if WIDE else (4, 1)
-"""Output channels and tiles whose sums Winograd's algorithm holds in registers."""
-
-# Cycles, where a vector multiply-add takes one: of a weight beside its multiply-adds, of a vector of sums for each
-# segment, of a segment, of packing a vector; of the loop of a tap.
-WEIGHT, SUMS, SEGMENT, PACK, TAP = 1.7, 2.5, 12.0, 5.0, 14.0
-# Of a tile in Winograd's algorithm, for each point: of an input channel, of an output channel in the transform and in
-# the sums.
-TILE_IN, TILE_OUT, POINT = 7.0, 4.4, 2.0
+from . import cost
+from .select import Choice, Problem, Row, choices_of, winograd_tilings
+from .target import HOST, Target
 
 
-def conv_lanes_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> list[Choice]:
-    """Like `conv_choices`, for samples that lie side by side."""
-    shapes = [(h, w) for h, w in SHAPES if not epilogue.pool or h % 2 == w % 2 == 0]  # whole windows
-    budget, choices = THIN_BUDGET if weight.density < THIN else BUDGET, []
-    for shape in shapes:
-        tiling = LaneTiling(geometry, shape, budget)
-        pack = partial(_conv_lanes, weight, tiling, epilogue)
-        choices.append(Choice(lanes_cycles(tiling, weight.nnz), "conv_lanes", "{}x{}".format(*shape), pack))
-    if TapTiling.fits(geometry) and (geometry.height, geometry.width) in shapes:
-        taps = TapTiling(geometry, (geometry.height, geometry.width), TAPS_BUDGET)
-        pack = partial(_conv_taps, weight, taps, epilogue)
-        choices.append(Choice(taps_cycles(taps, weight.nnz), "conv_taps", "", pack))
-    return by_cost(choices + _winograd_choices(weight, geometry, epilogue))
+def _tiles(problem: Problem[ConvGeometry]) -> list[tuple[int, int]]:
+    """Heights and widths of a tile: of whole windows, where they are pooled."""
+    tiles = problem.target.batch16_tiles
+    return [(h, w) for h, w in tiles if not problem.epilogue.pool or h % 2 == w % 2 == 0]
 
 
-def linear_lanes_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> list[Choice]:
-    """Like `linear_choices`, for samples that lie side by side."""
-    return conv_lanes_choices(weight, as_convolution(geometry), epilogue)
+def _sparse(problem: Problem[ConvGeometry]) -> list[LaneTiling]:
+    target = problem.target
+    few = problem.weight.density < target.batch16_thin
+    block = target.batch16_thin_block if few else target.batch16_block
+    return [LaneTiling(problem.geometry, tile, block) for tile in _tiles(problem)]
 
 
-def _conv_lanes(weight: Tensor, tiling: LaneTiling, epilogue: Epilogue) -> PackedLayer:
-    return ConvLanes(SparseWeights.of(weight), tiling, epilogue)
-
-
-def lanes_cycles(tiling: LaneTiling, nnz: int) -> float:
-    """Estimated cycles of a sparse convolution over tiles."""
-    g, pixels = tiling.geometry, tiling.shape[0] * tiling.shape[1]
-    weights, sums = nnz * (pixels + WEIGHT), tiling.segments * (pixels * SUMS + SEGMENT)
-    packed = g.in_channels * len(tiling.phases[1]) * tiling.unit_vectors
-    return tiling.tiles * (weights + sums + packed * PACK)
-
-
-def _conv_taps(weight: Tensor, tiling: TapTiling, epilogue: Epilogue) -> PackedLayer:
-    return ConvTaps(SparseWeights.of(weight), tiling, epilogue)
-
-
-def taps_cycles(tiling: TapTiling, nnz: int) -> float:
-    """Estimated cycles of a sparse convolution of images that fit a tile."""
-    return nnz * (tiling.products + WEIGHT) + tiling.segments * (tiling.unit_vectors * SUMS + TAPS * TAP)
-
-
-def _winograd_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> list[Choice]:
-    """Winograd's algorithm, where there is a way."""
-    if not WINOGRAD or not WinogradTiling.fits(geometry):
+def _sparse_small(problem: Problem[ConvGeometry]) -> list[TapTiling]:
+    image = problem.geometry.height, problem.geometry.width
+    if not TapTiling.fits(problem.geometry) or image not in _tiles(problem):
         return []
-    tiling = WinogradTiling(geometry, *WINOGRAD_TILE, 1)
-    if tiling.weight_elements > WINOGRAD_WEIGHTS or (epilogue.pool and tiling.edge % 2):
-        return []
-    pack = partial(_conv_winograd, weight, tiling, epilogue)
-    return [Choice(winograd_cycles(tiling), "conv_winograd_lanes", "", pack)]
+    return [TapTiling(problem.geometry, image, problem.target.batch16_image_block)]
 
 
-def _conv_winograd(weight: Tensor, tiling: WinogradTiling, epilogue: Epilogue) -> PackedLayer:
-    return ConvWinogradLanes(DenseWeights.of(weight), tiling, epilogue)
+def _winograd(problem: Problem[ConvGeometry]) -> list[WinogradTiling]:
+    tilings = winograd_tilings(problem, *problem.target.batch16_winograd, 1)
+    return [tiling for tiling in tilings if tiling.weight_elements <= problem.target.winograd_weights]
 
 
-def winograd_cycles(tiling: WinogradTiling) -> float:
-    """Estimated cycles of a convolution by Winograd's algorithm."""
-    g = tiling.geometry
-    inputs, outputs = g.groups * tiling.units * TILE_IN, g.out_channels * (TILE_OUT + POINT)
-    return tiling.points**2 * tiling.tiles * (inputs + outputs + tiling.runs * tiling.run * tiling.units)
+CONVOLUTIONS: tuple[Row[ConvGeometry, Any], ...] = (
+    Row("conv_lanes", _sparse, cost.batch16_sparse, ConvLanes, lambda t: "{}x{}".format(*t.shape)),
+    Row("conv_taps", _sparse_small, cost.batch16_sparse_small, ConvTaps),
+    Row("conv_winograd_lanes", _winograd, cost.batch16_winograd, ConvWinogradLanes),
+)
+
+
+def conv_choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, target: Target = HOST) -> list[Choice]:
+    """Like `select.conv_choices`, for samples that lie side by side."""
+    return choices_of(CONVOLUTIONS, Problem(weight, geometry, epilogue, target))
+
+
+def linear_choices(weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue, target: Target = HOST) -> list[Choice]:
+    """Like `select.linear_choices`, for samples that lie side by side."""
+    return conv_choices(weight, as_convolution(geometry), epilogue, target)

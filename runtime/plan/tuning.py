@@ -24,9 +24,9 @@ from ...core.output import check_output, replacing
 from ...core.timing import Clock, Turns, clock_of
 from ...dcformat import InputError, Tensor
 from ..jit import ready
-from ..kernels import Choice
 from ..kernels.contract import ConvGeometry, Epilogue, PackedLayer
 from .memory import aligned
+from .select import Choice
 
 FORMAT = 1
 SECONDS, TURN_SECONDS = 0.03, 0.001

@@ -6,15 +6,15 @@ weight appears once for each output pixel where its tap meets the image.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....dcformat.tensors import SparseRaw, SparseShared
-from ..contract import WHOLE, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLayer, Share
+from ..contract import F32, WHOLE, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLayer, Share
 from ..weights import SparseWeights
-from .direct.tile import F32
 
 
 def unroll(weights: SparseWeights, geometry: ConvGeometry) -> SparseShared | SparseRaw:
@@ -55,7 +55,7 @@ def linear_epilogue(epilogue: Epilogue, geometry: ConvGeometry) -> Epilogue:
     """The epilogue, each channel's for all its pixels."""
     pixels = geometry.out_height * geometry.out_width
     scale, shift = (None if a is None else np.repeat(a, pixels) for a in (epilogue.scale, epilogue.shift))
-    return Epilogue(scale, shift, epilogue.residual, epilogue.activation)
+    return replace(epilogue, scale=scale, shift=shift)
 
 
 class ConvUnrolled:

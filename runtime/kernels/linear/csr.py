@@ -11,21 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....dcformat.tensors import Tensor
 from ... import simd
 from ...jit import kernel
-from ..contract import WHOLE, Call, Epilogue, LinearGeometry, Share
-from ..conv.direct.tile import ACTIVATIONS, F32, I64, epilogue_arrays
+from ..contract import F32, I64, WHOLE, Call, Epilogue, LinearGeometry, Share
+from ..epilogue import clamp_number, epilogue_array, limits, scale_shift
 from ..weights import SparseWeights
-
-
-@kernel
-def activate(value: Any, activation: int) -> Any:
-    """Apply an activation, by its number in `ACTIVATIONS`, to one float32; NaN stays."""
-    if activation >= 1 and value < np.float32(0):
-        return np.float32(0)
-    if activation == 2 and value > np.float32(6):
-        return np.float32(6)
-    return value
 
 
 @kernel
@@ -37,11 +28,9 @@ def linear_sparse(
     columns: NDArray[Any],
     symbols: NDArray[Any],
     codebook: F32,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     batch: int,
     with_residual: bool,
-    activation: int,
     first_row: int,
     last_row: int,
 ) -> None:
@@ -55,14 +44,14 @@ def linear_sparse(
     columns : ndarray of uint16 or int32, shape (nnz,)
     symbols : ndarray of uint8 or float32, shape (nnz,)
     codebook : ndarray of float32
-    scale, shift : ndarray of float32, shape (rows,)
-    activation : int
-        See `ACTIVATIONS`.
+    epilogue : ndarray of float32
+        See `kernels.epilogue`.
     """
     rows = len(indptr) - 1
-    features = len(x) // batch
+    features, (low, high) = len(x) // batch, limits(epilogue)
     for row in range(first_row, last_row):
         first, last = indptr[row], indptr[row + 1]
+        scale, shift = scale_shift(epilogue, row)
         for sample in range(batch):
             start = sample * features
             a = b = c = d = np.float32(0)
@@ -74,11 +63,11 @@ def linear_sparse(
                 d += simd.weight(codebook, symbols, k + 3) * simd.get(x, start + simd.get(columns, k + 3))
             for k in range(fours, last):
                 a += simd.weight(codebook, symbols, k) * simd.get(x, start + simd.get(columns, k))
-            value = ((a + b) + (c + d)) * scale[row] + shift[row]
+            value = ((a + b) + (c + d)) * scale + shift
             place = sample * rows + row
             if with_residual:
                 value += residual[place]
-            out[place] = activate(value, activation)
+            out[place] = clamp_number(value, low, high)
 
 
 def divide(items: int, share: Share) -> tuple[int, int]:
@@ -93,13 +82,10 @@ class LinearSparse:
     kernel_name = "linear_sparse"
     scratch_elements = 0
 
-    def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue) -> None:
-        self._weights = weights
+    def __init__(self, weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> None:
+        self._weights = weights = SparseWeights.of(weight)
         self._columns = weights.indices.astype(np.uint16 if geometry.in_features <= 1 << 16 else np.int32)
-        self._tail = (
-            *epilogue_arrays(epilogue, geometry.out_features),
-            *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
-        )
+        self._tail = epilogue_array(epilogue, geometry.out_features), geometry.batch, epilogue.residual
         packed = (weights.indptr, self._columns, weights.symbols, weights.codebook)
         self.weight_bytes = sum(a.nbytes for a in packed)
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ....dcformat.tensors import Tensor
 from ... import simd
 from ...jit import kernel
-from ..contract import WHOLE, Call, Epilogue, LinearGeometry, Share
-from ..conv.direct.tile import ACTIVATIONS, F32, LANES, epilogue_arrays
+from ...simd import LANES
+from ..contract import F32, WHOLE, Call, Epilogue, LinearGeometry, Share
+from ..epilogue import clamp_number, epilogue_array, limits, scale_shift
 from ..weights import DenseWeights
-from .csr import activate, divide
+from .csr import divide
 
 ROWS = 4
 SAMPLES = 4
@@ -23,22 +25,23 @@ SAMPLES = 4
 @kernel
 def _dots(
     tag: Any, x: F32, at: int, width: int, out: F32, residual: F32, place: int, rows: int, weights: F32, first: int,
-    scale: F32, shift: F32, with_residual: bool, activation: int, sums: F32,
+    epilogue: F32, with_residual: bool, sums: F32,
 ) -> None:  # fmt: skip
     """Four rows times ``len(tag) / 4`` samples."""
-    acc = simd.zeros(tag)
+    acc, (low, high) = simd.zeros(tag), limits(epilogue)
     for k in range(0, width, LANES):
         acc = simd.fma_dots(acc, (0, 0, 0, 0), weights, first * width + k, width, x, at + k, width)
     simd.store(sums, 0, acc)
     for sample in range(len(tag) // ROWS):
         for r in range(min(ROWS, rows - first)):
             row = first + r
-            dot = simd.total(simd.load((0,), sums, (sample * ROWS + r) * LANES))
-            value = dot * scale[row] + shift[row]
+            dot = simd.reduce_sum(simd.load((0,), sums, (sample * ROWS + r) * LANES))
+            scale, shift = scale_shift(epilogue, row)
+            value = dot * scale + shift
             target = place + sample * rows + row
             if with_residual:
                 value += residual[target]
-            out[target] = activate(value, activation)
+            out[target] = clamp_number(value, low, high)
 
 
 @kernel
@@ -48,11 +51,9 @@ def linear_dense(
     residual: F32,
     scratch: F32,
     weights: F32,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     batch: int,
     with_residual: bool,
-    activation: int,
     first_run: int,
     last_run: int,
 ) -> None:
@@ -66,11 +67,10 @@ def linear_dense(
         Sums, then the samples, padded with zeros to whole vectors.
     weights : ndarray of float32, flat
         Rows padded with zeros to whole vectors, and with rows of zeros to a multiple of `ROWS`.
-    scale, shift : ndarray of float32, shape (rows,)
-    activation : int
-        See `ACTIVATIONS`.
+    epilogue : ndarray of float32
+        See `kernels.epilogue`.
     """
-    rows, features = len(scale), len(x) // batch
+    rows, features = len(epilogue) // 2 - 1, len(x) // batch
     width = (features + LANES - 1) // LANES * LANES
     padded = scratch[SAMPLES * ROWS * LANES :]
     for sample in range(batch):
@@ -83,13 +83,13 @@ def linear_dense(
             _dots(
                 (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
                 *(padded, sample * width, width, out, residual, sample * rows, rows, weights, first),
-                *(scale, shift, with_residual, activation, scratch),
+                *(epilogue, with_residual, scratch),
             )
         for sample in range(fours, batch):
             _dots(
                 (0, 0, 0, 0),
                 *(padded, sample * width, width, out, residual, sample * rows, rows, weights, first),
-                *(scale, shift, with_residual, activation, scratch),
+                *(epilogue, with_residual, scratch),
             )
 
 
@@ -98,15 +98,13 @@ class LinearDense:
 
     kernel_name = "linear_dense"
 
-    def __init__(self, weights: DenseWeights, geometry: LinearGeometry, epilogue: Epilogue) -> None:
+    def __init__(self, weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> None:
+        weights = DenseWeights.of(weight)
         dense = weights.codebook[weights.symbols] if len(weights.codebook) else weights.symbols
         rows, features = dense.shape
         padded = np.pad(dense, ((0, -rows % ROWS), (0, -features % LANES))).astype(np.float32)
         self._weights = padded.reshape(-1)
-        self._tail = (
-            *epilogue_arrays(epilogue, rows),
-            *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
-        )
+        self._tail = epilogue_array(epilogue, rows), geometry.batch, epilogue.residual
         self._runs = len(padded) // ROWS
         self.weight_bytes = self._weights.nbytes
         self.scratch_elements = SAMPLES * ROWS * LANES + geometry.batch * padded.shape[1]

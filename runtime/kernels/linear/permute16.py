@@ -1,6 +1,6 @@
 """Sparse fully connected layer with AVX-512 permutes: the windowed-permute kernel, for shared weights.
 
-Slices and groups are those of `linear_slices`, with two slots for each lane, of 16 bits: 8 of symbol, 7 of position. A
+Slices and groups are those of `slices`, with two slots for each lane, of 16 bits: 8 of symbol, 7 of position. A
 group sees the window x[base .. base + 63], or 127; permutes fetch every lane's x from the window and its weight from
 the codebook, all in registers. They permute words, so the lower and upper words of x and of the codebook lie apart.
 Slots left over have the symbol of a zero. The wider a window is in weights, the fewer slots are left over; a window of
@@ -11,15 +11,18 @@ Each row is summed in an order that the packing alone tells: a batch gives the s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ....dcformat.tensors import Tensor
 from ... import simd
 from ...jit import inlined, kernel
-from ..contract import WHOLE, Call, Epilogue, LinearGeometry, Share, tag
-from ..conv.direct.tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
+from ...simd import LANES
+from ..contract import F32, I64, WHOLE, Call, Epilogue, LinearGeometry, Share, tag
+from ..epilogue import epilogue_array
 from ..weights import SparseWeights
 from .slices import SAMPLES, U16, WORDS, Form, Slices, finish
 
@@ -39,10 +42,12 @@ def _slice(
     sums = simd.zeros(tag)
     for group in range(first, last):
         slots = group * WORDS
-        simd.prefetch_far(stream, slots + AHEAD)
+        simd.prefetch_l2(stream, slots + AHEAD)
         indices = simd.load_words((0,), stream, slots)
-        weights = simd.pick(low, high, indices, 0)
-        sums = simd.fma_picked(sums, weights, indices, SYMBOL_BITS, window, planes, at + simd.get(bases, group), plane)
+        weights = simd.table_lookup(low, high, indices, 0)
+        sums = simd.fma_table_lookup(
+            sums, weights, indices, SYMBOL_BITS, window, planes, at + simd.get(bases, group), plane
+        )
     return sums
 
 
@@ -60,11 +65,9 @@ def linear_windowed(
     starts: I64,
     rows: NDArray[np.int32],
     codebook: U16,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     batch: int,
     with_residual: bool,
-    activation: int,
     first_slice: int,
     last_slice: int,
 ) -> None:
@@ -90,16 +93,14 @@ def linear_windowed(
         Output of each lane; -1 for none.
     codebook : ndarray of uint16
         Lower words, then upper words, whole vectors of each.
-    scale, shift : ndarray of float32, shape (16 * slices,)
-        By lane.
-    activation : int
-        See `ACTIVATIONS`.
+    epilogue : ndarray of float32
+        See `kernels.epilogue`; scale and shift by lane.
     """
     features, outputs, plane = len(x) // batch, len(out) // batch, len(planes) // (2 * batch)
     for sample in range(batch):
         for k in range(0, features, LANES):
             vector = simd.load_masked(x, sample * features + k, 0, features - k)
-            simd.store_words(planes, 2 * sample * plane + k, plane, vector)
+            simd.store_split_words(planes, 2 * sample * plane + k, plane, vector)
     low, high = simd.load_words(book_tag, codebook, 0), simd.load_words(book_tag, codebook, len(codebook) // 2)
     fours = batch - batch % SAMPLES
     for s in range(first_slice, last_slice):
@@ -110,11 +111,24 @@ def linear_windowed(
             simd.store(scratch, 0, sums)
             for i in range(SAMPLES):
                 at, start = 2 * i * LANES, (sample + i) * outputs
-                finish(2, at, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+                finish(2, at, lane, out, residual, scratch, start, rows, epilogue, with_residual)
         for sample in range(fours, batch):
             at, start = 2 * sample * plane, sample * outputs
             simd.store(scratch, 0, _slice((0, 0), window, low, high, planes, at, plane, stream, bases, first, last))
-            finish(2, 0, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+            finish(2, 0, lane, out, residual, scratch, start, rows, epilogue, with_residual)
+
+
+@dataclass(frozen=True)
+class Windowing(LinearGeometry):
+    """A fully connected layer whose inputs are seen through windows.
+
+    Attributes
+    ----------
+    window : int
+        Columns of a window: 64, which may begin anywhere, or 128, which begin at a vector, as they are many loads.
+    """
+
+    window: int
 
 
 class LinearWindowed:
@@ -122,19 +136,17 @@ class LinearWindowed:
 
     Parameters
     ----------
-    weights : SparseWeights
+    weight : Tensor
         Shared, with at most `MOST_CENTROIDS` centroids.
-    geometry : LinearGeometry
+    geometry : Windowing
     epilogue : Epilogue
-    window : int
-        Columns of a window: 64, which may begin anywhere, or 128, which begin at a vector, as they are many loads.
     """
 
     kernel_name = "linear_windowed"
 
-    def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue, window: int) -> None:
-        zero = len(weights.codebook)
-        step = 1 if window == 64 else WORDS
+    def __init__(self, weight: Tensor, geometry: Windowing, epilogue: Epilogue) -> None:
+        weights, window = SparseWeights.of(weight), geometry.window
+        zero, step = len(weights.codebook), 1 if window == 64 else WORDS
         form = Form(2, 16, SYMBOL_BITS, window, step, geometry.in_features, zero)
         self._slices = Slices(weights, geometry.in_features, form)
         vectors = 1 << (zero // WORDS).bit_length()
@@ -143,8 +155,7 @@ class LinearWindowed:
         self._codebook = np.ascontiguousarray(book.view(np.uint16).reshape(-1, 2).T).reshape(-1)
         self._tags = tag(window // WORDS), tag(vectors)
         self._tail = (
-            *(array[self._slices.rows] for array in epilogue_arrays(epilogue, geometry.out_features)),
-            *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
+            *(epilogue_array(epilogue, geometry.out_features, self._slices.rows), geometry.batch, epilogue.residual),
         )
         plane = -(-(geometry.in_features + window) // WORDS) * WORDS
         self._sums, self._planes = 2 * SAMPLES * LANES, 2 * plane * geometry.batch

@@ -1,6 +1,6 @@
 """Sparse fully connected layer with AVX-512 permutes, three weights in 32 bits: for codebooks of up to 32.
 
-Slices and groups are those of `linear_slices`, with three slots for each lane, of 10 bits: 5 of symbol, 5 of position.
+Slices and groups are those of `slices`, with three slots for each lane, of 10 bits: 5 of symbol, 5 of position.
 A group sees the window x[base .. base + 30], and a zero behind it, which empty slots refer to. Window and codebook are
 two vectors each, so that one permute fetches every lane's x, and another its weight.
 
@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....dcformat.tensors import Tensor
 from ... import simd
 from ...jit import inlined, kernel
-from ..contract import WHOLE, Call, Epilogue, LinearGeometry, Share
-from ..conv.direct.tile import ACTIVATIONS, F32, I64, LANES, epilogue_arrays
+from ...simd import LANES
+from ..contract import F32, I64, WHOLE, Call, Epilogue, LinearGeometry, Share
+from ..epilogue import epilogue_array
 from ..weights import SparseWeights
 from .slices import SAMPLES, Form, Slices, finish
 
@@ -44,7 +46,7 @@ def _slice(
     """Sums of the 16 rows of one slice, three vectors for each of ``len(tag) / 3`` samples."""
     sums = simd.zeros(tag)
     for group in range(first, last):
-        simd.prefetch_far(stream, group * LANES + AHEAD)
+        simd.prefetch_l2(stream, group * LANES + AHEAD)
         sums = simd.fma_triples(sums, book, stream, group * LANES, x, at + simd.get(bases, group), step)
     return sums
 
@@ -60,11 +62,9 @@ def linear_triples(
     starts: I64,
     rows: NDArray[np.int32],
     codebook: F32,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     batch: int,
     with_residual: bool,
-    activation: int,
     first_slice: int,
     last_slice: int,
 ) -> None:
@@ -85,10 +85,8 @@ def linear_triples(
         Output of each lane; -1 for none.
     codebook : ndarray of float32, shape (32,)
         Finite.
-    scale, shift : ndarray of float32, shape (16 * slices,)
-        By lane.
-    activation : int
-        See `ACTIVATIONS`.
+    epilogue : ndarray of float32
+        See `kernels.epilogue`; scale and shift by lane.
     """
     features, outputs = len(x) // batch, len(out) // batch
     book = simd.load((0, 0), codebook, 0)
@@ -100,11 +98,11 @@ def linear_triples(
             simd.store(scratch, 0, _slice(tag, book, stream, bases, first, last, x, sample * features, features))
             for i in range(SAMPLES):
                 at, start = SLOTS * i * LANES, (sample + i) * outputs
-                finish(SLOTS, at, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+                finish(SLOTS, at, lane, out, residual, scratch, start, rows, epilogue, with_residual)
         for sample in range(fours, batch):
             start = sample * outputs
             simd.store(scratch, 0, _slice((0, 0, 0), book, stream, bases, first, last, x, sample * features, features))
-            finish(SLOTS, 0, lane, out, residual, scratch, start, rows, scale, shift, with_residual, activation)
+            finish(SLOTS, 0, lane, out, residual, scratch, start, rows, epilogue, with_residual)
 
 
 class LinearTriples:
@@ -112,7 +110,7 @@ class LinearTriples:
 
     Parameters
     ----------
-    weights : SparseWeights
+    weight : Tensor
         Shared, with a finite codebook of at most `MOST_SHARED`.
     geometry : LinearGeometry
         `WINDOW` to `linear_slices.MOST_FEATURES` inputs.
@@ -122,15 +120,15 @@ class LinearTriples:
     kernel_name = "linear_triples"
     scratch_elements = SLOTS * SAMPLES * LANES
 
-    def __init__(self, weights: SparseWeights, geometry: LinearGeometry, epilogue: Epilogue) -> None:
+    def __init__(self, weight: Tensor, geometry: LinearGeometry, epilogue: Epilogue) -> None:
+        weights = SparseWeights.of(weight)
         bits, last = SYMBOL_BITS + POSITION_BITS, geometry.in_features - WINDOW
         form = Form(SLOTS, bits, SYMBOL_BITS, WINDOW, 1, last, EMPTY)
         self._slices = Slices(weights, geometry.in_features, form)
         self._codebook = np.zeros(MOST_SHARED, np.float32)
         self._codebook[: len(weights.codebook)] = weights.codebook
         self._tail = (
-            *(array[self._slices.rows] for array in epilogue_arrays(epilogue, geometry.out_features)),
-            *(geometry.batch, epilogue.residual, ACTIVATIONS[epilogue.activation]),
+            *(epilogue_array(epilogue, geometry.out_features, self._slices.rows), geometry.batch, epilogue.residual),
         )
         self.weight_bytes = self._slices.nbytes + self._codebook.nbytes
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from ....core import memory
 from ... import simd
 from ...jit import inlined, kernel
-from ..contract import Share
-from ..conv.direct.tile import F32, I64, LANES
+from ...simd import LANES
+from ..contract import F32, I64, Share
+from ..epilogue import clamp, limits
 from ..weights import SparseWeights
 
 U16 = NDArray[np.uint16]
@@ -105,13 +106,13 @@ def _pack(
                 filled += 1
         while True:
             waiting = simd.gather(tag, entries, pending)
-            first = simd.least(waiting)
+            first = simd.reduce_min(waiting)
             if first == _END:
                 break
             base = min(first >> symbol_bits, last) & -step
             at = min(group, room - 1)  # what finds no room is counted
             bases[at] = base
-            simd.put_group(stream, at * WORDS, pending, waiting, base << symbol_bits, limit, empty, bits)
+            simd.pack_slots(stream, at * WORDS, pending, waiting, base << symbol_bits, limit, empty, bits)
             group += 1
     starts[len(order) // LANES] = group
     return group
@@ -172,14 +173,14 @@ class Slices:
 @inlined
 def finish(
     count: int, at: int, lane: int, out: F32, residual: F32, scratch: F32, start: int, rows: NDArray[np.int32],
-    scale: F32, shift: F32, with_residual: bool, activation: int,
+    epilogue: F32, with_residual: bool,
 ) -> None:  # fmt: skip
     """Apply the epilogue to `count` sums of 16 rows, from ``scratch[at]`` on; outputs begin at `start`."""
     tag = (0,)
     sums = simd.load(tag, scratch, at)
     for i in range(1, count):
         sums = simd.add(sums, simd.load(tag, scratch, at + i * LANES))
-    sums = simd.fma_vectors(sums, simd.load(tag, scale, lane), simd.load(tag, shift, lane))
+    sums = simd.fma_vectors(sums, simd.load(tag, epilogue, lane), simd.load(tag, epilogue, len(rows) + lane))
     if with_residual:
         simd.store(scratch, at, sums)
         for i in range(LANES):
@@ -187,11 +188,7 @@ def finish(
             if row >= 0:
                 simd.put(scratch, at + i, simd.get(scratch, at + i) + simd.get(residual, start + row))
         sums = simd.load(tag, scratch, at)
-    if activation >= 1:  # on vectors: which outputs are negative nobody can predict
-        sums = simd.maximum(sums, np.float32(0))
-    if activation == 2:
-        sums = simd.minimum(sums, np.float32(6))
-    simd.store(scratch, at, sums)
+    simd.store(scratch, at, clamp(sums, limits(epilogue)))
     for i in range(LANES):
         row = simd.get(rows, lane + i)
         if row >= 0:

@@ -8,14 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import simd
 from ...jit import kernel
-
-F32 = NDArray[np.float32]
-I64 = NDArray[np.int64]
-LANES = simd.LANES
+from ...simd import LANES
+from ..contract import F32, I64
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ def pool_lanes(
                 for row in range(top[i], bottom[i], row_step):
                     for column in range(left[j], right[j], column_step):
                         pixel = simd.load((0,), x, plane + (row * width + column) * LANES)
-                        value = simd.greater(pixel, value) if largest else simd.add(value, pixel)
+                        value = simd.maximum(pixel, value) if largest else simd.add(value, pixel)
                 if not largest:
                     value = simd.scale_shift(value, 1 / (rows[i] * columns[j]), 0.0)
                 simd.store(out, target, value)

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from ... import simd
 from ...jit import inlined, kernel
-
-F32 = NDArray[np.float32]
-
-LANES = simd.LANES
+from ...simd import LANES
+from ..contract import F32
 
 
 def scratch_elements(out_width: int, kernel: int, stride: int, dilation: int, width: int, padding: int) -> int:
@@ -43,7 +41,7 @@ def _deal(scratch: F32, stride: int, phase: int, half: int) -> None:
 
 @inlined
 def _combine(value: Any, other: Any, largest: bool) -> Any:
-    return simd.greater(value, other) if largest else simd.add(value, other)
+    return simd.maximum(value, other) if largest else simd.add(value, other)
 
 
 @kernel
@@ -114,7 +112,7 @@ def pool2d(
                         pixels = simd.load((0,), scratch, at + j)
                     elif stride_w == 2:
                         near, far = simd.load((0,), scratch, at + 2 * j), simd.load((0,), scratch, at + 2 * j + LANES)
-                        pixels = simd.evens(near, far)
+                        pixels = simd.concat_even(near, far)
                     else:
                         pixels = simd.load((0,), scratch, half + at % stride_w * phase + at // stride_w + j)
                     value = _combine(pixels, value, largest)
@@ -149,25 +147,25 @@ def max_pool_pairs(x: F32, out: F32, width: int) -> None:
             for column in range(0, width, 2 * LANES):
                 upper = _across(x, row + column)
                 lower = _across(x, row + column + width)
-                simd.store(out, row // 4 + column // 2, simd.greater(upper, lower))
+                simd.store(out, row // 4 + column // 2, simd.maximum(upper, lower))
     else:
         for at in range(0, len(x), BLOCK):
             low, high = _across(x, at), _across(x, at + 2 * LANES)
             if width == 16:
-                value = simd.greater_pairs(EIGHT, low, high)
+                value = simd.maximum_pairs(EIGHT, low, high)
             elif width == 8:
-                value = simd.greater_pairs(FOUR, low, high)
+                value = simd.maximum_pairs(FOUR, low, high)
             elif width == 4:
-                value = simd.greater_pairs(TWO, low, high)
+                value = simd.maximum_pairs(TWO, low, high)
             else:
-                value = simd.greater_pairs(ONE, low, high)
+                value = simd.maximum_pairs(ONE, low, high)
             simd.store(out, at // 4, value)
 
 
 @inlined
 def _across(x: F32, at: int) -> Any:
     """The greater of each two neighbours of 32 elements."""
-    return simd.greater_pairs(ONE, simd.load((0,), x, at), simd.load((0,), x, at + LANES))
+    return simd.maximum_pairs(ONE, simd.load((0,), x, at), simd.load((0,), x, at + LANES))
 
 
 def window_counts(
@@ -205,7 +203,7 @@ def global_avg_pool(x: F32, out: F32) -> None:
             sums = simd.add(sums, simd.load((0,), x, p * size + i))
         rest = size % LANES
         sums = simd.add(sums, simd.load_masked(x, (p + 1) * size - rest, 0, rest))
-        out[p] = simd.total(sums) / np.float32(size)
+        out[p] = simd.reduce_sum(sums) / np.float32(size)
 
 
 @kernel

@@ -7,6 +7,7 @@ from itertools import pairwise
 from ...kernels.contract import F32, Call
 from ...kernels.pool import plain as pool
 from ...kernels.pool.batch16 import Windows, pool_lanes
+from ...simd import LANES
 from ..fuse import Layer
 from ..memory import Use
 from ..step import Context, Step, pair, shared, view
@@ -48,7 +49,7 @@ def _windows(
     pairs = largest and sizes == (2, 2, 2, 2, 0, 0, 1, 1) and (height, width) == (2 * out_h, 2 * out_w)
     paired = pairs and pool.fits_pairs(width, context.samples * channels * height * width)
     parts = context.team.threads if context.samples == 1 and channels * height * width >= PARALLEL_PIXELS else 1
-    cuts = [*(channels * i // parts // pool.LANES * pool.LANES for i in range(parts)), context.samples * channels]
+    cuts = [*(channels * i // parts // LANES * LANES for i in range(parts)), context.samples * channels]
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         x, y = inputs[0].reshape(cuts[-1], -1), out.reshape(cuts[-1], -1)

@@ -1,7 +1,4 @@
-"""More vectors of `simd` as Numba intrinsics: grids of pixels, transposition, and the greater of two vectors.
-
-The functions are documented in `simd_numpy`, which says the same in NumPy.
-"""
+"""The operations of `reference.grid`, in LLVM instructions."""
 
 from __future__ import annotations
 
@@ -14,19 +11,17 @@ from llvmlite import ir
 from numba.core import types
 
 from .types import (
-    LANE_IDS,
+    I64,
     LANES,
     VECTOR,
     Vectors,
     build_address,
     build_fma,
+    build_greater,
     build_load,
     build_pack,
-    elementwise,
     intrinsic,
 )
-
-I64 = types.int64
 
 
 def _places(
@@ -40,8 +35,35 @@ def _places(
 
 
 @intrinsic
+def load_grid(typingctx: Any, tag: Any, rows: Any, array: Any, index: Any, pitch: Any) -> Any:
+    """See `reference.grid.load_grid`."""
+    result = Vectors(len(tag))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, _, value, first, step = args
+        places = _places(context, builder, array, value, first, step, len(rows), result.count)
+        return build_pack(builder, [builder.load(place, align=4) for place in places])
+
+    return result(tag, rows, array, I64, I64), codegen
+
+
+@intrinsic
+def store_grid(typingctx: Any, rows: Any, array: Any, index: Any, pitch: Any, value: Any) -> Any:
+    """See `reference.grid.store_grid`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, target, first, step, vectors = args
+        places = _places(context, builder, array, target, first, step, len(rows), value.count)
+        for i, place in enumerate(places):
+            builder.store(builder.extract_value(vectors, i), place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(rows, array, I64, I64, value), codegen
+
+
+@intrinsic
 def fma_grid(typingctx: Any, acc: Any, rows: Any, factor: Any, array: Any, index: Any, pitch: Any) -> Any:
-    """See `simd_numpy.fma_grid`."""
+    """See `reference.grid.fma_grid`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         acc_value, _, by, value, first, step = args
@@ -59,7 +81,7 @@ def fma_grid(typingctx: Any, acc: Any, rows: Any, factor: Any, array: Any, index
 def fma_shifted(
     typingctx: Any, acc: Any, rows: Any, up: Any, down: Any, left: Any, right: Any, factor: Any, array: Any, index: Any
 ) -> Any:
-    """See `simd_numpy.fma_shifted`."""
+    """See `reference.grid.fma_shifted`."""
     height, width = len(rows), acc.count // len(rows)
     y, x = len(down) - len(up), len(right) - len(left)
 
@@ -77,83 +99,8 @@ def fma_shifted(
 
 
 @intrinsic
-def load_grid(typingctx: Any, tag: Any, rows: Any, array: Any, index: Any, pitch: Any) -> Any:
-    """See `simd_numpy.load_grid`."""
-    result = Vectors(len(tag))
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        _, _, value, first, step = args
-        places = _places(context, builder, array, value, first, step, len(rows), result.count)
-        return build_pack(builder, [builder.load(place, align=4) for place in places])
-
-    return result(tag, rows, array, I64, I64), codegen
-
-
-@intrinsic
-def store_grid(typingctx: Any, rows: Any, array: Any, index: Any, pitch: Any, value: Any) -> Any:
-    """See `simd_numpy.store_grid`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        _, target, first, step, vectors = args
-        places = _places(context, builder, array, target, first, step, len(rows), value.count)
-        for i, place in enumerate(places):
-            builder.store(builder.extract_value(vectors, i), place, align=4)
-        return context.get_dummy_value()
-
-    return types.void(rows, array, I64, I64, value), codegen
-
-
-@intrinsic
-def transpose(typingctx: Any, value: Any) -> Any:
-    """See `simd_numpy.transpose`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        vectors = [builder.extract_value(args[0], i) for i in range(LANES)]
-        # Rounds swap the off-diagonal quarters of ever smaller squares.
-        for size in (8, 4, 2, 1):
-            low = [i if not i & size else i - size + LANES for i in range(LANES)]
-            high = [i + size if not i & size else i + LANES for i in range(LANES)]
-            for i in range(LANES):
-                if not i & size:
-                    a, b = vectors[i], vectors[i + size]
-                    vectors[i] = builder.shuffle_vector(a, b, ir.Constant(LANE_IDS, low))
-                    vectors[i + size] = builder.shuffle_vector(a, b, ir.Constant(LANE_IDS, high))
-        return build_pack(builder, vectors)
-
-    return value(value), codegen
-
-
-def _greater(builder: Any, a: Any, b: Any) -> Any:
-    # The first select is one instruction on x86, which gives b if either is NaN.
-    larger = builder.select(builder.fcmp_ordered(">", a, b), a, b)
-    return builder.select(builder.fcmp_unordered("uno", a, a), a, larger)
-
-
-@intrinsic
-def greater(typingctx: Any, a: Any, b: Any) -> Any:
-    """See `simd_numpy.greater`."""
-    return a(a, b), elementwise(_greater, 0)
-
-
-@intrinsic
-def greater_pairs(typingctx: Any, tag: Any, low: Any, high: Any) -> Any:
-    """See `simd_numpy.greater_pairs`."""
-    size = len(tag)
-    evens = [i for i in range(2 * LANES) if not i // size % 2]
-
-    def operation(builder: Any, a: Any, b: Any) -> Any:
-        even, odd = (
-            builder.shuffle_vector(a, b, ir.Constant(LANE_IDS, [i + skip for i in evens])) for skip in (0, size)
-        )
-        return _greater(builder, odd, even)
-
-    pairs = elementwise(operation, 0)
-    return low(tag, low, high), lambda context, builder, sig, args: pairs(context, builder, low(low, high), args[1:])
-
-
-@intrinsic
-def pool_grid(typingctx: Any, rows: Any, value: Any) -> Any:
-    """See `simd_numpy.pool_grid`."""
+def max_pool_grid(typingctx: Any, rows: Any, value: Any) -> Any:
+    """See `reference.grid.max_pool_grid`."""
     height, width = len(rows), value.count // len(rows)
     result = Vectors(-(-height // 2) * -(-width // 2))
 
@@ -162,7 +109,7 @@ def pool_grid(typingctx: Any, rows: Any, value: Any) -> Any:
         for row, column in product(range(0, height, 2), range(0, width, 2)):
             pixels = product(range(row, min(row + 2, height)), range(column, min(column + 2, width)))
             window = [builder.extract_value(args[1], r * width + c) for r, c in pixels]
-            pooled.append(reduce(lambda a, b: _greater(builder, b, a), window))
+            pooled.append(reduce(lambda a, b: build_greater(builder, b, a), window))
         return build_pack(builder, pooled)
 
     return result(rows, value), codegen

@@ -1,7 +1,4 @@
-"""More vectors of `simd` as Numba intrinsics: the words of a stream of weights, one by one or four at a time.
-
-The functions are documented in `simd_numpy_stream`, which says the same in NumPy.
-"""
+"""The operations of `reference.stream`, in LLVM instructions."""
 
 from __future__ import annotations
 
@@ -11,9 +8,17 @@ from llvmlite import ir
 from numba.core import types
 
 from ..reference.stream import SYMBOL_BITS
-from .types import I32, VECTOR, Vectors, build_call, build_pack, build_splat, intrinsic
+from .types import (
+    I32,
+    I64,
+    VECTOR,
+    Vectors,
+    build_call,
+    build_pack,
+    build_splat,
+    intrinsic,
+)
 
-I64 = types.int64
 LONG = ir.IntType(64)
 
 
@@ -49,9 +54,17 @@ def _build_weight(
     return build_pack(builder, [build_splat(builder, found)])
 
 
+def _build_one(context: Any, builder: Any, words: Any, value: Any, four: Any, place: Any) -> tuple[Any, Any]:
+    """Word number `place` of four, and, where it is of no use, its index."""
+    if words.dtype == types.uint16:
+        return builder.trunc(builder.lshr(four, builder.mul(place, LONG(16))), I32), None
+    index = builder.add(four, place)
+    return _build_word(context, builder, words, value, index), index
+
+
 @intrinsic
 def word_offset(typingctx: Any, words: Any, index: Any) -> Any:
-    """See `simd_numpy_stream.word_offset`."""
+    """See `reference.stream.word_offset`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return _build_offset(builder, words, _build_word(context, builder, words, *args))
@@ -61,7 +74,7 @@ def word_offset(typingctx: Any, words: Any, index: Any) -> Any:
 
 @intrinsic
 def word_weight(typingctx: Any, words: Any, values: Any, book: Any, index: Any) -> Any:
-    """See `simd_numpy_stream.word_weight`."""
+    """See `reference.stream.word_weight`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         word = _build_word(context, builder, words, args[0], args[3])
@@ -72,7 +85,7 @@ def word_weight(typingctx: Any, words: Any, values: Any, book: Any, index: Any) 
 
 @intrinsic
 def four_words(typingctx: Any, words: Any, index: Any) -> Any:
-    """See `simd_numpy_stream.four_words`."""
+    """See `reference.stream.four_words`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         if words.dtype != types.uint16:
@@ -83,17 +96,9 @@ def four_words(typingctx: Any, words: Any, index: Any) -> Any:
     return I64(words, I64), codegen
 
 
-def _build_one(context: Any, builder: Any, words: Any, value: Any, four: Any, place: Any) -> tuple[Any, Any]:
-    """Word number `place` of four, and, where it is of no use, its index."""
-    if words.dtype == types.uint16:
-        return builder.trunc(builder.lshr(four, builder.mul(place, LONG(16))), I32), None
-    index = builder.add(four, place)
-    return _build_word(context, builder, words, value, index), index
-
-
 @intrinsic
 def four_offset(typingctx: Any, words: Any, four: Any, place: Any) -> Any:
-    """See `simd_numpy_stream.four_offset`."""
+    """See `reference.stream.four_offset`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return _build_offset(builder, words, _build_one(context, builder, words, *args)[0])
@@ -103,7 +108,7 @@ def four_offset(typingctx: Any, words: Any, four: Any, place: Any) -> Any:
 
 @intrinsic
 def four_weight(typingctx: Any, words: Any, values: Any, book: Any, four: Any, place: Any) -> Any:
-    """See `simd_numpy_stream.four_weight`."""
+    """See `reference.stream.four_weight`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         word, index = _build_one(context, builder, words, args[0], args[3], args[4])

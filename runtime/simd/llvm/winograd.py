@@ -1,7 +1,4 @@
-"""More vectors of `simd` as Numba intrinsics: Winograd's transforms, and every n-th element of a row and back.
-
-The functions are documented in `simd_numpy`, which says the same in NumPy.
-"""
+"""The operations of `reference.winograd`, in LLVM instructions."""
 
 from __future__ import annotations
 
@@ -15,20 +12,18 @@ from .. import winograd_points as winograd
 from .types import (
     F32,
     I32,
-    LANE_IDS,
+    I64,
     LANES,
     VECTOR,
     Vectors,
     build_address,
     build_call,
     build_fma,
-    build_mask,
     build_pack,
     build_splat,
     intrinsic,
 )
 
-I64 = types.int64
 Terms = list[tuple[float, Any]]
 
 
@@ -95,7 +90,7 @@ def _build_inputs(context: Any, builder: Any, n: int, columns: list[list[Any]], 
 def winograd_inputs(
     typingctx: Any, tag: Any, source: Any, at: Any, row: Any, column: Any, target: Any, to: Any, step: Any
 ) -> Any:
-    """See `simd_numpy_winograd.winograd_inputs`."""
+    """See `reference.winograd.winograd_inputs`."""
     n = len(tag)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -118,7 +113,7 @@ def winograd_window(
     typingctx: Any, tag: Any, source: Any, at: Any, row: Any, column: Any, top: Any, bottom: Any, left: Any, right: Any,
     target: Any, nothing: Any, to: Any, step: Any,
 ) -> Any:  # fmt: skip
-    """See `simd_numpy_winograd.winograd_window`."""
+    """See `reference.winograd.winograd_window`."""
     n = len(tag)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -152,7 +147,7 @@ def winograd_window(
 def winograd_weights(
     typingctx: Any, tag: Any, points: Any, source: Any, at: Any, row: Any, target: Any, to: Any, step: Any
 ) -> Any:
-    """See `simd_numpy_winograd.winograd_weights`."""
+    """See `reference.winograd.winograd_weights`."""
     r, n = len(tag), len(points)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -172,7 +167,7 @@ def winograd_weights(
 
 @intrinsic
 def winograd_outputs(typingctx: Any, tag: Any, points: Any, source: Any, at: Any, step: Any) -> Any:
-    """See `simd_numpy_winograd.winograd_outputs`."""
+    """See `reference.winograd.winograd_outputs`."""
     m, n = len(tag), len(points)
     result = Vectors(m * m)
 
@@ -189,92 +184,3 @@ def winograd_outputs(typingctx: Any, tag: Any, points: Any, source: Any, at: Any
         return build_pack(builder, [vector for row in rows for vector in row])
 
     return result(tag, points, source, I64, I64), codegen
-
-
-EVENS, ODDS = (list(range(start, 2 * LANES, 2)) for start in (0, 1))
-LOW, HIGH = ([half // 2 + t // 2 + t % 2 * LANES for t in range(LANES)] for half in (0, LANES))
-
-
-def _build_shuffle(builder: Any, a: Any, b: Any, lanes: list[int]) -> Any:
-    return builder.shuffle_vector(a, b, ir.Constant(LANE_IDS, lanes))
-
-
-def _build_picked(builder: Any, vectors: list[Any], picks: list[tuple[int, int]]) -> Any:
-    """A vector whose lane t is ``picks[t]``: the number of a vector, and a lane of it."""
-    picked = ir.Constant(VECTOR, ir.Undefined)
-    for i, vector in enumerate(vectors):
-        lanes = [LANES + lane if source == i else t for t, (source, lane) in enumerate(picks)]
-        if any(lane >= LANES for lane in lanes):
-            picked = _build_shuffle(builder, picked, vector, lanes)
-    return picked
-
-
-def _build_apart(builder: Any, vectors: list[Any]) -> list[Any]:
-    """Every n-th element of n consecutive vectors, by halves where n is even."""
-    n = len(vectors)
-    if n > 1 and n % 2 == 0:
-        pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
-        evens, odds = (
-            _build_apart(builder, [_build_shuffle(builder, a, b, lanes) for a, b in pairs]) for lanes in (EVENS, ODDS)
-        )
-        return [vector for pair in zip(evens, odds, strict=True) for vector in pair]
-    places = [[divmod(t * n + r, LANES) for t in range(LANES)] for r in range(n)]
-    return [_build_picked(builder, vectors, picks) for picks in places]
-
-
-def _build_together(builder: Any, vectors: list[Any]) -> list[Any]:
-    """The way back of `_build_apart`."""
-    n = len(vectors)
-    if n > 1 and n % 2 == 0:
-        halves = (_build_together(builder, vectors[start::2]) for start in (0, 1))
-        pairs = list(zip(*halves, strict=True))
-        return [_build_shuffle(builder, a, b, lanes) for a, b in pairs for lanes in (LOW, HIGH)]
-    places = [[((i * LANES + t) % n, (i * LANES + t) // n) for t in range(LANES)] for i in range(n)]
-    return [_build_picked(builder, vectors, picks) for picks in places]
-
-
-@intrinsic
-def load_apart(typingctx: Any, tag: Any, step: Any, array: Any, index: Any, low: Any, high: Any) -> Any:
-    """See `simd_numpy.load_apart`."""
-    result = Vectors(len(tag))
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        _, _, value, first, begin, end = args
-        vectors = []
-        for skip in range(0, len(step) * LANES, LANES):
-            low, high = (builder.sub(bound, ir.IntType(64)(skip)) for bound in (begin, end))
-            pointer = build_address(context, builder, array, value, first, VECTOR, skip)
-            arguments = [pointer, I32(4), build_mask(builder, low, high), ir.Constant(VECTOR, None)]
-            vectors.append(build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, arguments))
-        return build_pack(builder, _build_apart(builder, vectors)[: result.count])
-
-    return result(tag, step, array, I64, I64, I64), codegen
-
-
-@intrinsic
-def next_lanes(typingctx: Any, tag: Any, value: Any) -> Any:
-    """See `simd_numpy.next_lanes`."""
-    result = Vectors(len(tag))
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        lanes = [*range(1, LANES), LANES - 1]
-        vectors = [builder.extract_value(args[1], i) for i in range(result.count)]
-        return build_pack(builder, [_build_shuffle(builder, vector, vector, lanes) for vector in vectors])
-
-    return result(tag, value), codegen
-
-
-@intrinsic
-def store_together(typingctx: Any, array: Any, index: Any, end: Any, value: Any) -> Any:
-    """See `simd_numpy.store_together`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        target, first, stop, vectors = args
-        parts = [builder.extract_value(vectors, i) for i in range(value.count)]
-        for i, vector in enumerate(_build_together(builder, parts)):
-            mask = build_mask(builder, ir.IntType(64)(0), builder.sub(stop, ir.IntType(64)(i * LANES)))
-            pointer = build_address(context, builder, array, target, first, VECTOR, i * LANES)
-            build_call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), [vector, pointer, I32(4), mask])
-        return context.get_dummy_value()
-
-    return types.void(array, I64, I64, value), codegen

@@ -1,11 +1,11 @@
-"""More vectors of `simd` in NumPy: the words of a stream of weights, one by one or four at a time.
+"""Words of a stream of weights, one by one or four at a time: their meaning, in NumPy.
 
-There are three kinds of words, which are told by their type:
+There are three kinds of words, told apart by their type:
 
 uint16
     An offset of 11 bits, and below it a symbol of 5.
 uint8
-    Three bytes each: an offset of 16 bits, low byte first, and a symbol of 8. Behind the last lies one more byte.
+    Three bytes each: an offset of 16 bits, low byte first, and a symbol of 8. One more byte lies behind the last word.
 uint32
     Offsets alone, beside weights that are not shared.
 """
@@ -17,10 +17,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import F32, get
+from .memory import get
+from .types import F32
+
+__all__ = [
+    "four_offset",
+    "four_weight",
+    "four_words",
+    "word_offset",
+    "word_weight",
+]
 
 SYMBOL_BITS = 5
 OFFSET_BITS = 16 - SYMBOL_BITS
+
+
+def _one(words: NDArray[Any], four: int, place: int) -> tuple[NDArray[Any], int]:
+    if words.dtype != np.uint16:
+        return words, four + place
+    return np.array([four >> 16 * place & 0xFFFF], np.uint16), 0
+
+
+def _split(words: NDArray[Any], index: int) -> tuple[int, int]:
+    """Offset, and place of the weight among the values."""
+    if words.dtype == np.uint8:
+        low, high, symbol = (get(words, 3 * index + byte) for byte in range(3))
+        get(words, 3 * index + 3)  # which is loaded, too
+        return low + 256 * high, symbol
+    word = get(words, index)
+    return (word, index) if words.dtype == np.uint32 else (word >> SYMBOL_BITS, word & (1 << SYMBOL_BITS) - 1)
 
 
 def word_offset(words: NDArray[Any], index: int) -> int:
@@ -53,19 +78,3 @@ def four_weight(words: NDArray[Any], values: F32, book: F32, four: int, place: i
     """As `word_weight`, of word number `place` of four."""
     words, index = _one(words, four, place)
     return word_weight(words, values, book, index)
-
-
-def _one(words: NDArray[Any], four: int, place: int) -> tuple[NDArray[Any], int]:
-    if words.dtype != np.uint16:
-        return words, four + place
-    return np.array([four >> 16 * place & 0xFFFF], np.uint16), 0
-
-
-def _split(words: NDArray[Any], index: int) -> tuple[int, int]:
-    """Offset, and place of the weight among the values."""
-    if words.dtype == np.uint8:
-        low, high, symbol = (get(words, 3 * index + byte) for byte in range(3))
-        get(words, 3 * index + 3)  # which is loaded, too
-        return low + 256 * high, symbol
-    word = get(words, index)
-    return (word, index) if words.dtype == np.uint32 else (word >> SYMBOL_BITS, word & (1 << SYMBOL_BITS) - 1)

@@ -1,13 +1,24 @@
-"""More vectors of `simd` in NumPy: Winograd's transforms."""
+"""Winograd's transforms of weights, inputs and outputs: their meaning, in NumPy."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .. import winograd_points as winograd
-from .core import F32, Tag, load, store
+from .memory import load, store
+from .types import F32, LANES, Tag
 
-LANES = 16
+__all__ = [
+    "winograd_inputs",
+    "winograd_outputs",
+    "winograd_weights",
+    "winograd_window",
+]
+
+
+def _congruent(matrix: F32, square: F32) -> F32:
+    result: F32 = np.einsum("ia,abl,jb->ijl", matrix, square, matrix, dtype=np.float32)
+    return result
 
 
 def winograd_inputs(tag: Tag, source: F32, at: int, row: int, column: int, target: F32, to: int, step: int) -> None:
@@ -64,8 +75,3 @@ def winograd_outputs(tag: Tag, points: Tag, source: F32, at: int, step: int) -> 
     matrix = winograd.output_matrix(m, n).astype(np.float32)
     square = np.array([load((0,), source, at + k * step)[0] for k in range(n * n)]).reshape(n, n, LANES)
     return _congruent(matrix, square).reshape(m * m, LANES)
-
-
-def _congruent(matrix: F32, square: F32) -> F32:
-    result: F32 = np.einsum("ia,abl,jb->ijl", matrix, square, matrix, dtype=np.float32)
-    return result

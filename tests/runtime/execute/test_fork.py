@@ -32,8 +32,8 @@ os._exit(0)
 MODEL = """
 import numpy as np
 import dcz
-from dcz.runtime import plan
-plan.PARALLEL_WORK = 0
+from dcz.runtime.plan.steps import weighted
+weighted.PARALLEL_WORK = 0
 model = dcz.load(sys.argv[1], threads=2)
 batches = [np.ones((n, 3, 8, 8), np.float32) for n in (1, 40)]
 expected = [model(x) for x in batches]

@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-import dcz.runtime.plan.plan as planning
 import dcz.runtime.plan.steps.pool as pooling
+import dcz.runtime.plan.steps.weighted as weighted
 from dcz import runtime
 from dcz.dcformat import Graph, make_node, write
 from dcz.runtime.execute import threads as teams
@@ -143,7 +143,7 @@ def test_what_a_helper_raises_reaches_the_caller():
 
 @pytest.mark.parametrize("window", [2, 3])
 def test_answers_have_the_same_bits_for_any_number_of_threads(tmp_path, monkeypatch, window):
-    monkeypatch.setattr(planning, "PARALLEL_WORK", 0)
+    monkeypatch.setattr(weighted, "PARALLEL_WORK", 0)
     monkeypatch.setattr(pooling, "PARALLEL_PIXELS", 0)
     rng = np.random.default_rng(0)
     nodes = (

@@ -12,20 +12,20 @@ import pytest
 
 CASES = """
 import kernel_cases as cases
-from dcz.runtime import kernels
-from dcz.runtime.kernels import select, select_lanes
-assert not select.WIDE
+from dcz.runtime.plan import select
+from dcz.runtime.plan.target import AVX2, HOST
+assert HOST is AVX2
 for kernel, size, stride in (((3, 3), (13, 13), (1, 1)), ((1, 1), (9, 9), (1, 1)), ((5, 5), (12, 12), (2, 2))):
     case = cases.ConvCase(kernel=kernel, size=size, stride=stride, channels=(6, 9))
     for name in ("conv_sparse", "conv_dense"):
         cases.check_conv(case, name)
     if kernel != (1, 1):
         plain = cases.ConvCase(kernel=kernel, size=size, stride=stride, channels=(6, 9), epilogue="relu")
-        cases.check_winograd(plain, select.WINOGRAD_TILE)
-        cases.check_winograd_lanes(case, select_lanes.WINOGRAD_TILE)
+        cases.check_winograd(plain, HOST.winograd)
+        cases.check_winograd_lanes(case, HOST.batch16_winograd)
     if stride == (1, 1) and kernel == (3, 3):
-        cases.check_winograd_sparse(plain, select.SPARSE_WINOGRAD_TILE)
-    for shape in select_lanes.SHAPES:
+        cases.check_winograd_sparse(plain, HOST.winograd_sparse)
+    for shape in HOST.batch16_tiles:
         cases.check_lanes(case, shape)
 for size in ((2, 2), (4, 4)):
     cases.check_taps(cases.ConvCase(size=size, padding=(1, 1), channels=(12, 9)), 64, False)
@@ -39,8 +39,8 @@ from dcz.dcformat.tensors import Dense
 from dcz.runtime.kernels.contract import Epilogue, LinearGeometry
 rng = np.random.default_rng(0)
 weight = cases.make_weight(rng, (40, 130), 0.1, "sparse_shared", 31)
-choices = kernels.linear_choices(weight, LinearGeometry(1, 130, 40), Epilogue())
-assert not {"linear_windowed", "linear_triples"} & set(kernels.by_kernel(choices))
+choices = select.linear_choices(weight, LinearGeometry(1, 130, 40), Epilogue())
+assert not {"linear_windowed", "linear_triples"} & set(select.by_kernel(choices))
 from dcz.runtime.kernels.conv.direct.sparse import conv_sparse
 assembly = "".join(conv_sparse.dispatcher.inspect_asm().values())
 assert "ymm" in assembly and "zmm" not in assembly
@@ -56,7 +56,7 @@ def test_kernels_without_avx512(tmp_path: Path) -> None:
         "NUMBA_CPU_NAME": "haswell",
         "NUMBA_CPU_FEATURES": "+avx2,+avx,+fma,+bmi,+bmi2,+sse4.2,+popcnt",
         "NUMBA_CACHE_DIR": str(tmp_path),  # machine code from a cache has no assembly to look at
-        "PYTHONPATH": str(Path(__file__).parent),
+        "PYTHONPATH": os.pathsep.join((str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", ""))),
     }
     result = subprocess.run([sys.executable, "-c", CASES], env=environment, capture_output=True, text=True, cwd="/")
     assert result.returncode == 0, result.stderr[-3000:]

@@ -1,5 +1,7 @@
 """Plans: random graphs over every form of tensor, what is folded, and what shares memory."""
 
+import math
+
 import graphs
 import numpy as np
 import pytest
@@ -9,8 +11,7 @@ from hypothesis import strategies as st
 
 from dcz.dcformat import Dense, FormatError, Graph, Shared, SparseRaw, SparseShared, infer_shapes, make_node
 from dcz.runtime.execute.executor import Executor
-from dcz.runtime.plan import select
-from dcz.runtime.plan.fuse import fuse
+from dcz.runtime.plan.fuse import FREE, fuse
 from dcz.runtime.plan.plan import plan
 
 
@@ -99,8 +100,11 @@ def test_no_value_is_overwritten_while_it_is_needed(seed, batch):
     assert set(holds(planned.output)) <= same[planned.output]
 
 
+ACTIVATIONS = {FREE: "none", (0, math.inf): "relu", (0, 6): "relu6"}
+
+
 def ops(graph):
-    return [(layer.node.op, layer.activation) for layer in fuse(graph)]
+    return [(layer.node.op, ACTIVATIONS[layer.limits]) for layer in fuse(graph)]
 
 
 def conv_nodes(*more):
@@ -116,7 +120,7 @@ def test_normalisation_sum_and_activation_are_folded():
     graph = conv_nodes(make_node("batch_norm", (1,), NORM), make_node("add", (0, 2)), make_node("relu6", (3,)))
     (layer,) = fuse(graph)
     assert (layer.node.op, layer.inputs, layer.output) == ("conv2d", (0,), 4)
-    assert (len(layer.norms), layer.residual, layer.activation) == (1, 0, "relu6")
+    assert (len(layer.norms), layer.residual, layer.limits) == (1, 0, (0, 6))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +146,7 @@ PAIRS = {"kernel": (2, 2), "stride": (2, 2)}
 def test_pooling_of_pairs_is_folded():
     graph = conv_nodes(make_node("relu", (1,)), make_node("max_pool2d", (2,), {}, PAIRS), make_node("relu", (3,)))
     layer, after = fuse(graph)
-    assert (layer.node.op, layer.activation, layer.pooled, layer.output) == ("conv2d", "relu", 2, 3)
+    assert (layer.node.op, layer.limits, layer.pooled, layer.output) == ("conv2d", (0, math.inf), 2, 3)
     assert layer.pool is not None
     assert layer.pool.op == "max_pool2d"
     assert after.node.op == "relu"
@@ -159,7 +163,7 @@ def test_a_convolution_pools_where_its_kernel_can_and_it_pays(monkeypatch, lanes
     tensors = {"w": rng.standard_normal((32, 16, 3, 3)).astype(np.float32)}
     x = rng.standard_normal((lanes, *graph.input_shape)).astype(np.float32)
     one = make(graph, tensors, lanes, lanes=lanes)
-    monkeypatch.setattr(select, "WINOGRAD", False)
+    monkeypatch.setenv("DCZ_WINOGRAD", "0")
     two = make(graph, tensors, lanes, lanes=lanes)
     assert [step.op for step in one.steps] == ["conv2d"]
     assert [step.op for step in two.steps] == (["conv2d", "max_pool2d"] if lanes == 1 else ["conv2d"])

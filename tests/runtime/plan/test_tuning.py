@@ -12,10 +12,9 @@ import pytest
 import dcz
 from dcz.core.timing import Turns
 from dcz.dcformat import Graph, InputError, make_node, write
-from dcz.runtime import kernels
-from dcz.runtime.kernels import Choice
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
-from dcz.runtime.plan import tuning
+from dcz.runtime.plan import select, tuning
+from dcz.runtime.plan.select import Choice
 from dcz.runtime.plan.tuning import Tuning
 
 GEOMETRY = ConvGeometry(1, 8, 12, 12, 16, (3, 3), (1, 1), (1, 1), (1, 1), 1, 12, 12)
@@ -42,7 +41,7 @@ def timed(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> list[list[str]]:
 
 def choices() -> list[Choice]:
     """One of each kernel, and nothing unlikely."""
-    best = {choice.kernel: choice for choice in reversed(kernels.conv_choices(WEIGHT, GEOMETRY, EPILOGUE))}
+    best = {choice.kernel: choice for choice in reversed(select.conv_choices(WEIGHT, GEOMETRY, EPILOGUE))}
     return [choice._replace(cycles=1.0) for choice in best.values()]
 
 

@@ -5,7 +5,7 @@ whatever its place, no lane idles at the edge of an odd image, and strides cost 
 output pixels, ``rows`` high, whose sums a kernel keeps in registers. A *unit* is an input channel, or every n-th column
 of one where the horizontal stride is n; packing it copies the pixels that the tile sees, padding as zeros, rows
 separated by stride, so that the tile meets each tap as a grid of vectors with rows `pitch` apart. Blocks of units,
-segments of weights and sums between blocks are those of `conv_tile`.
+segments of weights and sums between blocks are those of `direct.tile`.
 """
 
 from __future__ import annotations
@@ -18,25 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import inlined, kernel
-from ...contract import WHOLE, Call, ConvGeometry, Epilogue, LinearGeometry, Share, tag
+from ....simd import LANES
+from ...contract import F32, I64, WHOLE, Call, ConvGeometry, Epilogue, LinearGeometry, Share, tag
+from ...epilogue import clamp, epilogue_array, limits, scale_shift
 from ...weights import SparseWeights
 from ..direct import tile as conv_tile
-from ..direct.tile import (
-    ACTIVATIONS,
-    ENDS,
-    F32,
-    FIRST_OUTPUT,
-    FIRST_UNIT,
-    I64,
-    LANES,
-    LAST_OUTPUT,
-    LAST_UNIT,
-    POSITION,
-    SEGMENT,
-    STARTS,
-)
+from ..direct.tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT, STARTS
 from ..direct.weight_stream import Stream, make_stream
 
 LATENCY = 4
@@ -45,10 +35,10 @@ LATENCY = 4
 WINDOW, PAIR = (0, 0, 0, 0), (0, 0)
 """Tags: pixels, and rows, of a window that is pooled."""
 
-# Places in the descriptor; those of `conv_tile` that both have lie where they lie there.
+# Places in the descriptor; those of `direct.tile` that both have lie where they lie there.
 HEIGHT, WIDTH, OUT_HEIGHT, OUT_WIDTH = 0, 1, 2, 3
 STRIDE_Y, STRIDE_X, PAD_Y, PAD_X, REACH_Y, REACH_X = 4, 5, 6, 7, 8, 9
-SUMS, RESIDUAL, ACTIVATION, POOL, PHASES_Y, PHASES_X = 10, 11, 12, 13, 14, 15
+SUMS, RESIDUAL, POOL, PHASES_Y, PHASES_X = 10, 11, 12, 13, 14
 FIRST_TILE, LAST_TILE, PHASES = conv_tile.FIRST_TILE, conv_tile.LAST_TILE, conv_tile.LAST_TILE + 1
 
 
@@ -144,8 +134,7 @@ class LaneTiling:
         d = np.zeros(PHASES + len(self.phases[0]) + len(self.phases[1]), np.int64)
         d[: PHASES_X + 1] = (
             *(*self.image[0], *self.image[1], *g.stride, *g.padding, *self.reach, self.tile_elements),
-            *(epilogue.residual, ACTIVATIONS[epilogue.activation], epilogue.pool),
-            *(len(self.phases[0]), len(self.phases[1])),
+            *(epilogue.residual, epilogue.pool, len(self.phases[0]), len(self.phases[1])),
         )
         d[FIRST_TILE], d[LAST_TILE] = 0, self.tiles
         d[PHASES:] = (*self.phases[0], *self.phases[1])
@@ -220,31 +209,29 @@ def _multiply(sums: Any, rows: Any, tile: F32, pitch: int, words: NDArray[Any], 
 @inlined
 def finish(
     tag: Any, rows: Any, sums: Any, out: F32, residual: F32, spare: F32, at: int, channel: int, row: int, column: int,
-    scale: float, shift: float, d: I64,
+    scale: float, shift: float, limits: Any, d: I64,
 ) -> None:  # fmt: skip
     """Apply the epilogue to the sums of one output channel of a tile and store them; ``spare[at:]`` may be written."""
     height, width, tile_width = d[OUT_HEIGHT], d[OUT_WIDTH], len(tag) // len(rows)
-    floor = np.float32(0 if d[ACTIVATION] != 0 else -np.inf)
-    ceiling = np.float32(6 if d[ACTIVATION] == 2 else np.inf)
     place, pitch = ((channel * height + row) * width + column) * LANES, width * LANES
     value = simd.scale_shift(sums, scale, shift)
     whole = row + len(rows) <= height and column + tile_width <= width
     if d[POOL] != 0:
-        value = simd.minimum(simd.maximum(value, floor), ceiling)
+        value = clamp(value, limits)
         place, pitch = ((channel * (height // 2) + row // 2) * (width // 2) + column // 2) * LANES, width // 2 * LANES
         if whole:
-            simd.store_grid(rows[::2], out, place, pitch, simd.pool_grid(rows, value))
+            simd.store_grid(rows[::2], out, place, pitch, simd.max_pool_grid(rows, value))
         else:
             simd.store(spare, at, value)
             for r in range(min(len(rows), height - row) // 2):
                 for c in range(min(tile_width, width - column) // 2):
                     corner = at + (2 * r * tile_width + 2 * c) * LANES
                     window = simd.load_grid(WINDOW, PAIR, spare, corner, tile_width * LANES)
-                    simd.store(out, place + r * pitch + c * LANES, simd.pool_grid(PAIR, window))
+                    simd.store(out, place + r * pitch + c * LANES, simd.max_pool_grid(PAIR, window))
     elif whole:
         if d[RESIDUAL] != 0:
             value = simd.add(value, simd.load_grid(tag, rows, residual, place, pitch))
-        simd.store_grid(rows, out, place, pitch, simd.minimum(simd.maximum(value, floor), ceiling))
+        simd.store_grid(rows, out, place, pitch, clamp(value, limits))
     else:
         simd.store(spare, at, value)
         for r in range(min(len(rows), height - row)):
@@ -253,7 +240,7 @@ def finish(
                 target = place + r * pitch + c * LANES
                 if d[RESIDUAL] != 0:
                     pixel = simd.add(pixel, simd.load((0,), residual, target))
-                simd.store(out, target, simd.minimum(simd.maximum(pixel, floor), ceiling))
+                simd.store(out, target, clamp(pixel, limits))
 
 
 @kernel
@@ -270,8 +257,7 @@ def conv_lanes(
     values: F32,
     counts: NDArray[np.uint32],
     blocks: I64,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     d: I64,
 ) -> None:
     """Convolve 16 samples.
@@ -287,12 +273,13 @@ def conv_lanes(
     words, values, counts
         The stream of weights.
     blocks : ndarray of int64, shape (blocks, 8)
-    scale, shift : ndarray of float32, shape (out_channels,)
+    epilogue : ndarray of float32
+        See `kernels.epilogue`.
     d : ndarray of int64
         The descriptor of `LaneTiling`.
     """
     width, pitch, book = len(columns), d[REACH_X] * LANES, simd.load(book_tag, values, 0)
-    across = (d[OUT_WIDTH] + width - 1) // width
+    across, bounds = (d[OUT_WIDTH] + width - 1) // width, limits(epilogue)
     far = len(out) > conv_tile.FAR and d[POOL] == 0
     for tile in range(d[FIRST_TILE], d[LAST_TILE]):
         row, column = tile // across * len(rows), tile % across * width
@@ -329,7 +316,7 @@ def conv_lanes(
                 else:
                     finish(
                         *(tag, rows, sums, out, residual, scratch, at, channel, row, column),
-                        *(scale[channel], shift[channel], d),
+                        *(*scale_shift(epilogue, channel), bounds, d),
                     )
                 at += len(tag) * LANES
 
@@ -339,18 +326,17 @@ class ConvLanes:
 
     Parameters
     ----------
-    weights : SparseWeights
-        Rows are output channels; columns count input channel of the group, ky, kx.
+    weight : Tensor
     tiling : LaneTiling
     epilogue : Epilogue
     """
 
     kernel_name = "conv_lanes"
 
-    def __init__(self, weights: SparseWeights, tiling: LaneTiling, epilogue: Epilogue) -> None:
+    def __init__(self, weight: Tensor, tiling: LaneTiling, epilogue: Epilogue) -> None:
         self.tiling = tiling
-        self._stream = self._sort(weights)
-        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
+        self._stream = self._sort(SparseWeights.of(weight))
+        self._epilogue = epilogue_array(epilogue, tiling.geometry.out_channels)
         self._descriptor = tiling.descriptor(epilogue)
         self.weight_bytes = self._stream.nbytes
         self.scratch_elements = tiling.tile_elements + tiling.sum_elements
@@ -377,6 +363,6 @@ class ConvLanes:
             *map(tag, tags),
             *(stream.book, x.reshape(-1), flat_out, flat_out if residual is None else residual.reshape(-1), scratch),
             *(stream.words, stream.values, stream.counts),
-            *(stream.locate(blocks), self._scale, self._shift, d),
+            *(stream.locate(blocks), self._epilogue, d),
         )
         return [(function, arguments)]

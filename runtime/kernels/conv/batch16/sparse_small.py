@@ -1,8 +1,8 @@
 """Sparse 3 x 3 convolution of small images, 16 samples side by side, that never multiplies padding.
 
 On an image of 4 x 4 pixels 44 of the 144 products of a weight and a pixel meet padding, and on one of 2 x 2 pixels 20
-of 36. Here the sums of all pixels of an image rest in registers, and the weights of a segment (`conv_tile`) are sorted
-into *runs*, one for each of the nine taps. A run has a loop of its own, in which only those sums appear whose pixel the
+of 36. Here the sums of all pixels of an image rest in registers, and the weights of a segment are sorted into
+*runs*, one for each of the nine taps. A run has a loop of its own, in which only those sums appear whose pixel the
 tap meets inside the image. Nothing is packed either, since without padding a block is a stretch of the input as it lies
 in memory: twice as many channels fit the cache, and sums rest half as often between blocks.
 """
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from .... import simd
 from ....jit import inlined, kernel
-from ...contract import ConvGeometry
+from ....simd import LANES
+from ...contract import F32, I64, ConvGeometry
+from ...epilogue import limits, scale_shift
 from ...weights import SparseWeights
-from ..direct.tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, POSITION, SEGMENT, STARTS
+from ..direct.tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, POSITION, SEGMENT, STARTS
 from ..direct.weight_stream import Stream, make_stream
 from .sparse import LATENCY, ConvLanes, LaneTiling, finish
 
@@ -116,8 +118,7 @@ def conv_taps(
     values: F32,
     counts: NDArray[np.uint32],
     blocks: I64,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     d: I64,
 ) -> None:
     """Convolve 16 samples.
@@ -133,11 +134,12 @@ def conv_taps(
     words, values, counts
         The stream of weights, of nine runs a segment.
     blocks : ndarray of int64, shape (blocks, 8)
-    scale, shift : ndarray of float32, shape (out_channels,)
+    epilogue : ndarray of float32
+        See `kernels.epilogue`.
     d : ndarray of int64
         The descriptor of `conv_lanes.LaneTiling`.
     """
-    book = simd.load(book_tag, values, 0)
+    book, bounds = simd.load(book_tag, values, 0), limits(epilogue)
     for b in range(len(blocks)):
         image = blocks[b, FIRST_UNIT] * len(tag) * LANES
         at, position, run = 0, blocks[b, POSITION], blocks[b, SEGMENT] * TAPS
@@ -159,7 +161,7 @@ def conv_taps(
             else:
                 finish(
                     *(tag, rows, first, out, residual, scratch, at, channel, 0, 0),
-                    *(scale[channel], shift[channel], d),
+                    *(*scale_shift(epilogue, channel), bounds, d),
                 )
             at += len(tag) * LANES
 
@@ -169,8 +171,7 @@ class ConvTaps(ConvLanes):
 
     Parameters
     ----------
-    weights : SparseWeights
-        Rows are output channels; columns count input channel of the group, ky, kx.
+    weight : Tensor
     tiling : TapTiling
     epilogue : Epilogue
     """

@@ -10,8 +10,9 @@ from typing import Any
 
 from .... import simd
 from ....jit import inlined, kernel
-from ...contract import WHOLE, Call, Share, tag
-from ..direct.tile import F32, I64, LANES
+from ....simd import LANES
+from ...contract import F32, I64, WHOLE, Call, Share, tag
+from ...epilogue import limits, scale_shift
 from ..winograd.dense import ConvWinograd, multiply
 from ..winograd.tiles import (
     ACROSS,
@@ -82,7 +83,7 @@ def transform_inputs(points: Any, edge: Any, columns: int, x: F32, first: int, t
 @kernel
 def conv_winograd_lanes(
     points: Any, edge: Any, area: Any, rows: Any, sums_tag: Any, x: F32, out: F32, residual: F32, scratch: F32,
-    weights: F32, scale: F32, shift: F32, d: I64,
+    weights: F32, epilogue: F32, d: I64,
 ) -> None:  # fmt: skip
     """Convolve 16 samples.
 
@@ -98,12 +99,13 @@ def conv_winograd_lanes(
         A row of zeros, transformed inputs, sums, and outputs of a tile.
     weights : ndarray of float32
         Transformed: by group, run of output channels, point, channel, output channel of the run.
-    scale, shift : ndarray of float32, shape (out_channels,)
+    epilogue : ndarray of float32
+        See `kernels.epilogue`.
     d : ndarray of int64
         The descriptor.
     """
     run, most, size = len(rows), len(sums_tag) // len(rows), len(points) ** 2
-    units, outputs = d[IN_CHANNELS] * d[STRIDE] * d[STRIDE], d[OUT_CHANNELS]
+    units, outputs, bounds = d[IN_CHANNELS] * d[STRIDE] * d[STRIDE], d[OUT_CHANNELS], limits(epilogue)
     for at in range(d[PATCH], d[INPUTS], LANES):
         simd.store(scratch, at, simd.zeros((0,)))
     for number in range((d[LAST_BLOCK] - d[FIRST_BLOCK]) * d[GROUPS]):
@@ -123,7 +125,10 @@ def conv_winograd_lanes(
                     at, hop = d[SUMS] + ((o - channel) * columns + p) * LANES, run * columns * LANES + SPACE
                     value = simd.winograd_outputs(edge, points, scratch, at, hop)
                     row, column = (tile + p) // d[ACROSS] * len(edge), (tile + p) % d[ACROSS] * len(edge)
-                    finish(area, edge, value, out, residual, scratch, d[OUTPUTS], o, row, column, scale[o], shift[o], d)
+                    finish(
+                        *(area, edge, value, out, residual, scratch, d[OUTPUTS], o, row, column),
+                        *(*scale_shift(epilogue, o), bounds, d),
+                    )
 
 
 class ConvWinogradLanes(ConvWinograd):
@@ -131,7 +136,7 @@ class ConvWinogradLanes(ConvWinograd):
 
     Parameters
     ----------
-    weights : DenseWeights
+    weight : Tensor
     tiling : WinogradTiling
         With one tile a vector.
     epilogue : Epilogue
@@ -146,6 +151,6 @@ class ConvWinogradLanes(ConvWinograd):
         arguments = (
             *map(tag, tags),
             *(x.reshape(-1), flat_out, flat_out if residual is None else residual.reshape(-1), scratch),
-            *(self._weights, self._scale, self._shift, self._part(share)),
+            *(self._weights, self._epilogue, self._part(share)),
         )
         return [(conv_winograd_lanes, arguments)]

@@ -5,18 +5,36 @@ Where weights are shared they stay symbols, one byte each, looked up in the code
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import kernel
-from ...contract import WHOLE, Call, Epilogue, Share, tag
+from ....simd import LANES
+from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
+from ...epilogue import epilogue_array, limits
 from ...weights import DenseWeights
 from . import pack_input as conv_packing
 from . import tile as conv_tile
-from .tile import ENDS, F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, STARTS, Tiling
+from .tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, STARTS, Tiling
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseTiling(Tiling):
+    """How a layer is cut into tiles and blocks, and into runs of output channels.
+
+    Attributes
+    ----------
+    run : int
+        Output channels taken at a time.
+    """
+
+    merge: bool = False
+    run: int
 
 
 @kernel
@@ -32,8 +50,7 @@ def conv_dense(
     symbols: NDArray[Any],
     codebook: F32,
     blocks: I64,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     d: I64,
 ) -> None:
     """Convolve a batch.
@@ -52,11 +69,12 @@ def conv_dense(
         Weights by block, run of output channels, unit, vertical tap, output channel of the run.
     codebook : ndarray of float32
     blocks : ndarray of int64, shape (blocks, 8)
-    scale, shift : ndarray of float32, shape (out_channels,)
+    epilogue : ndarray of float32
+        See `kernels.epilogue`.
     d : ndarray of int64
         The descriptor of `conv_tile.Tiling`.
     """
-    rows, run = len(tag), len(rows_tag)
+    rows, run, bounds = len(tag), len(rows_tag), limits(epilogue)
     unit_vectors = d[conv_tile.UNIT]
     for sample in range(d[conv_tile.BATCH]):
         first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
@@ -84,14 +102,14 @@ def conv_dense(
                     if blocks[b, ENDS] != 0:
                         end = min(channel + run, blocks[b, LAST_OUTPUT])
                         conv_tile.finish(
-                            tag, scratch, at, channel, end, out, residual, first_out, row, column, scale, shift, d
+                            tag, scratch, at, channel, end, out, residual, first_out, row, column, epilogue, bounds, d
                         )
                     at += run * rows * LANES
 
 
-def _stream(weights: DenseWeights, tiling: Tiling, run: int) -> NDArray[Any]:
+def _stream(weights: DenseWeights, tiling: DenseTiling) -> NDArray[Any]:
     """Weights in the order in which the kernel reads them; outputs that fill up a run have symbol 0."""
-    g = tiling.geometry
+    g, run = tiling.geometry, tiling.run
     # (output, input channel, ky, kx) -> (output, unit, ky)
     by_unit = weights.symbols.transpose(0, 1, 3, 2).reshape(g.out_channels, -1, g.kernel[0])
     parts = []
@@ -108,20 +126,18 @@ class ConvDense:
 
     Parameters
     ----------
-    weights : DenseWeights
-    tiling : Tiling
-        Without merged groups.
-    run : int
-        Output channels taken at a time.
+    weight : Tensor
+    tiling : DenseTiling
     epilogue : Epilogue
     """
 
     kernel_name = "conv_dense"
 
-    def __init__(self, weights: DenseWeights, tiling: Tiling, run: int, epilogue: Epilogue) -> None:
-        self.tiling, self._run = tiling, run
-        self._symbols, self._codebook = _stream(weights, tiling, run), weights.codebook
-        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
+    def __init__(self, weight: Tensor, tiling: DenseTiling, epilogue: Epilogue) -> None:
+        self.tiling = tiling
+        weights, run = DenseWeights.of(weight), tiling.run
+        self._symbols, self._codebook = _stream(weights, tiling), weights.codebook
+        self._epilogue = epilogue_array(epilogue, tiling.geometry.out_channels)
         self._descriptor = conv_packing.describe(tiling, epilogue)
         self.weight_bytes = self._symbols.nbytes + self._codebook.nbytes
         outputs = -(-tiling.most_outputs // run) * run
@@ -130,13 +146,13 @@ class ConvDense:
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
         flat_out = out.reshape(-1)
-        rows, run = self.tiling.rows, self._run
+        rows, run = self.tiling.rows, self.tiling.run
         tiles, channels = self.tiling.share(share, run)
         d, blocks = conv_tile.part_of(self._descriptor, self._blocks(channels), tiles, channels)
         arguments = (
             *(tag(rows), tag(run), tag(rows * run), x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
-            *(self.tiling.tap_offsets(), self._symbols, self._codebook, blocks, self._scale, self._shift, d),
+            *(self.tiling.tap_offsets(), self._symbols, self._codebook, blocks, self._epilogue, d),
         )
         return [(conv_dense, arguments)]
 
@@ -145,7 +161,8 @@ class ConvDense:
         blocks = self.tiling.blocks.copy()
         taps = (blocks[:, LAST_UNIT] - blocks[:, FIRST_UNIT]) * self.tiling.geometry.kernel[0]
         outputs = blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]
-        sizes = (outputs + self._run - 1) // self._run * self._run * taps
+        run = self.tiling.run
+        sizes = (outputs + run - 1) // run * run * taps
         skipped = np.maximum(0, channels.start - blocks[:, FIRST_OUTPUT])
         blocks[:, POSITION] = np.cumsum(sizes) - sizes + skipped * taps
         return blocks

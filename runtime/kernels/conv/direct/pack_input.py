@@ -13,23 +13,9 @@ import numpy as np
 
 from .... import simd
 from ....jit import inlined
-from ...contract import Epilogue
-from .tile import (
-    ACTIVATIONS,
-    CHUNKS,
-    COLUMN_STEP,
-    F32,
-    I64,
-    IN_PLANE,
-    LANES,
-    OFFSETS,
-    PIECES,
-    ROW_STEP,
-    TAPS,
-    TILE_MASKS,
-    UNIT,
-    Tiling,
-)
+from ....simd import LANES
+from ...contract import F32, I64, Epilogue
+from .tile import CHUNKS, COLUMN_STEP, IN_PLANE, OFFSETS, PIECES, ROW_STEP, TAPS, TILE_MASKS, UNIT, Tiling
 
 
 def describe(tiling: Tiling, epilogue: Epilogue) -> I64:
@@ -41,7 +27,7 @@ def describe(tiling: Tiling, epilogue: Epilogue) -> I64:
         *(g.out_channels, plane.out_height, plane.out_width, g.out_height * g.out_width),
         *(g.kernel[1], g.stride[0] * plane.width, g.stride[1]),
         *(tiling.span, tiling.bands, tiling.unit_vectors, tiling.tile_elements),
-        *(epilogue.residual, ACTIVATIONS[epilogue.activation], 0, tiling.tiles),
+        *(epilogue.residual, 0, tiling.tiles),
     )
     places = TILE_MASKS + 1 + np.cumsum([0, offsets.size, masks.size])
     return np.concatenate(
@@ -140,19 +126,21 @@ def pack_tile(
                 if pieces == 2:
                     vector = _piece(x, source, offsets + i + 1, masks + i + 1, vector, d)
                 else:
-                    vector = simd.evens(vector, _piece(x, source, offsets + i + 1, masks + i + 1, zeros, d))
+                    vector = simd.concat_even(vector, _piece(x, source, offsets + i + 1, masks + i + 1, zeros, d))
                 simd.store(packed, at, vector)
                 at += LANES
         else:
             for i in range(k, end, loads):
                 vector = _chunk(x, source, offsets + i, masks + i, pieces, d)
                 if chunks > 1:
-                    vector = simd.evens(vector, _chunk(x, source, offsets + i + pieces, masks + i + pieces, pieces, d))
+                    vector = simd.concat_even(
+                        vector, _chunk(x, source, offsets + i + pieces, masks + i + pieces, pieces, d)
+                    )
                 if chunks > 2:
                     j = i + 2 * pieces
                     third = _chunk(x, source, offsets + j, masks + j, pieces, d)
                     fourth = _chunk(x, source, offsets + j + pieces, masks + j + pieces, pieces, d)
-                    vector = simd.evens(vector, simd.evens(third, fourth))
+                    vector = simd.concat_even(vector, simd.concat_even(third, fourth))
                 simd.store(packed, at, vector)
                 at += LANES
         first, tap = first + taken, 0
@@ -162,7 +150,7 @@ def pack_tile(
 @inlined
 def _piece(x: F32, source: int, offset: int, mask: int, other: Any, d: I64) -> Any:
     """A vector of which a piece brings some lanes, and the others are given; see `packing`."""
-    return simd.load_lanes(x, source + simd.get(d, offset), simd.get(d, mask), other)
+    return simd.load_masked_or(x, source + simd.get(d, offset), simd.get(d, mask), other)
 
 
 @inlined

@@ -1,7 +1,7 @@
 """Sparse convolution: each stored weight of an output channel meets a packed tile of pixels.
 
-Weights come as a stream (`conv_stream`); a symbol is looked up in the codebook as it is broadcast. A small codebook is
-kept in registers: loads are what limits the kernel.
+Weights come as a stream (`weight_stream`); a symbol is looked up in the codebook as it is broadcast. A small codebook
+is kept in registers: loads are what limits the kernel.
 """
 
 from __future__ import annotations
@@ -12,26 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import kernel
-from ...contract import WHOLE, Call, Epilogue, Share, tag
+from ....simd import LANES
+from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
+from ...epilogue import epilogue_array, limits
 from ...weights import SparseWeights
 from . import pack_input as conv_packing
 from . import tile as conv_tile
-from .tile import (
-    ENDS,
-    F32,
-    FIRST_OUTPUT,
-    FIRST_UNIT,
-    I64,
-    LANES,
-    LAST_OUTPUT,
-    LAST_UNIT,
-    POSITION,
-    SEGMENT,
-    STARTS,
-    Tiling,
-)
+from .tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT, STARTS, Tiling
 from .weight_stream import Stream, make_stream, sum_products
 
 
@@ -47,8 +37,7 @@ def conv_sparse(
     values: F32,
     counts: NDArray[np.uint32],
     blocks: I64,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     d: I64,
 ) -> None:
     """Convolve a batch.
@@ -66,12 +55,13 @@ def conv_sparse(
     counts : ndarray of uint32, shape (segments,)
         Weights of each segment.
     blocks : ndarray of int64, shape (blocks, 8)
-    scale, shift : ndarray of float32, shape (out_channels,)
+    epilogue : ndarray of float32
+        See `kernels.epilogue`.
     d : ndarray of int64
         The descriptor of `conv_tile.Tiling`.
     """
     rows, book = len(tag), simd.load(book_tag, values, 0)
-    low, high = conv_tile.limits(d)
+    bounds = limits(epilogue)
     for sample in range(d[conv_tile.BATCH]):
         first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
         first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
@@ -99,15 +89,14 @@ def conv_sparse(
                         sums = sum_products(tag, sums, scratch, words, values, book, position, end)
                         position = end
                         if at_once:
-                            conv_tile.finish_run(
-                                tag, sums, channel, out, residual, first_out, row, scale, shift, low, high, d
-                            )
+                            conv_tile.finish_run(tag, sums, channel, out, residual, first_out, row, epilogue, bounds, d)
                         else:
                             simd.store(scratch, at, sums)
                         at += rows * LANES
                     if blocks[b, ENDS] != 0 and not at_once:
                         conv_tile.finish(
-                            tag, scratch, few_at, few, few_end, out, residual, first_out, row, column, scale, shift, d
+                            *(tag, scratch, few_at, few, few_end, out, residual, first_out, row, column),
+                            *(epilogue, bounds, d),
                         )
 
 
@@ -131,7 +120,7 @@ class ConvStream:
     ) -> None:
         self.tiling = tiling
         self._kernel, self._stream, self._more = kernel, stream, more
-        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, tiling.geometry.out_channels)
+        self._epilogue = epilogue_array(epilogue, tiling.geometry.out_channels)
         self._descriptor = conv_packing.describe(tiling, epilogue)
         self.weight_bytes = stream.nbytes
         self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
@@ -144,7 +133,7 @@ class ConvStream:
             *(tag(self.tiling.rows), stream.book, x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
             *(stream.words, stream.values, stream.counts),
-            *(stream.locate(blocks), self._scale, self._shift, d, *self._more),
+            *(stream.locate(blocks), self._epilogue, d, *self._more),
         )
         return [(self._kernel, arguments)]
 
@@ -154,17 +143,16 @@ class ConvSparse(ConvStream):
 
     Parameters
     ----------
-    weights : SparseWeights
-        Rows are output channels; columns count input channel of the group, ky, kx.
+    weight : Tensor
     tiling : Tiling
     epilogue : Epilogue
     """
 
     kernel_name = "conv_sparse"
 
-    def __init__(self, weights: SparseWeights, tiling: Tiling, epilogue: Epilogue) -> None:
+    def __init__(self, weight: Tensor, tiling: Tiling, epilogue: Epilogue) -> None:
         g = tiling.geometry
         inputs, ky, kx = np.indices((g.in_channels // g.groups, *g.kernel)).reshape(3, -1)
         unit, vector = inputs * g.kernel[1] + kx, tiling.tap_offsets()[ky]
-        stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, unit, vector)
+        stream = make_stream(SparseWeights.of(weight), g, tiling.blocks, tiling.unit_vectors, unit, vector)
         super().__init__(conv_sparse, stream, tiling, epilogue)

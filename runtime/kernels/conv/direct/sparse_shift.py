@@ -14,55 +14,63 @@ row of the image.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import kernel
-from ...contract import ConvGeometry, Epilogue, tag
+from ....simd import LANES
+from ...contract import F32, I64, ConvGeometry, Epilogue, tag
+from ...epilogue import limits
 from ...weights import SparseWeights
 from . import pack_input as conv_packing
 from . import tile as conv_tile
 from .sparse import ConvStream
-from .tile import (
-    ENDS,
-    F32,
-    FIRST_OUTPUT,
-    FIRST_UNIT,
-    I64,
-    LANES,
-    LAST_OUTPUT,
-    LAST_UNIT,
-    POSITION,
-    SEGMENT,
-    STARTS,
-    Tiling,
-)
+from .tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT, STARTS, Tiling
 from .weight_stream import make_stream, sum_products
 
 WIDTH = 3
 """Horizontal taps: of each output channel a block has as many runs of weights, from the left tap to the right one."""
 
 
-def fits(geometry: ConvGeometry) -> bool:
-    """Whether the kernel takes a layer."""
-    g = geometry
-    across = g.kernel[1], g.padding[1], g.dilation[1]
-    even = g.width <= LANES or g.width % LANES == 0
-    return even and g.stride == (1, 1) and across == (WIDTH, 1, 1) and g.kernel[0] > 1
+@dataclass(frozen=True, kw_only=True)
+class ShiftTiling(Tiling):
+    """How a layer is cut into tiles and blocks: its `geometry` is upright, and tiles are of whole rows of the image.
+
+    Attributes
+    ----------
+    layer : ConvGeometry
+        The layer as it is.
+    """
+
+    layer: ConvGeometry
+
+    @classmethod
+    def of(cls, layer: ConvGeometry, rows: int, budget: int) -> ShiftTiling:
+        """Tiles of so many vectors, a multiple of `vectors_of_row`, for a layer that `fits`."""
+        geometry = upright(layer)
+        return cls(geometry, rows, geometry.width, LANES // geometry.width, budget, layer=layer)
+
+    @staticmethod
+    def fits(layer: ConvGeometry) -> bool:
+        """Whether the kernel takes a layer."""
+        across = layer.kernel[1], layer.padding[1], layer.dilation[1]
+        even = layer.width <= LANES or layer.width % LANES == 0
+        return even and layer.stride == (1, 1) and across == (WIDTH, 1, 1) and layer.kernel[0] > 1
+
+    @staticmethod
+    def vectors_of_row(layer: ConvGeometry) -> int:
+        """Vectors of a row of the image."""
+        return max(1, layer.width // LANES)
 
 
-def run_length(geometry: ConvGeometry) -> int:
-    """Vectors of a row of the image."""
-    return max(1, geometry.width // LANES)
-
-
-def upright(geometry: ConvGeometry) -> ConvGeometry:
+def upright(layer: ConvGeometry) -> ConvGeometry:
     """The layer as tiles see it: its vertical taps alone, and rows of at most 16 pixels."""
-    g, run = geometry, run_length(geometry)
+    g, run = layer, ShiftTiling.vectors_of_row(layer)
     width = g.width // run
     return replace(
         g,
@@ -88,8 +96,7 @@ def conv_sliding(
     values: F32,
     counts: NDArray[np.uint32],
     blocks: I64,
-    scale: F32,
-    shift: F32,
+    epilogue: F32,
     d: I64,
     run: Any,
     up: int,
@@ -105,7 +112,7 @@ def conv_sliding(
         As `conv_sparse` takes them.
     counts : ndarray of uint32, shape (3 * segments,)
         Weights of each run of each segment.
-    blocks, scale, shift, d
+    blocks, epilogue, d
         As `conv_sparse` takes them, for the `upright` layer.
     run : Tag
         As long as a row of the image has vectors.
@@ -114,7 +121,7 @@ def conv_sliding(
         that are not the last.
     """
     vectors, book = len(tag), simd.load(book_tag, values, 0)
-    low, high = conv_tile.limits(d)
+    bounds = limits(epilogue)
     for sample in range(d[conv_tile.BATCH]):
         first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
         first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
@@ -144,16 +151,15 @@ def conv_sliding(
                         sums = simd.add(sums, simd.slide_down(last, run, down))
                         position = end
                         if at_once:
-                            conv_tile.finish_run(
-                                tag, sums, channel, out, residual, first_out, row, scale, shift, low, high, d
-                            )
+                            conv_tile.finish_run(tag, sums, channel, out, residual, first_out, row, epilogue, bounds, d)
                         else:
                             simd.store(scratch, at, sums)
                         segment += WIDTH
                         at += vectors * LANES
                     if blocks[b, ENDS] != 0 and not at_once:
                         conv_tile.finish(
-                            tag, scratch, few_at, few, few_end, out, residual, first_out, row, column, scale, shift, d
+                            *(tag, scratch, few_at, few, few_end, out, residual, first_out, row, column),
+                            *(epilogue, bounds, d),
                         )
 
 
@@ -162,21 +168,17 @@ class ConvSliding(ConvStream):
 
     Parameters
     ----------
-    weights : SparseWeights
-        Rows are output channels; columns count input channel of the group, ky, kx.
-    geometry : ConvGeometry
-        One that `fits`.
-    tiling : Tiling
-        Of the `upright` layer, of whole rows.
+    weight : Tensor
+    tiling : ShiftTiling
     epilogue : Epilogue
     """
 
     kernel_name = "conv_sliding"
 
-    def __init__(self, weights: SparseWeights, geometry: ConvGeometry, tiling: Tiling, epilogue: Epilogue) -> None:
+    def __init__(self, weight: Tensor, tiling: ShiftTiling, epilogue: Epilogue) -> None:
         g = tiling.geometry
-        inputs, ky, kx = np.indices((g.in_channels // g.groups, *geometry.kernel)).reshape(3, -1)
+        inputs, ky, kx = np.indices((g.in_channels // g.groups, *tiling.layer.kernel)).reshape(3, -1)
         vector = tiling.tap_offsets()[ky]
-        stream = make_stream(weights, g, tiling.blocks, tiling.unit_vectors, inputs, vector, kx, WIDTH)
+        stream = make_stream(SparseWeights.of(weight), g, tiling.blocks, tiling.unit_vectors, inputs, vector, kx, WIDTH)
         kept = (sum(1 << lane for lane in range(LANES) if (lane + i) % g.width) for i in range(2))
-        super().__init__(conv_sliding, stream, tiling, epilogue, (tag(run_length(geometry)), *kept))
+        super().__init__(conv_sliding, stream, tiling, epilogue, (tag(ShiftTiling.vectors_of_row(tiling.layer)), *kept))

@@ -8,7 +8,7 @@ output pixel
 so a wide image takes ``bands = 1``, and an 8 x 8 one ``span = 8, bands = 2``, with all 16 lanes at work either way.
 
 A *unit* is an input channel together with a horizontal tap kx. Packing a unit copies the pixels that the tile sees
-through that tap (`conv_packing`), so that for every vertical tap ky the `rows` vectors to be multiplied lie at
+through that tap (`pack_input`), so that for every vertical tap ky the `rows` vectors to be multiplied lie at
 consecutive, aligned places: at vector
 
     unit * phases * reach + phase(ky * dilation % stride) * reach + ky * dilation // stride
@@ -26,19 +26,15 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .... import simd
 from ....jit import inlined
-from ...contract import ConvGeometry, Epilogue, Share
+from ....simd import LANES
+from ...contract import F32, I64, ConvGeometry, Share
+from ...epilogue import clamp, scale_shift
 
-I64 = NDArray[np.int64]
-F32 = NDArray[np.float32]
-
-LANES = simd.LANES
 FAR = 1 << 18
 """Elements of an output that does not stay in the L2 cache: 1 MiB."""
-ACTIVATIONS = {"none": 0, "relu": 1, "relu6": 2}
 
 FINISHED = 16
 """Output channels whose sums wait to be finished together, near, and at the cost of one for all but the vectors."""
@@ -49,8 +45,8 @@ SHORT = 4
 # Places in the descriptor, an int64 array that carries all sizes into a kernel.
 BATCH, IN_CHANNELS, IN_PLANE, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, OUT_PLANE = 0, 1, 2, 3, 4, 5, 6
 TAPS, ROW_STEP, COLUMN_STEP, SPAN, BANDS, UNIT, SUMS = 7, 8, 9, 10, 11, 12, 13
-RESIDUAL, ACTIVATION, FIRST_TILE, LAST_TILE = 14, 15, 16, 17
-CHUNKS, PIECES, OFFSETS, MASKS, TILE_MASKS = 18, 19, 20, 21, 22
+RESIDUAL, FIRST_TILE, LAST_TILE = 14, 15, 16
+CHUNKS, PIECES, OFFSETS, MASKS, TILE_MASKS = 17, 18, 19, 20, 21
 
 # Columns of the table of blocks: units and outputs from, to; whether its sums start and end here; the first segment of
 # its outputs, and the place of that one's weights in the stream.
@@ -226,13 +222,6 @@ def part_of(d: I64, blocks: I64, tiles: range, channels: range) -> tuple[I64, I6
     return part, table[table[:, FIRST_OUTPUT] < table[:, LAST_OUTPUT]]
 
 
-def epilogue_arrays(epilogue: Epilogue, channels: int) -> tuple[F32, F32]:
-    """Scale and shift, filled in where the epilogue has None; float32, shape (channels,)."""
-    scale = np.ones(channels, np.float32) if epilogue.scale is None else epilogue.scale
-    shift = np.zeros(channels, np.float32) if epilogue.shift is None else epilogue.shift
-    return np.array(scale, np.float32), np.array(shift, np.float32)
-
-
 @inlined
 def corner(tile: int, rows: int, d: I64) -> tuple[int, int]:
     """Output row and column at which a tile begins."""
@@ -248,12 +237,6 @@ def expect(tag: Any, out: F32, start: int, row: int, column: int, d: I64) -> Non
 
 
 @inlined
-def limits(d: I64) -> tuple[np.float32, np.float32]:
-    """What the activation keeps outputs between."""
-    return np.float32(0 if d[ACTIVATION] != 0 else -np.inf), np.float32(6 if d[ACTIVATION] == 2 else np.inf)
-
-
-@inlined
 def is_run(row: int, rows: int, d: I64) -> bool:
     """Whether a tile is a run of pixels, long enough for its sums to be finished without a rest in scratch."""
     return rows > SHORT and d[SPAN] == LANES and d[OUT_WIDTH] == LANES and (row + rows) * LANES <= d[OUT_PLANE]
@@ -261,8 +244,8 @@ def is_run(row: int, rows: int, d: I64) -> bool:
 
 @inlined
 def finish_run(
-    tag: Any, sums: Any, channel: int, out: F32, residual: F32, sample: int, row: int, scale: F32, shift: F32,
-    low: Any, high: Any, d: I64,
+    tag: Any, sums: Any, channel: int, out: F32, residual: F32, sample: int, row: int, epilogue: F32, limits: Any,
+    d: I64,
 ) -> None:  # fmt: skip
     """Apply the epilogue to the sums of one output channel of a tile that `is_run`, and store them.
 
@@ -274,20 +257,22 @@ def finish_run(
     channel : int
     out, residual : ndarray of float32, flat
         `sample` is the index of the sample's first element in both.
-    low, high : float32
-        The activation's `limits`.
+    epilogue : ndarray of float32
+    limits : tuple of float32
+        Its `limits`, which a loop over channels looks up once.
     """
     place = sample + channel * d[OUT_PLANE] + row * LANES
-    value = simd.scale_shift(sums, simd.get(scale, channel), simd.get(shift, channel))
+    scale, shift = scale_shift(epilogue, channel)
+    value = simd.scale_shift(sums, scale, shift)
     if d[RESIDUAL] != 0:
         value = simd.add(value, simd.load(tag, residual, place))
-    simd.store(out, place, simd.minimum(simd.maximum(value, low), high))
+    simd.store(out, place, clamp(value, limits))
 
 
 @inlined
 def finish(
     tag: Any, scratch: F32, at: int, first: int, last: int, out: F32, residual: F32, sample: int, row: int, column: int,
-    scale: F32, shift: F32, d: I64,
+    epilogue: F32, limits: Any, d: I64,
 ) -> None:  # fmt: skip
     """Apply the epilogue to the sums of some output channels of a tile and store them.
 
@@ -303,14 +288,15 @@ def finish(
         Output channels.
     out, residual : ndarray of float32, flat
         `sample` is the index of the sample's first element in both.
+    epilogue, limits
+        As `finish_run` takes them.
     """
     rows, width, plane = len(tag), d[OUT_WIDTH], d[OUT_PLANE]
     columns = min(d[SPAN], width - column)
     if d[BANDS] == 2 and width == LANES // 2 and plane == rows * LANES:  # the tile is the image
-        low, high = limits(d)
         for channel in range(first, last):
-            sums = simd.join_halves(simd.load(tag, scratch, at))
-            finish_run(tag, sums, channel, out, residual, sample, 0, scale, shift, low, high, d)
+            sums = simd.concat_halves(simd.load(tag, scratch, at))
+            finish_run(tag, sums, channel, out, residual, sample, 0, epilogue, limits, d)
             at += rows * LANES
         return
     for band in range(d[BANDS]):
@@ -319,24 +305,23 @@ def finish(
         # Rows below the image begin behind the plane's end, and so does what the last row of a pointwise run lacks.
         place, end = sample + first * plane + pixel - lane, lane + plane - pixel
         if end >= lane + columns + (rows - 1) * width:  # all rows are whole, and so share one mask
-            _finish(tag, scratch, at, first, last, out, residual, place, lane, lane + columns, None, scale, shift, d)
+            _finish(tag, scratch, at, first, last, out, residual, place, lane, columns, None, epilogue, limits, d)
         else:
-            _finish(tag, scratch, at, first, last, out, residual, place, lane, lane + columns, end, scale, shift, d)
+            _finish(tag, scratch, at, first, last, out, residual, place, lane, columns, end, epilogue, limits, d)
 
 
 @inlined
 def _finish(
-    tag: Any, scratch: F32, at: int, first: int, last: int, out: F32, residual: F32, place: int, low: int, high: int,
-    end: Any, scale: F32, shift: F32, d: I64,
+    tag: Any, scratch: F32, at: int, first: int, last: int, out: F32, residual: F32, place: int, lane: int, lanes: int,
+    end: Any, epilogue: F32, limits: Any, d: I64,
 ) -> None:  # fmt: skip
-    """Finish one band; `low`, `high` and `end` as `simd.store_rows` takes them."""
-    width, plane = d[OUT_WIDTH], d[OUT_PLANE]
-    floor, ceiling = limits(d)
+    """Finish one band, of so many lanes from `lane` on; `end` as `simd.store_rows` takes it."""
+    width, plane, last_lane = d[OUT_WIDTH], d[OUT_PLANE], lane + lanes
     for channel in range(first, last):
-        value = simd.load(tag, scratch, at)
-        value = simd.scale_shift(value, simd.get(scale, channel), simd.get(shift, channel))
+        scale, shift = scale_shift(epilogue, channel)
+        value = simd.scale_shift(simd.load(tag, scratch, at), scale, shift)
         if d[RESIDUAL] != 0:
-            value = simd.add(value, simd.load_rows(tag, residual, place, width, low, high, end))
-        simd.store_rows(out, place, width, low, high, end, simd.minimum(simd.maximum(value, floor), ceiling))
+            value = simd.add(value, simd.load_rows(tag, residual, place, width, lane, last_lane, end))
+        simd.store_rows(out, place, width, lane, last_lane, end, clamp(value, limits))
         at += len(tag) * LANES
         place += plane

@@ -17,10 +17,11 @@ from .....core import memory
 from .....core.cpu import WIDE
 from .... import simd
 from ....jit import inlined, kernel
+from ....simd import LANES
 from ....simd.reference.stream import OFFSET_BITS, SYMBOL_BITS
-from ...contract import ConvGeometry, Tag, tag
+from ...contract import F32, I64, ConvGeometry, Tag, tag
 from ...weights import SparseWeights
-from .tile import F32, FIRST_OUTPUT, FIRST_UNIT, I64, LANES, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT
+from .tile import FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT
 
 BOOK = tag(2)
 """Tag as long as the vectors of a codebook that is kept in registers."""

@@ -1,4 +1,4 @@
-"""Convolution by Winograd's fast algorithm (`winograd`), for layers that are not sparse enough to skip their zeros.
+"""Convolution by Winograd's algorithm (`simd.winograd_points`), for layers with too few zeros to skip them.
 
 A kernel of r x r taps at stride 1 takes tiles of m x m outputs. At stride s the input comes apart into s * s *phases*,
 images of every s-th row and column, each with a kernel of its own at stride 1: more channels, fewer taps. What is
@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 
 from .....core import memory
+from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import kernel
-from ...contract import WHOLE, Call, Epilogue, Share, tag
+from ....simd import LANES
+from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
+from ...epilogue import epilogue_array, limits, scale_shift
 from ...weights import DenseWeights
 from ..batch16.sparse import OUT_HEIGHT, OUT_WIDTH
 from ..direct import tile as conv_tile
-from ..direct.tile import F32, I64, LANES
 from .tiles import (
     FIRST_BLOCK,
     FIRST_CHANNEL,
@@ -75,7 +77,7 @@ def multiply(
 @kernel
 def transform_outputs(
     points: Any, edge: Any, out: F32, channel: int, tile: int, at: int, hop: int, columns: int, scratch: F32,
-    scale: float, shift: float, d: I64,
+    scale: float, shift: float, limits: Any, d: I64,
 ) -> None:  # fmt: skip
     """Transform the sums of one output channel, apply the epilogue, and store the outputs.
 
@@ -98,13 +100,13 @@ def transform_outputs(
         if far:
             expect_outputs(edge, out, channel + 1, tile + p * d[PACK], d)
         value = simd.winograd_outputs(edge, points, scratch, at + p * LANES, hop)
-        finish(edge, value, out, channel, tile + p * d[PACK], scratch, scale, shift, d)
+        finish(edge, value, out, channel, tile + p * d[PACK], scratch, scale, shift, limits, d)
 
 
 @kernel
 def conv_winograd(
     points: Any, edge: Any, step: Any, rest: Any, rows: Any, sums_tag: Any, x: F32, out: F32, scratch: F32,
-    weights: F32, scale: F32, shift: F32, d: I64,
+    weights: F32, epilogue: F32, d: I64,
 ) -> None:  # fmt: skip
     """Convolve a batch.
 
@@ -119,11 +121,13 @@ def conv_winograd(
         A patch of the input, transformed inputs, sums, and outputs of a vector of tiles.
     weights : ndarray of float32
         Transformed: by group, run of output channels, point, channel, output channel of the run.
-    scale, shift : ndarray of float32, shape (out_channels,)
+    epilogue : ndarray of float32
+        See `kernels.epilogue`.
     d : ndarray of int64
         The descriptor.
     """
     run, size, units, outputs = len(rows), len(points) ** 2, d[IN_CHANNELS] * d[STRIDE] * d[STRIDE], d[OUT_CHANNELS]
+    bounds = limits(epilogue)
     # Lanes without a tile are computed with what is there, which had better be numbers.
     for k in range(size * d[STRIDE]):
         simd.store(scratch, d[PATCH] + k * LANES, simd.zeros((0,)))
@@ -147,7 +151,8 @@ def conv_winograd(
                 row = sample * d[GROUPS] * outputs + o
                 at, hop = d[SUMS] + (o - channel) * columns * LANES, run * columns * LANES + SPACE
                 transform_outputs(
-                    points, edge, out, row, vector * d[PACK], at, hop, columns, scratch, scale[o], shift[o], d
+                    *(points, edge, out, row, vector * d[PACK], at, hop, columns, scratch),
+                    *(*scale_shift(epilogue, o), bounds, d),
                 )
 
 
@@ -200,7 +205,7 @@ class ConvWinograd:
 
     Parameters
     ----------
-    weights : DenseWeights
+    weight : Tensor
     tiling : WinogradTiling
     epilogue : Epilogue
         Without a residual.
@@ -208,11 +213,11 @@ class ConvWinograd:
 
     kernel_name = "conv_winograd"
 
-    def __init__(self, weights: DenseWeights, tiling: WinogradTiling, epilogue: Epilogue) -> None:
+    def __init__(self, weight: Tensor, tiling: WinogradTiling, epilogue: Epilogue) -> None:
         self.tiling = tiling
         g = tiling.geometry
-        self._weights = transform_weights(weights, tiling)
-        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
+        self._weights = transform_weights(DenseWeights.of(weight), tiling)
+        self._epilogue = epilogue_array(epilogue, g.out_channels)
         places, self.scratch_elements = tiling.places()
         self._descriptor = tiling.descriptor(epilogue, places)
         self.weight_bytes = self._weights.nbytes
@@ -225,7 +230,7 @@ class ConvWinograd:
         tags = tiling.points, tiling.edge, step, rest, tiling.run, tiling.run * tiling.columns
         arguments = (
             *map(tag, tags),
-            *(x.reshape(-1), out.reshape(-1), scratch, self._weights, self._scale, self._shift, self._part(share)),
+            *(x.reshape(-1), out.reshape(-1), scratch, self._weights, self._epilogue, self._part(share)),
         )
         return [(conv_winograd, arguments)]
 

@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import kernel
-from ...contract import WHOLE, Call, Epilogue, Share, tag
+from ....simd import LANES
+from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
+from ...epilogue import epilogue_array, limits, scale_shift
 from ...weights import SparseWeights
 from ..batch16.sparse import OUT_HEIGHT, OUT_WIDTH
 from ..direct import tile as conv_tile
-from ..direct.tile import F32, I64, LANES
 from .tiles import (
     FIRST_BLOCK,
     FIRST_CHANNEL,
@@ -130,7 +132,7 @@ def multiply(
 @kernel
 def transform_outputs(
     points: Any, edge: Any, area: Any, tall: Any, out: F32, row: int, tile: int, count: int, at: int, hop: int,
-    width: int, scratch: F32, scale: F32, shift: F32, channel: int, d: I64,
+    width: int, scratch: F32, epilogue: F32, channel: int, d: I64,
 ) -> None:  # fmt: skip
     """Transform the sums of some output channels, from vectors of channels to vectors of tiles, and store the outputs.
 
@@ -153,7 +155,7 @@ def transform_outputs(
         First output channel, within a sample.
     """
     pitch = len(area) * LANES
-    tiles = min(d[PACK], d[TILES] - tile)
+    tiles, bounds = min(d[PACK], d[TILES] - tile), limits(epilogue)
     far = d[GROUPS] * d[OUT_CHANNELS] * d[OUT_HEIGHT] * d[OUT_WIDTH] > conv_tile.FAR
     for t in range(LANES):
         if far and t < count:
@@ -166,28 +168,29 @@ def transform_outputs(
         simd.store_grid(tall, scratch, d[TURNED] + pixel, pitch, value)
     for o in range(count):
         value = simd.load(area, scratch, d[TURNED] + o * pitch)
-        finish(edge, value, out, row + o, tile, scratch, scale[channel + o], shift[channel + o], d)
+        finish(edge, value, out, row + o, tile, scratch, *scale_shift(epilogue, channel + o), bounds, d)
 
 
 @kernel
 def conv_winograd_sparse(
     taps: Any, points: Any, edge: Any, area: Any, rest: Any, tall: Any, rows: Any, sums_tag: Any, few_rows: Any,
     few_sums: Any, x: F32, out: F32, scratch: F32, offsets: Any, symbols: Any, codebook: F32,
-    starts: Any, scale: F32, shift: F32, d: I64,
+    starts: Any, epilogue: F32, d: I64,
 ) -> None:  # fmt: skip
     """Convolve a batch.
 
     Parameters
     ----------
     taps, points, edge, area, rest, tall : Tag
-        See `transform_weights`, `transform_outputs` and `conv_winograd.transform_inputs`.
+        See `transform_weights`, `transform_outputs` and `dense.transform_inputs`.
     rows, sums_tag, few_rows, few_sums : Tag
         Tiles whose sums are held in registers, and sums, and the same where there are at most half as many.
     x, out : ndarray of float32, flat
     scratch : ndarray of float32, flat
     offsets, symbols, codebook, starts
         The stream of weights, see `transform_weights`.
-    scale, shift : ndarray of float32, shape (out_channels,)
+    epilogue : ndarray of float32
+        See `kernels.epilogue`.
     d : ndarray of int64
         The descriptor.
     """
@@ -225,7 +228,7 @@ def conv_winograd_sparse(
                         row, at = sample * d[GROUPS] * outputs + o, d[SUMS] + o - channel
                         transform_outputs(
                             points, edge, area, tall, out, row, tile, min(LANES, stop - o), at, pitch, width, scratch,
-                            scale, shift, o, d,
+                            epilogue, o, d,
                         )  # fmt: skip
 
 
@@ -250,8 +253,7 @@ class ConvWinogradSparse:
 
     Parameters
     ----------
-    weights : SparseWeights
-        Rows are output channels; columns count input channel of the group, ky, kx.
+    weight : Tensor
     tiling : WinogradTiling
         Of stride 1. Its run is of tiles, its columns are vectors of output channels.
     epilogue : Epilogue
@@ -260,15 +262,15 @@ class ConvWinogradSparse:
 
     kernel_name = "conv_winograd_sparse"
 
-    def __init__(self, weights: SparseWeights, tiling: WinogradTiling, epilogue: Epilogue) -> None:
-        self.tiling = tiling
+    def __init__(self, weight: Tensor, tiling: WinogradTiling, epilogue: Epilogue) -> None:
+        self.tiling, weights = tiling, SparseWeights.of(weight)
         g, width, points = tiling.geometry, tiling.columns * LANES, tiling.points**2
         inputs, taps = g.in_channels // g.groups, tiling.reach**2
         self._offsets = np.empty(weights.nnz, np.uint16)
         self._starts = np.empty((-(-inputs // CHUNK) + 1) * g.out_channels, np.int32)
         _place_weights(weights.indptr, weights.indices, CHUNK * taps, width, self._offsets, self._starts)
         self._symbols, self._codebook = weights.symbols, weights.codebook
-        self._scale, self._shift = conv_tile.epilogue_arrays(epilogue, g.out_channels)
+        self._epilogue = epilogue_array(epilogue, g.out_channels)
         vector = points * (inputs * LANES + SPACE)
         at_once = max(1, min(tiling.vectors, INPUT_ELEMENTS // vector))
         sizes = (
@@ -295,6 +297,6 @@ class ConvWinogradSparse:
         arguments = (
             *map(tag, tags),
             *(x.reshape(-1), out.reshape(-1), scratch, self._offsets, self._symbols, self._codebook, self._starts),
-            *(self._scale, self._shift, d),
+            *(self._epilogue, d),
         )
         return [(conv_winograd_sparse, arguments)]

@@ -12,18 +12,19 @@ import numpy as np
 
 from .... import simd
 from ....jit import inlined, kernel
+from ....simd import LANES
 from ....simd import winograd_points as winograd
-from ...contract import ConvGeometry, Epilogue
-from ..batch16.sparse import ACTIVATION, OUT_HEIGHT, OUT_WIDTH, PAIR, POOL
+from ...contract import F32, I64, ConvGeometry, Epilogue
+from ...epilogue import clamp
+from ..batch16.sparse import OUT_HEIGHT, OUT_WIDTH, PAIR, POOL
 from ..direct import tile as conv_tile
-from ..direct.tile import ACTIVATIONS, F32, I64, LANES
 
 # Places in the descriptor; those of `conv_lanes` that both have lie where they lie there.
 HEIGHT, WIDTH, SAMPLES, GROUPS, IN_CHANNELS, OUT_CHANNELS = 0, 1, 4, 5, 6, 7
 STRIDE, PAD_Y, PAD_X = 8, 9, 10
-ACROSS, TILES, PACK = 14, 15, 16
-PATCH, INPUTS, SUMS, OUTPUTS = range(17, 21)
-FIRST_BLOCK, LAST_BLOCK, FIRST_CHANNEL, LAST_CHANNEL = range(21, 25)
+ACROSS, TILES, PACK = 13, 14, 15
+PATCH, INPUTS, SUMS, OUTPUTS = range(16, 20)
+FIRST_BLOCK, LAST_BLOCK, FIRST_CHANNEL, LAST_CHANNEL = range(20, 24)
 
 SPACE = LANES
 """Elements between what belongs to a point and to the next, which would often lie a multiple of 4 KiB apart: all points
@@ -47,22 +48,22 @@ def _gather(
             y = stride * (m * row + i) + phase - d[PAD_Y]
             at, end = d[PATCH] + i * reach * LANES + lane, width if 0 <= y < height else 0
             start = left
-            whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
+            whole = simd.load_interleaved(step, step, x, plane + y * width + start, max(0, -start), end - start)
             simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
             for _ in range((reach - len(rest)) // len(step) - 1):
                 start += len(step)
                 at += len(step) * LANES
                 if near:
-                    whole = simd.next_lanes(step, whole)
+                    whole = simd.slide_1_down(step, whole)
                 else:
-                    whole = simd.load_apart(step, step, x, plane + y * width + start, max(0, -start), end - start)
+                    whole = simd.load_interleaved(step, step, x, plane + y * width + start, max(0, -start), end - start)
                 simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
             start += len(step)
             at += len(step) * LANES
             if near:
-                part = simd.next_lanes(rest, whole)
+                part = simd.slide_1_down(rest, whole)
             else:
-                part = simd.load_apart(rest, step, x, plane + y * width + start, max(0, -start), end - start)
+                part = simd.load_interleaved(rest, step, x, plane + y * width + start, max(0, -start), end - start)
             simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, part)
         lane += count
         tile += count
@@ -152,23 +153,22 @@ def _scatter(edge: Any, out: F32, plane: int, height: int, width: int, tile: int
         for i in range(min(m, height - m * row)):
             target = plane + (m * row + i) * width + m * column
             value = simd.load_grid(edge, edge, scratch, d[OUTPUTS] + i * m * LANES + lane, LANES)
-            simd.store_together(out, target, min(m * count, width - m * column), value)
+            simd.store_interleaved(out, target, min(m * count, width - m * column), value)
         lane += count
         tile += count
 
 
 @inlined
 def finish(
-    edge: Any, value: Any, out: F32, channel: int, tile: int, scratch: F32, scale: float, shift: float, d: I64
-) -> None:
+    edge: Any, value: Any, out: F32, channel: int, tile: int, scratch: F32, scale: float, shift: float, limits: Any,
+    d: I64,
+) -> None:  # fmt: skip
     """Apply the epilogue to a vector of tiles, pixel by pixel, of one output channel of all samples, and store it."""
-    floor = np.float32(0 if d[ACTIVATION] != 0 else -np.inf)
-    ceiling = np.float32(6 if d[ACTIVATION] == 2 else np.inf)
-    value = simd.minimum(simd.maximum(simd.scale_shift(value, scale, shift), floor), ceiling)
+    value = clamp(simd.scale_shift(value, scale, shift), limits)
     height, width = d[OUT_HEIGHT], d[OUT_WIDTH]
     if d[POOL] != 0:  # of a tile of 4 x 4 there are 2 x 2 left
         height, width = height // 2, width // 2
-        simd.store(scratch, d[OUTPUTS], simd.pool_grid(edge, value))
+        simd.store(scratch, d[OUTPUTS], simd.max_pool_grid(edge, value))
         _scatter(PAIR, out, channel * height * width, height, width, tile, scratch, d)
     else:
         simd.store(scratch, d[OUTPUTS], value)
@@ -249,7 +249,7 @@ class WinogradTiling:
         d[: PACK + 1] = (
             *(g.height, g.width, g.out_height, g.out_width, g.batch if self.pack > 1 else 1, g.groups),
             *(g.in_channels // g.groups, g.out_channels // g.groups, g.stride[0], *g.padding),
-            *(epilogue.residual, ACTIVATIONS[epilogue.activation], epilogue.pool, self.across, self.tiles, self.pack),
+            *(epilogue.residual, epilogue.pool, self.across, self.tiles, self.pack),
         )
         d[PATCH:] = *places, 0, self.blocks, 0, g.out_channels
         return d

@@ -11,12 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dcz.runtime import kernels
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
 from dcz.runtime.kernels.conv.direct import tile as conv_tile
 from dcz.runtime.kernels.conv.winograd import sparse as conv_winograd_sparse
-from dcz.runtime.plan import select
-from dcz.runtime.plan import select_batch16 as select_lanes
+from dcz.runtime.plan import select, select_batch16
+from dcz.runtime.plan.target import HOST
 from dcz.runtime.simd import winograd_points as winograd
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
@@ -70,7 +69,10 @@ def test_bits_do_not_depend_on_the_batch(case: cases.ConvCase) -> None:
 
 @SETTINGS
 @given(
-    shape=st.sampled_from(select_lanes.SHAPES), case=layers(), budget=st.sampled_from([1, 50, 448]), pool=st.booleans()
+    shape=st.sampled_from(HOST.batch16_tiles),
+    case=layers(),
+    budget=st.sampled_from([1, 50, 448]),
+    pool=st.booleans(),
 )
 def test_samples_side_by_side_agree_with_the_oracle(
     shape: tuple[int, int], case: cases.ConvCase, budget: int, pool: bool
@@ -95,15 +97,15 @@ def test_taps_are_taken_for_images_of_a_tile_alone() -> None:
     weight = cases.make_weight(np.random.default_rng(0), (64, 64, 3, 3), 0.1, "sparse_shared", 31)
     for size in (2, 4):
         fits = ConvGeometry(16, 64, size, size, 64, (3, 3), (1, 1), (1, 1), (1, 1), 1, size, size)
-        assert kernels.conv_lanes_choices(weight, fits, Epilogue())[0].kernel == "conv_taps"
+        assert select_batch16.conv_choices(weight, fits, Epilogue())[0].kernel == "conv_taps"
         for changes in (
             {"height": 8, "width": 8, "out_height": 8, "out_width": 8},
             {"stride": (2, 2), "out_height": size // 2, "out_width": size // 2},
             {"padding": (0, 0), "height": size + 2, "width": size + 2},
             {"padding": (2, 2), "dilation": (2, 2)},
         ):
-            choices = kernels.conv_lanes_choices(weight, replace(fits, **changes), Epilogue())
-            assert "conv_taps" not in kernels.by_kernel(choices)
+            choices = select_batch16.conv_choices(weight, replace(fits, **changes), Epilogue())
+            assert "conv_taps" not in select.by_kernel(choices)
 
 
 @st.composite
@@ -129,7 +131,7 @@ def square_layers(draw: st.DrawFn) -> cases.ConvCase:
     )
 
 
-@pytest.mark.parametrize("tile", [select.WINOGRAD_TILE, (4, 1)])
+@pytest.mark.parametrize("tile", [HOST.winograd, (4, 1)])
 @settings(SETTINGS, max_examples=15 if JIT else 4)
 @given(case=square_layers(), pool=st.booleans())
 def test_winograd_agrees_with_the_oracle(tile: tuple[int, int], case: cases.ConvCase, pool: bool) -> None:
@@ -137,7 +139,7 @@ def test_winograd_agrees_with_the_oracle(tile: tuple[int, int], case: cases.Conv
     cases.check_winograd(case, tile, pool and cases.can_pool(case, (edge, edge)))
 
 
-@pytest.mark.parametrize("tile", [select_lanes.WINOGRAD_TILE, (4, 1)])
+@pytest.mark.parametrize("tile", [HOST.batch16_winograd, (4, 1)])
 @settings(SETTINGS, max_examples=15 if JIT else 4)
 @given(case=square_layers(), epilogue=st.sampled_from(cases.EPILOGUES), pool=st.booleans())
 def test_winograd_on_samples_side_by_side_agrees_with_the_oracle(
@@ -160,7 +162,7 @@ def plain_layers(draw: st.DrawFn) -> cases.ConvCase:
     return replace(case, **shape)
 
 
-@pytest.mark.parametrize("tile", [select.SPARSE_WINOGRAD_TILE, (6, 1, 12)])
+@pytest.mark.parametrize("tile", [HOST.winograd_sparse, (6, 1, 12)])
 @settings(SETTINGS, max_examples=25 if JIT else 4)
 @given(case=plain_layers(), pool=st.booleans())
 def test_winograd_on_sparse_weights_agrees_with_the_oracle(
@@ -173,16 +175,16 @@ def test_winograd_on_sparse_weights_agrees_with_the_oracle(
 def test_winograd_transforms_sparse_weights_again_where_inputs_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conv_winograd_sparse, "INPUT_ELEMENTS", 1)
     case = cases.ConvCase(size=(30, 33), channels=(20, 40), epilogue="relu", density=0.3)
-    cases.check_winograd_sparse(case, select.SPARSE_WINOGRAD_TILE)
+    cases.check_winograd_sparse(case, HOST.winograd_sparse)
 
 
 @pytest.mark.skipif(not JIT, reason="it takes minutes in NumPy")
 def test_winograd_on_images_beyond_the_caches_agrees_with_the_oracle() -> None:
     case = cases.ConvCase(batch=1, size=(300, 290), channels=(4, 4), padding=(1, 1), epilogue="relu")
     assert conv_tile.FAR < 4 * 300 * 290
-    cases.check_winograd(case, select.WINOGRAD_TILE)
-    cases.check_winograd(case, select.WINOGRAD_TILE, pool=True)
-    cases.check_winograd_sparse(case, select.SPARSE_WINOGRAD_TILE)
+    cases.check_winograd(case, HOST.winograd)
+    cases.check_winograd(case, HOST.winograd, pool=True)
+    cases.check_winograd_sparse(case, HOST.winograd_sparse)
 
 
 @pytest.mark.parametrize("r", winograd.OUTPUTS)
@@ -201,10 +203,10 @@ def test_winograd_matrices_are_exact_in_rational_arithmetic(r: int) -> None:
 def test_winograd_is_left_out_where_it_must_be() -> None:
     weight = cases.make_weight(np.random.default_rng(0), (64, 64, 3, 3), 1.0, "dense", 1)
     geometry = ConvGeometry(1, 64, 40, 40, 64, (3, 3), (1, 1), (1, 1), (1, 1), 1, 40, 40)
-    assert kernels.conv_choices(weight, geometry, Epilogue())[0].kernel == "conv_winograd"
-    assert "conv_winograd" not in kernels.by_kernel(kernels.conv_choices(weight, geometry, Epilogue(residual=True)))
+    assert select.conv_choices(weight, geometry, Epilogue())[0].kernel == "conv_winograd"
+    assert "conv_winograd" not in select.by_kernel(select.conv_choices(weight, geometry, Epilogue(residual=True)))
     dilated = replace(geometry, dilation=(2, 2), padding=(2, 2))
-    assert "conv_winograd" not in kernels.by_kernel(kernels.conv_choices(weight, dilated, Epilogue()))
+    assert "conv_winograd" not in select.by_kernel(select.conv_choices(weight, dilated, Epilogue()))
 
 
 POINTWISE = {"kernel": (1, 1), "padding": (0, 0)}

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcz.dcformat import tensors
-from dcz.runtime import kernels
 from dcz.runtime.kernels.contract import Epilogue, LinearGeometry
 from dcz.runtime.plan import select
+from dcz.runtime.plan.target import HOST
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 SETTINGS = settings(max_examples=80 if JIT else 12, deadline=None, derandomize=True)
@@ -51,7 +51,7 @@ def test_windows_end_where_inputs_end(inputs: int) -> None:
         cases.check_linear(cases.LinearCase(features=(inputs, 40), density=density), "linear_triples")
 
 
-@pytest.mark.skipif(not select.WORDS, reason="for processors with AVX-512")
+@pytest.mark.skipif(not HOST.permutes, reason="for processors with AVX-512")
 def test_an_infinite_input_reaches_those_rows_alone_that_have_a_weight_for_it() -> None:
     weight = tensors.SparseShared(
         (2, 40),
@@ -64,7 +64,7 @@ def test_an_infinite_input_reaches_those_rows_alone_that_have_a_weight_for_it() 
     x = np.arange(40, dtype=np.float32)[None]
     x[0, 0] = np.inf
     found = cases.run_layer(
-        kernels.by_kernel(kernels.linear_choices(weight, geometry, Epilogue()))["linear_triples"](), x, (1, 2), None
+        select.by_kernel(select.linear_choices(weight, geometry, Epilogue()))["linear_triples"](), x, (1, 2), None
     )
     np.testing.assert_array_equal(found, [[np.inf, 3]])
 
@@ -73,9 +73,7 @@ def test_codebooks_that_are_not_finite_are_left_to_others() -> None:
     weight = tensors.SparseShared(
         (1, 40), np.array([0, 1]), np.array([5], np.int32), np.full(1, np.inf, np.float32), np.zeros(1, np.uint8)
     )
-    assert "linear_triples" not in kernels.by_kernel(
-        kernels.linear_choices(weight, LinearGeometry(1, 40, 1), Epilogue())
-    )
+    assert "linear_triples" not in select.by_kernel(select.linear_choices(weight, LinearGeometry(1, 40, 1), Epilogue()))
 
 
 @SETTINGS

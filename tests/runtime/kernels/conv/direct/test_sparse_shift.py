@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dcz.runtime.kernels.contract import ConvGeometry
-from dcz.runtime.kernels.conv.direct import sparse_shift as conv_sliding
-from dcz.runtime.kernels.weights import SparseWeights
+from dcz.dcformat.tensors import Dense
+from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
+from dcz.runtime.kernels.conv.direct.sparse_shift import ConvSliding, ShiftTiling
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
 WIDTHS = [1, 2, 3, 5, 7, 8, 13, 16, 32]
@@ -70,12 +70,8 @@ def test_an_image_that_is_one_tile_agrees_with_the_oracle() -> None:
 def test_what_is_not_finite_stays_among_its_neighbours() -> None:
     """Lanes that leave a row meet another one's pixels, but never its sums."""
     geometry = ConvGeometry(1, 1, 8, 8, 1, (3, 3), (1, 1), (1, 1), (1, 1), 1, 8, 8)
-    upright = conv_sliding.upright(geometry)
-    tiling = cases.Tiling(upright, 4, 8, 2, 448)
-    weights = SparseWeights(np.array([0, 9]), np.arange(9), np.ones(9, np.float32), np.empty(0, np.float32))
-    packed = conv_sliding.ConvSliding(
-        weights, geometry, tiling, cases.make_epilogue(np.random.default_rng(0), "none", 1)
-    )
+    weight = Dense(np.ones((1, 1, 3, 3), np.float32), "F32")
+    packed = ConvSliding(weight, ShiftTiling.of(geometry, 4, 448), Epilogue())
     for row, column in ((2, 0), (2, 7), (3, 0), (4, 7), (7, 7)):
         x = np.zeros((1, 1, 8, 8), np.float32)
         x[0, 0, row, column] = np.inf
@@ -86,9 +82,9 @@ def test_what_is_not_finite_stays_among_its_neighbours() -> None:
 
 def test_sliding_sums_take_rows_that_fill_vectors_and_three_taps_side_by_side() -> None:
     geometry = ConvGeometry(1, 4, 9, 32, 4, (3, 3), (1, 1), (1, 1), (1, 1), 1, 9, 32)
-    assert conv_sliding.fits(geometry)
-    assert conv_sliding.fits(replace(geometry, kernel=(5, 3), padding=(0, 1), dilation=(2, 1)))
+    assert ShiftTiling.fits(geometry)
+    assert ShiftTiling.fits(replace(geometry, kernel=(5, 3), padding=(0, 1), dilation=(2, 1)))
     for changes in ({"width": 27}, {"stride": (1, 2)}, {"stride": (2, 1)}, {"padding": (1, 0)}, {"dilation": (1, 2)}):
-        assert not conv_sliding.fits(replace(geometry, **changes))
+        assert not ShiftTiling.fits(replace(geometry, **changes))
     for kernel, padding in (((1, 3), (0, 1)), ((3, 5), (1, 2))):
-        assert not conv_sliding.fits(replace(geometry, kernel=kernel, padding=padding))
+        assert not ShiftTiling.fits(replace(geometry, kernel=kernel, padding=padding))

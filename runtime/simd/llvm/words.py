@@ -1,10 +1,4 @@
-"""Vectors of 16-bit words for `simd`, as Numba intrinsics: tables for permutes, with a float32 split over two words.
-
-A permute of words looks 32 indices up at once. One for the lower and one for the upper words of some float32, and the
-two joined, cost less than permutes of float32 as soon as a table has 64 entries.
-
-The functions are documented in `simd_numpy`, which says the same in NumPy.
-"""
+"""The operations of `reference.words`, in LLVM instructions."""
 
 from __future__ import annotations
 
@@ -81,9 +75,16 @@ def _join(builder: Any, low: Any, high: Any) -> list[Any]:
     return [builder.bitcast(builder.shuffle_vector(low, high, mask), VECTOR) for mask in masks]
 
 
+def _shifted(builder: Any, indices: Any, shift: Any) -> Any:
+    """The one vector of words `indices`, shifted right by an int64."""
+    lanes = builder.insert_element(ir.Constant(WORDS, ir.Undefined), builder.trunc(shift, WORD), I32(0))
+    lanes = builder.shuffle_vector(lanes, lanes, ir.Constant(ir.VectorType(I32, WIDTH), [0] * WIDTH))
+    return builder.lshr(builder.extract_value(indices, 0), lanes)
+
+
 @intrinsic
 def load_words(typingctx: Any, tag: Any, array: Any, index: Any) -> Any:
-    """See `simd_numpy.load_words`."""
+    """See `reference.words.load_words`."""
     result = Words(len(tag))
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -95,16 +96,24 @@ def load_words(typingctx: Any, tag: Any, array: Any, index: Any) -> Any:
     return result(tag, array, types.int64), codegen
 
 
-def _shifted(builder: Any, indices: Any, shift: Any) -> Any:
-    """The one vector of words `indices`, shifted right by an int64."""
-    lanes = builder.insert_element(ir.Constant(WORDS, ir.Undefined), builder.trunc(shift, WORD), I32(0))
-    lanes = builder.shuffle_vector(lanes, lanes, ir.Constant(ir.VectorType(I32, WIDTH), [0] * WIDTH))
-    return builder.lshr(builder.extract_value(indices, 0), lanes)
+@intrinsic
+def store_split_words(typingctx: Any, array: Any, index: Any, plane: Any, value: Any) -> Any:
+    """See `reference.words.store_split_words`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        lanes = builder.bitcast(builder.extract_value(args[3], 0), BITS)
+        upper = builder.lshr(lanes, ir.Constant(BITS, [16] * LANES))
+        for words, at in ((lanes, args[1]), (upper, builder.add(args[1], args[2]))):
+            place = build_address(context, builder, array, args[0], at, HALF)
+            builder.store(builder.trunc(words, HALF), place, align=2)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64, value), codegen
 
 
 @intrinsic
-def pick(typingctx: Any, low: Any, high: Any, indices: Any, shift: Any) -> Any:
-    """See `simd_numpy.pick`."""
+def table_lookup(typingctx: Any, low: Any, high: Any, indices: Any, shift: Any) -> Any:
+    """See `reference.words.table_lookup`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         at = _shifted(builder, args[2], args[3])
@@ -115,10 +124,10 @@ def pick(typingctx: Any, low: Any, high: Any, indices: Any, shift: Any) -> Any:
 
 
 @intrinsic
-def fma_picked(
+def fma_table_lookup(
     typingctx: Any, acc: Any, weights: Any, indices: Any, shift: Any, window: Any, array: Any, index: Any, plane: Any
 ) -> Any:
-    """See `simd_numpy.fma_picked`."""
+    """See `reference.words.fma_table_lookup`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         acc_value, weights_value, indices_value, shift_value, _, array_value, first, size = args
@@ -138,7 +147,7 @@ def fma_picked(
 
 @intrinsic
 def fma_triples(typingctx: Any, acc: Any, book: Any, stream: Any, place: Any, array: Any, index: Any, step: Any) -> Any:
-    """See `simd_numpy.fma_triples`."""
+    """See `reference.words.fma_triples`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         acc_value, book_value, stream_value, first, array_value, start, size = args
@@ -167,35 +176,8 @@ def fma_triples(typingctx: Any, acc: Any, book: Any, stream: Any, place: Any, ar
 
 
 @intrinsic
-def store_words(typingctx: Any, array: Any, index: Any, plane: Any, value: Any) -> Any:
-    """See `simd_numpy.store_words`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        lanes = builder.bitcast(builder.extract_value(args[3], 0), BITS)
-        upper = builder.lshr(lanes, ir.Constant(BITS, [16] * LANES))
-        for words, at in ((lanes, args[1]), (upper, builder.add(args[1], args[2]))):
-            place = build_address(context, builder, array, args[0], at, HALF)
-            builder.store(builder.trunc(words, HALF), place, align=2)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, types.int64, value), codegen
-
-
-@intrinsic
-def prefetch_far(typingctx: Any, array: Any, index: Any) -> Any:
-    """See `simd_numpy.prefetch_far`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        line = build_address(context, builder, array, args[0], args[1], VECTOR)
-        build_call(builder, "llvm.prefetch.p0", ir.VoidType(), [line, I32(0), I32(2), I32(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), codegen
-
-
-@intrinsic
 def gather(typingctx: Any, tag: Any, array: Any, places: Any) -> Any:
-    """See `simd_numpy.gather`."""
+    """See `reference.words.gather`."""
     result = Vectors(len(tag))
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -213,8 +195,8 @@ def gather(typingctx: Any, tag: Any, array: Any, places: Any) -> Any:
 
 
 @intrinsic
-def least(typingctx: Any, values: Any) -> Any:
-    """See `simd_numpy.least`."""
+def reduce_min(typingctx: Any, values: Any) -> Any:
+    """See `reference.words.reduce_min`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         lanes = builder.bitcast(builder.extract_value(args[0], 0), BITS)
@@ -224,10 +206,10 @@ def least(typingctx: Any, values: Any) -> Any:
 
 
 @intrinsic
-def put_group(
+def pack_slots(
     typingctx: Any, stream: Any, index: Any, places: Any, values: Any, origin: Any, limit: Any, empty: Any, bits: Any
 ) -> Any:
-    """See `simd_numpy.put_group`."""
+    """See `reference.words.pack_slots`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         first, most, vacant, width = (build_splat(builder, builder.trunc(value, I32)) for value in args[4:])

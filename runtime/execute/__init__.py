@@ -1,0 +1,1 @@
+"""Running a plan: the executor, its threads, and what a fork makes anew."""

@@ -1,0 +1,1 @@
+"""Direct convolutions over tiles of one sample's pixels."""

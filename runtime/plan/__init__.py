@@ -1,0 +1,1 @@
+"""From a graph to a plan: which layers run together, by which kernels, in what memory."""

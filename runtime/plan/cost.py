@@ -1,0 +1,278 @@
+"""Estimates of how many cycles a kernel takes for a layer, and what they cost on each kind of processor.
+
+The estimates need only rank the choices of one layer. They count operations on vectors of 16 float32, and weigh them by
+`Costs`: numbers fitted to timings on one kind of processor. Unless an attribute says otherwise, its unit is the time
+that a multiply-add of the dense convolution takes for a vector; on Zen 4 that is a cycle.
+
+Each estimate is a function of the costs, the tiling and the weights, for one sample or for 16 side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...dcformat.tensors import Shared, SparseShared, Tensor
+from ..kernels.contract import LinearGeometry
+from ..kernels.conv.batch16.sparse import LaneTiling
+from ..kernels.conv.batch16.sparse_small import TAPS, TapTiling
+from ..kernels.conv.direct.dense import DenseTiling
+from ..kernels.conv.direct.sparse_shift import ShiftTiling
+from ..kernels.conv.direct.tile import Tiling
+from ..kernels.conv.direct.weight_stream import LATENCY
+from ..kernels.conv.winograd.tiles import WinogradTiling
+from ..simd import LANES
+
+
+@dataclass(frozen=True)
+class DirectCosts:
+    """Costs of direct convolutions of one sample.
+
+    Attributes
+    ----------
+    multiply : float
+        Of a multiply-add in a sparse kernel, which loads an operand.
+    weight, short_weight : float
+        Of a sparse weight beside its multiply-adds; the same in a tile of few rows, which sums in several chains.
+    dense_weight : float
+        Of a weight of all output channels that are taken at a time, in the dense kernel.
+    sums : float
+        Of a vector of sums that is begun or taken up again, for each segment of weights.
+    short_segment : float
+        Of a segment in a tile of few rows.
+    shifted_sums, shifted_segment : float
+        Of a vector of sums, and of a segment, where sums are shifted (`sparse_shift`).
+    unit : float
+        Of packing a unit of a tile.
+    packed : mapping of int to float
+        Of packing a vector, by horizontal stride.
+    gathered : float
+        Of packing a vector at any other stride, element by element.
+    finished : float
+        Of an epilogue of a vector.
+    pooled : float
+        Of an output pixel that is stored for another kernel to pool.
+    """
+
+    multiply: float
+    weight: float
+    short_weight: float
+    dense_weight: float
+    sums: float
+    short_segment: float
+    shifted_sums: float
+    shifted_segment: float
+    unit: float
+    packed: Mapping[int, float]
+    gathered: float
+    finished: float
+    pooled: float
+
+
+@dataclass(frozen=True)
+class WinogradCosts:
+    """Costs of Winograd's algorithm for one sample; of vectors of tiles or of channels, for each point.
+
+    Attributes
+    ----------
+    inputs, outputs : float
+        Of transforming a vector of an input channel, and of an output channel.
+    multiply : float
+        Of a multiply-add.
+    channel : float
+        Of an output channel beside its multiply-adds.
+    single : float
+        What a vector that is alone in a block counts, in vectors.
+    turned_outputs : float
+        The same as `outputs` where weights stay sparse, and vectors of channels become vectors of tiles.
+    weights : float
+        Of transforming a vector of weights, where they stay sparse.
+    scattered : float
+        Of bringing a weight to its place before that, not for each point.
+    """
+
+    inputs: float
+    outputs: float
+    multiply: float
+    channel: float
+    single: float
+    turned_outputs: float
+    weights: float
+    scattered: float
+
+
+@dataclass(frozen=True)
+class LinearCosts:
+    """Costs of fully connected layers of one sample.
+
+    Attributes
+    ----------
+    output : float
+        Of an output.
+    row : float
+        Of a weight, row by row.
+    dense : float
+        Of a weight, zeros included, of a dense layer, which is bound by memory.
+    windowed : mapping of int to float
+        Of a weight, by how many centroids a codebook has less than (`permute16`), in ascending order.
+    triple, few_triples : float
+        Of a weight, three in a word (`permute32`); the same where weights are few.
+    few : float
+        Density below which weights are few.
+    """
+
+    output: float
+    row: float
+    dense: float
+    windowed: Mapping[int, float]
+    triple: float
+    few_triples: float
+    few: float
+
+
+@dataclass(frozen=True)
+class Batch16Costs:
+    """Costs of convolutions of 16 samples side by side, where a multiply-add costs 1.
+
+    Attributes
+    ----------
+    weight : float
+        Of a sparse weight beside its multiply-adds.
+    sums : float
+        Of a vector of sums, for each segment of weights.
+    segment : float
+        Of a segment.
+    packed : float
+        Of packing a vector.
+    tap : float
+        Of the loop of a tap, for each segment, in `sparse_small`.
+    inputs, outputs : float
+        Of transforming a tile of an input channel, and of an output channel, for each point, by Winograd's algorithm.
+    channel : float
+        Of an output channel beside its multiply-adds, for each point and tile.
+    """
+
+    weight: float
+    sums: float
+    segment: float
+    packed: float
+    tap: float
+    inputs: float
+    outputs: float
+    channel: float
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What operations cost on a kind of processor."""
+
+    direct: DirectCosts
+    winograd: WinogradCosts
+    linear: LinearCosts
+    batch16: Batch16Costs
+
+
+def sparse(costs: Costs, tiling: Tiling, weight: Tensor) -> float:
+    """Cycles of `conv.direct.sparse`."""
+    c, short = costs.direct, tiling.rows < LATENCY
+    weights = weight.nnz * (tiling.rows * c.multiply + (c.short_weight if short else c.weight))
+    sums = tiling.segments * (tiling.rows * c.sums + (c.short_segment if short else 0))
+    return tiling.tiles * (weights + sums + _tile(c, tiling))
+
+
+def sparse_shift(costs: Costs, tiling: ShiftTiling, weight: Tensor) -> float:
+    """Cycles of `conv.direct.sparse_shift`."""
+    c = costs.direct
+    sums = tiling.segments * (tiling.rows * c.shifted_sums + c.shifted_segment)
+    return tiling.tiles * (weight.nnz * (tiling.rows * c.multiply + c.weight) + sums + _tile(c, tiling))
+
+
+def dense(costs: Costs, tiling: DenseTiling, weight: Tensor) -> float:
+    """Cycles of `conv.direct.dense`."""
+    c, g, run = costs.direct, tiling.geometry, tiling.run
+    runs = g.groups * -(-(g.out_channels // g.groups) // run)
+    taps = g.in_channels // g.groups * g.kernel[0] * g.kernel[1]
+    multiply = taps * runs * (max(run * tiling.rows, LATENCY) + c.dense_weight)
+    sums = tiling.segments / g.out_channels * runs * run * tiling.rows * c.sums
+    return tiling.tiles * (multiply + sums + _tile(c, tiling))
+
+
+def _tile(c: DirectCosts, tiling: Tiling) -> float:
+    """Cycles of packing and finishing one tile."""
+    g = tiling.geometry
+    strips = g.in_channels * g.kernel[1] * len(tiling.phases) * tiling.bands
+    packed = strips * (c.unit + tiling.reach * c.packed.get(g.stride[1], c.gathered))
+    return packed + g.out_channels * tiling.rows * tiling.bands * c.finished
+
+
+def winograd(costs: Costs, tiling: WinogradTiling, weight: Tensor) -> float:
+    """Cycles of `conv.winograd.dense`."""
+    c, g = costs.winograd, tiling.geometry
+    inputs = g.groups * tiling.units * tiling.vectors * c.inputs
+    outputs = g.out_channels * tiling.vectors * c.outputs
+    single = tiling.columns > tiling.vectors % tiling.columns == 1  # in the last block
+    vectors = tiling.vectors - 1 + c.single if single else tiling.blocks * tiling.columns
+    sums = tiling.runs * tiling.run * (vectors * tiling.units * c.multiply + tiling.blocks * c.channel)
+    return tiling.points**2 * (inputs + outputs + sums)
+
+
+def winograd_sparse(costs: Costs, tiling: WinogradTiling, weight: Tensor) -> float:
+    """Cycles of `conv.winograd.sparse`."""
+    c, g = costs.winograd, tiling.geometry
+    width = tiling.columns * LANES
+    groups = g.groups * -(-(g.out_channels // g.groups) // width)
+    inputs = g.groups * tiling.units * tiling.vectors * c.inputs
+    outputs = g.out_channels * tiling.vectors * c.turned_outputs
+    halves = -(-2 * tiling.tiles // tiling.run)
+    sums = groups * halves * (tiling.run / 2 * tiling.columns * tiling.units * c.multiply + c.channel)
+    weights = groups * tiling.columns * tiling.units * c.weights
+    return tiling.points**2 * (inputs + outputs + sums + weights) + weight.nnz * c.scattered
+
+
+def linear_csr(costs: Costs, layer: LinearGeometry, weight: Tensor) -> float:
+    """Cycles of `linear.csr`."""
+    return weight.nnz * costs.linear.row + _outputs(costs, layer)
+
+
+def linear_dense(costs: Costs, layer: LinearGeometry, weight: Tensor) -> float:
+    """Cycles of `linear.dense`."""
+    return weight.size * costs.linear.dense + _outputs(costs, layer)
+
+
+def linear_permute16(costs: Costs, layer: LinearGeometry, weight: Tensor) -> float:
+    """Cycles of `linear.permute16`; the weights are shared."""
+    assert isinstance(weight, Shared | SparseShared)
+    each = next(cost for most, cost in costs.linear.windowed.items() if len(weight.codebook) < most)
+    return weight.nnz * each + _outputs(costs, layer)
+
+
+def linear_permute32(costs: Costs, layer: LinearGeometry, weight: Tensor) -> float:
+    """Cycles of `linear.permute32`."""
+    few = weight.density < costs.linear.few
+    return weight.nnz * (costs.linear.few_triples if few else costs.linear.triple) + _outputs(costs, layer)
+
+
+def _outputs(costs: Costs, layer: LinearGeometry) -> float:
+    return layer.out_features * costs.linear.output
+
+
+def batch16_sparse(costs: Costs, tiling: LaneTiling, weight: Tensor) -> float:
+    """Cycles of `conv.batch16.sparse`."""
+    c, g, pixels = costs.batch16, tiling.geometry, tiling.shape[0] * tiling.shape[1]
+    weights, sums = weight.nnz * (pixels + c.weight), tiling.segments * (pixels * c.sums + c.segment)
+    packed = g.in_channels * len(tiling.phases[1]) * tiling.unit_vectors
+    return tiling.tiles * (weights + sums + packed * c.packed)
+
+
+def batch16_sparse_small(costs: Costs, tiling: TapTiling, weight: Tensor) -> float:
+    """Cycles of `conv.batch16.sparse_small`."""
+    c = costs.batch16
+    sums = tiling.segments * (tiling.unit_vectors * c.sums + TAPS * c.tap)
+    return weight.nnz * (tiling.products + c.weight) + sums
+
+
+def batch16_winograd(costs: Costs, tiling: WinogradTiling, weight: Tensor) -> float:
+    """Cycles of `conv.batch16.winograd`."""
+    c, g = costs.batch16, tiling.geometry
+    inputs, outputs = g.groups * tiling.units * c.inputs, g.out_channels * (c.outputs + c.channel)
+    return tiling.points**2 * tiling.tiles * (inputs + outputs + tiling.runs * tiling.run * tiling.units)

@@ -1,0 +1,55 @@
+"""Steps of operators that move data: views, concatenations, slices and pads."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import cast
+
+import numpy as np
+
+from ...kernels.contract import F32, Call
+from ...kernels.copy import copy
+from ..fuse import Layer
+from ..memory import Use
+from ..step import Context, Step, transfers, view
+
+
+def flatten(layer: Layer, context: Context) -> Step:
+    """The same elements in another shape."""
+    return view(layer)
+
+
+def concat(layer: Layer, context: Context) -> Step:
+    """Values one behind the other along an axis."""
+    axis = cast(int, layer.node.attrs["axis"])
+    sizes = [context.shapes[value][axis] for value in layer.inputs]
+    one_run = context.samples * prod(context.shapes[layer.output][:axis]) == 1
+
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        targets = np.split(out, np.cumsum(sizes)[:-1], axis=axis + 1)
+        return transfers(list(zip(targets, inputs, strict=True)))
+
+    return Step("concat", "concat", Use(layer.inputs, layer.output, joins=one_run), bind)
+
+
+def slice_pad(layer: Layer, context: Context) -> Step:
+    """Slices, and a pad behind them if there is one: one strided copy into a frame of zeros."""
+    pad = layer.node if layer.node.op == "pad" else None
+    slices = [*layer.slices] if pad else [*layer.slices, layer.node]
+
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        source, target = inputs[0], out
+        for node in slices:
+            axis, start, stop, step = (cast(int, node.attrs[name]) for name in ("axis", "start", "stop", "step"))
+            source = source[(slice(None),) * (axis + 1) + (slice(start, stop, step),)]
+        if pad is None:
+            return [copy(target, source)]
+        before, sizes = cast(tuple[int, ...], pad.attrs["before"]), source.shape[1:-1]
+        for axis, (start, size) in enumerate(zip(before, sizes, strict=True), 1):
+            target = target[(slice(None),) * axis + (slice(start, start + size),)]
+        frame = [out[:, : before[0]], out[:, before[0] + sizes[0] :]]  # each in one piece
+        if out.shape[2:] != source.shape[2:]:
+            frame.append(out[:, before[0] : before[0] + sizes[0]])
+        return [*((edge.fill, (0.0,)) for edge in frame if edge.size), copy(target, source)]
+
+    return Step(layer.node.op, "strided_copy", Use(layer.inputs, layer.output), bind)

@@ -1,0 +1,99 @@
+"""Steps of convolution and fully connected layers: a kernel is chosen, and weights are packed for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from ....dcformat.tensors import Tensor
+from ...kernels.contract import F32, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from .. import select, select_batch16
+from ..fold import scale_and_shift
+from ..fuse import Layer
+from ..memory import ALIGNMENT, Use
+from ..select import Choice
+from ..step import Context, Step, pair, shared
+
+PARALLEL_WORK = 1 << 22
+"""Multiply-adds, some .18 ms, from which on a layer is worth helpers: 15 us if they wait, 100 if they sleep."""
+LINEAR_WORK = 4
+"""Multiply-adds in whose time a fully connected layer takes a weight."""
+
+
+def conv2d(layer: Layer, context: Context) -> Step:
+    """Convolution, with a pool behind it where the kernel can take that in and it pays."""
+    weight = context.decode(layer.node.params["weight"]).float32()
+    geometry = _conv_geometry(layer, weight, context)
+    layer, epilogue, choices = _conv_choices(layer, weight, geometry, context)
+    if context.tuning is None:
+        packed = choices[0].pack()
+    else:
+        packed = context.tuning.pick(choices, weight, geometry, epilogue, context.lanes)
+    return _weighted(layer, packed, context, weight.nnz * geometry.out_height * geometry.out_width)
+
+
+def linear(layer: Layer, context: Context) -> Step:
+    """Fully connected layer."""
+    weight = context.decode(layer.node.params["weight"]).float32()
+    geometry = LinearGeometry(context.batch, in_features=weight.shape[1], out_features=weight.shape[0])
+    list_choices = select.linear_choices if context.lanes == 1 else select_batch16.linear_choices
+    packed = list_choices(weight, geometry, _epilogue(layer, context))[0].pack()
+    return _weighted(layer, packed, context, weight.nnz * LINEAR_WORK)
+
+
+def _conv_geometry(layer: Layer, weight: Tensor, context: Context) -> ConvGeometry:
+    attrs = layer.node.attrs
+    made = layer.output if layer.pooled is None else layer.pooled
+    (channels, height, width), out = context.shapes[layer.inputs[0]], context.shapes[made]
+    return ConvGeometry(
+        batch=context.batch,
+        in_channels=channels,
+        height=height,
+        width=width,
+        out_channels=out[0],
+        kernel=(weight.shape[2], weight.shape[3]),
+        stride=pair(attrs["stride"]),
+        padding=pair(attrs["padding"]),
+        dilation=pair(attrs["dilation"]),
+        groups=cast(int, attrs["groups"]),
+        out_height=out[1],
+        out_width=out[2],
+    )
+
+
+def _conv_choices(
+    layer: Layer, weight: Tensor, geometry: ConvGeometry, context: Context
+) -> tuple[Layer, Epilogue, list[Choice]]:
+    """The choices of a convolution, and what they are for: layer and epilogue, without the pool if that pays."""
+    epilogue = _epilogue(layer, context)
+    if context.lanes > 1:
+        return layer, epilogue, select_batch16.conv_choices(weight, geometry, epilogue)
+    choices = select.conv_choices(weight, geometry, epilogue)
+    if layer.pooled is None:
+        return layer, epilogue, choices
+    bare = replace(epilogue, pool=False)
+    others = select.conv_choices(weight, geometry, bare)
+    if select.pool_pays(geometry, choices, others):
+        return layer, epilogue, choices
+    return replace(layer, output=layer.pooled, pool=None, pooled=None), bare, others
+
+
+def _epilogue(layer: Layer, context: Context) -> Epilogue:
+    scale, shift = scale_and_shift(layer.node, layer.norms, context.decode)
+    return Epilogue(scale, shift, layer.residual is not None, *layer.limits, layer.pool is not None)
+
+
+def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) -> Step:
+    """The step of a packed layer of so many multiply-adds a sample."""
+    residual = () if layer.residual is None else (layer.residual,)
+    alone = context.samples == 1 and work * context.lanes >= PARALLEL_WORK
+    parts = context.team.threads if alone else 1
+    room = -(-packed.scratch_elements // ALIGNMENT) * ALIGNMENT
+
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        added = inputs[1] if residual else None
+        bound = [packed.bind(inputs[0], out, added, scratch[i * room :], (i, parts)) for i in range(parts)]
+        return shared(context.team, bound, packed.bind(inputs[0], out, added, scratch))
+
+    use = Use((*layer.inputs, *residual), layer.output, overwrites=residual, scratch=parts * room)
+    return Step(layer.node.op, packed.kernel_name, use, bind, packed.weight_bytes, layer.node.params["weight"])

@@ -1,0 +1,174 @@
+"""Processors that layers are planned for: what their registers and caches hold, and what operations cost on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ...core.cpu import WIDE, WORDS
+from .cost import Batch16Costs, Costs, DirectCosts, LinearCosts, WinogradCosts
+
+ZEN4 = Costs(
+    DirectCosts(
+        multiply=1.2,
+        weight=0.7,
+        short_weight=1.0,
+        dense_weight=1.0,
+        sums=5.7,
+        short_segment=5.0,
+        shifted_sums=6.0,
+        shifted_segment=30.0,
+        unit=4.0,
+        packed={1: 5.0, 2: 7.0, 4: 11.0},
+        gathered=60.0,
+        finished=7.4,
+        pooled=2.0,
+    ),
+    WinogradCosts(
+        inputs=25.0,
+        outputs=9.5,
+        multiply=1.1,
+        channel=6.0,
+        single=1.3,
+        turned_outputs=18.0,
+        weights=10.0,
+        scattered=2.0,
+    ),
+    LinearCosts(
+        output=6.0,
+        row=2.2,
+        dense=0.75,
+        windowed={64: 0.40, 128: 0.46, 256: 0.66},
+        triple=0.30,
+        few_triples=0.60,
+        few=0.06,
+    ),
+    Batch16Costs(weight=1.7, sums=2.5, segment=12.0, packed=5.0, tap=14.0, inputs=7.0, outputs=4.4, channel=2.0),
+)
+"""Fitted to timings of single layers on Zen 4, with AVX-512: those of ``python -m benchmarks.kernels --candidates``."""
+
+HASWELL = Costs(
+    DirectCosts(
+        multiply=2.7,
+        weight=0.0,
+        short_weight=0.0,
+        dense_weight=2.0,
+        sums=10.8,
+        short_segment=5.2,
+        shifted_sums=12.0,
+        shifted_segment=60.0,
+        unit=7.2,
+        packed={1: 23.0, 2: 27.0, 4: 60.0},
+        gathered=300.0,
+        finished=34.0,
+        pooled=4.0,
+    ),
+    WinogradCosts(
+        inputs=97.0,
+        outputs=21.0,
+        multiply=1.6,
+        channel=7.7,
+        single=1.3,
+        turned_outputs=33.0,
+        weights=3.3,
+        scattered=2.8,
+    ),
+    replace(ZEN4.linear, output=27.0, row=2.2, dense=0.4),
+    Batch16Costs(weight=0.6, sums=1.6, segment=24.0, packed=4.5, tap=28.0, inputs=13.0, outputs=2.9, channel=1.6),
+)
+"""Fitted to 766 timings of 64 layers at densities of .05 to 1, by kernels compiled for Haswell (AVX2) and run on Zen 4.
+
+By least squares of relative errors, without negative costs: four fifths of the estimates are within 20 %. What is
+chosen takes 2 % longer than what is fastest for single samples, .2 % for 16. Not timed but scaled, as `multiply` and
+`packed` are: sums that are shifted, `gathered`, `pooled` and `tap`. `linear.dense` lies between that of a layer in the
+L3 cache (.3) and of one in memory (.5).
+"""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of processor.
+
+    Attributes
+    ----------
+    costs : Costs
+    permutes : bool
+        Whether it permutes vectors of 512 bits word by word.
+    sparse_rows, shift_rows, dense_rows : tuple of int
+        Rows of a tile that the kernels `conv.direct.sparse`, `sparse_shift` and `dense` are tried with: few, as each
+        takes seconds to compile. Empty for a kernel that does not pay.
+    dense_registers : int
+        Vectors that `conv.direct.dense` may hold: sums, and a weight for each run of them.
+    block, thin_block, dense_block : int
+        Vectors of a packed block of a tile: what fits the L1 cache; a little more, where weights are few, as less of it
+        is read; what fits the L2 cache, where a load serves several outputs.
+    thin : float
+        Density below which weights are few.
+    winograd : tuple of int
+        Output channels and vectors whose sums Winograd's algorithm holds in registers.
+    winograd_weights : int
+        Most elements of weights that are kept transformed, which makes sparse ones many times as large.
+    winograd_sparse : tuple of int
+        Where they stay sparse: tiles and vectors of output channels whose sums are held in registers; tiles of a
+        vector.
+    batch16_tiles : tuple of (int, int)
+        Heights and widths of a tile of pixels, where 16 samples lie side by side.
+    batch16_block, batch16_thin_block, batch16_thin : int, int, float
+        Like `block`, `thin_block` and `thin`.
+    batch16_image_block : int
+        Vectors of a block of `conv.batch16.sparse_small`, which packs nothing.
+    batch16_winograd : tuple of int
+        Output channels and tiles whose sums Winograd's algorithm holds in registers.
+    """
+
+    costs: Costs
+    permutes: bool
+    sparse_rows: tuple[int, ...]
+    shift_rows: tuple[int, ...]
+    dense_rows: tuple[int, ...]
+    dense_registers: int
+    winograd: tuple[int, int]
+    winograd_sparse: tuple[int, int, int]
+    batch16_tiles: tuple[tuple[int, int], ...]
+    batch16_winograd: tuple[int, int]
+    block: int = 448
+    thin_block: int = 640
+    dense_block: int = 1536
+    thin: float = 0.15
+    winograd_weights: int = 3 << 18
+    batch16_block: int = 448
+    batch16_thin_block: int = 640
+    batch16_thin: float = 0.2
+    batch16_image_block: int = 1024
+
+
+AVX512 = Target(
+    costs=ZEN4,
+    permutes=True,
+    sparse_rows=(1, 4, 7, 8, 13, 14),
+    shift_rows=(4, 7, 8, 13, 14, 16),
+    dense_rows=(1, 4, 7),
+    dense_registers=28,
+    winograd=(8, 3),
+    winograd_sparse=(14, 2, 14),
+    batch16_tiles=((1, 1), (2, 2), (4, 4), (2, 7), (1, 13)),
+    batch16_winograd=(8, 2),
+)
+"""With AVX-512: 32 registers of a vector each."""
+
+AVX2 = Target(
+    costs=HASWELL,
+    permutes=False,
+    sparse_rows=(1, 4, 6),
+    shift_rows=(),
+    dense_rows=(1, 2),
+    dense_registers=7,
+    winograd=(4, 1),
+    winograd_sparse=(6, 1, 12),
+    batch16_tiles=((1, 1), (2, 2), (1, 6)),
+    batch16_winograd=(4, 1),
+)
+"""Without AVX-512, and so elsewhere: 16 registers of half a vector each. Sums are not shifted, as leaving out single
+lanes costs too much."""
+
+HOST = replace(AVX512, permutes=WORDS) if WIDE else AVX2
+"""The processor that kernels are compiled for."""

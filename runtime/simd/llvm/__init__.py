@@ -1,0 +1,1 @@
+"""The vector operations as Numba intrinsics that emit generic LLVM vector instructions."""

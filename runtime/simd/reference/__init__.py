@@ -1,0 +1,1 @@
+"""The vector operations in NumPy: what each means, and what runs with NUMBA_DISABLE_JIT=1."""

@@ -1,0 +1,1 @@
+"""Images in, ranked answers out."""
