@@ -41,9 +41,9 @@ def measure(path: Path, options: Options) -> list[Row]:
     if folder is None or preprocess is None:
         return [row | {"not_run": f"give its test set: --{name} FOLDER" if name else "no known test set"}]
 
-    from dcz.converters.baseline import dense_module
-    from dcz.converters.compression.batches import ordered_batches
-    from dcz.converters.compression.datasets import load_dataset
+    from dcz.converters.torch.baseline import dense_module
+    from dcz.converters.training.batches import ordered_batches
+    from dcz.converters.training.datasets import load_dataset
 
     dense = dense_module(path)
     right = torch_right = agree = seen = 0
@@ -66,7 +66,7 @@ def measure(path: Path, options: Options) -> list[Row]:
 
 
 def _data_set(labels: list[str] | None, shape: tuple[int, ...]) -> str | None:
-    from dcz.converters.architectures import CIFAR10_LABELS, DIGITS
+    from dcz.converters.frontends.architectures import CIFAR10_LABELS, DIGITS
 
     if labels is None:
         return None

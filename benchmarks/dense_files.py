@@ -52,7 +52,7 @@ class DenseFiles:
     def _exported(self, path: Path) -> None:
         import torch
 
-        from dcz.converters.baseline import dense_module
+        from dcz.converters.torch.baseline import dense_module
 
         program = torch.export.export(dense_module(self._container), (torch.from_numpy(self._batch),))
         torch.export.save(program, path)

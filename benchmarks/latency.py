@@ -48,7 +48,7 @@ def measure(
 ) -> list[Row]:
     """Time one network at one batch size: a row an engine."""
     import dcz
-    from dcz.converters.baseline import MODES, baselines
+    from dcz.converters.torch.baseline import MODES, baselines
     from dcz.core.timing import clock_of, milliseconds, ratio
     from dcz.dcformat.tensors import relative_error
 

@@ -157,7 +157,7 @@ def _scipy_csr(layer: object, batch: int) -> Callable[[], object]:
 
 def _on_gpu(features: tuple[int, int], batch: int) -> dict[str, float] | str:
     """Microseconds a sample of the dense layer by precision, or why there are none."""
-    from dcz.converters.baseline import baselines
+    from dcz.converters.torch.baseline import baselines
     from dcz.dcformat import Graph, make_node, write
 
     with tempfile.TemporaryDirectory() as folder:

@@ -78,7 +78,7 @@ def layer_times(axis: str, x: float, layer: object, options: Options) -> list[Ro
 
 def network_times(axis: str, x: int, batch_size: int, threads: int, options: Options) -> list[Row]:
     """Milliseconds a sample of a whole network."""
-    from dcz.converters.baseline import baselines
+    from dcz.converters.torch.baseline import baselines
 
     network = container(NETWORK, options)
     batch = network.batch(batch_size)

@@ -3,6 +3,6 @@
 from .compare import Comparison, compare
 from .convert import Report, convert
 from .export import export
-from .torch_module import GraphModule
+from .torch.module import GraphModule
 
 __all__ = ["Comparison", "GraphModule", "Report", "compare", "convert", "export"]

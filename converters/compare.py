@@ -11,11 +11,11 @@ from torch import nn
 
 from ..dcformat import Container, ConversionError, Dense, Shape, open
 from ..dcformat.tensors import Array, bit_patterns, relative_error
+from .compression.apply import error_between
 from .convert import load_source
-from .encode import error_between
-from .reference import ask
-from .source import Source
-from .torch_module import GraphModule
+from .frontends.source import Source
+from .torch.module import GraphModule
+from .torch.reference import ask
 
 SAMPLES = 2
 

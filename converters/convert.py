@@ -26,16 +26,17 @@ from ..dcformat import (
     open,
     write,
 )
-from . import course, presets
+from .compression.apply import Compression, TensorError, left_as_they_are, negative_zeros
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune
 from .compression.sharing import BitsRule, parse_bits
-from .encode import Compression, TensorError, left_as_they_are, negative_zeros
-from .file_kind import Kind, kind_of
-from .han import from_han
-from .source import Source, listed
-from .state_dict import from_state_dict
-from .torch_export import from_module, from_pt2
+from .frontends import artefacts as course
+from .frontends import presets
+from .frontends.caffe_squeezenet import from_han
+from .frontends.exported.torch_export import from_module, from_pt2
+from .frontends.source import Source, listed
+from .frontends.state_dicts.file_kind import Kind, kind_of
+from .frontends.state_dicts.state_dict import from_state_dict
 
 log = logging.getLogger("dcz.convert")
 
@@ -286,7 +287,7 @@ def _load_file(path: Path, arch: str | None, shape: Shape | None, key: str | Non
     if suffix == ".net":
         return from_han(path)
     if suffix == ".onnx":
-        from .onnx import from_onnx  # the only front end that needs the onnx package
+        from .frontends.onnx import from_onnx  # the only front end that needs the onnx package
 
         return from_onnx(path)
     raise _unknown_kind(path)

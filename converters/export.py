@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ..core.output import check_output, replacing
 from ..dcformat import ConversionError, open
+from .frontends.source import listed
 from .safetensors_file import write_safetensors
-from .source import listed
 from .torch_file import write_torch
 
 log = logging.getLogger("dcz.export")

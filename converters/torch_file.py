@@ -18,7 +18,7 @@ import torch
 
 from ..dcformat import TensorEntry
 from ..dcformat.tensors import Array
-from .arrays import STORABLE
+from .frontends.arrays import STORABLE
 
 STORAGES: dict[str, Any] = {
     "F64": torch.DoubleStorage,

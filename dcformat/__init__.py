@@ -10,12 +10,12 @@ from ..core.errors import (
     UnsupportedOpError,
     UnsupportedVersionError,
 )
-from .graph import Attr, Graph, Node, Shape
-from .ops import OPS, infer_shapes, make_node
+from .container.reader import Container, TensorEntry, open
+from .container.writer import Encoded, encode, write
+from .graph.graph import Attr, Graph, Node, Shape
+from .graph.ops import OPS, infer_shapes, make_node
 from .preprocess import Preprocess
-from .reader import Container, TensorEntry, open
 from .tensors import Dense, Shared, SparseRaw, SparseShared, Tensor
-from .writer import Encoded, encode, write
 
 __all__ = [
     "OPS",

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .graph import Shape
+from .graph.graph import Shape
 
 Array: TypeAlias = NDArray[Any]
 

@@ -20,14 +20,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from dcz.converters.architectures import ARCHITECTURES
-from dcz.converters.compression.checkpoints import digest, load_checkpoint
 from dcz.converters.compression.clustering import INITS
-from dcz.converters.compression.constraints import Masks, nonzero_masks, weights_of
-from dcz.converters.compression.datasets import Dataset, load_dataset
 from dcz.converters.compression.pruning import PruneRule, threshold_mask
 from dcz.converters.compression.sharing import share_weights
-from dcz.converters.compression.training import Settings, evaluate, train
+from dcz.converters.frontends.architectures import ARCHITECTURES
+from dcz.converters.training.checkpoints import digest, load_checkpoint
+from dcz.converters.training.constraints import Masks, nonzero_masks, weights_of
+from dcz.converters.training.datasets import Dataset, load_dataset
+from dcz.converters.training.training import Settings, evaluate, train
 
 RULES = [PruneRule("std", s) for s in (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)]
 RULES += [PruneRule("percent", q) for q in (0.0, 25.0, 50.0, 75.0)]

@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dcz.converters.architectures import ARCHITECTURES
-from dcz.converters.compression.batches import ordered_batches
-from dcz.converters.compression.checkpoints import load_checkpoint
-from dcz.converters.compression.datasets import load_dataset
-from dcz.converters.compression.folding import fold_normalisation
+from dcz.converters.frontends.architectures import ARCHITECTURES
+from dcz.converters.training.batches import ordered_batches
+from dcz.converters.training.checkpoints import load_checkpoint
+from dcz.converters.training.datasets import load_dataset
+from dcz.converters.training.folding import fold_normalisation
 
 ADDED = (7, 11, 15)  # the convolutions that VGG-19 has and VGG-16 has not
 FAINT = 0.02  # of the old weights' deviation: how old channels read new ones

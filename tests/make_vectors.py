@@ -18,9 +18,9 @@ import numpy as np
 
 import dcz.dcformat as fmt
 from dcz.dcformat.constants import MAGIC
-from dcz.dcformat.encoder import encode_tensor
-from dcz.dcformat.layout import pack_header
-from dcz.dcformat.manifest import DICTIONARY, pack_json
+from dcz.dcformat.container.layout import pack_header
+from dcz.dcformat.container.manifest import DICTIONARY, pack_json
+from dcz.dcformat.encoding.encode import encode_tensor
 from dcz.dcformat.tensors import Array, Dense
 
 INLINE_BYTES = 64

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dcz.converters.matching import BOOKKEEPING, LOSSES, WRAPPERS
-from dcz.converters.nesting import USUAL
-from dcz.converters.parametrized import FORMS, Form
+from dcz.converters.frontends.state_dicts.matching import BOOKKEEPING, LOSSES, WRAPPERS
+from dcz.converters.frontends.state_dicts.nesting import USUAL
+from dcz.converters.frontends.state_dicts.parametrized import FORMS, Form
 
 DOC = (Path(__file__).parent.parent / "docs" / "converters.md").read_text()
 

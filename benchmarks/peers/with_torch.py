@@ -6,7 +6,7 @@ from worker import serve
 def prepare(path, batch):
     import torch
 
-    from dcz.converters.baseline import dense_module
+    from dcz.converters.torch.baseline import dense_module
 
     torch.save(dense_module(path).state_dict(), path + ".pt")
 
@@ -14,7 +14,7 @@ def prepare(path, batch):
 def load(path, threads, batch):
     import torch
 
-    from dcz.converters.torch_module import GraphModule
+    from dcz.converters.torch.module import GraphModule
     from dcz.dcformat import open
 
     torch.set_num_threads(threads)

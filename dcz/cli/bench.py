@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..converters.baseline import Baseline
+    from ..converters.torch.baseline import Baseline
     from ..core.timing import Clock
     from ..runtime import Model
 
@@ -86,7 +86,7 @@ def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) 
 
 def _baselines(args: argparse.Namespace, batch: NDArray[np.float32]) -> tuple[list[Baseline], dict[str, Any]]:
     try:
-        from ..converters import baseline
+        from ..converters.torch import baseline
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
@@ -97,7 +97,7 @@ def _baselines(args: argparse.Namespace, batch: NDArray[np.float32]) -> tuple[li
 
 
 class _NoTorch:
-    """Stands for the baselines where `dcz.converters.baseline` cannot be imported."""
+    """Stands for the baselines where `dcz.converters.torch.baseline` cannot be imported."""
 
     name = "torch"
     clock = answer = None
@@ -110,7 +110,7 @@ def _layers(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) 
     dense: dict[str, float] = {}
     if args.baseline:
         with suppress(ModuleNotFoundError):  # no torch: the engines' table says so
-            from ..converters.baseline import time_layers
+            from ..converters.torch.baseline import time_layers
 
             dense = time_layers(args.model, batch, args.threads)
     for layer, seconds in model.time_layers(batch):

@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the recipe, and print what each stage made."""
-    from ..converters.compression.pipeline import compress
-    from ..converters.compression.recipe import load_recipe
+    from ..converters.training.pipeline import compress
+    from ..converters.training.recipe import load_recipe
     from ..core.output import check_output, with_ending
     from ..dcformat import ConversionError
 

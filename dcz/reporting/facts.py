@@ -13,8 +13,8 @@ from typing import Any
 
 from ..core.progress import progress
 from ..dcformat import Container, Dense, FormatError, Graph, Preprocess, Shape, infer_shapes, open
-from ..dcformat.decoder import Payload
-from ..dcformat.stats import is_counter
+from ..dcformat.container.info import is_counter
+from ..dcformat.encoding.decode import Payload
 from ..dcformat.tensors import FLOATS
 from .histograms import CodeLengths, Spread, code_lengths, spread
 from .timing import LayerTimes
@@ -259,8 +259,8 @@ def load_checkpoint(path: str | os.PathLike[str], arch: str | None, container: s
     FormatError
         The container is damaged, or has no tensor of the model's names and shapes.
     """
+    from ..converters.compression.apply import error_between
     from ..converters.convert import load_source
-    from ..converters.encode import error_between
 
     def errors(before: Dense, after: Dense) -> tuple[float, float]:
         error = error_between(before, after)

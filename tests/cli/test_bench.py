@@ -23,7 +23,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def without_compile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Inductor takes longer than all other tests of this folder together."""
-    from dcz.converters import baseline
+    from dcz.converters.torch import baseline
 
     monkeypatch.setattr(baseline, "baselines", partial(baseline.baselines, modes=("eager", "channels_last")))
 
@@ -69,9 +69,9 @@ def test_without_a_gpu_its_rows_say_so(dcz: Dcz, small_container: Path, monkeypa
 
 
 def test_without_torch_ours_runs_alone(dcz: Dcz, small_container: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "dcz.converters.baseline", raising=False)
-    monkeypatch.setattr("dcz.converters.baseline", None, raising=False)
-    monkeypatch.delattr("dcz.converters.baseline", raising=False)
+    monkeypatch.delitem(sys.modules, "dcz.converters.torch.baseline", raising=False)
+    monkeypatch.setattr("dcz.converters.torch.baseline", None, raising=False)
+    monkeypatch.delattr("dcz.converters.torch.baseline", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     result = dcz("bench", small_container, "--baseline", "torch", "--json")
     assert result.code == 0

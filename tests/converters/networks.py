@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from dcz.converters.source import Source
-from dcz.converters.torch_export import from_module
-from dcz.converters.torch_module import GraphModule
+from dcz.converters.frontends.exported.torch_export import from_module
+from dcz.converters.frontends.source import Source
+from dcz.converters.torch.module import GraphModule
 
 IMAGE = (4, 9, 11)
 

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 import dcz
 from dcz.converters import compare
-from dcz.converters.arrays import STORABLE
 from dcz.converters.convert import convert
 from dcz.converters.export import export
-from dcz.converters.torch_export import from_module
+from dcz.converters.frontends.arrays import STORABLE
+from dcz.converters.frontends.exported.torch_export import from_module
 from dcz.dcformat import ConversionError, DczError, write
 
 

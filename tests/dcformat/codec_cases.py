@@ -9,9 +9,9 @@ import pytest
 from bitarray import bitarray
 
 from dcz.dcformat import Dense, FormatError, SparseShared, Tensor
-from dcz.dcformat.decoder import parse
-from dcz.dcformat.encoder import encode_tensor
-from dcz.dcformat.encoding import Encoding
+from dcz.dcformat.encoding.base import Encoding
+from dcz.dcformat.encoding.decode import parse
+from dcz.dcformat.encoding.encode import encode_tensor
 from dcz.dcformat.tensors import dtype_name, to_csr
 
 

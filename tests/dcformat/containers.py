@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dcz.dcformat import Dense, Graph, Preprocess, make_node, write
-from dcz.dcformat.layout import pack_header
-from dcz.dcformat.manifest import DICTIONARY
+from dcz.dcformat.container.layout import pack_header
+from dcz.dcformat.container.manifest import DICTIONARY
 
 
 def tensors() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from bitarray import bitarray
 
 from dcz.dcformat import FormatError
 from dcz.dcformat import open as open_container
-from dcz.dcformat.bits import write_numbers, write_varint, zigzag
+from dcz.dcformat.coding.bits import write_numbers, write_varint, zigzag
 
 
 def read_all(data: bytes) -> None:

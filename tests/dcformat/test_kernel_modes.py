@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent
-TESTS = ["test_bits.py", "test_bitstream.py", "test_relative_index.py"]
+TESTS = ["coding/test_bits.py", "coding/test_huffman_decode.py", "coding/test_relative_index.py"]
 
 
 @pytest.mark.parametrize("mode", ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcz.dcformat import FormatError, Preprocess
-from dcz.dcformat.manifest import pack_json, unpack_json
+from dcz.dcformat.container.manifest import pack_json, unpack_json
 from dcz.dcformat.preprocess import INTERPOLATIONS, MAX_NUMBER, MAX_SIDE, MODES
 
 sides = st.integers(1, MAX_SIDE)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import config
 
-from dcz.dcformat.ops import pool_out
+from dcz.dcformat.graph.ops import pool_out
 from dcz.runtime.kernels.pool import plain as pool
 from dcz.runtime.kernels.pool.batch16 import Windows, pool_lanes
 

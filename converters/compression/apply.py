@@ -1,0 +1,172 @@
+"""From a source to a container's tensors: as they are, or pruned and shared as asked, with the error that this makes.
+
+How each tensor is then written in the fewest bytes is the writer's business, and always exact.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ...dcformat import ConversionError, Dense
+from ...dcformat.tensors import FLOATS, Array, flat_pieces
+from ..frontends.arrays import STORABLE, from_torch, to_torch
+from ..frontends.source import Source
+from .clustering import Clustering
+from .pruning import PruneRule
+from .sharing import BitsRule, clusters_above
+
+
+@dataclass(frozen=True)
+class TensorError:
+    """How far a stored tensor is from the checkpoint's: largest and root-mean-square difference of their elements."""
+
+    max_error: float = 0.0
+    rms_error: float = 0.0
+
+
+def weight_names(source: Source) -> list[str]:
+    """Names of the tensors that may be pruned and shared: the weights of convolutions and linear layers.
+
+    Never biases or normalisation. Without a graph, the floating-point tensors with two axes or more.
+    """
+    if source.graph is None:
+        return [n for n, t in source.tensors.items() if t.dtype in FLOATS and t.array.ndim >= 2 and t.array.size]
+    layers = (node for node in source.graph.nodes if node.op in ("conv2d", "linear"))
+    names = list(dict.fromkeys(node.params["weight"] for node in layers))
+    return [name for name in names if source.tensors[name].dtype in FLOATS]
+
+
+def left_as_they_are(source: Source) -> list[str]:
+    """Names of the tensors that pruning and sharing leave alone though they hold weights: those of integers."""
+    if source.graph is None:
+        names = [name for name, tensor in source.tensors.items() if tensor.array.ndim >= 2]
+    else:
+        names = [node.params["weight"] for node in source.graph.nodes if node.op in ("conv2d", "linear")]
+    return [name for name in dict.fromkeys(names) if source.tensors[name].dtype not in FLOATS]
+
+
+def negative_zeros(source: Source) -> int:
+    """How many weights are negative zeros, as multiplying with a mask leaves them. Each is stored like any weight."""
+    weights = (source.tensors[name].array for name in weight_names(source))
+    return sum(
+        int(np.count_nonzero(bits == 1 << 8 * bits.itemsize - 1))
+        for weight in weights
+        for (bits,) in flat_pieces(weight.view(f"u{weight.itemsize}"))
+    )
+
+
+class Compression:
+    """What becomes of a source's tensors: each of the element type that it had, pruned and shared if asked.
+
+    Parameters
+    ----------
+    source : Source
+    prune : PruneRule or None
+        Which weights become zero, layer by layer. None: no more than are.
+    bits : BitsRule or None
+        How many bits each layer's shared weights get. None: the weights keep their values.
+    how : Clustering, optional
+        How the shared values are found.
+    positive_zeros : bool
+        Make negative zeros positive ones.
+
+    Raises
+    ------
+    ConversionError
+        A key of `bits` that names no layer.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        prune: PruneRule | None,
+        bits: BitsRule | None,
+        how: Clustering | None = None,
+        *,
+        positive_zeros: bool = False,
+    ) -> None:
+        self._prune, self._bits, self._positive_zeros = prune, bits, positive_zeros
+        self._how = how if how is not None else Clustering()
+        self._weights = frozenset(names := weight_names(source))
+        unknown = bits.unknown(names) if bits else []
+        if unknown:
+            layers = ", ".join(name.removesuffix(".weight") for name in names)
+            raise ConversionError(f"--bits names no layer {unknown[0]!r}", expected=f"conv, fc or one of {layers}")
+
+    def __call__(self, name: str, tensor: Dense) -> tuple[Dense, TensorError | None]:
+        """Make a tensor what it is to become.
+
+        Parameters
+        ----------
+        name : str
+        tensor : Dense
+            Not changed.
+
+        Returns
+        -------
+        after : Dense
+            `tensor` itself where it stays as it is.
+        error : TensorError or None
+            None where no bit is another.
+
+        Raises
+        ------
+        ConversionError
+            A weight that is not finite.
+        """
+        if name not in self._weights:
+            return tensor, None
+        bits = self._bits.bits(name, tensor.array.ndim) if self._bits else None
+        after = from_torch(name, to_torch(tensor).add_(0.0)) if self._positive_zeros else tensor
+        after = _compress_tensor(name, after, self._prune, bits, self._how)
+        return (tensor, None) if _same_bits(tensor, after) else (after, error_between(tensor, after))
+
+
+def error_between(before: Dense, after: Dense) -> TensorError:
+    """Measure the differences in float64; NaN against the same NaN counts as none."""
+    largest, squares = 0.0, list[float]()
+    for pieces in flat_pieces(before.array, after.array):
+        kinds = before.dtype, after.dtype
+        a, b = (Dense(piece, kind).numbers().astype(np.float64) for piece, kind in zip(pieces, kinds, strict=True))
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        with np.errstate(invalid="ignore"):
+            difference = np.where(same, 0.0, a - b)
+        largest = np.maximum(largest, np.abs(difference).max())  # a NaN against a number stays
+        squares.append(float(np.square(difference).sum()))
+    return TensorError(float(largest), math.sqrt(sum(squares) / max(1, before.size)))
+
+
+def _same_bits(before: Dense, after: Dense) -> bool:
+    bits = (tensor.array.view(f"u{tensor.array.itemsize}") for tensor in (before, after))
+    return before is after or all(np.array_equal(a, b) for a, b in flat_pieces(*bits))
+
+
+def _compress_tensor(name: str, tensor: Dense, prune: PruneRule | None, bits: int | None, how: Clustering) -> Dense:
+    if prune is None and bits is None:
+        return tensor
+    weight: Array = tensor.numbers().astype(np.float32, copy=False)
+    if not all(np.isfinite(piece).all() for (piece,) in flat_pieces(weight)):
+        raise ConversionError(f"cannot prune or share {name!r}: it holds NaN or infinity")
+    threshold = prune.threshold(weight) if prune is not None else 0.0
+    clusters = clusters_above(weight, threshold, bits, how) if bits is not None else None
+    weight = weight.copy()
+    for (piece,) in flat_pieces(weight):
+        kept = np.abs(piece) > threshold
+        if prune is not None:
+            piece[~kept] = 0
+        if clusters is not None:
+            piece[kept] = clusters.centroids(piece[kept])
+    if tensor.dtype == "F64" and _none_moved(tensor, weight):
+        return Dense(np.where(weight == 0, weight, tensor.array), "F64")  # those that stay keep all their bits
+    kind = next(kind for kind, dtype in STORABLE.items() if dtype == tensor.dtype)
+    return from_torch(name, torch.from_numpy(weight).to(kind))
+
+
+def _none_moved(before: Dense, after: Array) -> bool:
+    """Whether all weights that are not zero afterwards are, in float32, what they were."""
+    stays = after != 0
+    return np.array_equal(after[stays], before.array[stays].astype(np.float32))

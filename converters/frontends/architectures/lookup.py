@@ -1,0 +1,97 @@
+"""``--arch``: from a name, or ``pkg.module:factory``, to an architecture, and to the tensors of its network."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+
+import torch
+from torch import nn
+
+from ....dcformat import ConversionError, Shape
+from . import ARCHITECTURES, Architecture
+
+
+def resolve(arch: str, input_shape: Shape | None = None) -> Architecture:
+    """Look up ``--arch``: a known name, or ``pkg.module:factory`` (imported).
+
+    Raises
+    ------
+    ConversionError
+        No such name, module or factory; or a factory without `input_shape`.
+    """
+    if ":" not in arch:
+        if arch not in ARCHITECTURES:
+            raise ConversionError(
+                f"unknown architecture {arch!r}", expected=f"pkg.module:factory or one of {', '.join(ARCHITECTURES)}"
+            )
+        return ARCHITECTURES[arch]
+    if input_shape is None:
+        raise ConversionError(f"--arch {arch} needs the input shape", hint="give --input-shape, for example 3,224,224")
+    module_name, _, attribute = arch.partition(":")
+    try:
+        with _current_folder_importable():
+            factory = getattr(importlib.import_module(module_name), attribute)
+    except Exception as error:  # the user's own code
+        raise ConversionError(f"--arch {arch} cannot be imported: {type(error).__name__}: {error}") from error
+    return Architecture(arch, factory, input_shape)
+
+
+def build(architecture: Architecture) -> nn.Module:
+    """Make the network. A foreign factory runs on the CPU: what it computes (constants, buffers) may be needed.
+
+    Raises
+    ------
+    ConversionError
+        The factory fails, or makes no module.
+    """
+    if architecture.name in ARCHITECTURES:
+        with torch.device("meta"):
+            return architecture.factory()
+    try:
+        module = architecture.factory()
+    except Exception as error:  # the user's own code
+        raise ConversionError(f"--arch {architecture.name} failed: {type(error).__name__}: {error}") from error
+    if not isinstance(module, nn.Module):
+        raise ConversionError(
+            f"--arch {architecture.name} makes no network", expected="torch.nn.Module", found=type(module).__name__
+        )
+    return module
+
+
+def signature(architecture: Architecture) -> dict[str, Shape]:
+    """Shapes in the state dict of an architecture, by name.
+
+    Raises
+    ------
+    ConversionError
+        As for `build`.
+    """
+    if architecture.name in ARCHITECTURES:
+        return _known_signature(architecture.name)
+    return _shapes(build(architecture))
+
+
+@cache
+def _known_signature(name: str) -> dict[str, Shape]:
+    return _shapes(build(ARCHITECTURES[name]))
+
+
+def _shapes(module: nn.Module) -> dict[str, Shape]:
+    return {name: tuple(value.shape) for name, value in module.state_dict().items()}
+
+
+@contextmanager
+def _current_folder_importable() -> Iterator[None]:
+    """As with ``python -m``; without it a console script sees what is installed alone."""
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # what is imported may change the path itself
+            sys.path.remove(folder)

@@ -1,0 +1,1 @@
+"""Modules and exported programs: traced, folded and lowered to a graph."""

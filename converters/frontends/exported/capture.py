@@ -1,0 +1,239 @@
+"""From a module or an exported program to a graph, and to the tensors that it needs."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
+from torch.utils import _pytree
+
+from ....dcformat import ConversionError, Graph, Shape, UnsupportedOpError
+from ..arrays import from_torch
+from ..source import Source, listed
+from .constants import Constants
+from .fold import fold
+from .fx_builder import DOCS, GraphBuilder
+from .lowering import lower, rewrite
+from .tracing import quiet, trace
+
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A network's graph, and what it takes to give it its tensors.
+
+    Attributes
+    ----------
+    graph : Graph
+        In the network's own names.
+    constants : Constants
+        The tensors that are computed from others.
+    program : ExportedProgram
+    messages : list of str
+        What the user should know.
+    """
+
+    graph: Graph
+    constants: Constants
+    program: ExportedProgram
+    messages: list[str] = field(default_factory=list)
+
+    def give(self, source: Source, state: Mapping[str, Tensor], names: Mapping[str, str] | None = None) -> None:
+        """Give a source this graph, and the tensors that it lacks for it.
+
+        A tensor that is computed takes the place of those that it is computed from, if nothing else uses them.
+
+        Parameters
+        ----------
+        source : Source
+            With the tensors of the state dict.
+        state : mapping of str to Tensor
+            The state dict, in the network's own names.
+        names : mapping of str to str, optional
+            The source's names of these tensors, where they are others.
+
+        Raises
+        ------
+        ConversionError
+            A tensor cannot be computed, or not be stored.
+        """
+        names = dict(names or {})
+        tensors = {**self.program.constants, **state}
+        computed = {}
+        with quiet():
+            values = list(fold(self.constants, tensors))
+        for folded, value in values:
+            if folded.sources:
+                names.setdefault(folded.name, _prefix(names, folded.sources[0]) + folded.name)
+            name = names.get(folded.name, folded.name)
+            computed[name] = from_torch(name, value)
+        used = self.graph.tensor_names()
+        sources = [name for folded in self.constants.folded.values() for name in folded.sources]
+        unused = [names.get(name, name) for name in dict.fromkeys(sources) if name not in used]
+        replaced = [name for name in unused if source.tensors.pop(name, None) is not None]
+        source.tensors |= computed
+        for own in used:
+            if (name := names.get(own, own)) not in source.tensors:
+                source.tensors[name] = from_torch(name, self.program.constants[own])
+        source.graph = self.graph.renamed(names)
+        source.messages += self.messages
+        if computed:
+            instead = f" in place of {listed(replaced)}" if replaced else ""
+            source.messages.append(f"stored as the network computes them: {listed(computed)}{instead}")
+
+
+def _prefix(names: Mapping[str, str], own: str) -> str:
+    """What a checkpoint puts before a network's own name."""
+    name = names.get(own, own)
+    return name.removesuffix(own) if name.endswith(own) else ""
+
+
+def capture(module: nn.Module, input_shape: Shape) -> Capture:
+    """Trace a module in eval mode, and lower what it did. Modules on the ``meta`` device will do.
+
+    Raises
+    ------
+    ConversionError
+        torch cannot trace it, or it has more than one output.
+    UnsupportedOpError
+        It uses operators that dcz does not have.
+    """
+    program, messages = trace(module, input_shape)
+    return replace(lower_program(program), messages=messages)
+
+
+def lower_program(program: ExportedProgram) -> Capture:
+    """Lower an exported program, operator by operator. The program stays as it is.
+
+    Raises
+    ------
+    ConversionError
+        More than one input or output tensor, or sizes that are not static.
+    UnsupportedOpError
+        Operators that dcz does not have: the message names all.
+    """
+    if any(_needs_decomposition(node.target) for node in program.graph.nodes):
+        with quiet():
+            program = program.run_decompositions({})  # x.relu_() and its views without side effects, no_grad inlined
+    _check_state(program)
+    user_input, user_output = _user_input(program), _user_output(program)
+    graph = copy.deepcopy(program.graph)
+    nodes = dict(zip((node.name for node in program.graph.nodes), graph.nodes, strict=True))  # copies may be renamed
+    tensors = {nodes[placeholder]: name for placeholder, name in _tensor_names(program).items()}
+    constants = Constants(graph, tensors, reserved=(*program.state_dict, *program.constants))
+    rewrite(graph, constants.nodes)
+    batch, *sample = nodes[user_input].meta["val"].shape
+    if not sample or not all(isinstance(n, int) for n in sample):
+        raise ConversionError("the input's sizes must be fixed, but for the batch", found=[str(n) for n in sample])
+    builder = GraphBuilder(tuple(sample), batch, constants)
+    builder.values[nodes[user_input]] = builder.input
+    _lower_nodes(builder, graph)
+    return Capture(builder.finish(nodes[user_output]), constants, program)
+
+
+def batch_size(program: ExportedProgram) -> int | None:
+    """The batch that a program was exported for, or the least that it takes; None if it takes any."""
+    name = _user_input(program)
+    batch = next(node.meta["val"].shape[0] for node in program.graph.nodes if node.name == name)
+    if isinstance(batch, int):
+        return batch
+    limits = program.range_constraints.get(batch.node.expr)
+    return int(limits.lower) if limits is not None and limits.lower > 1 else None
+
+
+def _lower_nodes(builder: GraphBuilder, graph: fx.Graph) -> None:
+    """Lower all nodes; what nothing reads may be what dcz does not have."""
+    needed: set[fx.Node] = set()
+    for node in reversed(graph.nodes):
+        if node.op == "output" or node in needed:
+            needed.update(node.all_input_nodes)
+    missing = []
+    for node in graph.nodes:
+        if node.op != "call_function" or node in builder.constants:
+            continue
+        try:
+            lower(builder, node)
+        except UnsupportedOpError as error:
+            if node in needed:
+                missing.append(error)
+                builder.assume(node)
+    if missing:
+        raise _as_one(missing)
+
+
+def _as_one(errors: Sequence[UnsupportedOpError]) -> UnsupportedOpError:
+    """The first error, whose hint tells of the others: what alike nodes lack is counted, sizes apart."""
+    groups: dict[str, list[UnsupportedOpError]] = {}
+    for error in errors:
+        groups.setdefault(re.sub(r"\d+", "", error.what), []).append(error)
+    first, *others = (_counted(group) for group in groups.values())
+    first.hint = "; ".join([*(f"also {other}" for other in others), DOCS])
+    return first
+
+
+def _counted(alike: Sequence[UnsupportedOpError]) -> UnsupportedOpError:
+    first = alike[0]
+    why = first.what.removeprefix(f"{first.op}: ")
+    times = f", {len(alike)} times" if len(alike) > 1 else ""
+    return UnsupportedOpError(first.op, node=first.node, shape=first.shape, why=why + times)
+
+
+def _tensor_names(program: ExportedProgram) -> dict[str, str]:
+    """Name of the tensor behind each placeholder that is no input of the user's."""
+    kinds = (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
+    specs = program.graph_signature.input_specs
+    return {s.arg.name: s.target for s in specs if s.kind in kinds and s.target is not None}
+
+
+def _needs_decomposition(target: Any) -> bool:
+    is_mutable = isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
+    return is_mutable or isinstance(target, torch._ops.HigherOrderOperator)
+
+
+def _check_state(program: ExportedProgram) -> None:
+    changed = list(program.graph_signature.buffers_to_mutate.values())
+    if changed:
+        in_training = changed[0].rpartition(".")[2] in STATISTICS
+        hint = "dcz converts networks that keep nothing from one call to the next"
+        raise ConversionError(
+            "the network changes its buffers as it runs",
+            found=changed[0],
+            hint="export it in eval mode: model.eval()" if in_training else hint,
+        )
+
+
+def _user_input(program: ExportedProgram) -> str:
+    specs = program.graph_signature.input_specs
+    users = [s.arg.name for s in specs if s.kind is InputKind.USER_INPUT and isinstance(s.arg, TensorArgument)]
+    return _one("input", {name: name for name in users}, "wrap it in a module that takes one and gives the others")
+
+
+def _user_output(program: ExportedProgram) -> str:
+    """The node that is the one output tensor; it may stand in a dictionary, tuple or list, None beside it."""
+    specs = [s for s in program.graph_signature.output_specs if s.kind is OutputKind.USER_OUTPUT]
+    with quiet():
+        tree = _pytree.tree_unflatten(specs, program.call_spec.out_spec)
+        places = [_pytree.keystr(path) for path, _ in _pytree.tree_flatten_with_path(tree)[0]]
+    tensors = {
+        place: spec.arg.name for place, spec in zip(places, specs, strict=True) if isinstance(spec.arg, TensorArgument)
+    }
+    return _one("output", tensors, "wrap it in a module that returns one of them")
+
+
+def _one(what: str, found: Mapping[str, str], hint: str) -> str:
+    if len(found) != 1:
+        raise ConversionError(
+            f"the network must have one {what} tensor",
+            expected=1,
+            found=f"{len(found)}: {', '.join(found)}" if found else "none",
+            hint=hint if found else None,
+        )
+    return next(iter(found.values()))

@@ -1,0 +1,234 @@
+"""What a captured graph computes from weights and constants alone: found and named. `fold` computes it.
+
+Pruning that nobody made permanent (``weight_orig * weight_mask``), weight and spectral normalisation, masks that a
+forward multiplies with: to the network these are weights, and a container holds them as such.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain, count
+
+import torch
+from torch import fx
+
+from ....dcformat import Shape
+
+aten = torch.ops.aten
+
+CONVERSIONS = (
+    *(getattr(aten.to, overload) for overload in aten.to.overloads()),  # type: ignore[no-untyped-call]
+    aten._to_copy.default,
+    aten.type_as.default,
+)
+"""What makes a tensor one of a certain element type."""
+COPIES = (
+    *CONVERSIONS,
+    aten.view.default,
+    aten.reshape.default,
+    aten.clone.default,
+    aten.detach.default,
+    aten.alias.default,
+    aten.contiguous.default,
+    aten.lift_fresh_copy.default,
+)
+"""What gives the same tensor again, if type and shape stay."""
+NAMESPACES = ("aten", "prims", "quantized_decomposed")
+"""Of the operators that are computed at conversion. Others may do anything: a program may come from anybody."""
+WITH_EFFECTS = (aten.from_file.default, aten._print.default)
+NUMBERS = (
+    operator.getitem,
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.floordiv,
+    operator.mod,
+    operator.neg,
+)
+"""What programs do with sizes and numbers beside the operators."""
+SWAPS = (aten.t.default, aten.permute.default, aten.transpose.int, aten.numpy_T.default)
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A tensor that is computed from others.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the container.
+    node : fx.Node
+        The node that makes it.
+    transposed : bool
+        Whether the two axes of what the node makes are swapped.
+    sources : tuple of str
+        The tensors that it is computed from, that which gave the name first.
+    """
+
+    name: str
+    node: fx.Node
+    transposed: bool
+    sources: tuple[str, ...]
+
+
+class Constants:
+    """The nodes of a captured graph that do not depend on its input, and the tensors that they stand for.
+
+    Parameters
+    ----------
+    graph : fx.Graph
+    names : mapping of fx.Node to str
+        Name of the tensor behind each placeholder that stands for one.
+    reserved : iterable of str
+        Further names that a new tensor may not take.
+
+    Attributes
+    ----------
+    nodes : set of fx.Node
+    names : dict of fx.Node to str
+        Of those that stand for a tensor of the network.
+    shapes : dict of str to tuple of int
+        Of each tensor that has a name.
+    folded : dict of str to Folded
+        The tensors that have to be computed: those that were asked for by `name`.
+    """
+
+    def __init__(self, graph: fx.Graph, names: Mapping[fx.Node, str], reserved: Iterable[str] = ()) -> None:
+        self.graph = graph
+        self.nodes: set[fx.Node] = set()
+        self.shapes: dict[str, Shape] = {}
+        self.folded: dict[str, Folded] = {}
+        self.names = dict(names)
+        self._reserved = set(reserved)
+        self._first: dict[fx.Node, fx.Node] = {}
+        for node, name in names.items():
+            self.shapes[name] = tuple(node.meta["val"].shape)
+            self.nodes.add(node)
+        for node in graph.nodes:
+            if node.op == "call_function" and _is_computable(node) and self.nodes.issuperset(node.all_input_nodes):
+                self.nodes.add(node)
+        self._find_first()
+
+    def _find_first(self) -> None:
+        """For each node find the first that makes the same tensor: a layer that is called twice computes twice."""
+        computing: dict[str, fx.Node] = {}
+        for node in self.graph.nodes:
+            if node.op != "call_function" or node not in self.nodes:
+                continue
+            if _is_copy(node):
+                self._first[node] = self._same(node.all_input_nodes[0])
+            else:
+                arguments = fx.node.map_arg((node.args, node.kwargs), self._same)
+                self._first[node] = computing.setdefault(f"{node.target} {arguments}", node)
+
+    def _same(self, node: fx.Node) -> fx.Node:
+        return self._first.get(node, node)
+
+    def _before_swaps(self, node: fx.Node, transposed: bool) -> tuple[fx.Node, bool]:
+        """The node of which this one is a copy or the transpose, and whether that one has to be transposed."""
+        node = self._same(node)
+        while node.target in SWAPS and node.meta["val"].dim() == 2:
+            transposed = transposed != _swaps(node)
+            node = self._same(node.all_input_nodes[0])
+        return node, transposed
+
+    def __contains__(self, node: object) -> bool:
+        return node in self.nodes
+
+    def name(self, node: fx.Node, role: str, transposed: bool = False) -> str:
+        """Name of the tensor that a constant node stands for: one of the network's, or one that is to be folded.
+
+        Parameters
+        ----------
+        node : fx.Node
+        role : str
+            What the tensor is to a layer (weight, bias, ...): ``conv1.weight_orig`` becomes ``conv1.weight`` by it.
+        transposed : bool
+            Ask for the tensor with its two axes swapped.
+        """
+        node, transposed = self._before_swaps(node, transposed)
+        if node in self.names and not transposed:
+            return self.names[node]
+        known = next((f for f in self.folded.values() if (f.node, f.transposed) == (node, transposed)), None)
+        if known is not None:
+            return known.name
+        shape = tuple(node.meta["val"].shape)
+        sources = self._sources(node, role, shape)
+        shape = shape[::-1] if transposed else shape
+        name = self._free_name(_plain(sources[0], role) if sources else node.name, shape, transposed, sources)
+        self.folded[name] = Folded(name, node, transposed, sources)
+        self.shapes[name] = shape
+        return name
+
+    def _sources(self, node: fx.Node, role: str, shape: Shape) -> tuple[str, ...]:
+        """The tensors behind a node: first that which most probably gives the name, by shape, role and size."""
+        names = [self.names[source] for source in self.ancestors([node]) if source in self.names]
+
+        def likelihood(name: str) -> tuple[bool, bool, int]:
+            of_that_role = _plain(name, role).rpartition(".")[2] == role
+            return (self.shapes[name] == shape, of_that_role, torch.Size(self.shapes[name]).numel())
+
+        return tuple(sorted(names, key=likelihood, reverse=True))
+
+    def ancestors(self, nodes: Iterable[fx.Node]) -> list[fx.Node]:
+        """These nodes and all that they are computed from, in the graph's order."""
+        found = set[fx.Node]()
+        waiting = list(nodes)
+        while waiting:
+            node = waiting.pop()
+            if node not in found:
+                found.add(node)
+                waiting += node.all_input_nodes
+        return [node for node in self.graph.nodes if node in found]
+
+    def _free_name(self, name: str, shape: Shape, transposed: bool, sources: tuple[str, ...]) -> str:
+        """The name itself where it is free or that of a source of the same shape which nothing else uses."""
+        replaces = name in sources and not transposed and self.shapes[name] == shape and name not in self._used()
+        taken = {*self.shapes, *self._reserved}
+        if replaces and name not in self.folded:
+            taken.remove(name)
+        endings = chain(("", ".folded"), (f".folded.{i}" for i in count(2)))
+        return next(name + ending for ending in endings if name + ending not in taken)
+
+    def _used(self) -> set[str]:
+        """Tensors that a node with the input reads as they are."""
+        readers = (node for node in self.graph.nodes if node not in self.nodes)
+        behind = {self._before_swaps(source, False)[0] for node in readers for source in node.all_input_nodes}
+        return {self.names[node] for node in behind if node in self.names}
+
+
+def _is_computable(node: fx.Node) -> bool:
+    """Whether a node gives the same whenever it is run, and does nothing else."""
+    target = node.target
+    if not isinstance(target, torch._ops.OpOverload):
+        return target in NUMBERS
+    by_chance = torch.Tag.nondeterministic_seeded in target.tags
+    return target.namespace in NAMESPACES and target not in WITH_EFFECTS and not by_chance
+
+
+def _is_copy(node: fx.Node) -> bool:
+    if node.target not in COPIES:
+        return False
+    before, after = node.all_input_nodes[0].meta["val"], node.meta["val"]
+    return (before.shape, before.dtype) == (after.shape, after.dtype)
+
+
+def _swaps(node: fx.Node) -> bool:
+    """Whether a node out of `SWAPS` does swap the two axes."""
+    if node.target == aten.permute.default:
+        return [d % 2 for d in node.args[1]] == [1, 0]  # type: ignore[union-attr, operator]
+    if node.target == aten.transpose.int:
+        return node.args[1] % 2 != node.args[2] % 2  # type: ignore[operator]
+    return True
+
+
+def _plain(name: str, role: str) -> str:
+    """The name of a layer's tensor before something was wrapped around it: pruning, a norm, a parametrisation."""
+    head, wrapped, tail = name.partition("parametrizations.")
+    if wrapped:
+        return head + tail.partition(".")[0]
+    module, dot, last = name.rpartition(".")
+    return f"{module}{dot}{role}" if last.startswith(f"{role}_") else name

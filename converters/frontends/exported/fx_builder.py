@@ -1,0 +1,207 @@
+"""Our graph, as it grows while a captured graph is lowered.
+
+A view costs nothing: it keeps the value and changes only the shape that it is read with. `GraphBuilder.read` compares
+that shape with the value's own when an operator wants it, and makes a ``flatten`` where there is need of one; so
+squeeze, mean without keepdim and view need no cases of their own, and a reshape that nothing reads is never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NoReturn
+
+import torch
+from torch import fx
+
+from ....dcformat import OPS, Attr, FormatError, Graph, Node, Shape, UnsupportedOpError, make_node
+from .constants import Constants
+
+BATCH = "the batch axis must stay first and whole"
+ALONE = "squeeze() drops that of a single sample: export the network with two, or name the axes to squeeze"
+DOCS = "docs/format.md, section 6, lists what dcz has"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of our graph, under construction; its shape is that of one sample."""
+
+    index: int
+    shape: Shape
+
+
+class GraphBuilder:
+    """Builds our graph while the nodes of a captured one are lowered one by one.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of one sample.
+    batch : int or torch.SymInt
+        Length of the batch axis, the first of every activation.
+    constants : Constants
+        What the captured graph computes without the input.
+    """
+
+    def __init__(self, input_shape: Shape, batch: int | torch.SymInt, constants: Constants) -> None:
+        self.input = Value(0, input_shape)
+        self.batch = str(batch)
+        self.batch_rule = f"{BATCH}; {ALONE}" if self.batch == "1" else BATCH
+        self.constants = constants
+        self.nodes: list[Node] = []
+        self.values: dict[fx.Node, Any] = {}
+        self.node: fx.Node | None = None
+        self._flattened: dict[Value, Value] = {}
+        self._unknown: set[fx.Node] = set()
+
+    def finish(self, output: fx.Node) -> Graph:
+        """The graph whose answer is `output`."""
+        self.node = output
+        value = self.read(output)
+        return Graph(self.input.shape, tuple(self.nodes), value.index)
+
+    def fail(self, why: str) -> NoReturn:
+        """Refuse the node that is being lowered."""
+        node = self.node
+        assert node is not None
+        value = meta(node)
+        value = value[0] if isinstance(value, (tuple, list)) and value else value
+        shape = tuple(value.shape)[1:] if isinstance(value, torch.Tensor) else None
+        raise UnsupportedOpError(
+            str(node.target).removesuffix(".default"), node=node.name, shape=shape, why=why, hint=DOCS
+        )
+
+    def require(self, condition: bool, why: str) -> None:
+        """Refuse the node that is being lowered unless `condition` holds."""
+        if not condition:
+            self.fail(why)
+
+    def check_batch(self, node: fx.Node) -> None:
+        """Refuse a node that mixes the samples of a batch."""
+        self.require(self._has_batch(meta(node)), self.batch_rule)
+
+    def assume(self, node: fx.Node) -> None:
+        """Go on behind a node that was refused, to find out what else is not supported; the graph is lost."""
+        result = meta(node)
+        parts = result if isinstance(result, (tuple, list)) else [result]
+        if all(isinstance(part, torch.Tensor) and self._has_batch(part) for part in parts):
+            values = [Value(-1, tuple(part.shape[1:])) for part in parts]
+            self.values[node] = values if isinstance(result, (tuple, list)) else values[0]
+        else:
+            self._unknown.add(node)
+
+    def reads_unknown(self, node: fx.Node) -> bool:
+        """Whether a node reads one of whose value nothing can be assumed; then that node is such a one as well."""
+        unknown = not self._unknown.isdisjoint(node.all_input_nodes)
+        if unknown:
+            self._unknown.add(node)
+        return unknown
+
+    def _has_batch(self, result: torch.Tensor) -> bool:
+        return result.dim() >= 1 and str(result.shape[0]) == self.batch
+
+    def shape_of(self, node: fx.Node) -> Shape:
+        """Shape of one sample as the captured graph sees it."""
+        return tuple(meta(node).shape[1:])
+
+    def value(self, node: Any) -> Value:
+        """The value that a node made, in whatever shape it has: enough for operators that go element by element."""
+        value = self.values.get(node) if isinstance(node, fx.Node) else None
+        if not isinstance(value, Value):
+            self.fail("takes a constant or a weight where dcz needs an activation")
+        return value
+
+    def is_readable(self, node: fx.Node) -> bool:
+        """Whether `read` can give what a node made in the shape that the captured graph gives it."""
+        own = self.value(node).shape
+        return self.shape_of(node) in (own, (prod(own),))
+
+    def read(self, node: Any) -> Value:
+        """The value that a node made, in the shape that the captured graph gives it."""
+        value = self.value(node)
+        wanted = self.shape_of(node)
+        if wanted == value.shape:
+            return value
+        if not self.is_readable(node):
+            self.fail(f"a reshape from {list(value.shape)} to {list(wanted)} is not supported, only to one axis")
+        if value not in self._flattened:
+            self._flattened[value] = self.append("flatten", [value])
+        return self._flattened[value]
+
+    def axes_behind(self, node: fx.Node) -> list[list[int]] | None:
+        """For each axis that the captured graph sees, the axes of the value that it views as one.
+
+        None if the view does more than to join axes that follow each other and to add or drop axes of one element.
+        """
+        own = self.value(node).shape
+        behind: list[list[int]] = []
+        axis = 0
+        for size in self.shape_of(node):
+            group: list[int] = []
+            while prod(own[i] for i in group) < size and axis < len(own):
+                group.append(axis)
+                axis += 1
+            if prod(own[i] for i in group) != size:
+                return None
+            behind.append(group)
+        return behind if prod(own[axis:]) == 1 else None
+
+    def axis_behind(self, node: fx.Node, axis: int) -> int | None:
+        """The one axis of the value that the captured graph sees as `axis`; None if there is no such one."""
+        own, behind = self.value(node).shape, self.axes_behind(node)
+        long = [i for i in behind[axis] if own[i] > 1] if behind else []
+        return long[0] if len(long) == 1 else None
+
+    def param(self, node: Any, role: str, transposed: bool = False) -> str | None:
+        """Name of the tensor that a node stands for; None for an argument that is left out.
+
+        Parameters
+        ----------
+        node : fx.Node or None
+        role : str
+            Of the tensor in our operator.
+        transposed : bool
+            Whether our operator takes it with its two axes swapped.
+        """
+        if node is None:
+            return None
+        if node not in self.constants:
+            self.fail("takes a computed tensor where dcz needs a weight")
+        return self.constants.name(node, role, transposed)
+
+    def emit(
+        self,
+        op: str,
+        inputs: Sequence[fx.Node],
+        params: Mapping[str, str | None] | None = None,
+        attrs: Mapping[str, Attr] | None = None,
+    ) -> Value:
+        """Append a node that reads what `inputs` made."""
+        return self.append(op, [self.read(node) for node in inputs], params, attrs)
+
+    def append(
+        self,
+        op: str,
+        inputs: Sequence[Value],
+        params: Mapping[str, str | None] | None = None,
+        attrs: Mapping[str, Attr] | None = None,
+    ) -> Value:
+        """Append a node that reads these values; refuses the node that is being lowered if they do not fit it.
+
+        Parameters that are None are left out.
+        """
+        given = {role: name for role, name in (params or {}).items() if name is not None}
+        try:
+            node = make_node(op, [value.index for value in inputs], given, attrs)
+            shapes = {role: self.constants.shapes[name] for role, name in node.params.items()}
+            shape = OPS[op].shape([value.shape for value in inputs], shapes, node.attrs)
+        except (FormatError, ValueError) as error:
+            self.fail(str(error))
+        self.nodes.append(node)
+        return Value(len(self.nodes), shape)
+
+
+def meta(node: fx.Node) -> Any:
+    """What tracing recorded of a node's result: a tensor without data, or a tuple of them; None if it has none."""
+    return node.meta.get("val")

@@ -1,0 +1,63 @@
+"""Operators of PyTorch (aten) in terms of ours: one small function an operator, one file a family.
+
+Captured graphs hold the operators as the module called them (``aten.conv2d``) or decomposed (``aten.convolution``), so
+both are here. To add one: a function with ``@lowers(...)``; its second argument holds the operator's arguments by name.
+What no single operator of ours can say is first rewritten into what one can: `rewrite`.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import cast
+
+import torch
+from torch import fx
+
+from ..fx_builder import GraphBuilder, Value, meta
+from . import activations, arithmetic, layers, pooling, shapes, views
+from .biases import join_biases
+from .clamps import join_clamps
+from .table import LOWERINGS, bind
+
+__all__ = ["LOWERINGS", "lower", "rewrite"]
+
+FAMILIES = (activations, arithmetic, layers, pooling, shapes, views)
+"""Importing them fills the table."""
+
+
+def rewrite(graph: fx.Graph, constants: set[fx.Node]) -> None:
+    """Rewrite a captured graph in place where several of its operators are one of ours.
+
+    Parameters
+    ----------
+    graph : fx.Graph
+    constants : set of fx.Node
+        Its nodes that do not depend on the input; new ones are added.
+    """
+    join_clamps(graph)
+    join_biases(graph, constants)
+
+
+def lower(g: GraphBuilder, node: fx.Node) -> None:
+    """Lower one ``call_function`` node.
+
+    Raises
+    ------
+    UnsupportedOpError
+        An operator, or a form of one, that has no equivalent; names op, node and shape.
+    """
+    g.node = node
+    if not isinstance(meta(node), (torch.Tensor, tuple, list)):
+        return  # arithmetic on sizes, assertions: shapes are static here
+    if node.target is not operator.getitem and node.target not in LOWERINGS:
+        g.fail("operator is not supported")
+    if g.reads_unknown(node):
+        return
+    if node.target is operator.getitem:
+        results, index = g.values.get(node.all_input_nodes[0]) or [], cast(int, node.args[1])
+        value = results[index] if index < len(results) else None
+    else:
+        value = LOWERINGS[node.target](g, bind(node))
+    if isinstance(value, Value):
+        g.check_batch(node)
+    g.values[node] = value

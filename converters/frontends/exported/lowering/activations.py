@@ -1,0 +1,62 @@
+"""Activations, and dropout that does nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..fx_builder import GraphBuilder, Value, meta
+from .clamps import CLAMPS, OURS, limits
+from .table import Args, lowers
+
+aten = torch.ops.aten
+
+
+@lowers(*CLAMPS)
+def _clamp(g: GraphBuilder, a: Args) -> Value:
+    assert g.node is not None
+    found = limits(g.node)
+    if found is None or found not in OURS:
+        g.fail(f"limits must be 0 and none (relu) or 0 and 6 (relu6), found {_in_words(found)}")
+    return g.append(OURS[found], [g.value(a["self"])])
+
+
+def _in_words(found: tuple[float, float] | None) -> str:
+    return " and ".join(f"{x:g}" for x in found) if found else "another value below the threshold"
+
+
+@lowers(aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default)
+def _softmax(g: GraphBuilder, a: Args) -> Value:
+    axis = a["dim"] % meta(a["self"]).dim() - 1
+    g.require(axis >= 0, "softmax over the batch is not supported")
+    assert g.node is not None
+    return g.emit("softmax", [a["self"]], attrs={"axis": axis, "log": "log_softmax" in str(g.node.target)})
+
+
+@lowers(
+    aten.dropout.default, aten.feature_dropout.default, aten.alpha_dropout.default, aten.feature_alpha_dropout.default
+)
+def _dropout(g: GraphBuilder, a: Args) -> Any:
+    if a["train"] and a["p"]:
+        g.fail(DROPOUT_MODULE if _is_dropout_module(g) else DROPOUT_FUNCTION)
+    return g.value(a["input"])
+
+
+@lowers(aten.native_dropout.default)
+def _native_dropout(g: GraphBuilder, a: Args) -> list[Any]:
+    return [_dropout(g, a)]
+
+
+DROPOUT_MODULE = "dropout is switched on; export in eval mode (model.eval())"
+DROPOUT_FUNCTION = (
+    "dropout is switched on, as F.dropout(x) is even in eval mode; pass training=self.training, "
+    "and export in eval mode (model.eval())"
+)
+
+
+def _is_dropout_module(g: GraphBuilder) -> bool:
+    """Whether the node stands in the forward of one of torch's dropout modules, which know their mode."""
+    assert g.node is not None
+    modules = list(g.node.meta.get("nn_module_stack", {}).values())
+    return bool(modules) and "torch.nn.modules.dropout" in str(modules[-1][1])

@@ -1,0 +1,106 @@
+"""Layers with weights: convolution, linear, batch normalisation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from .....dcformat import Attr
+from ..fx_builder import GraphBuilder, Value, meta
+from .table import Args, lowers, pair
+
+aten = torch.ops.aten
+
+
+def _params(g: GraphBuilder, a: Args, *roles: str) -> dict[str, str | None]:
+    return {role: g.param(a[role], role) for role in roles}
+
+
+@lowers(aten.conv2d.default)
+def _conv2d(g: GraphBuilder, a: Args) -> Value:
+    return g.emit("conv2d", [a["input"]], _params(g, a, "weight", "bias"), _conv_attrs(a))
+
+
+def _conv_attrs(a: Args) -> dict[str, Attr]:
+    return {
+        "stride": pair(a["stride"]),
+        "padding": pair(a["padding"]),
+        "dilation": pair(a["dilation"]),
+        "groups": a["groups"],
+    }
+
+
+@lowers(aten.convolution.default)
+def _convolution(g: GraphBuilder, a: Args) -> Value:
+    g.require(not a["transposed"], "transposed convolution is not supported")
+    return _conv2d(g, a)
+
+
+@lowers(aten.conv2d.padding)
+def _conv2d_padding(g: GraphBuilder, a: Args) -> Value:
+    params = _params(g, a, "weight", "bias")
+    totals = [0, 0]
+    if a["padding"] == "same":
+        kernel = meta(a["weight"]).shape[2:]
+        totals = [d * (k - 1) for d, k in zip(pair(a["dilation"]), kernel, strict=True)]
+    # An odd total puts the extra row or column after, as PyTorch does; a conv2d pads both ends alike.
+    before = (0, *(t // 2 for t in totals))
+    extra = (0, *(t % 2 for t in totals))
+    attrs = _conv_attrs({**a, "padding": before[1:]})
+    if not any(extra):
+        return g.emit("conv2d", [a["input"]], params, attrs)
+    after = tuple(b + e for b, e in zip(before, extra, strict=True))
+    padded = g.emit("pad", [a["input"]], attrs={"before": before, "after": after})
+    return g.append("conv2d", [padded], params, {**attrs, "padding": (0, 0)})
+
+
+@lowers(aten.linear.default)
+def _linear(g: GraphBuilder, a: Args) -> Value:
+    return g.emit("linear", [a["input"]], _params(g, a, "weight", "bias"))
+
+
+@lowers(aten.addmm.default)
+def _addmm(g: GraphBuilder, a: Args) -> Value:
+    g.require(a["alpha"] == 1 and a["beta"] == 1, "alpha and beta must be 1")
+    weight, bias = g.param(a["mat2"], "weight", transposed=True), g.param(a["self"], "bias")
+    return g.emit("linear", [a["mat1"]], {"weight": weight, "bias": bias})
+
+
+@lowers(aten.mm.default, aten.matmul.default)
+def _mm(g: GraphBuilder, a: Args) -> Value:
+    weight = a["mat2"] if "mat2" in a else a["other"]
+    g.require(meta(weight).dim() == 2, f"a product must be with a matrix, found {meta(weight).dim()} axes")
+    return g.emit("linear", [a["self"]], {"weight": g.param(weight, "weight", transposed=True)})
+
+
+@lowers(aten.batch_norm.default)
+def _batch_norm(g: GraphBuilder, a: Args) -> Value:
+    if a["training"]:
+        g.fail(BATCH_STATISTICS if a["running_mean"] is not None else NO_STATISTICS)
+    return _normalise(g, a)
+
+
+@lowers(aten._native_batch_norm_legit_no_training.default)
+def _native_batch_norm(g: GraphBuilder, a: Args) -> list[Value]:
+    return [_normalise(g, a)]
+
+
+@lowers(aten._native_batch_norm_legit.no_stats)
+def _native_batch_norm_without_statistics(g: GraphBuilder, a: Args) -> Any:
+    g.fail(NO_STATISTICS)
+
+
+BATCH_STATISTICS = (
+    "batch norm uses the statistics of each batch, not the running ones; export in eval mode (model.eval()), "
+    "and where forward calls F.batch_norm, pass training=self.training"
+)
+NO_STATISTICS = (
+    "batch norm has no running statistics (track_running_stats=False), so answers would depend on the whole batch; "
+    "train the layer with track_running_stats=True"
+)
+
+
+def _normalise(g: GraphBuilder, a: Args) -> Value:
+    roles = ("weight", "bias", "running_mean", "running_var")
+    return g.emit("batch_norm", [a["input"]], _params(g, a, *roles), {"eps": float(a["eps"])})

@@ -1,0 +1,46 @@
+"""The table of lowerings, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from torch import fx
+
+from ..fx_builder import GraphBuilder
+
+Args = Mapping[str, Any]
+Lower = Callable[[GraphBuilder, Args], Any]
+AnyLower = TypeVar("AnyLower", bound=Lower)
+
+LOWERINGS: dict[Any, Lower] = {}
+"""By aten operator. A lowering gives the `Value` that the node makes, a list of them, or None for one that nothing
+may read."""
+
+
+def lowers(*targets: Any) -> Callable[[AnyLower], AnyLower]:
+    """Register a function as the lowering of some aten operators."""
+
+    def register(function: AnyLower) -> AnyLower:
+        for target in targets:
+            LOWERINGS[target] = function
+        return function
+
+    return register
+
+
+def bind(node: fx.Node) -> dict[str, Any]:
+    """Arguments of a node by name, defaults filled in from the operator's schema."""
+    bound = {}
+    for i, argument in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
+        if i < len(node.args):
+            bound[argument.name] = node.args[i]
+        else:
+            bound[argument.name] = node.kwargs.get(argument.name, argument.default_value)
+    return bound
+
+
+def pair(value: Sequence[int] | int) -> tuple[int, int]:
+    """(height, width) of an argument that may be one number for both."""
+    both = (value,) * 2 if isinstance(value, int) else tuple(value)
+    return (both[0], both[-1])

@@ -1,0 +1,113 @@
+"""What every front end yields: a network's tensors, and its graph where one is known."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...dcformat import ConversionError, Dense, Graph, Preprocess
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SHOWN = 3
+"""Names that a message lists before it counts the rest."""
+
+
+@dataclass
+class Source:
+    """A model on its way into a container.
+
+    Attributes
+    ----------
+    tensors : dict of str to Dense
+        Every tensor, in the checkpoint's order and under the checkpoint's names. Several names of one tensor (tied
+        weights) have one `Dense`.
+    graph : Graph or None
+        Names tensors as `tensors` does. None: weights only.
+    preprocess : Preprocess or None
+        How an image becomes the input, where the front end knows.
+    labels : sequence of str or None
+        Names of the classes, where the front end knows.
+    metadata : dict of str to str
+        Free text that came with the model.
+    reference : callable or None
+        Makes the network as a torch module in eval mode, with these weights, independently of `graph`: to verify
+        against.
+    lost : dict of str to int
+        Numbers of the model that the container will not hold, by the name under which the model keeps them.
+    way_out : str or None
+        What the user can do about `lost`, where the front end knows.
+    batch : int or None
+        The batch size that `reference` is bound to, as exported programs are; None: any.
+    messages : list of str
+        What the user should know: what was recognised, what was set aside.
+    seconds : dict of str to float
+        Time spent, by stage.
+    """
+
+    tensors: dict[str, Dense]
+    graph: Graph | None = None
+    preprocess: Preprocess | None = None
+    labels: Sequence[str] | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    reference: Callable[[], nn.Module] | None = None
+    lost: dict[str, int] = field(default_factory=dict)
+    way_out: str | None = None
+    batch: int | None = None
+    messages: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time that the block takes to `seconds`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+    def untie(self) -> dict[str, str]:
+        """Leave each tensor its first name alone, in the graph too.
+
+        Returns
+        -------
+        dict of str to str
+            The first name for each of the others.
+        """
+        first: dict[int, str] = {}
+        names = {name: first.setdefault(id(tensor), name) for name, tensor in self.tensors.items()}
+        tied = {name: stored for name, stored in names.items() if name != stored}
+        self.tensors = {name: tensor for name, tensor in self.tensors.items() if name not in tied}
+        if self.graph is not None:
+            self.graph = self.graph.renamed(tied)
+        return tied
+
+    def check_whole(self, partial: bool, path: str | os.PathLike[str] | None = None) -> None:
+        """Say what is lost: in an error that names the file, or in a message where `partial` allows it.
+
+        Raises
+        ------
+        ConversionError
+        """
+        if self.lost and not partial:
+            way_out = f"{self.way_out}, or " if self.way_out else ""
+            hint = f"{way_out}leave them out with --partial (partial=True)"
+            raise ConversionError(f"a container cannot hold {self.what_is_lost()}", path=path, hint=hint)
+        if self.lost:
+            self.messages.append(f"left out of the container: {self.what_is_lost()}")
+
+    def what_is_lost(self) -> str:
+        """`lost` in words: how many numbers, and where the first of them are."""
+        return f"{sum(self.lost.values()):,} numbers of the model, in {listed(self.lost)}"
+
+
+def listed(names: Iterable[object]) -> str:
+    """Quote the first few names and count the rest, for a message."""
+    quoted = [repr(name) for name in names]
+    more = f" and {len(quoted) - SHOWN} more" if len(quoted) > SHOWN else ""
+    return ", ".join(quoted[:SHOWN]) + more

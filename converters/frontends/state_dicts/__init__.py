@@ -1,0 +1,1 @@
+"""Checkpoints: what they hold, and the network that their keys and shapes belong to."""

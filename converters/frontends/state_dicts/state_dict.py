@@ -1,0 +1,154 @@
+"""Checkpoints: state dicts in files of ``torch.save`` and of safetensors, and the network of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from ....dcformat import ConversionError, Shape
+from ..architectures.lookup import build
+from ..arrays import from_state
+from ..exported.capture import capture
+from ..source import Source, listed
+from .checkpoint import read_safetensors, read_torch
+from .file_kind import Kind, kind_of
+from .matching import Match, find, fit, nearest
+from .nesting import find_state_dict
+from .parametrized import apply_masks, fold
+
+QUANTIZED = "torch quantized them: convert the state dict of the float network, with --bits 8 to make it as small"
+"""The way out for packed weights, as ``torch.ao.quantization.quantize_dynamic`` leaves them."""
+
+
+def from_state_dict(
+    path: Path, arch: str | None = None, input_shape: Shape | None = None, key: str | None = None
+) -> Source:
+    """Read a checkpoint; nothing in it is executed.
+
+    Parameters
+    ----------
+    path : Path
+        ``.safetensors``, or what ``torch.save`` wrote.
+    arch : str, optional
+        A name in `ARCHITECTURES` or ``pkg.module:factory``. Without it the known architectures are searched for one
+        whose keys and shapes fit; if there is none, the source has no graph.
+    input_shape : tuple of int, optional
+        Shape of one sample; by default the architecture's own.
+    key : str, optional
+        Which of the checkpoint's dictionaries is the state dict: keys joined by dots, or what its tensors' names
+        begin with.
+
+    Raises
+    ------
+    ConversionError
+        Not a state dict, or not one of that architecture.
+    UnsupportedOpError
+        The architecture uses an operator that dcz does not have.
+    """
+    source = Source({})
+    state, match = load_state(path, source, arch, input_shape, key)
+    with source.timed("load"):
+        source.tensors = from_state(state)
+    if match is not None:
+        with source.timed("capture"):
+            _attach(source, match, state, input_shape)
+    return source
+
+
+def load_state(
+    path: Path, source: Source, arch: str | None = None, input_shape: Shape | None = None, key: str | None = None
+) -> tuple[dict[str, Tensor], Match | None]:
+    """Read a checkpoint's state dict and match it with an architecture.
+
+    Parameters
+    ----------
+    path, arch, input_shape, key
+        As for `from_state_dict`.
+    source : Source
+        Is told what was recognised, set aside and lost.
+
+    Returns
+    -------
+    state : dict of str to torch.Tensor
+        The network's tensors under the checkpoint's names; weights that were kept in parts are plain ones. Without a
+        match, all of the checkpoint's tensors.
+    match : Match or None
+        None where no known architecture fits, and `arch` names none.
+
+    Raises
+    ------
+    ConversionError
+    """
+    with source.timed("load"):
+        found = find_state_dict(_read(path, source), key)
+    with source.timed("capture"):
+        state, applied, match = _match(found.tensors, arch, input_shape)
+    beside = list(found.beside)
+    if match is not None:
+        beside += [*match.aside, *found.inside]
+        state, masked = apply_masks(state, match.aside)
+        applied += masked
+    if beside:
+        source.messages.append(f"set aside: {listed(beside)}")
+    source.messages += applied
+    if match is None:
+        source.lost, source.way_out = found.inside, QUANTIZED if found.quantized else None
+        near = nearest(_shapes(state))
+        source.messages.append(
+            f"no known architecture has these keys and shapes{f' ({near})' if near else ''}: the container holds "
+            "weights only; name the network with --arch pkg.module:factory to make it run"
+        )
+    elif arch is None:
+        source.messages.append(f"recognised the architecture {match.architecture.name}")
+    return state, match
+
+
+def _read(path: Path, source: Source) -> Any:
+    kind = kind_of(path)
+    if kind is Kind.SAFETENSORS or (kind is None and path.suffix.lower() == ".safetensors"):
+        tensors, metadata = read_safetensors(path)
+        # What every file of PyTorch's says need not be stored: export says it again.
+        source.metadata = {name: text for name, text in metadata.items() if (name, text) != ("format", "pt")}
+        return tensors
+    return read_torch(path)
+
+
+def _match(
+    tensors: dict[str, Tensor], arch: str | None, input_shape: Shape | None
+) -> tuple[dict[str, Tensor], list[str], Match | None]:
+    """The tensors with plain weights, what was done for that, and the architecture."""
+    plain, applied = fold(tensors)
+    if arch is None:
+        return plain, applied, find(_shapes(plain))
+    try:
+        return plain, applied, fit(_shapes(plain), arch, input_shape)
+    except ConversionError:
+        if applied:
+            with suppress(ConversionError):  # the user's network may keep its weights in parts itself
+                return tensors, [], fit(_shapes(tensors), arch, input_shape)
+        raise
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, Shape]:
+    return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def _attach(source: Source, match: Match, state: Mapping[str, Tensor], input_shape: Shape | None) -> None:
+    """Give the source the graph of its architecture, in the checkpoint's names."""
+    architecture = match.architecture
+    module, own = build(architecture), match.own(state)
+    capture(module, input_shape or architecture.input_shape).give(source, own, match.names)
+    source.preprocess, source.labels = architecture.preprocess, architecture.labels
+    source.reference = _reference(module, own)
+
+
+def _reference(module: nn.Module, state: Mapping[str, Tensor]) -> Callable[[], nn.Module]:
+    def load() -> nn.Module:
+        module.load_state_dict(state, strict=False, assign=True)
+        return module.eval()
+
+    return load

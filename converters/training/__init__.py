@@ -1,0 +1,1 @@
+"""The compression pipeline: train, prune, retrain, share, fine-tune, by a recipe."""

@@ -1,0 +1,75 @@
+"""How much each layer can lose: accuracy against density, one layer at a time (Han et al. 2015, figure 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from ...dcformat.preprocess import Preprocess
+from ..compression.pruning import largest_mask
+from .constraints import weights_of
+from .datasets import Split
+from .training import evaluate
+
+DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75)
+
+Scan = dict[str, dict[float, float]]
+"""Layer -> density -> accuracy with that layer alone pruned to it."""
+
+
+def sensitivity(model: nn.Module, split: Split, preprocess: Preprocess, densities: Sequence[float] = DENSITIES) -> Scan:
+    """Prune each layer alone to each density, without retraining, and score the network.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Left as it was.
+    split : Split
+        To score on: a part of the training set, since the result makes choices.
+    preprocess : Preprocess
+    densities : sequence of float
+        Ascending.
+    """
+    scan: Scan = {}
+    for name, weight in weights_of(model).items():
+        scan[name] = {}
+        for density in densities:
+            with _kept(weight):
+                weight[~largest_mask(weight, round(density * weight.size))] = 0
+                scan[name][density] = evaluate(model, split, preprocess).accuracy
+    return scan
+
+
+def propose(scan: Scan, accuracy: float, loss: float) -> dict[str, float]:
+    """Least density of each layer that costs no more than `loss`.
+
+    Parameters
+    ----------
+    scan : Scan
+    accuracy : float
+        Of the dense network on the same pictures.
+    loss : float
+        Accuracy that a layer may cost alone; retraining wins much of it back.
+
+    Returns
+    -------
+    dict of str to float
+        Layer name, as a recipe's ``layers`` takes it, to density; 1 where no density of the scan will do.
+    """
+    return {
+        name.removesuffix(".weight"): min((d for d, a in row.items() if a >= accuracy - loss), default=1.0)
+        for name, row in scan.items()
+    }
+
+
+@contextmanager
+def _kept(weight: NDArray[np.float32]) -> Iterator[None]:
+    before = weight.copy()
+    try:
+        yield
+    finally:
+        weight[...] = before

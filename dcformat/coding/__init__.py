@@ -1,0 +1,1 @@
+"""From integers to bits and back: Huffman codes, relative indices, codebooks."""

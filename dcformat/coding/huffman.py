@@ -1,0 +1,168 @@
+"""Canonical Huffman codes of limited length: lengths from counts, codes from lengths, tables for the decoder.
+
+Only code lengths are stored; the codes follow from them. bitarray writes the streams, `bitstream` reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from bitarray import bitarray
+from bitarray.util import int2ba
+from numpy.typing import NDArray
+
+from ...core.errors import FormatError
+from ..constants import MAX_CODE_LENGTH
+from ..jit import kernel
+from .bits import BitReader, write_numbers, zigzag
+
+Lengths = NDArray[np.uint8]
+
+LENGTH_SHIFT, FIRST_SHIFT, COUNT_SHIFT = 16, 22, 28
+"""Fields of an entry of the decoding table."""
+_LENGTH_MASK = (1 << COUNT_SHIFT - FIRST_SHIFT) - 1
+
+
+def code_lengths(counts: Sequence[int] | NDArray[np.int64], limit: int = MAX_CODE_LENGTH) -> Lengths:
+    """Best code lengths for some symbol counts, none above `limit`.
+
+    Package-merge (Larmore and Hirschberg, "A fast algorithm for optimal length-limited Huffman codes", 1990). Ties
+    go by symbol, so that equal counts give equal lengths everywhere. A symbol that does not occur has length 0; if
+    only one occurs it has length 1.
+
+    Parameters
+    ----------
+    counts : sequence of int, shape (n,)
+    limit : int
+        2**limit must be at least the number of symbols that occur.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n,)
+    """
+    lengths = np.zeros(len(counts), dtype=np.uint8)
+    leaves = sorted((int(count), symbol) for symbol, count in enumerate(counts) if count)
+    if len(leaves) < 2:
+        for _, symbol in leaves:
+            lengths[symbol] = 1
+        return lengths
+    if len(leaves) > 1 << limit:
+        raise ValueError(f"{len(leaves)} symbols do not fit codes of {limit} bits")
+    # Level by level, pair the cheapest items of the level below into packages and merge them with the leaves.
+    weights = [count for count, _ in leaves]
+    is_leaf: list[list[bool]] = []
+    level = [(weight, True) for weight in weights]
+    for _ in range(limit):
+        is_leaf.append([leaf for _, leaf in level])
+        packages = [(level[i][0] + level[i + 1][0], False) for i in range(0, len(level) - 1, 2)]
+        level = sorted([(weight, True) for weight in weights] + packages, key=lambda item: (item[0], not item[1]))
+    # From the top level down, the 2n - 2 cheapest items are taken; each package takes two of the level below.
+    take = 2 * len(leaves) - 2
+    for flags in reversed(is_leaf):
+        chosen = sum(flags[:take])
+        for _, symbol in leaves[:chosen]:
+            lengths[symbol] += 1
+        take = 2 * (take - chosen)
+    return lengths
+
+
+def coded_bits(counts: NDArray[np.int64], lengths: Lengths) -> int:
+    """Bits that symbols with these counts take. A code of one symbol takes none."""
+    return int((counts * lengths).sum()) if np.count_nonzero(lengths) > 1 else 0
+
+
+def canonical_codes(lengths: Lengths) -> dict[int, bitarray]:
+    """Codes in order of (length, symbol), each the one before plus one; the code of a single symbol is empty."""
+    used = sorted((int(length), symbol) for symbol, length in enumerate(lengths) if length)
+    if len(used) == 1:
+        return {used[0][1]: bitarray()}
+    codes, code, previous = {}, 0, 0
+    for length, symbol in used:
+        code <<= length - previous
+        codes[symbol] = int2ba(code, length)
+        code, previous = code + 1, length
+    return codes
+
+
+def encode(symbols: NDArray[np.uint8], codes: dict[int, bitarray]) -> bytes:
+    """Code symbols into whole bytes, the last one filled up with zero bits."""
+    out = bitarray()
+    if len(codes) > 1:
+        out.encode(codes, symbols.tolist())
+    return out.tobytes()
+
+
+def write_lengths(out: bitarray, lengths: Lengths) -> None:
+    """Append code lengths: a list of numbers, each the zigzag difference to the length before (the first: to 0)."""
+    write_numbers(out, zigzag(np.diff(lengths.astype(np.int64), prepend=0).tolist()))
+
+
+def read_lengths(reader: BitReader, count: int) -> Lengths:
+    """Read what `write_lengths` wrote.
+
+    Raises
+    ------
+    FormatError
+        A length is out of range, or they are not those of a complete prefix code.
+    """
+    lengths = np.empty(count, dtype=np.uint8)
+    spare = _lengths(reader.numbers(count, 2 * MAX_CODE_LENGTH), lengths)
+    if spare < 0:
+        raise FormatError("code length is out of range", expected=f"0 to {MAX_CODE_LENGTH}")
+    if spare > 0:
+        raise FormatError("code lengths do not make a complete prefix code", found=lengths.tolist())
+    return lengths
+
+
+@kernel
+def _lengths(steps: NDArray[np.int64], lengths: NDArray[np.uint8]) -> int:
+    """Work lengths out from their zigzag differences: 0 for a complete code, -1 for a length out of range, else 1."""
+    length, used, taken = 0, 0, 0
+    for i in range(len(steps)):
+        length += -((steps[i] + 1) >> 1) if steps[i] & 1 else steps[i] >> 1
+        if length < 0 or length > MAX_CODE_LENGTH:
+            return -1
+        lengths[i] = length
+        if length > 0:
+            used += 1
+            taken += 1 << (MAX_CODE_LENGTH - length)
+    single = used == 1 and taken == 1 << (MAX_CODE_LENGTH - 1)
+    return 0 if single or taken == 1 << MAX_CODE_LENGTH else 1
+
+
+def decoding_table(lengths: Lengths) -> NDArray[np.uint32]:
+    """Table from the next `MAX_CODE_LENGTH` bits to the one or two symbols whose codes they begin with.
+
+    Returns
+    -------
+    ndarray of uint32, shape (2**MAX_CODE_LENGTH,)
+        ``first symbol | second symbol << 8 | length of both codes << LENGTH_SHIFT | length of the first code <<
+        FIRST_SHIFT | number of symbols << COUNT_SHIFT``. For a single symbol all entries hold it twice, with length 0.
+    """
+    table = np.empty(1 << MAX_CODE_LENGTH, dtype=np.uint32)
+    _fill_table(lengths, table)
+    return table
+
+
+@kernel
+def _fill_table(lengths: Lengths, table: NDArray[np.uint32]) -> None:
+    size, end, only = len(table), 0, 0
+    for length in range(1, MAX_CODE_LENGTH + 1):
+        for symbol in range(len(lengths)):
+            if lengths[symbol] == length:
+                begin, end, only = end, end + (size >> length), symbol
+                table[begin:end] = symbol | length << FIRST_SHIFT
+    if end < size:  # half of it: a code of a single symbol
+        table[:] = only | only << 8 | 2 << COUNT_SHIFT
+        return
+    for i in range(size):
+        entry = np.int64(table[i])
+        first = entry >> FIRST_SHIFT & _LENGTH_MASK
+        follower = np.int64(table[i << first & (size - 1)])  # begins with what follows the first code
+        both = first + (follower >> FIRST_SHIFT & _LENGTH_MASK)
+        if both <= MAX_CODE_LENGTH:
+            entry |= (follower & 255) << 8 | both << LENGTH_SHIFT | 2 << COUNT_SHIFT
+        else:
+            entry |= first << LENGTH_SHIFT | 1 << COUNT_SHIFT
+        table[i] = entry

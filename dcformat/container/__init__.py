@@ -1,0 +1,1 @@
+"""The file: header, manifest and sections, read and written."""

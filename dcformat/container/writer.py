@@ -1,0 +1,180 @@
+"""Write a container: encode each tensor, gather sections, and put the file in its place once it is whole."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from math import prod
+from typing import IO
+
+from ...core.errors import FormatError
+from ...core.output import replacing
+from ..coding.bits import Bytes
+from ..constants import FREE_ELEMENTS, MAX_EXPANSION
+from ..encoding.base import Encoding
+from ..encoding.decode import parse
+from ..encoding.encode import encode_raw, encode_tensor
+from ..graph.graph import Graph, Shape
+from ..graph.ops import infer_shapes
+from ..preprocess import Preprocess
+from ..tensors import DTYPES, Array, Dense, dtype_name
+from .layout import crc32_of, pack_header
+from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest, unpack_labels, unpack_manifest
+
+SECTION_BYTES = 4096
+"""A section is closed once it holds this much: a checksum costs little, and a damaged byte is traced to few tensors."""
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A tensor as a container stores it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : str
+        A key of `DTYPES`.
+    encoding : Encoding
+    payload : bytes-like
+        Of a tensor that is stored plainly, its own memory.
+    """
+
+    shape: Shape
+    dtype: str
+    encoding: Encoding
+    payload: Bytes
+
+    @property
+    def size(self) -> int:
+        """Number of weights, zeros counted."""
+        return prod(self.shape)
+
+    def plain(self) -> Encoded:
+        """The same tensor, stored plainly."""
+        tensor = parse(self.payload, 0, self.shape, self.dtype, self.encoding).decode()
+        return Encoded(self.shape, self.dtype, *encode_raw(Dense(tensor.dense(), self.dtype)))
+
+
+def encode(name: str, tensor: Array | Dense) -> Encoded:
+    """Encode a tensor losslessly, in the encoding that takes the fewest bytes.
+
+    `write` does so itself. To encode tensors one by one, and drop each when that is done, takes less memory.
+
+    Raises
+    ------
+    FormatError
+        The format cannot hold it; names `name`.
+    """
+    dense = _as_dense(name, tensor)
+    return Encoded(dense.shape, dense.dtype, *encode_tensor(dense))
+
+
+def write(
+    file: str | os.PathLike[str] | IO[bytes],
+    graph: Graph | None,
+    tensors: Mapping[str, Array | Dense | Encoded],
+    *,
+    preprocess: Preprocess | None = None,
+    labels: Sequence[str] | None = None,
+    metadata: Mapping[str, str] | None = None,
+    tied: Mapping[str, str] | None = None,
+) -> None:
+    """Write a container.
+
+    Every tensor is stored losslessly, in the encoding that takes the fewest bytes. The same arguments give the same
+    bytes.
+
+    Parameters
+    ----------
+    file : path or binary file
+        What a path leads to is replaced only once the new file is whole.
+    graph : Graph or None
+        None for a weights-only container.
+    tensors : mapping of str to ndarray, Dense or Encoded
+        By name, in the order in which they are stored. Those that the graph does not use are stored too.
+    preprocess : Preprocess, optional
+    labels : sequence of str, optional
+        Names of the output's classes.
+    metadata : mapping of str to str, optional
+    tied : mapping of str to str, optional
+        Further names of tensors, as of weights that layers share: the name in `tensors` of each.
+
+    Raises
+    ------
+    FormatError
+        A tensor that the format cannot hold; a graph or a further name that does not fit the tensors.
+    OSError
+        The file cannot be written.
+    """
+    if graph is not None:
+        infer_shapes(graph, {name: tensor.shape for name, tensor in tensors.items()})
+    encoded = {n: t if isinstance(t, Encoded) else encode(n, t) for n, t in tensors.items()}
+    _fill_up(encoded)
+    sections = list(_gather([tensor.payload for tensor in encoded.values()]))
+    packed_labels = pack_labels(labels) if labels is not None else b""
+    manifest = Manifest(
+        graph=graph,
+        tensors=tuple(TensorEntry(name, t.shape, t.encoding, t.dtype) for name, t in encoded.items()),
+        sections=tuple(map(_section, sections)),
+        preprocess=preprocess,
+        labels=Section(len(packed_labels), zlib.crc32(packed_labels), 0) if labels is not None else None,
+        metadata=metadata or {},
+        tied=tied or {},
+    )
+    packed = pack_manifest(manifest)
+    head = pack_header(packed, manifest.minor_version)
+    parts = [head, *(payload for section in sections for payload in section), packed_labels]
+    # Never write what the reader would refuse.
+    unpack_manifest(packed, sum(map(len, parts)))
+    if labels is not None:
+        unpack_labels(packed_labels)
+    with replacing(file) if isinstance(file, str | os.PathLike) else nullcontext(file) as stream:
+        for part in parts:
+            stream.write(part)
+
+
+def _as_dense(name: str, tensor: Array | Dense) -> Dense:
+    if not isinstance(tensor, Dense):
+        try:
+            tensor = Dense(tensor, dtype_name(tensor))
+        except ValueError as error:
+            raise FormatError(f"tensor {name!r}: {error}") from None
+    if tensor.dtype not in DTYPES or DTYPES[tensor.dtype] != tensor.array.dtype.newbyteorder("<"):
+        raise FormatError(f"tensor {name!r}: numpy type {tensor.array.dtype} is not {tensor.dtype}")
+    return tensor
+
+
+def _fill_up(encoded: dict[str, Encoded]) -> None:
+    """Store tensors plainly, the emptiest first, while there are more weights than so few bytes may stand for.
+
+    A reader has to be able to bound what it may be asked for, and millions of zeros would fit a dozen bytes.
+    """
+    missing = sum(tensor.size for tensor in encoded.values()) - FREE_ELEMENTS
+    missing -= MAX_EXPANSION * sum(len(tensor.payload) for tensor in encoded.values())
+    for name in sorted(encoded, key=lambda name: len(encoded[name].payload) / max(1, encoded[name].size)):
+        if missing <= 0:
+            return
+        packed = len(encoded[name].payload)
+        encoded[name] = encoded[name].plain()
+        missing -= MAX_EXPANSION * (len(encoded[name].payload) - packed)
+
+
+def _gather(payloads: Sequence[Bytes]) -> Iterator[list[Bytes]]:
+    """Payloads in sections."""
+    held: list[Bytes] = []
+    nbytes = 0
+    for payload in payloads:
+        held.append(payload)
+        nbytes += len(payload)
+        if nbytes >= SECTION_BYTES:
+            yield held
+            held, nbytes = [], 0
+    if held:
+        yield held
+
+
+def _section(payloads: Sequence[Bytes]) -> Section:
+    return Section(sum(map(len, payloads)), crc32_of(payloads), len(payloads))

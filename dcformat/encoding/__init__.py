@@ -1,0 +1,1 @@
+"""From a tensor to a payload and back: a closed set of encodings."""

@@ -1,0 +1,1 @@
+"""The network as data: operators, and what is known of each."""

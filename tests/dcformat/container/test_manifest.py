@@ -1,0 +1,186 @@
+import json
+import zlib
+from typing import Any
+
+import pytest
+from containers import deflate
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcz.dcformat import OPS, FormatError, Graph, Preprocess, TensorEntry, make_node
+from dcz.dcformat.container.layout import HEADER_BYTES, plan_layout
+from dcz.dcformat.container.manifest import (
+    DICTIONARY,
+    Manifest,
+    Section,
+    pack_json,
+    pack_labels,
+    pack_manifest,
+    unpack_json,
+    unpack_labels,
+    unpack_manifest,
+)
+from dcz.dcformat.encoding.base import Encoding
+from dcz.dcformat.tensors import DTYPES
+
+
+def through(manifest: Manifest) -> Manifest:
+    return unpack_manifest(pack_manifest(manifest), 1 << 20)
+
+
+def text_of(manifest: Manifest) -> Any:
+    return json.loads(zlib.decompressobj(-15, DICTIONARY).decompress(pack_manifest(manifest)))
+
+
+ENTRIES = (
+    TensorEntry("w", (6, 1, 3, 3), Encoding.SPARSE_SHARED),
+    TensorEntry("c", (6,)),
+    TensorEntry("m", (6, 4)),
+    TensorEntry("other", (2, 3), Encoding.SHARED, "F16"),
+    TensorEntry("counter", (), Encoding.RAW, "I64"),
+    TensorEntry("empty", (0, 5), Encoding.RAW, "BF16"),
+)
+SECTIONS = (Section(100, 1, 4), Section(0, (1 << 32) - 1, 2))
+
+
+def network() -> Graph:
+    """Every op once or more, every attribute other than its default, tensors shared, a value read twice."""
+    channel = {"running_mean": "c", "running_var": "c"}
+    square = {"kernel": (3, 2), "stride": (1, 2), "padding": (1, 1), "ceil_mode": True}
+    nodes = (
+        make_node(
+            "conv2d",
+            (0,),
+            {"weight": "w", "bias": "c"},
+            {"stride": (2, 1), "padding": (2, 1), "dilation": (1, 2), "groups": 3},
+        ),  # 1
+        make_node("batch_norm", (1,), {**channel, "bias": "c"}, {"eps": 0.25}),
+        make_node("batch_norm", (1,), {**channel, "weight": "c", "bias": "c"}),
+        make_node("relu", (2,)),
+        make_node("relu6", (3,)),
+        make_node("add", (4, 5)),  # 6
+        make_node("max_pool2d", (6,), attrs={**square, "dilation": (2, 1)}),
+        make_node("avg_pool2d", (6,), attrs={**square, "count_include_pad": False}),
+        make_node("adaptive_avg_pool2d", (7,), attrs={"output": (2, 3)}),
+        make_node("adaptive_max_pool2d", (8,), attrs={"output": (2, 3)}),
+        make_node("concat", (9, 10, 9), attrs={"axis": 1}),  # (6, 6, 3)
+        make_node("slice", (11,), attrs={"axis": 1, "start": 1, "stop": 6, "step": 4}),  # (6, 2, 3)
+        make_node("pad", (12,), attrs={"before": (0, 1, 0), "after": (0, 0, 1)}),  # (6, 3, 4)
+        make_node("softmax", (13,), attrs={"axis": 2, "log": True}),
+        make_node("slice", (14,), attrs={"axis": 0, "stop": 1}),
+        make_node("slice", (15,), attrs={"axis": 1, "stop": 1}),
+        make_node("flatten", (16,)),
+        make_node("linear", (17,), {"weight": "m"}),
+    )
+    return Graph((3, 12, 16), nodes, 17)
+
+
+def test_the_network_uses_every_op_and_every_attribute() -> None:
+    graph = network()
+    assert {node.op for node in graph.nodes} == set(OPS)
+    for op, spec in OPS.items():
+        for name, default in spec.attrs.items():
+            values = [node.attrs[name] for node in graph.nodes if node.op == op]
+            assert any(value != default for value in values), f"{op}.{name}"
+
+
+def test_round_trip() -> None:
+    manifest = Manifest(
+        network(),
+        ENTRIES,
+        SECTIONS,
+        Preprocess(mode="L", mean=(0.5,), std=(2.0,)),
+        Section(9, 7, 0),
+        {"b": "ü\n", "a": ""},
+        {"m, too": "m", "": "w"},
+    )
+    assert through(manifest) == manifest
+    assert through(Manifest(None, (), ())) == Manifest(None, (), ())
+
+
+def test_tied_names_are_written_as_indices() -> None:
+    manifest = Manifest(None, ENTRIES, SECTIONS, tied={"again": "m", "": "w"})
+    assert text_of(manifest)["tied"] == {"again": 2, "": 0}
+    assert list(text_of(manifest))[-1] == "tied"
+    assert "tied" not in text_of(Manifest(None, ENTRIES, SECTIONS))
+
+
+def test_each_node_round_trips_alone_with_defaults() -> None:
+    graph = Graph((3, 12, 16), network().nodes[:1], 1)
+    assert through(Manifest(graph, ENTRIES, SECTIONS)).graph == graph
+    graph = Graph((3,), (make_node("relu", (0,)),), 0)
+    assert through(Manifest(graph, (), ())).graph == graph
+
+
+def test_defaults_are_left_out() -> None:
+    nodes = (
+        make_node("conv2d", (0,), {"weight": "w"}, {"groups": 3}),
+        make_node("relu", (1,)),
+        make_node("add", (1, 2)),
+        make_node("softmax", (3,)),
+    )
+    manifest = Manifest(Graph((3, 8, 8), nodes, 4), ENTRIES, SECTIONS)
+    assert text_of(manifest) == {
+        "graph": {
+            "input": [3, 8, 8],
+            "nodes": [["conv2d", [0], {"groups": 3}], ["relu"], ["add", [], {}, [1, 2]], ["softmax"]],
+        },
+        "tensors": [
+            ["w", [6, 1, 3, 3], "sparse_shared"],
+            ["c", [6]],
+            ["m", [6, 4]],
+            ["other", [2, 3], "shared", "F16"],
+            ["counter", [], "raw", "I64"],
+            ["empty", [0, 5], "raw", "BF16"],
+        ],
+        "sections": [[100, 1, 4], [0, (1 << 32) - 1, 2]],
+    }
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("encoding", Encoding)
+def test_every_dtype_and_encoding(dtype: str, encoding: Encoding) -> None:
+    manifest = Manifest(None, (TensorEntry("t", (2, 0, 3), encoding, dtype),), (Section(0, 0, 1),))
+    assert through(manifest) == manifest
+
+
+@given(
+    st.dictionaries(st.text(), st.text(), max_size=4), st.lists(st.text(), unique=True, max_size=6), st.lists(st.text())
+)
+def test_any_text_round_trips(metadata: dict[str, str], names: list[str], labels: list[str]) -> None:
+    manifest = Manifest(
+        None, tuple(TensorEntry(name, ()) for name in names), (Section(1, 1, len(names)),), metadata=metadata
+    )
+    assert through(manifest) == manifest
+    assert unpack_labels(pack_labels(labels)) == labels
+    shuffled = dict(reversed(metadata.items()))
+    assert pack_manifest(manifest) == pack_manifest(
+        Manifest(None, manifest.tensors, manifest.sections, metadata=shuffled)
+    )
+
+
+def test_text_that_is_no_unicode_is_refused() -> None:
+    with pytest.raises(FormatError, match="not valid Unicode"):
+        pack_labels(["\ud800"])
+
+
+def test_unpacking_stops_at_its_limit() -> None:
+    data = deflate(b'"' + b"a" * 98 + b'"')
+    assert len(unpack_json(data, 100, "text")) == 98
+    with pytest.raises(FormatError, match="at most 99 bytes"):
+        unpack_json(data, 99, "text")
+
+
+def test_layout_has_no_holes() -> None:
+    manifest = Manifest(None, (), (Section(5, 0, 0), Section(0, 0, 0), Section(7, 0, 0)), labels=Section(3, 0, 0))
+    layout = plan_layout(manifest, 11)
+    start = HEADER_BYTES + 11
+    assert layout.sections == (start, start + 5, start + 5)
+    assert (layout.labels, layout.end) == (start + 12, start + 15)
+
+
+def test_json_is_canonical() -> None:
+    packed = pack_json({"b": [1.5, True, None], "a": "ü"})
+    assert zlib.decompressobj(-15).decompress(packed) == '{"b":[1.5,true,null],"a":"ü"}'.encode()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        pack_json(float("nan"))

@@ -1,0 +1,157 @@
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcz.dcformat import OPS, FormatError, Graph, Node, Shape, infer_shapes, make_node
+from dcz.dcformat.constants import MAX_ACTIVATION, MAX_LIVE
+from dcz.dcformat.graph.ops import conv_out, pool_out
+
+
+def shape_of(op: str, inputs: list[Shape], params: dict[str, Shape], attrs: dict[str, Any]) -> Shape:
+    """Shape that one node makes of inputs of these shapes."""
+    node = make_node(op, range(len(inputs)), {role: role for role in params}, attrs)
+    return OPS[op].shape(inputs, params, node.attrs)
+
+
+IMAGE = (3, 17, 23)
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "params", "attrs", "expected"),
+    [
+        ("conv2d", [IMAGE], {"weight": (8, 3, 3, 5)}, {}, (8, 15, 19)),
+        ("conv2d", [IMAGE], {"weight": (8, 3, 3, 3), "bias": (8,)}, {"stride": (2, 3), "padding": (1, 0)}, (8, 9, 7)),
+        ("conv2d", [IMAGE], {"weight": (6, 1, 3, 3)}, {"groups": 3, "dilation": (2, 4)}, (6, 13, 15)),
+        ("linear", [(10,)], {"weight": (4, 10), "bias": (4,)}, {}, (4,)),
+        ("batch_norm", [IMAGE], {"running_mean": (3,), "running_var": (3,)}, {"eps": 1e-3}, IMAGE),
+        ("batch_norm", [(5,)], {"running_mean": (5,), "running_var": (5,), "weight": (5,), "bias": (5,)}, {}, (5,)),
+        ("relu", [IMAGE], {}, {}, IMAGE),
+        ("relu6", [(4,)], {}, {}, (4,)),
+        ("max_pool2d", [IMAGE], {}, {"kernel": (3, 3), "stride": (2, 2)}, (3, 8, 11)),
+        ("max_pool2d", [IMAGE], {}, {"kernel": (2, 2), "stride": (2, 2), "ceil_mode": True}, (3, 9, 12)),
+        ("max_pool2d", [IMAGE], {}, {"kernel": (3, 3), "stride": (1, 1), "dilation": (2, 3)}, (3, 13, 17)),
+        ("avg_pool2d", [IMAGE], {}, {"kernel": (2, 4), "stride": (2, 4), "padding": (1, 2)}, (3, 9, 6)),
+        ("adaptive_avg_pool2d", [IMAGE], {}, {"output": (7, 5)}, (3, 7, 5)),
+        ("adaptive_max_pool2d", [IMAGE], {}, {}, (3, 1, 1)),
+        ("add", [IMAGE, IMAGE], {}, {}, IMAGE),
+        ("concat", [IMAGE, (5, 17, 23), IMAGE], {}, {}, (11, 17, 23)),
+        ("concat", [IMAGE, (3, 17, 1)], {}, {"axis": 2}, (3, 17, 24)),
+        ("flatten", [IMAGE], {}, {}, (3 * 17 * 23,)),
+        ("softmax", [(9,)], {}, {"log": True}, (9,)),
+        ("slice", [IMAGE], {}, {"axis": 2, "start": 1, "stop": 23, "step": 4}, (3, 17, 6)),
+        ("pad", [IMAGE], {}, {"before": (4, 0, 1), "after": (4, 0, 2)}, (11, 17, 26)),
+    ],
+)
+def test_shapes(op: str, inputs: Any, params: Any, attrs: Any, expected: tuple[int, ...]) -> None:
+    assert shape_of(op, inputs, params, attrs) == expected
+
+
+def test_every_op_has_a_shape_test() -> None:
+    marks = [mark for mark in test_shapes.pytestmark if mark.name == "parametrize"]  # type: ignore[attr-defined]
+    assert {case[0] for case in marks[0].args[1]} == set(OPS)
+
+
+windows = st.integers(1, 30), st.integers(1, 6), st.integers(1, 4), st.integers(0, 3), st.integers(1, 3)
+
+
+@given(*windows)
+def test_conv_length_counts_the_windows_that_fit(n: int, kernel: int, stride: int, padding: int, dilation: int) -> None:
+    reach = dilation * (kernel - 1)
+    starts = range(-padding, n + padding - reach, stride)
+    assert max(0, conv_out(n, kernel, stride, padding, dilation)) == len(starts)
+
+
+@given(*windows)
+def test_pool_length_counts_the_windows_as_torch_does(
+    n: int, kernel: int, stride: int, padding: int, dilation: int
+) -> None:
+    reach = dilation * (kernel - 1)
+    padding = min(padding, kernel // 2)
+    if n + 2 * padding <= reach:
+        return
+    floor = pool_out(n, kernel, stride, padding, dilation, ceil_mode=False)
+    assert floor == len(range(-padding, n + padding - reach, stride))
+    # With ceil_mode one more window, unless it reaches no further or starts in the padding behind.
+    more = (n + 2 * padding - reach - 1) % stride != 0 and floor * stride - padding < n
+    assert pool_out(n, kernel, stride, padding, dilation, ceil_mode=True) == floor + more
+
+
+@given(*windows)
+def test_pool_length_is_that_of_torch(n: int, kernel: int, stride: int, padding: int, dilation: int) -> None:
+    torch = pytest.importorskip("torch")
+    padding = min(padding, kernel // 2)
+    if n + 2 * padding <= dilation * (kernel - 1):
+        return
+    for ceil_mode in (False, True):
+        pool = torch.nn.MaxPool1d(kernel, stride, padding, dilation, ceil_mode=ceil_mode)
+        assert pool(torch.zeros(1, 1, n)).shape[-1] == pool_out(n, kernel, stride, padding, dilation, ceil_mode)
+
+
+def test_make_node_fills_in_defaults() -> None:
+    node = make_node("conv2d", [0], {"weight": "w"}, {"padding": (1, 1)})
+    assert node == Node(
+        "conv2d", (0,), {"weight": "w"}, {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 1}
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("conv9d", (0,)), "unknown op 'conv9d'"),
+        (("relu", ()), "wrong number of inputs (expected 1, found 0)"),
+        (("concat", ()), "expected 1 to 1024, found 0"),
+        (("conv2d", (0,)), "wrong tensors"),
+        (("relu", (0,), {"weight": "w"}), "wrong tensors"),
+        (("relu", (0,), {}, {"slope": 0.1}), "no attribute 'slope'"),
+        (("max_pool2d", (0,), {}, {"kernel": (2, 2)}), "lacks the attribute 'stride'"),
+        (("softmax", (0,), {}, {"axis": 0.0}), "attribute 'axis' has the wrong type (expected int, found 0.0)"),
+        (("softmax", (0,), {}, {"log": 1}), "expected bool, found 1"),
+        (("softmax", (0,), {}, {"axis": True}), "expected int, found True"),
+    ],
+)
+def test_make_node_refuses(args: Any, message: str) -> None:
+    with pytest.raises(FormatError, match=re.escape(message)):
+        make_node(*args)
+
+
+def test_infer_shapes_names_the_node_and_the_tensor() -> None:
+    nodes = (make_node("relu", (0,)), make_node("linear", (1,), {"weight": "fc.weight"}))
+    with pytest.raises(FormatError) as caught:
+        infer_shapes(Graph((4,), nodes, 2), {"fc.weight": (3, 5)})
+    assert str(caught.value) == "linear 'fc.weight': weight [3, 5] does not fit 4 features (node 1 linear)"
+    with pytest.raises(FormatError, match=r"weight tensor 'fc\.weight' is missing \(node 1 linear\)"):
+        infer_shapes(Graph((4,), nodes, 2), {})
+    assert infer_shapes(Graph((4,), nodes, 2), {"fc.weight": (3, 4)}) == [(4,), (4,), (3,)]
+
+
+def test_tensor_names_come_once_in_order_of_use() -> None:
+    nodes = [make_node("linear", (i,), {"weight": name}) for i, name in enumerate(["b", "a", "b"])]
+    assert Graph((4,), tuple(nodes), 3).tensor_names() == ["b", "a"]
+
+
+def hoarder(kept: int, size: int = MAX_ACTIVATION) -> Graph:
+    """Copies of the input, all of which the end of the graph adds up: 1 GiB each of nearly no bytes in the file."""
+    nodes = [make_node("relu", (value,)) for value in range(kept)]
+    nodes.append(make_node("add", (0, 1)))
+    nodes += [make_node("add", (value, kept + value - 1)) for value in range(2, kept + 1)]
+    return Graph((size,), tuple(nodes), len(nodes))
+
+
+def test_values_that_are_needed_at_a_time_are_bounded() -> None:
+    with pytest.raises(FormatError, match=r"needed at a time \(node 1 relu, expected at most 536870912 elements"):
+        infer_shapes(hoarder(2), {})
+    with pytest.raises(FormatError, match="needed at a time"):
+        infer_shapes(hoarder(1000, MAX_LIVE // 1000), {})
+    infer_shapes(hoarder(1000, MAX_LIVE // 1002), {})
+
+
+def test_values_that_were_read_for_the_last_time_do_not_count() -> None:
+    chain = Graph((MAX_ACTIVATION,), tuple(make_node("relu", (value,)) for value in range(50)), 50)
+    infer_shapes(chain, {})
+    unread = (*(make_node("relu", (0,)) for _ in range(50)), make_node("relu", (0,)))
+    infer_shapes(Graph((MAX_ACTIVATION,), unread, 51), {})
+    with pytest.raises(FormatError, match="needed at a time"):
+        infer_shapes(Graph((MAX_ACTIVATION,), unread, 1), {})  # the first is the answer
