@@ -16,7 +16,7 @@ from dcz.converters.architectures import CIFAR10, MNIST
 from dcz.converters.compression.batches import normalise
 from dcz.converters.compression.datasets import load_dataset
 from dcz.dcformat import InputError, Preprocess
-from dcz.runtime.images import samples
+from dcz.runtime.images import Inputs
 
 RNG = np.random.default_rng(0)
 
@@ -124,7 +124,7 @@ def test_pictures_are_those_that_the_runtime_sees(
         (tmp_path / part / "noise").mkdir(parents=True)
         Image.fromarray(pixels).save(tmp_path / part / "noise" / "a.png", exif=tag)
     preprocess = Preprocess(resize=resize, crop=(8, 12), interpolation=interpolation)
-    seen = next(samples([tmp_path / "test" / "noise" / "a.png"], preprocess, (3, 8, 12)))[1]
+    seen = next(Inputs(preprocess, (3, 8, 12)).samples(tmp_path / "test" / "noise" / "a.png"))[1]
     learned = normalise(load_dataset(tmp_path, preprocess).test.images[:], preprocess)
     assert np.array_equal(learned[0].numpy(), seen)
 
