@@ -28,7 +28,8 @@ MAX_NODES: Final = 1 << 16
 MAX_TENSORS: Final = 1 << 16
 
 MAX_RESIZED_PIXELS: Final = 1 << 28
-"""Most pixels of an image after it was resized: those of the largest one that a container can ask for, and 1 GiB."""
+"""Most pixels of an image after resizing: as many as the largest pair of sides that a container may ask for. They take
+1 GiB."""
 
 # Entropy coding.
 MAX_CODEBOOK: Final = 256

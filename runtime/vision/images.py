@@ -175,7 +175,9 @@ def _images(array: NDArray[np.uint8], grey: bool) -> NDArray[np.uint8]:
         "array may be one image or several" if array.ndim == 3 else "array is not an image",
         expected=f"uint8 of shape {IMAGE_SHAPES}",
         found=f"shape {shape}",
-        hint="channels come last: numpy.moveaxis(array, -3, -1); of grey images, too: array[..., None]",
+        hint="channels come last: numpy.moveaxis(array, -3, -1); grey images have one: array[..., None]"
+        if array.ndim in (3, 4)
+        else None,
     )
 
 
