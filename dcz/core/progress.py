@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 def progress(items: Iterable[Item], unit: str, total: int, title: str | None = None) -> Iterable[Item]:
-    """Go through items with a progress bar, where one is shown and there is more than one.
+    """Go through items with a progress bar, where one is shown.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def progress(items: Iterable[Item], unit: str, total: int, title: str | None = N
     title : str, optional
         Stands before the bar.
     """
-    return progress_bar(items, unit=unit, total=total, desc=title) if total > 1 and _shown() else items
+    return progress_bar(items, unit=unit, total=total, desc=title) if _shown() else items
 
 
 @contextmanager

@@ -45,13 +45,6 @@ def test_a_bar_counts_items_and_goes_away() -> None:
     assert terminal.line == ""
 
 
-def test_one_item_needs_no_bar() -> None:
-    terminal = Terminal()
-    with stderr(terminal):
-        assert list(progress(["a"], "letter", 1)) == ["a"]
-    assert terminal.getvalue() == ""
-
-
 def test_a_notebook_has_bars_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
     pipe = io.StringIO()
