@@ -39,7 +39,12 @@ RECORD_HEADER = 30 + 20 + 4
 """Bytes before a record, its name apart: a local header, its sizes in 64 bits, and the head of the filler."""
 
 
-def write_torch(file: IO[bytes], entries: Mapping[str, TensorEntry], pieces: Callable[[str], Iterable[Array]]) -> None:
+def write_torch(
+    file: IO[bytes],
+    entries: Mapping[str, TensorEntry],
+    pieces: Callable[[str], Iterable[Array]],
+    tied: Mapping[str, str] | None = None,
+) -> None:
     """Write a state dict that ``torch.load(..., weights_only=True)`` reads, with ``mmap=True`` too.
 
     Parameters
@@ -49,13 +54,15 @@ def write_torch(file: IO[bytes], entries: Mapping[str, TensorEntry], pieces: Cal
     entries : mapping of str to TensorEntry
     pieces : callable
         Elements of the tensor of a name, in order, in contiguous arrays.
+    tied : mapping of str to str, optional
+        Further names of tensors: the name in `entries` of each. They come back as one tensor.
 
     Raises
     ------
     OSError
     """
     with zipfile.ZipFile(file, "w") as archive:
-        _add(archive, "data.pkl", [_pickled(entries)])
+        _add(archive, "data.pkl", [_pickled(entries, tied or {})])
         _add(archive, "byteorder", [b"little"])
         for key, name in enumerate(entries):
             _add(archive, f"data/{key}", (piece.data for piece in pieces(name)))
@@ -109,9 +116,8 @@ class _Pickler(pickle.Pickler):
         return value.rebuild() if isinstance(value, _Tensor) else NotImplemented
 
 
-def _pickled(entries: Mapping[str, TensorEntry]) -> bytes:
+def _pickled(entries: Mapping[str, TensorEntry], tied: Mapping[str, str]) -> bytes:
+    tensors = {name: _Tensor(entry, str(key)) for key, (name, entry) in enumerate(entries.items())}
     out = io.BytesIO()
-    _Pickler(out, protocol=2).dump(
-        {name: _Tensor(entry, str(key)) for key, (name, entry) in enumerate(entries.items())}
-    )
+    _Pickler(out, protocol=2).dump(tensors | {name: tensors[stored] for name, stored in tied.items()})
     return out.getvalue()
