@@ -227,7 +227,7 @@ def _encode(source: Source, compression: Compression) -> tuple[dict[str, Encoded
         with source.timed("encode"):
             encoded[name] = encode(name, tensor)
         del tensor  # before the next one is made
-    return {name: encoded[name] for name in names}, errors
+    return {name: encoded[name] for name in names}, {name: errors[name] for name in names if name in errors}
 
 
 def load_source(

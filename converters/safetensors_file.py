@@ -1,7 +1,7 @@
 """``.safetensors`` files, written tensor by tensor: the library's own writer wants all of them in memory.
 
 Bytes of the header as u64, the header (JSON, filled up with spaces to 8 bytes), then the tensors. The file is the one
-that ``safetensors.torch.save`` makes.
+that ``safetensors.torch.save`` makes, but that metadata stand in the order of their keys, not in any.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def write_safetensors(
     file: IO[bytes],
     entries: Mapping[str, TensorEntry],
     pieces: Callable[[str], Iterable[Array]],
-    metadata: Mapping[str, str],
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a ``.safetensors`` file.
 
@@ -32,14 +32,14 @@ def write_safetensors(
     entries : mapping of str to TensorEntry
     pieces : callable
         Elements of the tensor of a name, in order, in contiguous arrays.
-    metadata : mapping of str to str
+    metadata : mapping of str to str, optional
 
     Raises
     ------
     OSError
     """
     names = sorted(entries, key=lambda name: (ORDER.index(entries[name].dtype), name.encode()))
-    header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
+    header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
     end = 0
     for name in names:
         entry = entries[name]

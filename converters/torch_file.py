@@ -43,7 +43,7 @@ def write_torch(
     file: IO[bytes],
     entries: Mapping[str, TensorEntry],
     pieces: Callable[[str], Iterable[Array]],
-    tied: Mapping[str, str],
+    tied: Mapping[str, str] | None = None,
 ) -> None:
     """Write a state dict that ``torch.load(..., weights_only=True)`` reads, with ``mmap=True`` too.
 
@@ -54,15 +54,15 @@ def write_torch(
     entries : mapping of str to TensorEntry
     pieces : callable
         Elements of the tensor of a name, in order, in contiguous arrays.
-    tied : mapping of str to str
-        More names of tensors in `entries`: such names share a storage.
+    tied : mapping of str to str, optional
+        Further names of tensors: the name in `entries` of each. They come back as one tensor.
 
     Raises
     ------
     OSError
     """
     with zipfile.ZipFile(file, "w") as archive:
-        _add(archive, "data.pkl", [_pickled(entries, tied)])
+        _add(archive, "data.pkl", [_pickled(entries, tied or {})])
         _add(archive, "byteorder", [b"little"])
         for key, name in enumerate(entries):
             _add(archive, f"data/{key}", (piece.data for piece in pieces(name)))

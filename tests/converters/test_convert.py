@@ -61,6 +61,7 @@ def test_report_of_a_lossy_conversion(net: nn.Module, tmp_path: Path) -> None:
     assert report.info["file_bytes"] < 0.3 * lossless.info["file_bytes"]
     errors = {tensor["name"]: tensor["max_error"] for tensor in report.to_json()["tensors"]}
     assert errors["0.weight"] > 0 < errors["3.weight"]
+    assert list(report.errors) == ["0.weight", "3.weight"]
     assert errors["0.bias"] == errors["3.bias"] == 0
 
 

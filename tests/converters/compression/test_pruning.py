@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from dcz.converters.compression.pruning import PruneRule, global_masks, largest_mask, parse_prune, threshold_mask
-from dcz.dcformat import ConversionError
+from dcz.dcformat import ConversionError, tensors
 
 F32 = NDArray[np.float32]
 WEIGHTS = arrays(np.float32, st.tuples(st.integers(0, 6), st.integers(1, 6)), elements=st.floats(-3, 3, width=32))
@@ -74,3 +74,18 @@ def test_parse_refuses(text: str) -> None:
 def test_parse_round_trip() -> None:
     assert str(parse_prune("std:0.75")) == "std:0.75"
     assert parse_prune("percent:50") == PruneRule("percent", 50.0)
+
+
+def test_the_deviation_of_large_layers_is_measured_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tensors, "PIECE", 100)
+    weight = np.random.default_rng(3).normal(1, 2, (30, 7, 5)).astype(np.float32)
+    expected = 2 * np.std(weight, dtype=np.float64)
+    assert PruneRule("std", 2.0).threshold(weight) == pytest.approx(expected, rel=1e-14)
+    assert PruneRule("std", 2.0).threshold(weight.transpose(2, 0, 1)) == pytest.approx(expected, rel=1e-14)
+
+
+def test_a_threshold_leaves_the_weights_in_their_order() -> None:
+    weight = np.random.default_rng(4).normal(size=(9, 9)).astype(np.float32)
+    before = weight.copy()
+    assert PruneRule("percent", 50.0).threshold(weight) == np.percentile(np.abs(before), 50)
+    assert np.array_equal(weight, before)
