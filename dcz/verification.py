@@ -44,11 +44,12 @@ class Verification:
 
     def to_json(self) -> dict[str, Any]:
         """As ``dcz verify --json`` prints it."""
+        compared = {} if self.tensors_equal is None else {"zero_signs": self.zero_signs}
         return {
             "ok": self.ok,
             "problems": self.problems,
             "tensors_equal": self.tensors_equal,
-            "zero_signs": self.zero_signs,
+            **compared,
             "max_output_error": self.max_output_error,
         }
 

@@ -284,7 +284,7 @@ def test_pruned_and_shared_weights_of_any_floating_point_type_are_as_small(
 def test_integer_weights_are_not_pruned_and_that_is_told(dcz: Callable, tmp_path: Path) -> None:
     weights = {f"fc{i}.weight": torch.randint(-100, 100, (40, 50), dtype=torch.int8) for i in range(4)}
     torch.save(weights | {"fc.bias": torch.randn(40)}, tmp_path / "net.pt")
-    told = "neither pruned nor shared, since they are integers: fc0.weight, fc1.weight, fc2.weight and 1 more"
+    told = "neither pruned nor shared, since they are integers: 'fc0.weight', 'fc1.weight', 'fc2.weight' and 1 more"
     assert told in dcz("convert", tmp_path / "net.pt", "--prune", "percent:90").err
     assert "integers" not in dcz("convert", tmp_path / "net.pt").err
 

@@ -45,6 +45,8 @@ def from_module(module: nn.Module, input_shape: Shape) -> Source:
         state = module.state_dict()
         source.tensors = from_state(state)
         captured.give(source, state)
+    if batch_size(captured.program) == 1:  # more could not be traced
+        source.batch = 1
     return source
 
 
