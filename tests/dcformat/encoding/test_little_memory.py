@@ -66,7 +66,12 @@ def several_tensors() -> dict[str, np.ndarray]:
         "half": sparse_array((40, 50), 0.2, 3, rng, np.float16),
         "scalar": np.float32(2),
         "empty": np.zeros((0, 3)),
+        "few bytes": rng.choice(np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 3, -7], np.int8), (90, 700)),
+        "doubles": np.where(rng.random((90, 700)) < 0.1, rng.standard_normal((90, 700)), 0),
     }
+    levels = rng.choice(np.array([-7, -3, -2, -1, 1, 2, 3, 7], np.float32), (90, 700))
+    scaled = levels * (rng.random((90, 1), np.float32) + np.float32(0.5))
+    arrays |= {"scaled": scaled, "sparse scaled": np.where(rng.random(scaled.shape) < 0.1, scaled, np.float32(0))}
     return arrays | {"empty rows": np.zeros((3, 0), np.float32), "bools": rng.random(30_000) < 0.5, "ids": np.arange(9)}
 
 
