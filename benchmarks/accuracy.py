@@ -66,7 +66,7 @@ def measure(path: Path, options: Options) -> list[Row]:
 
 
 def _data_set(labels: list[str] | None, shape: tuple[int, ...]) -> str | None:
-    from dcz.converters.frontends.architectures import CIFAR10_LABELS, DIGITS
+    from dcz.converters.architectures import CIFAR10_LABELS, DIGITS
 
     if labels is None:
         return None

@@ -168,7 +168,7 @@ def write_container(network: Network, tensors: Mapping[str, NDArray[Any]], path:
     import torch
 
     import dcz
-    from dcz.converters.frontends.architectures import ARCHITECTURES
+    from dcz.converters.architectures import ARCHITECTURES
 
     architecture = ARCHITECTURES[network.arch]
     with torch.device("meta"):

@@ -34,7 +34,7 @@ class Network:
     title : str
         Name in tables.
     arch : str
-        Name in `dcz.converters.frontends.architectures.ARCHITECTURES`.
+        Name in `dcz.converters.architectures.ARCHITECTURES`.
     layers : tuple of (float, int)
         Density and bits of a weight, a tensor of weights each, in the order of the state dict.
     paper_gap_bits : int
@@ -112,7 +112,7 @@ def shapes(arch: str) -> Mapping[str, tuple[int, ...]]:
     """Shapes of a reference architecture's tensors by name; takes no memory for the weights."""
     import torch
 
-    from dcz.converters.frontends.architectures import ARCHITECTURES
+    from dcz.converters.architectures import ARCHITECTURES
 
     with torch.device("meta"):
         module = ARCHITECTURES[arch].factory()

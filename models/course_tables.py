@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.compression.clustering import INITS
 from dcz.converters.compression.pruning import PruneRule, threshold_mask
 from dcz.converters.compression.sharing import share_weights
-from dcz.converters.frontends.architectures import ARCHITECTURES
 from dcz.converters.training.checkpoints import digest, load_checkpoint
 from dcz.converters.training.constraints import Masks, nonzero_masks, weights_of
 from dcz.converters.training.datasets import Dataset, load_dataset

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dcz.converters.frontends.architectures import ARCHITECTURES
+from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.training.batches import ordered_batches
 from dcz.converters.training.checkpoints import load_checkpoint
 from dcz.converters.training.datasets import load_dataset

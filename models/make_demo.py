@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from dcz.converters.frontends.architectures import MNIST
+from dcz.converters.architectures import MNIST
 from dcz.converters.training.datasets import load_dataset
 
 OUT = Path(__file__).resolve().parent.parent / "dcz" / "data" / "demo"

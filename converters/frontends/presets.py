@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 
 from ...dcformat import ConversionError, FormatError, Preprocess, Shape
-from .architectures import CIFAR10, CIFAR10_LABELS, DIGITS, IMAGENET, MNIST
+from ..architectures import CIFAR10, CIFAR10_LABELS, DIGITS, IMAGENET, MNIST
 
 PREPROCESS: dict[str, Preprocess] = {"imagenet": IMAGENET, "cifar10": CIFAR10, "mnist": MNIST}
 LABELS = ("imagenet", "cifar10", "mnist")

@@ -13,7 +13,7 @@ from torch import nn
 
 from ...core.errors import ConversionError
 from ...core.output import replacing
-from ..frontends.architectures import Architecture
+from ..architectures import Architecture
 from ..frontends.source import Source
 from ..frontends.state_dicts.state_dict import load_state
 

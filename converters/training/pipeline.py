@@ -14,7 +14,7 @@ from torch import nn
 from ...core.errors import ConversionError, InputError
 from ...core.output import check_output, files_among, make_folder, replacing
 from ...runtime import load
-from ..frontends.architectures import ARCHITECTURES, Architecture
+from ..architectures import ARCHITECTURES, Architecture
 from .artefacts import write_artefacts
 from .batches import ordered_batches
 from .checkpoints import digest, load_checkpoint, load_network

@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from ...core.errors import ConversionError
+from ..architectures import Architecture
 from ..compression.sharing import BitsRule, parse_bits
 from ..convert import convert
-from ..frontends.architectures import Architecture
 from .allocation import Allocation, importance
 from .checkpoints import load_checkpoint, save
 from .constraints import Constraint, GradualPruning, Masks, SharedWeights, nonzero_masks, weights_of

@@ -170,7 +170,7 @@ def script_module(name: str) -> Any:
 def test_the_onnx_file_answers_as_the_container(tmp_path: Path, name: str) -> None:
     import torch
 
-    from dcz.converters.frontends.architectures import ARCHITECTURES
+    from dcz.converters.architectures import ARCHITECTURES
 
     torch.manual_seed(0)
     architecture = ARCHITECTURES[name]

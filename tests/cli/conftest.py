@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from dcz.cli import main
-from dcz.converters.frontends.architectures import ARCHITECTURES
+from dcz.converters.architectures import ARCHITECTURES
 from dcz.core.jit import COMPILATIONS
 
 

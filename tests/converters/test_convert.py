@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import dcz
+from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.convert import convert
 from dcz.converters.export import export
-from dcz.converters.frontends.architectures import ARCHITECTURES
 from dcz.converters.frontends.arrays import STORABLE
 from dcz.dcformat import ConversionError, InputError, Preprocess
 

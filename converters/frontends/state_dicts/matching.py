@@ -16,8 +16,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ....dcformat import ConversionError, Shape
-from ..architectures import ARCHITECTURES, Architecture
-from ..architectures.lookup import resolve, signature
+from ...architectures import ARCHITECTURES, Architecture
+from ...architectures.lookup import resolve, signature
 from ..source import SHOWN, listed
 from .parametrized import masked_by
 

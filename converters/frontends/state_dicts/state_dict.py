@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ....dcformat import ConversionError, Shape
-from ..architectures.lookup import build
+from ...architectures.lookup import build
 from ..arrays import from_state
 from ..exported.capture import capture
 from ..source import Source, listed

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import dcz
+from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.compression.sharing import share_weights
-from dcz.converters.frontends.architectures import ARCHITECTURES
 from dcz.converters.training.artefacts import write_artefacts
 from dcz.converters.training.constraints import weights_of
 from dcz.dcformat import ConversionError, InputError

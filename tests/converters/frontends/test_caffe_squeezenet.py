@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.convert import load_source
-from dcz.converters.frontends.architectures import ARCHITECTURES
 from dcz.converters.frontends.caffe_squeezenet import build_graph, from_han, layers
 from dcz.converters.torch.module import GraphModule
 from dcz.dcformat import ConversionError, infer_shapes

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.compression.sharing import share_weights
 from dcz.converters.convert import convert
-from dcz.converters.frontends.architectures import ARCHITECTURES
 from dcz.converters.training.artefacts import layer_summary, write_artefacts
 from dcz.converters.training.constraints import weights_of
 

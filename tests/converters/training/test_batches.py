@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcz.converters.frontends.architectures import CIFAR10, MNIST
+from dcz.converters.architectures import CIFAR10, MNIST
 from dcz.converters.training.batches import augment, normalise, ordered_batches, training_batches
 from dcz.converters.training.datasets import Split
 from dcz.dcformat import ConversionError

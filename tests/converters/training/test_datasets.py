@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dcz.converters.frontends.architectures import CIFAR10, MNIST
+from dcz.converters.architectures import CIFAR10, MNIST
 from dcz.converters.training.datasets import load_dataset
 from dcz.dcformat import InputError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dcz.converters.frontends.architectures import ARCHITECTURES
+from dcz.converters.architectures import ARCHITECTURES
 
 SCRIPT = Path(__file__).parents[3] / "models" / "grow_vgg19.py"
 

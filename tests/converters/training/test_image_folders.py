@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dcz.converters.frontends.architectures import CIFAR10
+from dcz.converters.architectures import CIFAR10
 from dcz.converters.training.batches import normalise
 from dcz.converters.training.datasets import load_dataset
 from dcz.dcformat import InputError, Preprocess

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import nn
 
 import dcz
-from dcz.converters.frontends.architectures import ARCHITECTURES
+from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.training.pipeline import compress
 from dcz.converters.training.recipe import load_recipe
 

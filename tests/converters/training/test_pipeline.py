@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 import dcz
-from dcz.converters.frontends.architectures import ARCHITECTURES
+from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.training import pipeline, stages
 from dcz.converters.training.datasets import Dataset, Split
 from dcz.converters.training.pipeline import compress

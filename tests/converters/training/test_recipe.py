@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.compression.pruning import PruneRule
-from dcz.converters.frontends.architectures import ARCHITECTURES
 from dcz.converters.training.constraints import prunable
 from dcz.converters.training.recipe import RECIPES, Recipe, load_recipe
 from dcz.converters.training.targets import GlobalTarget, LayerTarget, RuleTarget

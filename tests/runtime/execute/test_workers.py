@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import dcz
-import dcz.runtime.plan.plan as planning
+import dcz.runtime.plan.steps.weighted as weighted
 from dcz.dcformat import Graph, make_node, write
 from dcz.runtime import model as model_module
 from dcz.runtime.execute import workers as workers_module
@@ -129,7 +129,7 @@ def test_a_team_goes_on_with_the_helpers_that_it_got(monkeypatch):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_model_answers_the_same_where_no_thread_can_be_started(network, monkeypatch, threads, request):
     path, batch = network
-    monkeypatch.setattr(planning, "PARALLEL_WORK", 0)
+    monkeypatch.setattr(weighted, "PARALLEL_WORK", 0)
     monkeypatch.setattr(model_module, "PARALLEL_BYTES", 0)  # layers are packed in several threads
     sizes = (1, 2, 5, 16, 40)
     expected = [dcz.load(path, threads=1)(batch[:n]) for n in sizes]
@@ -143,8 +143,8 @@ ENDING = """
 import atexit, sys, threading
 import numpy as np
 import dcz
-from dcz.runtime import plan
-plan.PARALLEL_WORK = 0
+from dcz.runtime.plan.steps import weighted
+weighted.PARALLEL_WORK = 0
 batch = np.load(sys.argv[2])
 used, fresh = (dcz.load(sys.argv[1], threads=2) for _ in range(2))
 expected = used(batch)

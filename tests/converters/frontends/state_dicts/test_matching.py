@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from dcz.converters.frontends.architectures import ARCHITECTURES
-from dcz.converters.frontends.architectures.lookup import signature
+from dcz.converters.architectures import ARCHITECTURES
+from dcz.converters.architectures.lookup import signature
 from dcz.converters.frontends.state_dicts.matching import WRAPPERS, find, fit, nearest
 from dcz.dcformat import ConversionError, Shape
 

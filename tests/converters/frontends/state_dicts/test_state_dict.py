@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import prune
 
-from dcz.converters.frontends.architectures import ARCHITECTURES
-from dcz.converters.frontends.architectures.lookup import signature
+from dcz.converters.architectures import ARCHITECTURES
+from dcz.converters.architectures.lookup import signature
 from dcz.converters.frontends.state_dicts import state_dict
 from dcz.converters.frontends.state_dicts.matching import find
 from dcz.converters.frontends.state_dicts.state_dict import from_state_dict

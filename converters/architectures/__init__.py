@@ -11,7 +11,7 @@ from functools import partial
 
 from torch import nn
 
-from ....dcformat.preprocess import Preprocess
+from ...dcformat.preprocess import Preprocess
 from .alexnet import AlexNet
 from .lenet import LeNet5Caffe, LeNet300100
 from .resnet_cifar import ResNetCifar

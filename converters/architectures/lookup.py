@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import nn
 
-from ....dcformat import ConversionError, Shape
+from ...dcformat import ConversionError, Shape
 from . import ARCHITECTURES, Architecture
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from dcz.converters.frontends.architectures import ARCHITECTURES
+from dcz.converters.architectures import ARCHITECTURES
 
 PARAMETERS = {
     "lenet_300_100": 266_610,
