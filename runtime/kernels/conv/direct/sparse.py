@@ -17,11 +17,13 @@ from .... import simd
 from ....jit import kernel
 from ....simd import LANES
 from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
+from ...descriptor import Block, Conv, Direct
 from ...epilogue import epilogue_array, limits
 from ...weights import SparseWeights
+from ..blocks import most_outputs, part_of
 from . import pack_input as conv_packing
 from . import tile as conv_tile
-from .tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT, STARTS, Tiling
+from .tile import Tiling
 from .weight_stream import Stream, make_stream, sum_products
 
 
@@ -62,28 +64,28 @@ def conv_sparse(
     """
     rows, book = len(tag), simd.load(book_tag, values, 0)
     bounds = limits(epilogue)
-    for sample in range(d[conv_tile.BATCH]):
-        first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
-        first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
-        for tile in range(d[conv_tile.FIRST_TILE], d[conv_tile.LAST_TILE]):
+    for sample in range(d[Conv.SAMPLES]):
+        first_in = sample * d[Conv.IN_CHANNELS] * d[Direct.IN_PLANE]
+        first_out = sample * d[Conv.OUT_CHANNELS] * d[Direct.OUT_PLANE]
+        for tile in range(d[Conv.FIRST], d[Conv.LAST]):
             row, column = conv_tile.corner(tile, rows, d)
             is_run = conv_tile.is_run(row, rows, d)
             for b in range(len(blocks)):
-                first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
+                first, last = blocks[b, Block.FIRST_UNIT], blocks[b, Block.LAST_UNIT]
                 conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
-                at_once = is_run and blocks[b, ENDS] != 0
-                at, position, segment = d[conv_tile.SUMS], blocks[b, POSITION], blocks[b, SEGMENT]
-                for few in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], conv_tile.FINISHED):
-                    few_end, few_at = min(few + conv_tile.FINISHED, blocks[b, LAST_OUTPUT]), at
+                at_once = is_run and blocks[b, Block.ENDS] != 0
+                at, position, segment = d[Conv.SUMS], blocks[b, Block.POSITION], blocks[b, Block.SEGMENT]
+                for few in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT], conv_tile.FINISHED):
+                    few_end, few_at = min(few + conv_tile.FINISHED, blocks[b, Block.LAST_OUTPUT]), at
                     for channel in range(few, few_end):
                         count = simd.get(counts, segment)
                         segment += 1
                         sums = simd.zeros(tag)
-                        if blocks[b, STARTS] == 0:
+                        if blocks[b, Block.STARTS] == 0:
                             sums = simd.load(tag, scratch, at)
                             simd.prefetch(tag, scratch, at + rows * LANES)
-                        if blocks[b, ENDS] != 0:
-                            start = first_out + channel * d[conv_tile.OUT_PLANE]
+                        if blocks[b, Block.ENDS] != 0:
+                            start = first_out + channel * d[Direct.OUT_PLANE]
                             conv_tile.expect(tag, out, start, row, column, d)
                         end = position + count
                         sums = sum_products(tag, sums, scratch, words, values, book, position, end)
@@ -93,7 +95,7 @@ def conv_sparse(
                         else:
                             simd.store(scratch, at, sums)
                         at += rows * LANES
-                    if blocks[b, ENDS] != 0 and not at_once:
+                    if blocks[b, Block.ENDS] != 0 and not at_once:
                         conv_tile.finish(
                             *(tag, scratch, few_at, few, few_end, out, residual, first_out, row, column),
                             *(epilogue, bounds, d),
@@ -123,12 +125,12 @@ class ConvStream:
         self._epilogue = epilogue_array(epilogue, tiling.geometry.out_channels)
         self._descriptor = conv_packing.describe(tiling, epilogue)
         self.weight_bytes = stream.nbytes
-        self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
+        self.scratch_elements = tiling.tile_elements + most_outputs(tiling.blocks) * tiling.rows * LANES
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
         flat_out, stream = out.reshape(-1), self._stream
-        d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
+        d, blocks = part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
         arguments = (
             *(tag(self.tiling.rows), stream.book, x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
