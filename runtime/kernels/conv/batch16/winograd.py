@@ -14,8 +14,8 @@ from ....simd import LANES
 from ...contract import F32, I64, WHOLE, Call, Share, tag
 from ...descriptor import Conv, Winograd
 from ...epilogue import limits, scale_shift
-from ..winograd.dense import ConvWinograd, multiply
-from ..winograd.tiles import SPACE
+from ..winograd.dense import ConvWinograd, sum_run
+from ..winograd.tiles import SPACE, own_channels
 from .sparse import finish, steps
 
 
@@ -86,24 +86,18 @@ def conv_winograd_lanes(
     d : ndarray of int64
         The descriptor.
     """
-    run, most, size = len(rows), len(sums_tag) // len(rows), len(points) ** 2
-    groups, inputs, outputs = d[Winograd.GROUPS], d[Winograd.GROUP_INPUTS], d[Winograd.GROUP_OUTPUTS]
-    units, across, bounds = inputs * d[Winograd.STRIDE] * d[Winograd.STRIDE], d[Winograd.ACROSS], limits(epilogue)
+    run, most, groups, inputs = len(rows), len(sums_tag) // len(rows), d[Winograd.GROUPS], d[Winograd.GROUP_INPUTS]
+    across, bounds = d[Winograd.ACROSS], limits(epilogue)
     for at in range(d[Winograd.PATCH], d[Winograd.INPUTS], LANES):
         simd.store(scratch, at, simd.zeros((0,)))
     for number in range((d[Conv.LAST] - d[Conv.FIRST]) * groups):
         tile, group = (d[Conv.FIRST] + number // groups) * most, number % groups
         columns = most if d[Winograd.TILES] - tile > 1 else 1
-        begin = max(d[Winograd.FIRST_CHANNEL], group * outputs)
-        end = min(d[Winograd.LAST_CHANNEL], (group + 1) * outputs)
+        begin, end = own_channels(group, d)
         if begin < end:
             transform_inputs(points, edge, columns, x, group * inputs, tile, scratch, d)
         for channel in range(begin, end, run):
-            position = (group * ((outputs + run - 1) // run) + (channel - group * outputs) // run) * size * units * run
-            if columns == 1:
-                multiply(rows, rows, size, units, weights, position, scratch, d)
-            else:
-                multiply(sums_tag, rows, size, units, weights, position, scratch, d)
+            sum_run(points, rows, sums_tag, columns, group, channel, weights, scratch, d)
             for o in range(channel, min(channel + run, end)):
                 for p in range(min(columns, d[Winograd.TILES] - tile)):
                     at, hop = d[Conv.SUMS] + ((o - channel) * columns + p) * LANES, run * columns * LANES + SPACE

@@ -18,7 +18,7 @@ import numpy as np
 from .....dcformat import memory
 from .....dcformat.tensors import Tensor
 from .... import simd
-from ....jit import kernel
+from ....jit import inlined, kernel
 from ....simd import LANES
 from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
 from ...descriptor import Conv, Winograd
@@ -26,7 +26,7 @@ from ...epilogue import epilogue_array, limits, scale_shift
 from ...weights import DenseWeights
 from ..blocks import divide_work
 from ..direct import tile as conv_tile
-from .tiles import SPACE, WinogradTiling, expect_outputs, finish, part_of, transform_inputs
+from .tiles import SPACE, WinogradTiling, expect_outputs, finish, own_channels, part_of, transform_inputs
 
 
 @kernel
@@ -53,6 +53,20 @@ def multiply(
             position += len(rows)
             place += columns * LANES
         simd.store(scratch, d[Conv.SUMS] + point * (len(sums_tag) * LANES + SPACE), sums)
+
+
+@inlined
+def sum_run(
+    points: Any, rows: Any, sums_tag: Any, columns: int, group: int, channel: int, weights: F32, scratch: F32, d: I64
+) -> None:
+    """Sum products for the run of output channels of a group that begins at `channel`, and `columns` vectors."""
+    run, outputs, stride = len(rows), d[Winograd.GROUP_OUTPUTS], d[Winograd.STRIDE]
+    size, units = len(points) ** 2, d[Winograd.GROUP_INPUTS] * stride * stride
+    position = (group * ((outputs + run - 1) // run) + (channel - group * outputs) // run) * size * units * run
+    if columns == 1:
+        multiply(rows, rows, size, units, weights, position, scratch, d)
+    else:
+        multiply(sums_tag, rows, size, units, weights, position, scratch, d)
 
 
 @kernel
@@ -107,12 +121,10 @@ def conv_winograd(
     d : ndarray of int64
         The descriptor.
     """
-    run, size, pack = len(rows), len(points) ** 2, d[Winograd.PACK]
-    groups, inputs, outputs = d[Winograd.GROUPS], d[Winograd.GROUP_INPUTS], d[Winograd.GROUP_OUTPUTS]
-    units = inputs * d[Winograd.STRIDE] * d[Winograd.STRIDE]
+    run, groups, inputs, pack = len(rows), d[Winograd.GROUPS], d[Winograd.GROUP_INPUTS], d[Winograd.PACK]
     bounds = limits(epilogue)
     # Lanes without a tile are computed with what is there, which had better be numbers.
-    for k in range(size * d[Winograd.STRIDE]):
+    for k in range(len(points) ** 2 * d[Winograd.STRIDE]):
         simd.store(scratch, d[Winograd.PATCH] + k * LANES, simd.zeros((0,)))
     vectors = (d[Winograd.TILES] + pack - 1) // pack
     for number in range(d[Conv.SAMPLES] * (d[Conv.LAST] - d[Conv.FIRST]) * groups):
@@ -120,19 +132,14 @@ def conv_winograd(
         sample = place // (d[Conv.LAST] - d[Conv.FIRST])
         vector = (d[Conv.FIRST] + place % (d[Conv.LAST] - d[Conv.FIRST])) * (len(sums_tag) // run)
         columns = len(sums_tag) // run if vectors - vector > 1 else 1
-        begin = max(d[Winograd.FIRST_CHANNEL], group * outputs)
-        end = min(d[Winograd.LAST_CHANNEL], (group + 1) * outputs)
+        begin, end = own_channels(group, d)
         if begin < end:
             first, to = (sample * groups + group) * inputs, d[Winograd.INPUTS]
             transform_inputs(points, edge, step, rest, columns, x, first, vector * pack, scratch, to, d)
         for channel in range(begin, end, run):
-            position = (group * ((outputs + run - 1) // run) + (channel - group * outputs) // run) * size * units * run
-            if columns == 1:
-                multiply(rows, rows, size, units, weights, position, scratch, d)
-            else:
-                multiply(sums_tag, rows, size, units, weights, position, scratch, d)
+            sum_run(points, rows, sums_tag, columns, group, channel, weights, scratch, d)
             for o in range(channel, min(channel + run, end)):
-                row = sample * groups * outputs + o
+                row = sample * d[Conv.OUT_CHANNELS] + o
                 at, hop = d[Conv.SUMS] + (o - channel) * columns * LANES, run * columns * LANES + SPACE
                 transform_outputs(
                     *(points, edge, out, row, vector * pack, at, hop, columns, scratch),

@@ -26,7 +26,7 @@ from ...epilogue import epilogue_array, limits, scale_shift
 from ...weights import SparseWeights
 from ..blocks import divide_work
 from ..direct import tile as conv_tile
-from .tiles import SPACE, WinogradTiling, expect_outputs, finish, lay_out, part_of, transform_inputs
+from .tiles import SPACE, WinogradTiling, expect_outputs, finish, lay_out, own_channels, part_of, transform_inputs
 
 CHUNK = 16
 """Input channels whose taps are brought from the stream at a time: of 32 output channels and 3 x 3 taps, 18 KiB."""
@@ -59,20 +59,21 @@ def transform_weights(
     d : ndarray of int64
         The descriptor.
     """
-    outputs, area, first_tap = d[Conv.OUT_CHANNELS], len(taps) ** 2, d[WinogradSparse.WEIGHT_TAPS]
+    outputs, area = d[Conv.OUT_CHANNELS], len(taps) ** 2
     units, to = d[Winograd.GROUP_INPUTS], d[WinogradSparse.WEIGHTS]
     for first in range(0, units, CHUNK):
         count = min(CHUNK, units - first)
-        for at in range(first_tap, first_tap + count * area * width, LANES):
+        end_of_taps = d[WinogradSparse.WEIGHT_TAPS] + count * area * width
+        for at in range(d[WinogradSparse.WEIGHT_TAPS], end_of_taps, LANES):
             simd.store(scratch, at, simd.zeros((0,)))
         row = first // CHUNK * outputs
         for o in range(channel, end):
-            place = first_tap + o - channel
+            place = d[WinogradSparse.WEIGHT_TAPS] + o - channel
             for i in range(simd.get(starts, row + o), simd.get(starts, row + outputs + o)):
                 simd.put(scratch, place + simd.get(offsets, i), simd.weight(codebook, symbols, i))
         for unit in range(count):
             for lane in range(0, width, LANES):
-                at = first_tap + unit * area * width + lane
+                at = d[WinogradSparse.WEIGHT_TAPS] + unit * area * width + lane
                 simd.winograd_weights(taps, points, scratch, at, width, scratch, to + lane, units * width + SPACE)
             to += width
 
@@ -174,7 +175,7 @@ def conv_winograd_sparse(
         The descriptor.
     """
     size, pack, weights = len(points) ** 2, d[Winograd.PACK], d[WinogradSparse.WEIGHTS]
-    groups, units, outputs = d[Winograd.GROUPS], d[Winograd.GROUP_INPUTS], d[Winograd.GROUP_OUTPUTS]
+    groups, units = d[Winograd.GROUPS], d[Winograd.GROUP_INPUTS]
     width = len(sums_tag) // len(rows) * LANES
     pitch, vector_size = pack * width, size * (units * LANES + SPACE)
     # Lanes without a tile are computed with what is there, which had better be numbers.
@@ -184,8 +185,7 @@ def conv_winograd_sparse(
         simd.store(scratch, at, simd.zeros((0,)))
     for number in range(d[Conv.SAMPLES] * groups):
         sample, group = number // groups, number % groups
-        begin = max(d[Winograd.FIRST_CHANNEL], group * outputs)
-        end = min(d[Winograd.LAST_CHANNEL], (group + 1) * outputs)
+        begin, end = own_channels(group, d)
         if begin >= end:
             continue
         for first in range(d[Conv.FIRST], d[Conv.LAST], d[WinogradSparse.AT_ONCE]):
@@ -206,7 +206,7 @@ def conv_winograd_sparse(
                         else:
                             multiply(few_sums, few_rows, size, units, weights, inputs + t, at, pitch, scratch)
                     for o in range(channel, stop, LANES):
-                        row, at = sample * groups * outputs + o, d[Conv.SUMS] + o - channel
+                        row, at = sample * d[Conv.OUT_CHANNELS] + o, d[Conv.SUMS] + o - channel
                         transform_outputs(
                             points, edge, area, tall, out, row, tile, min(LANES, stop - o), at, pitch, width, scratch,
                             epilogue, o, d,

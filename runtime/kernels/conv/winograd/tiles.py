@@ -123,6 +123,13 @@ def transform_inputs(
 
 
 @inlined
+def own_channels(group: int, d: I64) -> tuple[int, int]:
+    """The first output channel of a group that falls to this part of the work, and the first one behind them."""
+    outputs = d[Winograd.GROUP_OUTPUTS]
+    return max(d[Winograd.FIRST_CHANNEL], group * outputs), min(d[Winograd.LAST_CHANNEL], (group + 1) * outputs)
+
+
+@inlined
 def expect_outputs(edge: Any, out: F32, channel: int, tile: int, d: I64) -> None:
     """Ask for the places of a vector of tiles of an output channel."""
     shrink = 1 + d[Conv.POOL]
