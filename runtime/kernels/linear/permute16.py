@@ -24,7 +24,7 @@ from ...simd import LANES
 from ..contract import F32, I64, WHOLE, Call, Epilogue, LinearGeometry, Share, tag
 from ..epilogue import epilogue_array
 from ..weights import SparseWeights
-from .slices import SAMPLES, U16, WORDS, Form, Slices, finish
+from .slices import SAMPLES, U16, WORDS, Form, Slices, multiply_slices
 
 SYMBOL_BITS = 8
 MOST_CENTROIDS = 255
@@ -34,12 +34,10 @@ AHEAD = 8192
 
 
 @inlined
-def _slice(
-    tag: Any, window: Any, low: Any, high: Any, planes: U16, at: int, plane: int,
-    stream: U16, bases: NDArray[Any], first: int, last: int,
-) -> Any:  # fmt: skip
-    """Sums of the 16 rows of one slice, two vectors for each of ``len(tag) / 2`` samples."""
-    sums = simd.zeros(tag)
+def _sum_slice(tag: Any, operands: Any, first: int, last: int, sample: int) -> Any:
+    """Sums of the 16 rows of a slice, two vectors for each of ``len(tag) / 2`` samples: see `multiply_slices`."""
+    window, low, high, planes, plane, stream, bases = operands
+    sums, at = simd.zeros(tag), 2 * sample * plane
     for group in range(first, last):
         slots = group * WORDS
         simd.prefetch_l2(stream, slots + AHEAD)
@@ -96,26 +94,17 @@ def linear_windowed(
     epilogue : ndarray of float32
         See `kernels.epilogue`; scale and shift by lane.
     """
-    features, outputs, plane = len(x) // batch, len(out) // batch, len(planes) // (2 * batch)
+    features, plane = len(x) // batch, len(planes) // (2 * batch)
     for sample in range(batch):
         for k in range(0, features, LANES):
             vector = simd.load_masked(x, sample * features + k, 0, features - k)
             simd.store_split_words(planes, 2 * sample * plane + k, plane, vector)
     low, high = simd.load_words(book_tag, codebook, 0), simd.load_words(book_tag, codebook, len(codebook) // 2)
-    fours = batch - batch % SAMPLES
-    for s in range(first_slice, last_slice):
-        first, last, lane = simd.get(starts, s), simd.get(starts, s + 1), s * LANES
-        for sample in range(0, fours, SAMPLES):
-            tag, at = (0, 0, 0, 0, 0, 0, 0, 0), 2 * sample * plane
-            sums = _slice(tag, window, low, high, planes, at, plane, stream, bases, first, last)
-            simd.store(scratch, 0, sums)
-            for i in range(SAMPLES):
-                at, start = 2 * i * LANES, (sample + i) * outputs
-                finish(2, at, lane, out, residual, scratch, start, rows, epilogue, with_residual)
-        for sample in range(fours, batch):
-            at, start = 2 * sample * plane, sample * outputs
-            simd.store(scratch, 0, _slice((0, 0), window, low, high, planes, at, plane, stream, bases, first, last))
-            finish(2, 0, lane, out, residual, scratch, start, rows, epilogue, with_residual)
+    operands, four, one = (window, low, high, planes, plane, stream, bases), (0, 0, 0, 0, 0, 0, 0, 0), (0, 0)
+    multiply_slices(
+        _sum_slice, operands, four, one, out, residual, scratch, starts, rows, epilogue, batch, with_residual,
+        first_slice, last_slice,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from ...simd import LANES
 from ..contract import F32, I64, WHOLE, Call, Epilogue, LinearGeometry, Share
 from ..epilogue import epilogue_array
 from ..weights import SparseWeights
-from .slices import SAMPLES, Form, Slices, finish
+from .slices import SAMPLES, Form, Slices, multiply_slices
 
 U32 = NDArray[np.uint32]
 MOST_SHARED = 32
@@ -40,14 +40,13 @@ AHEAD = 4096
 
 
 @inlined
-def _slice(
-    tag: Any, book: Any, stream: U32, bases: NDArray[Any], first: int, last: int, x: F32, at: int, step: int
-) -> Any:
-    """Sums of the 16 rows of one slice, three vectors for each of ``len(tag) / 3`` samples."""
-    sums = simd.zeros(tag)
+def _sum_slice(tag: Any, operands: Any, first: int, last: int, sample: int) -> Any:
+    """Sums of the 16 rows of a slice, three vectors for each of ``len(tag) / 3`` samples: see `multiply_slices`."""
+    book, stream, bases, x, features = operands
+    sums, at = simd.zeros(tag), sample * features
     for group in range(first, last):
         simd.prefetch_l2(stream, group * LANES + AHEAD)
-        sums = simd.fma_triples(sums, book, stream, group * LANES, x, at + simd.get(bases, group), step)
+        sums = simd.fma_triples(sums, book, stream, group * LANES, x, at + simd.get(bases, group), features)
     return sums
 
 
@@ -88,21 +87,12 @@ def linear_triples(
     epilogue : ndarray of float32
         See `kernels.epilogue`; scale and shift by lane.
     """
-    features, outputs = len(x) // batch, len(out) // batch
-    book = simd.load((0, 0), codebook, 0)
-    fours = batch - batch % SAMPLES
-    for s in range(first_slice, last_slice):
-        first, last, lane = simd.get(starts, s), simd.get(starts, s + 1), s * LANES
-        for sample in range(0, fours, SAMPLES):
-            tag = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-            simd.store(scratch, 0, _slice(tag, book, stream, bases, first, last, x, sample * features, features))
-            for i in range(SAMPLES):
-                at, start = SLOTS * i * LANES, (sample + i) * outputs
-                finish(SLOTS, at, lane, out, residual, scratch, start, rows, epilogue, with_residual)
-        for sample in range(fours, batch):
-            start = sample * outputs
-            simd.store(scratch, 0, _slice((0, 0, 0), book, stream, bases, first, last, x, sample * features, features))
-            finish(SLOTS, 0, lane, out, residual, scratch, start, rows, epilogue, with_residual)
+    operands = simd.load((0, 0), codebook, 0), stream, bases, x, len(x) // batch
+    four, one = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), (0, 0, 0)
+    multiply_slices(
+        _sum_slice, operands, four, one, out, residual, scratch, starts, rows, epilogue, batch, with_residual,
+        first_slice, last_slice,
+    )  # fmt: skip
 
 
 class LinearTriples:

@@ -171,6 +171,44 @@ class Slices:
 
 
 @inlined
+def multiply_slices(
+    sum_slice: Any, operands: Any, four: Any, one: Any, out: F32, residual: F32, scratch: F32, starts: I64,
+    rows: NDArray[np.int32], epilogue: F32, batch: int, with_residual: bool, first_slice: int, last_slice: int,
+) -> None:  # fmt: skip
+    """Multiply a batch by some of the slices, four samples at a time, and the rest one by one.
+
+    Parameters
+    ----------
+    sum_slice : callable
+        ``sum_slice(tag, operands, first, last, sample)``: sums of the 16 rows of the slice made of groups `first` to
+        `last`, for the samples from `sample` on; the vectors of a sample, one behind the other, are parts of its sums.
+    operands : tuple
+        What it takes besides.
+    four, one : Tag
+        As long as four samples, and one, have vectors.
+    out, residual : ndarray of float32, flat
+        Activations; `residual` is read only if `with_residual`.
+    scratch : ndarray of float32, flat
+        Sums of a slice.
+    starts, rows
+        Of `Slices`.
+    epilogue : ndarray of float32
+        See `kernels.epilogue`; scale and shift by lane.
+    """
+    outputs, fours, vectors = len(out) // batch, batch - batch % SAMPLES, len(one)
+    for s in range(first_slice, last_slice):
+        first, last, lane = simd.get(starts, s), simd.get(starts, s + 1), s * LANES
+        for sample in range(0, fours, SAMPLES):
+            simd.store(scratch, 0, sum_slice(four, operands, first, last, sample))
+            for i in range(SAMPLES):
+                at, start = vectors * i * LANES, (sample + i) * outputs
+                finish(vectors, at, lane, out, residual, scratch, start, rows, epilogue, with_residual)
+        for sample in range(fours, batch):
+            simd.store(scratch, 0, sum_slice(one, operands, first, last, sample))
+            finish(vectors, 0, lane, out, residual, scratch, sample * outputs, rows, epilogue, with_residual)
+
+
+@inlined
 def finish(
     count: int, at: int, lane: int, out: F32, residual: F32, scratch: F32, start: int, rows: NDArray[np.int32],
     epilogue: F32, with_residual: bool,

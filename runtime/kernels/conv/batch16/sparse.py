@@ -5,7 +5,7 @@ whatever its place, no lane idles at the edge of an odd image, and strides cost 
 output pixels, ``rows`` high, whose sums a kernel keeps in registers. A *unit* is an input channel, or every n-th column
 of one where the horizontal stride is n; packing it copies the pixels that the tile sees, padding as zeros, rows
 separated by stride, so that the tile meets each tap as a grid of vectors with rows `pitch` apart. Blocks of units,
-segments of weights and sums between blocks are those of `direct.tile`.
+segments of weights are those of `conv.blocks`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from .... import simd
 from ....jit import inlined, kernel
 from ....simd import LANES
 from ...contract import F32, I64, WHOLE, Call, ConvGeometry, Epilogue, LinearGeometry, Share, tag
+from ...descriptor import Batch16, Block, Conv, layer_fields, pack
 from ...epilogue import clamp, epilogue_array, limits, scale_shift
 from ...weights import SparseWeights
+from ..blocks import block_table, cut, divide_work, most_outputs, most_units, part_of
 from ..direct import tile as conv_tile
-from ..direct.tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT, STARTS
 from ..direct.weight_stream import Stream, make_stream
 
 LATENCY = 4
@@ -35,11 +36,8 @@ LATENCY = 4
 WINDOW, PAIR = (0, 0, 0, 0), (0, 0)
 """Tags: pixels, and rows, of a window that is pooled."""
 
-# Places in the descriptor; those of `direct.tile` that both have lie where they lie there.
-HEIGHT, WIDTH, OUT_HEIGHT, OUT_WIDTH = 0, 1, 2, 3
-STRIDE_Y, STRIDE_X, PAD_Y, PAD_X, REACH_Y, REACH_X = 4, 5, 6, 7, 8, 9
-SUMS, RESIDUAL, POOL, PHASES_Y, PHASES_X = 10, 11, 12, 13, 14
-FIRST_TILE, LAST_TILE, PHASES = conv_tile.FIRST_TILE, conv_tile.LAST_TILE, conv_tile.LAST_TILE + 1
+PHASES = len(Conv) + len(Batch16)
+"""Where the phases lie in the descriptor."""
 
 
 def as_convolution(g: LinearGeometry) -> ConvGeometry:
@@ -94,13 +92,13 @@ class LaneTiling:
 
     @cached_property
     def blocks(self) -> I64:
-        """The table of blocks, shape (blocks, 8); POSITION is left to the packer."""
-        return conv_tile.block_table(self.geometry, len(self.phases[1]), max(1, self.budget // self.unit_vectors))
+        """The table of blocks: see `block_table`."""
+        return block_table(self.geometry, len(self.phases[1]), max(1, self.budget // self.unit_vectors))
 
     @property
     def segments(self) -> int:
         """Segments of weights: outputs of each block, added up."""
-        blocks = conv_tile.cut(self.geometry, len(self.phases[1]), max(1, self.budget // self.unit_vectors))[2]
+        blocks = cut(self.geometry, len(self.phases[1]), max(1, self.budget // self.unit_vectors))[2]
         return self.geometry.out_channels * blocks
 
     @property
@@ -120,25 +118,31 @@ class LaneTiling:
     @property
     def tile_elements(self) -> int:
         """Elements of scratch for a packed block."""
-        return int((self.blocks[:, LAST_UNIT] - self.blocks[:, FIRST_UNIT]).max()) * self.unit_vectors * LANES
+        return most_units(self.blocks) * self.unit_vectors * LANES
 
     @property
     def sum_elements(self) -> int:
         """Elements of scratch for the sums of all outputs of a block."""
-        outputs = int((self.blocks[:, LAST_OUTPUT] - self.blocks[:, FIRST_OUTPUT]).max())
-        return outputs * self.shape[0] * self.shape[1] * LANES
+        return most_outputs(self.blocks) * self.shape[0] * self.shape[1] * LANES
 
     def descriptor(self, epilogue: Epilogue) -> I64:
         """Everything a kernel needs to know, as one int64 array."""
-        g = self.geometry
-        d = np.zeros(PHASES + len(self.phases[0]) + len(self.phases[1]), np.int64)
-        d[: PHASES_X + 1] = (
-            *(*self.image[0], *self.image[1], *g.stride, *g.padding, *self.reach, self.tile_elements),
-            *(epilogue.residual, epilogue.pool, len(self.phases[0]), len(self.phases[1])),
+        fields = pack(
+            Conv,
+            Batch16,
+            **layer_fields(self.geometry, epilogue, self.image),
+            samples=1,
+            sums=self.tile_elements,
+            first=0,
+            last=self.tiles,
+            stride_y=self.geometry.stride[0],
+            stride_x=self.geometry.stride[1],
+            reach_y=self.reach[0],
+            reach_x=self.reach[1],
+            phases_y=len(self.phases[0]),
+            phases_x=len(self.phases[1]),
         )
-        d[FIRST_TILE], d[LAST_TILE] = 0, self.tiles
-        d[PHASES:] = (*self.phases[0], *self.phases[1])
-        return d
+        return np.concatenate([fields, *(np.array(phases, np.int64) for phases in self.phases)])
 
 
 @inlined
@@ -166,9 +170,11 @@ def pack_lanes(
     d : ndarray of int64
         The descriptor.
     """
-    height, width = d[HEIGHT], d[WIDTH]
-    stride_y, stride_x, reach_y, reach_x = d[STRIDE_Y], d[STRIDE_X], d[REACH_Y], d[REACH_X]
-    top, left, downs, acrosses = row * stride_y - d[PAD_Y], column * stride_x - d[PAD_X], d[PHASES_Y], d[PHASES_X]
+    height, width = d[Conv.HEIGHT], d[Conv.WIDTH]
+    stride_y, stride_x = d[Batch16.STRIDE_Y], d[Batch16.STRIDE_X]
+    downs, acrosses = d[Batch16.PHASES_Y], d[Batch16.PHASES_X]
+    reach_y, reach_x = d[Batch16.REACH_Y], d[Batch16.REACH_X]
+    top, left = row * stride_y - d[Conv.PAD_Y], column * stride_x - d[Conv.PAD_X]
     size = reach_y * reach_x
     for phase in range(acrosses * downs):
         down, across = phase % downs, phase // downs
@@ -212,11 +218,11 @@ def finish(
     scale: float, shift: float, limits: Any, d: I64,
 ) -> None:  # fmt: skip
     """Apply the epilogue to the sums of one output channel of a tile and store them; ``spare[at:]`` may be written."""
-    height, width, tile_width = d[OUT_HEIGHT], d[OUT_WIDTH], len(tag) // len(rows)
+    height, width, tile_width = d[Conv.OUT_HEIGHT], d[Conv.OUT_WIDTH], len(tag) // len(rows)
     place, pitch = ((channel * height + row) * width + column) * LANES, width * LANES
     value = simd.scale_shift(sums, scale, shift)
     whole = row + len(rows) <= height and column + tile_width <= width
-    if d[POOL] != 0:
+    if d[Conv.POOL] != 0:
         value = clamp(value, limits)
         place, pitch = ((channel * (height // 2) + row // 2) * (width // 2) + column // 2) * LANES, width // 2 * LANES
         if whole:
@@ -229,7 +235,7 @@ def finish(
                     window = simd.load_grid(WINDOW, PAIR, spare, corner, tile_width * LANES)
                     simd.store(out, place + r * pitch + c * LANES, simd.max_pool_grid(PAIR, window))
     elif whole:
-        if d[RESIDUAL] != 0:
+        if d[Conv.RESIDUAL] != 0:
             value = simd.add(value, simd.load_grid(tag, rows, residual, place, pitch))
         simd.store_grid(rows, out, place, pitch, clamp(value, limits))
     else:
@@ -238,7 +244,7 @@ def finish(
             for c in range(min(tile_width, width - column)):
                 pixel = simd.load((0,), spare, at + (r * tile_width + c) * LANES)
                 target = place + r * pitch + c * LANES
-                if d[RESIDUAL] != 0:
+                if d[Conv.RESIDUAL] != 0:
                     pixel = simd.add(pixel, simd.load((0,), residual, target))
                 simd.store(out, target, clamp(pixel, limits))
 
@@ -278,23 +284,24 @@ def conv_lanes(
     d : ndarray of int64
         The descriptor of `LaneTiling`.
     """
-    width, pitch, book = len(columns), d[REACH_X] * LANES, simd.load(book_tag, values, 0)
-    across, bounds = (d[OUT_WIDTH] + width - 1) // width, limits(epilogue)
-    far = len(out) > conv_tile.FAR and d[POOL] == 0
-    for tile in range(d[FIRST_TILE], d[LAST_TILE]):
+    width, pitch, book = len(columns), d[Batch16.REACH_X] * LANES, simd.load(book_tag, values, 0)
+    across, bounds = (d[Conv.OUT_WIDTH] + width - 1) // width, limits(epilogue)
+    far = len(out) > conv_tile.FAR and d[Conv.POOL] == 0
+    for tile in range(d[Conv.FIRST], d[Conv.LAST]):
         row, column = tile // across * len(rows), tile % across * width
         for b in range(len(blocks)):
-            pack_lanes(columns, x, blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT], row, column, b > 0, scratch, d)
-            at, position, segment = d[SUMS], blocks[b, POSITION], blocks[b, SEGMENT]
-            for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT]):
+            first, last = blocks[b, Block.FIRST_UNIT], blocks[b, Block.LAST_UNIT]
+            pack_lanes(columns, x, first, last, row, column, b > 0, scratch, d)
+            at, position, segment = d[Conv.SUMS], blocks[b, Block.POSITION], blocks[b, Block.SEGMENT]
+            for channel in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT]):
                 count = simd.get(counts, segment)
                 segment += 1
                 sums = simd.zeros(tag)
-                if blocks[b, STARTS] == 0:
+                if blocks[b, Block.STARTS] == 0:
                     sums = simd.load(tag, scratch, at)
-                if far and blocks[b, ENDS] != 0:
+                if far and blocks[b, Block.ENDS] != 0:
                     for r in range(len(rows)):
-                        place = (channel * d[OUT_HEIGHT] + row + r) * d[OUT_WIDTH] + column
+                        place = (channel * d[Conv.OUT_HEIGHT] + row + r) * d[Conv.OUT_WIDTH] + column
                         for c in range(width):
                             simd.prefetch_rows((0,), out, (place + c) * LANES, 0)
                 # A small tile is summed in four chains, which hide the latency of the additions.
@@ -311,7 +318,7 @@ def conv_lanes(
                 if len(tag) < LATENCY:
                     sums = simd.add(simd.add(sums, second), simd.add(third, fourth))
                 position = end
-                if blocks[b, ENDS] == 0:
+                if blocks[b, Block.ENDS] == 0:
                     simd.store(scratch, at, sums)
                 else:
                     finish(
@@ -357,8 +364,8 @@ class ConvLanes:
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`; activations are (channels, height, width, 16)."""
         flat_out, stream, (function, tags) = out.reshape(-1), self._stream, self._kernel()
-        tiles, channels = conv_tile.divide_work(self.tiling.geometry, self.tiling.tiles, share)
-        d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, tiles, channels)
+        tiles, channels = divide_work(self.tiling.geometry, self.tiling.tiles, share)
+        d, blocks = part_of(self._descriptor, self.tiling.blocks, tiles, channels)
         arguments = (
             *map(tag, tags),
             *(stream.book, x.reshape(-1), flat_out, flat_out if residual is None else residual.reshape(-1), scratch),

@@ -19,9 +19,9 @@ from .... import simd
 from ....jit import inlined, kernel
 from ....simd import LANES
 from ...contract import F32, I64, ConvGeometry
+from ...descriptor import Block
 from ...epilogue import limits, scale_shift
 from ...weights import SparseWeights
-from ..direct.tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, POSITION, SEGMENT, STARTS
 from ..direct.weight_stream import Stream, make_stream
 from .sparse import LATENCY, ConvLanes, LaneTiling, finish
 
@@ -141,11 +141,11 @@ def conv_taps(
     """
     book, bounds = simd.load(book_tag, values, 0), limits(epilogue)
     for b in range(len(blocks)):
-        image = blocks[b, FIRST_UNIT] * len(tag) * LANES
-        at, position, run = 0, blocks[b, POSITION], blocks[b, SEGMENT] * TAPS
-        for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT]):
+        image = blocks[b, Block.FIRST_UNIT] * len(tag) * LANES
+        at, position, run = 0, blocks[b, Block.POSITION], blocks[b, Block.SEGMENT] * TAPS
+        for channel in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT]):
             first = simd.zeros(tag)
-            if blocks[b, STARTS] == 0:
+            if blocks[b, Block.STARTS] == 0:
                 first = simd.load(tag, scratch, at)
             sums = first, simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
             stream = words, values, book
@@ -156,7 +156,7 @@ def conv_taps(
             first, second, third, fourth = sums
             if _few(tag, rows):
                 first = simd.add(simd.add(first, second), simd.add(third, fourth))
-            if blocks[b, ENDS] == 0:
+            if blocks[b, Block.ENDS] == 0:
                 simd.store(scratch, at, first)
             else:
                 finish(

@@ -12,29 +12,10 @@ from .... import simd
 from ....jit import inlined, kernel
 from ....simd import LANES
 from ...contract import F32, I64, WHOLE, Call, Share, tag
+from ...descriptor import Conv, Winograd
 from ...epilogue import limits, scale_shift
-from ..winograd.dense import ConvWinograd, multiply
-from ..winograd.tiles import (
-    ACROSS,
-    FIRST_BLOCK,
-    FIRST_CHANNEL,
-    GROUPS,
-    HEIGHT,
-    IN_CHANNELS,
-    INPUTS,
-    LAST_BLOCK,
-    LAST_CHANNEL,
-    OUT_CHANNELS,
-    OUTPUTS,
-    PAD_X,
-    PAD_Y,
-    PATCH,
-    SPACE,
-    STRIDE,
-    SUMS,
-    TILES,
-    WIDTH,
-)
+from ..winograd.dense import ConvWinograd, sum_run
+from ..winograd.tiles import SPACE, own_channels
 from .sparse import finish, steps
 
 
@@ -63,19 +44,20 @@ def transform_inputs(points: Any, edge: Any, columns: int, x: F32, first: int, t
     d : ndarray of int64
         The descriptor.
     """
-    n, stride, height, width = len(points), d[STRIDE], d[HEIGHT], d[WIDTH]
-    step, plane, units = len(edge) * stride, height * width * LANES, d[IN_CHANNELS] * stride * stride
+    n, stride, height, width = len(points), d[Winograd.STRIDE], d[Conv.HEIGHT], d[Conv.WIDTH]
+    step, plane, across = len(edge) * stride, height * width * LANES, d[Winograd.ACROSS]
+    units = d[Winograd.GROUP_INPUTS] * stride * stride
     hop = units * columns * LANES + SPACE
     for p in range(columns):
         for phase in range(stride * stride):
-            top = (tile + p) // d[ACROSS] * step - d[PAD_Y] + phase // stride
-            left = (tile + p) % d[ACROSS] * step - d[PAD_X] + phase % stride
+            top = (tile + p) // across * step - d[Conv.PAD_Y] + phase // stride
+            left = (tile + p) % across * step - d[Conv.PAD_X] + phase % stride
             row, last_row = _inside(n, top, height, stride)
             column, last_column = _inside(n, left, width, stride)
-            at, to = first * plane + (top * width + left) * LANES, d[INPUTS] + (phase * columns + p) * LANES
-            for _ in range(d[IN_CHANNELS]):
+            at, to = first * plane + (top * width + left) * LANES, d[Winograd.INPUTS] + (phase * columns + p) * LANES
+            for _ in range(d[Winograd.GROUP_INPUTS]):
                 grid = points, x, at, stride * width * LANES, stride * LANES
-                simd.winograd_window(*grid, row, last_row, column, last_column, scratch, d[PATCH], to, hop)
+                simd.winograd_window(*grid, row, last_row, column, last_column, scratch, d[Winograd.PATCH], to, hop)
                 at += plane
                 to += stride * stride * columns * LANES
 
@@ -104,29 +86,25 @@ def conv_winograd_lanes(
     d : ndarray of int64
         The descriptor.
     """
-    run, most, size = len(rows), len(sums_tag) // len(rows), len(points) ** 2
-    units, outputs, bounds = d[IN_CHANNELS] * d[STRIDE] * d[STRIDE], d[OUT_CHANNELS], limits(epilogue)
-    for at in range(d[PATCH], d[INPUTS], LANES):
+    run, most, groups, inputs = len(rows), len(sums_tag) // len(rows), d[Winograd.GROUPS], d[Winograd.GROUP_INPUTS]
+    across, bounds = d[Winograd.ACROSS], limits(epilogue)
+    for at in range(d[Winograd.PATCH], d[Winograd.INPUTS], LANES):
         simd.store(scratch, at, simd.zeros((0,)))
-    for number in range((d[LAST_BLOCK] - d[FIRST_BLOCK]) * d[GROUPS]):
-        tile, group = (d[FIRST_BLOCK] + number // d[GROUPS]) * most, number % d[GROUPS]
-        columns = most if d[TILES] - tile > 1 else 1
-        begin, end = max(d[FIRST_CHANNEL], group * outputs), min(d[LAST_CHANNEL], (group + 1) * outputs)
+    for number in range((d[Conv.LAST] - d[Conv.FIRST]) * groups):
+        tile, group = (d[Conv.FIRST] + number // groups) * most, number % groups
+        columns = most if d[Winograd.TILES] - tile > 1 else 1
+        begin, end = own_channels(group, d)
         if begin < end:
-            transform_inputs(points, edge, columns, x, group * d[IN_CHANNELS], tile, scratch, d)
+            transform_inputs(points, edge, columns, x, group * inputs, tile, scratch, d)
         for channel in range(begin, end, run):
-            position = (group * ((outputs + run - 1) // run) + (channel - group * outputs) // run) * size * units * run
-            if columns == 1:
-                multiply(rows, rows, size, units, weights, position, scratch, d)
-            else:
-                multiply(sums_tag, rows, size, units, weights, position, scratch, d)
+            sum_run(points, rows, sums_tag, columns, group, channel, weights, scratch, d)
             for o in range(channel, min(channel + run, end)):
-                for p in range(min(columns, d[TILES] - tile)):
-                    at, hop = d[SUMS] + ((o - channel) * columns + p) * LANES, run * columns * LANES + SPACE
+                for p in range(min(columns, d[Winograd.TILES] - tile)):
+                    at, hop = d[Conv.SUMS] + ((o - channel) * columns + p) * LANES, run * columns * LANES + SPACE
                     value = simd.winograd_outputs(edge, points, scratch, at, hop)
-                    row, column = (tile + p) // d[ACROSS] * len(edge), (tile + p) % d[ACROSS] * len(edge)
+                    row, column = (tile + p) // across * len(edge), (tile + p) % across * len(edge)
                     finish(
-                        *(area, edge, value, out, residual, scratch, d[OUTPUTS], o, row, column),
+                        *(area, edge, value, out, residual, scratch, d[Winograd.OUTPUTS], o, row, column),
                         *(*scale_shift(epilogue, o), bounds, d),
                     )
 

@@ -16,11 +16,13 @@ from .... import simd
 from ....jit import kernel
 from ....simd import LANES
 from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
+from ...descriptor import Block, Conv, Direct
 from ...epilogue import epilogue_array, limits
 from ...weights import DenseWeights
+from ..blocks import most_outputs, part_of
 from . import pack_input as conv_packing
 from . import tile as conv_tile
-from .tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, STARTS, Tiling
+from .tile import Tiling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,23 +77,23 @@ def conv_dense(
         The descriptor of `conv_tile.Tiling`.
     """
     rows, run, bounds = len(tag), len(rows_tag), limits(epilogue)
-    unit_vectors = d[conv_tile.UNIT]
-    for sample in range(d[conv_tile.BATCH]):
-        first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
-        first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
-        for tile in range(d[conv_tile.FIRST_TILE], d[conv_tile.LAST_TILE]):
+    unit_vectors = d[Direct.UNIT_VECTORS]
+    for sample in range(d[Conv.SAMPLES]):
+        first_in = sample * d[Conv.IN_CHANNELS] * d[Direct.IN_PLANE]
+        first_out = sample * d[Conv.OUT_CHANNELS] * d[Direct.OUT_PLANE]
+        for tile in range(d[Conv.FIRST], d[Conv.LAST]):
             row, column = conv_tile.corner(tile, rows, d)
             for b in range(len(blocks)):
-                first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
+                first, last = blocks[b, Block.FIRST_UNIT], blocks[b, Block.LAST_UNIT]
                 conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
-                at, position = d[conv_tile.SUMS], blocks[b, POSITION]
-                for channel in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], run):
+                at, position = d[Conv.SUMS], blocks[b, Block.POSITION]
+                for channel in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT], run):
                     sums = simd.zeros(sums_tag)
-                    start = first_out + channel * d[conv_tile.OUT_PLANE]
-                    if blocks[b, ENDS] != 0:
+                    start = first_out + channel * d[Direct.OUT_PLANE]
+                    if blocks[b, Block.ENDS] != 0:
                         for r in range(run):
-                            conv_tile.expect(tag, out, start + r * d[conv_tile.OUT_PLANE], row, column, d)
-                    if blocks[b, STARTS] == 0:
+                            conv_tile.expect(tag, out, start + r * d[Direct.OUT_PLANE], row, column, d)
+                    if blocks[b, Block.STARTS] == 0:
                         sums = simd.load(sums_tag, scratch, at)
                     for unit in range(last - first):
                         for ky in range(len(taps)):
@@ -99,8 +101,8 @@ def conv_dense(
                             sums = simd.fma_rows(sums, rows_tag, codebook, symbols, position, scratch, place)
                             position += run
                     simd.store(scratch, at, sums)
-                    if blocks[b, ENDS] != 0:
-                        end = min(channel + run, blocks[b, LAST_OUTPUT])
+                    if blocks[b, Block.ENDS] != 0:
+                        end = min(channel + run, blocks[b, Block.LAST_OUTPUT])
                         conv_tile.finish(
                             tag, scratch, at, channel, end, out, residual, first_out, row, column, epilogue, bounds, d
                         )
@@ -140,7 +142,7 @@ class ConvDense:
         self._epilogue = epilogue_array(epilogue, tiling.geometry.out_channels)
         self._descriptor = conv_packing.describe(tiling, epilogue)
         self.weight_bytes = self._symbols.nbytes + self._codebook.nbytes
-        outputs = -(-tiling.most_outputs // run) * run
+        outputs = -(-most_outputs(tiling.blocks) // run) * run
         self.scratch_elements = tiling.tile_elements + outputs * tiling.rows * LANES
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
@@ -148,7 +150,7 @@ class ConvDense:
         flat_out = out.reshape(-1)
         rows, run = self.tiling.rows, self.tiling.run
         tiles, channels = self.tiling.share(share, run)
-        d, blocks = conv_tile.part_of(self._descriptor, self._blocks(channels), tiles, channels)
+        d, blocks = part_of(self._descriptor, self._blocks(channels), tiles, channels)
         arguments = (
             *(tag(rows), tag(run), tag(rows * run), x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
@@ -159,10 +161,10 @@ class ConvDense:
     def _blocks(self, channels: range) -> I64:
         """The table of blocks, POSITION being that of the first weight of `channels`."""
         blocks = self.tiling.blocks.copy()
-        taps = (blocks[:, LAST_UNIT] - blocks[:, FIRST_UNIT]) * self.tiling.geometry.kernel[0]
-        outputs = blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]
+        taps = (blocks[:, Block.LAST_UNIT] - blocks[:, Block.FIRST_UNIT]) * self.tiling.geometry.kernel[0]
+        outputs = blocks[:, Block.LAST_OUTPUT] - blocks[:, Block.FIRST_OUTPUT]
         run = self.tiling.run
         sizes = (outputs + run - 1) // run * run * taps
-        skipped = np.maximum(0, channels.start - blocks[:, FIRST_OUTPUT])
-        blocks[:, POSITION] = np.cumsum(sizes) - sizes + skipped * taps
+        skipped = np.maximum(0, channels.start - blocks[:, Block.FIRST_OUTPUT])
+        blocks[:, Block.POSITION] = np.cumsum(sizes) - sizes + skipped * taps
         return blocks

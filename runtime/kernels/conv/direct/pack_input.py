@@ -15,24 +15,38 @@ from .... import simd
 from ....jit import inlined
 from ....simd import LANES
 from ...contract import F32, I64, Epilogue
-from .tile import CHUNKS, COLUMN_STEP, IN_PLANE, OFFSETS, PIECES, ROW_STEP, TAPS, TILE_MASKS, UNIT, Tiling
+from ...descriptor import Conv, Direct, layer_fields, pack
+from .tile import Tiling
 
 
 def describe(tiling: Tiling, epilogue: Epilogue) -> I64:
     """Everything a kernel needs to know, as one int64 array; behind the sizes lies how a tile is packed."""
     g, plane = tiling.geometry, tiling.plane
     offsets, masks, kinds = packing(tiling)
-    sizes = (
-        *(g.batch, g.in_channels, g.height * g.width),
-        *(g.out_channels, plane.out_height, plane.out_width, g.out_height * g.out_width),
-        *(g.kernel[1], g.stride[0] * plane.width, g.stride[1]),
-        *(tiling.span, tiling.bands, tiling.unit_vectors, tiling.tile_elements),
-        *(epilogue.residual, 0, tiling.tiles),
+    table = len(Conv) + len(Direct) + np.cumsum([0, offsets.size, masks.size])
+    fields = pack(
+        Conv,
+        Direct,
+        **layer_fields(g, epilogue, ((plane.height, plane.width), (plane.out_height, plane.out_width))),
+        samples=g.batch,
+        sums=tiling.tile_elements,
+        first=0,
+        last=tiling.tiles,
+        in_plane=g.height * g.width,
+        out_plane=g.out_height * g.out_width,
+        taps=g.kernel[1],
+        row_step=g.stride[0] * plane.width,
+        column_step=g.stride[1],
+        span=tiling.span,
+        bands=tiling.bands,
+        unit_vectors=tiling.unit_vectors,
+        chunks=offsets.shape[1],
+        pieces=offsets.shape[2],
+        offsets=table[0],
+        masks=table[1],
+        tile_masks=table[2],
     )
-    places = TILE_MASKS + 1 + np.cumsum([0, offsets.size, masks.size])
-    return np.concatenate(
-        [sizes, offsets.shape[1:], places, offsets.ravel(), masks.ravel(), places[1] + kinds * offsets.size]
-    )
+    return np.concatenate([fields, offsets.ravel(), masks.ravel(), table[1] + kinds * offsets.size])
 
 
 @lru_cache(maxsize=64)
@@ -108,10 +122,10 @@ def pack_tile(
     d : ndarray of int64
         The descriptor.
     """
-    taps, vectors, chunks, pieces = d[TAPS], d[UNIT], d[CHUNKS], d[PIECES]
-    offsets, masks, at = d[OFFSETS], simd.get(d, d[TILE_MASKS] + tile), 0
+    taps, vectors, chunks, pieces = d[Direct.TAPS], d[Direct.UNIT_VECTORS], d[Direct.CHUNKS], d[Direct.PIECES]
+    offsets, masks, at = d[Direct.OFFSETS], simd.get(d, d[Direct.TILE_MASKS] + tile), 0
     channel, tap = first // taps, first % taps
-    source = sample + channel * d[IN_PLANE] + row * d[ROW_STEP] + column * d[COLUMN_STEP]
+    source = sample + channel * d[Direct.IN_PLANE] + row * d[Direct.ROW_STEP] + column * d[Direct.COLUMN_STEP]
     loads, zeros = chunks * pieces, simd.zeros((0,))
     while first < last:
         taken = min(taps - tap, last - first)
@@ -144,7 +158,7 @@ def pack_tile(
                 simd.store(packed, at, vector)
                 at += LANES
         first, tap = first + taken, 0
-        source += d[IN_PLANE]
+        source += d[Direct.IN_PLANE]
 
 
 @inlined

@@ -14,15 +14,66 @@ from numpy.typing import NDArray
 
 from .....dcformat.tensors import Tensor
 from .... import simd
-from ....jit import kernel
+from ....jit import inlined, kernel
 from ....simd import LANES
 from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
+from ...descriptor import Block, Conv, Direct
 from ...epilogue import epilogue_array, limits
 from ...weights import SparseWeights
+from ..blocks import most_outputs, part_of
 from . import pack_input as conv_packing
 from . import tile as conv_tile
-from .tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT, STARTS, Tiling
+from .tile import Tiling
 from .weight_stream import Stream, make_stream, sum_products
+
+
+@inlined
+def convolve(
+    sum_segment: Any, operands: Any, tag: Any, x: F32, out: F32, residual: F32, scratch: F32, blocks: I64,
+    epilogue: F32, d: I64,
+) -> None:  # fmt: skip
+    """Convolve a batch, tile by tile, block by block, and within by output channel.
+
+    Parameters
+    ----------
+    sum_segment : callable
+        ``sum_segment(tag, operands, scratch, at, resumes, segment, position)``: the products of a segment of weights,
+        which begin at `position`, with the packed tile in scratch, added to what lies from ``scratch[at]`` on if it
+        resumes sums, and the position behind the segment.
+    operands : tuple
+        What it takes besides.
+    tag, x, out, residual, scratch, blocks, epilogue, d
+        As `conv_sparse` takes them.
+    """
+    rows, bounds = len(tag), limits(epilogue)
+    for sample in range(d[Conv.SAMPLES]):
+        first_in = sample * d[Conv.IN_CHANNELS] * d[Direct.IN_PLANE]
+        first_out = sample * d[Conv.OUT_CHANNELS] * d[Direct.OUT_PLANE]
+        for tile in range(d[Conv.FIRST], d[Conv.LAST]):
+            row, column = conv_tile.corner(tile, rows, d)
+            is_run = conv_tile.is_run(row, rows, d)
+            for b in range(len(blocks)):
+                first, last = blocks[b, Block.FIRST_UNIT], blocks[b, Block.LAST_UNIT]
+                resumes, ends = blocks[b, Block.STARTS] == 0, blocks[b, Block.ENDS] != 0
+                conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                at, position, segment = d[Conv.SUMS], blocks[b, Block.POSITION], blocks[b, Block.SEGMENT]
+                for few in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT], conv_tile.FINISHED):
+                    few_end, few_at = min(few + conv_tile.FINISHED, blocks[b, Block.LAST_OUTPUT]), at
+                    for channel in range(few, few_end):
+                        if ends:
+                            conv_tile.expect(tag, out, first_out + channel * d[Direct.OUT_PLANE], row, column, d)
+                        sums, position = sum_segment(tag, operands, scratch, at, resumes, segment, position)
+                        segment += 1
+                        if ends and is_run:
+                            conv_tile.finish_run(tag, sums, channel, out, residual, first_out, row, epilogue, bounds, d)
+                        else:
+                            simd.store(scratch, at, sums)
+                        at += rows * LANES
+                    if ends and not is_run:
+                        conv_tile.finish(
+                            *(tag, scratch, few_at, few, few_end, out, residual, first_out, row, column),
+                            *(epilogue, bounds, d),
+                        )
 
 
 @kernel
@@ -60,44 +111,21 @@ def conv_sparse(
     d : ndarray of int64
         The descriptor of `conv_tile.Tiling`.
     """
-    rows, book = len(tag), simd.load(book_tag, values, 0)
-    bounds = limits(epilogue)
-    for sample in range(d[conv_tile.BATCH]):
-        first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
-        first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
-        for tile in range(d[conv_tile.FIRST_TILE], d[conv_tile.LAST_TILE]):
-            row, column = conv_tile.corner(tile, rows, d)
-            is_run = conv_tile.is_run(row, rows, d)
-            for b in range(len(blocks)):
-                first, last = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
-                conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
-                at_once = is_run and blocks[b, ENDS] != 0
-                at, position, segment = d[conv_tile.SUMS], blocks[b, POSITION], blocks[b, SEGMENT]
-                for few in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], conv_tile.FINISHED):
-                    few_end, few_at = min(few + conv_tile.FINISHED, blocks[b, LAST_OUTPUT]), at
-                    for channel in range(few, few_end):
-                        count = simd.get(counts, segment)
-                        segment += 1
-                        sums = simd.zeros(tag)
-                        if blocks[b, STARTS] == 0:
-                            sums = simd.load(tag, scratch, at)
-                            simd.prefetch(tag, scratch, at + rows * LANES)
-                        if blocks[b, ENDS] != 0:
-                            start = first_out + channel * d[conv_tile.OUT_PLANE]
-                            conv_tile.expect(tag, out, start, row, column, d)
-                        end = position + count
-                        sums = sum_products(tag, sums, scratch, words, values, book, position, end)
-                        position = end
-                        if at_once:
-                            conv_tile.finish_run(tag, sums, channel, out, residual, first_out, row, epilogue, bounds, d)
-                        else:
-                            simd.store(scratch, at, sums)
-                        at += rows * LANES
-                    if blocks[b, ENDS] != 0 and not at_once:
-                        conv_tile.finish(
-                            *(tag, scratch, few_at, few, few_end, out, residual, first_out, row, column),
-                            *(epilogue, bounds, d),
-                        )
+    operands = words, values, counts, simd.load(book_tag, values, 0)
+    convolve(_sum_segment, operands, tag, x, out, residual, scratch, blocks, epilogue, d)
+
+
+@inlined
+def _sum_segment(
+    tag: Any, operands: Any, scratch: F32, at: int, resumes: bool, segment: int, position: int
+) -> tuple[Any, int]:
+    """See `convolve`."""
+    words, values, counts, book = operands
+    sums, end = simd.zeros(tag), position + simd.get(counts, segment)
+    if resumes:
+        sums = simd.load(tag, scratch, at)
+        simd.prefetch(tag, scratch, at + len(tag) * LANES)
+    return sum_products(tag, sums, scratch, words, values, book, position, end), end
 
 
 class ConvStream:
@@ -123,12 +151,12 @@ class ConvStream:
         self._epilogue = epilogue_array(epilogue, tiling.geometry.out_channels)
         self._descriptor = conv_packing.describe(tiling, epilogue)
         self.weight_bytes = stream.nbytes
-        self.scratch_elements = tiling.tile_elements + tiling.most_outputs * tiling.rows * LANES
+        self.scratch_elements = tiling.tile_elements + most_outputs(tiling.blocks) * tiling.rows * LANES
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
         flat_out, stream = out.reshape(-1), self._stream
-        d, blocks = conv_tile.part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
+        d, blocks = part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
         arguments = (
             *(tag(self.tiling.rows), stream.book, x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),

@@ -22,15 +22,12 @@ from numpy.typing import NDArray
 
 from .....dcformat.tensors import Tensor
 from .... import simd
-from ....jit import kernel
+from ....jit import inlined, kernel
 from ....simd import LANES
 from ...contract import F32, I64, ConvGeometry, Epilogue, tag
-from ...epilogue import limits
 from ...weights import SparseWeights
-from . import pack_input as conv_packing
-from . import tile as conv_tile
-from .sparse import ConvStream
-from .tile import ENDS, FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT, STARTS, Tiling
+from .sparse import ConvStream, convolve
+from .tile import Tiling
 from .weight_stream import make_stream, sum_products
 
 WIDTH = 3
@@ -120,47 +117,26 @@ def conv_sliding(
         Bits of the lanes of a row's first vector that are not the first pixel of a row, and of those of its last vector
         that are not the last.
     """
-    vectors, book = len(tag), simd.load(book_tag, values, 0)
-    bounds = limits(epilogue)
-    for sample in range(d[conv_tile.BATCH]):
-        first_in = sample * d[conv_tile.IN_CHANNELS] * d[conv_tile.IN_PLANE]
-        first_out = sample * d[conv_tile.OUT_CHANNELS] * d[conv_tile.OUT_PLANE]
-        for tile in range(d[conv_tile.FIRST_TILE], d[conv_tile.LAST_TILE]):
-            row, column = conv_tile.corner(tile, vectors, d)
-            is_run = conv_tile.is_run(row, vectors, d)
-            for b in range(len(blocks)):
-                first_unit, last_unit = blocks[b, FIRST_UNIT], blocks[b, LAST_UNIT]
-                conv_packing.pack_tile(x, first_in, first_unit, last_unit, tile, row, column, scratch, d)
-                at_once = is_run and blocks[b, ENDS] != 0
-                at, position, segment = d[conv_tile.SUMS], blocks[b, POSITION], WIDTH * blocks[b, SEGMENT]
-                for few in range(blocks[b, FIRST_OUTPUT], blocks[b, LAST_OUTPUT], conv_tile.FINISHED):
-                    few_end, few_at = min(few + conv_tile.FINISHED, blocks[b, LAST_OUTPUT]), at
-                    for channel in range(few, few_end):
-                        if blocks[b, ENDS] != 0:
-                            start = first_out + channel * d[conv_tile.OUT_PLANE]
-                            conv_tile.expect(tag, out, start, row, column, d)
-                        middle = position + simd.get(counts, segment)
-                        right = middle + simd.get(counts, segment + 1)
-                        end = right + simd.get(counts, segment + 2)
-                        sums = sum_products(tag, simd.zeros(tag), scratch, words, values, book, position, middle)
-                        sums = simd.slide_up(sums, run, up)
-                        if blocks[b, STARTS] == 0:
-                            sums = simd.add(sums, simd.load(tag, scratch, at))
-                        sums = sum_products(tag, sums, scratch, words, values, book, middle, right)
-                        last = sum_products(tag, simd.zeros(tag), scratch, words, values, book, right, end)
-                        sums = simd.add(sums, simd.slide_down(last, run, down))
-                        position = end
-                        if at_once:
-                            conv_tile.finish_run(tag, sums, channel, out, residual, first_out, row, epilogue, bounds, d)
-                        else:
-                            simd.store(scratch, at, sums)
-                        segment += WIDTH
-                        at += vectors * LANES
-                    if blocks[b, ENDS] != 0 and not at_once:
-                        conv_tile.finish(
-                            *(tag, scratch, few_at, few, few_end, out, residual, first_out, row, column),
-                            *(epilogue, bounds, d),
-                        )
+    operands = words, values, counts, simd.load(book_tag, values, 0), run, up, down
+    convolve(_sum_segment, operands, tag, x, out, residual, scratch, blocks, epilogue, d)
+
+
+@inlined
+def _sum_segment(
+    tag: Any, operands: Any, scratch: F32, at: int, resumes: bool, segment: int, position: int
+) -> tuple[Any, int]:
+    """See `convolve`; a segment has a run of weights for each of the three taps."""
+    words, values, counts, book, run, up, down = operands
+    middle = position + simd.get(counts, WIDTH * segment)
+    right = middle + simd.get(counts, WIDTH * segment + 1)
+    end = right + simd.get(counts, WIDTH * segment + 2)
+    sums = sum_products(tag, simd.zeros(tag), scratch, words, values, book, position, middle)
+    sums = simd.slide_up(sums, run, up)
+    if resumes:
+        sums = simd.add(sums, simd.load(tag, scratch, at))
+    sums = sum_products(tag, sums, scratch, words, values, book, middle, right)
+    last = sum_products(tag, simd.zeros(tag), scratch, words, values, book, right, end)
+    return simd.add(sums, simd.slide_down(last, run, down)), end
 
 
 class ConvSliding(ConvStream):

@@ -21,8 +21,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -31,7 +29,9 @@ from .... import simd
 from ....jit import inlined
 from ....simd import LANES
 from ...contract import F32, I64, ConvGeometry, Share
+from ...descriptor import Conv, Direct
 from ...epilogue import clamp, scale_shift
+from ..blocks import block_table, cut, divide_work, most_units
 
 FAR = 1 << 18
 """Elements of an output that does not stay in the L2 cache: 1 MiB."""
@@ -41,16 +41,6 @@ FINISHED = 16
 
 SHORT = 4
 """Rows of a tile whose sums had better wait for each other in any case."""
-
-# Places in the descriptor, an int64 array that carries all sizes into a kernel.
-BATCH, IN_CHANNELS, IN_PLANE, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, OUT_PLANE = 0, 1, 2, 3, 4, 5, 6
-TAPS, ROW_STEP, COLUMN_STEP, SPAN, BANDS, UNIT, SUMS = 7, 8, 9, 10, 11, 12, 13
-RESIDUAL, FIRST_TILE, LAST_TILE = 14, 15, 16
-CHUNKS, PIECES, OFFSETS, MASKS, TILE_MASKS = 17, 18, 19, 20, 21
-
-# Columns of the table of blocks: units and outputs from, to; whether its sums start and end here; the first segment of
-# its outputs, and the place of that one's weights in the stream.
-FIRST_UNIT, LAST_UNIT, FIRST_OUTPUT, LAST_OUTPUT, STARTS, ENDS, SEGMENT, POSITION = range(8)
 
 
 @dataclass(frozen=True)
@@ -138,7 +128,7 @@ class Tiling:
 
     @cached_property
     def blocks(self) -> I64:
-        """The table of blocks, shape (blocks, 8); POSITION is left to the packer."""
+        """The table of blocks: see `block_table`."""
         return block_table(self.geometry, self.geometry.kernel[1], self.block_units, self.merge)
 
     @property
@@ -149,97 +139,32 @@ class Tiling:
     @property
     def tile_elements(self) -> int:
         """Elements of scratch for a packed block."""
-        return int((self.blocks[:, LAST_UNIT] - self.blocks[:, FIRST_UNIT]).max()) * self.unit_vectors * LANES
-
-    @property
-    def most_outputs(self) -> int:
-        """Most outputs of a block."""
-        return int((self.blocks[:, LAST_OUTPUT] - self.blocks[:, FIRST_OUTPUT]).max())
+        return most_units(self.blocks) * self.unit_vectors * LANES
 
     def share(self, share: Share, run: int = 1) -> tuple[range, range]:
         """Tiles and output channels that fall to a part of the work."""
         return divide_work(self.geometry, self.tiles, share, run)
 
 
-def block_table(g: ConvGeometry, taps: int, block_units: int, merge: bool = True) -> I64:
-    """The table of blocks, shape (blocks, 8); POSITION is left to the packer.
-
-    Parameters
-    ----------
-    g : ConvGeometry
-    taps, block_units : int
-        Units of a channel, and most of a block.
-    merge : bool
-        Whether small groups may share a block.
-    """
-    outputs, units = g.out_channels // g.groups, g.in_channels // g.groups * taps
-    together, block_units, _ = cut(g, taps, block_units, merge)
-    table: list[tuple[int, ...]] = []
-    segments = 0
-    for group in range(0, g.groups, together):
-        end = min(group + together, g.groups)
-        step = block_units if together == 1 else units * together
-        for first in range(group * units, end * units, step):
-            last = min(first + step, end * units)
-            edges = first == group * units, last == end * units
-            table.append((first, last, group * outputs, end * outputs, *edges, segments, 0))
-            segments += (end - group) * outputs
-    return np.array(table, dtype=np.int64)
-
-
-def cut(g: ConvGeometry, taps: int, block_units: int, merge: bool = True) -> tuple[int, int, int]:
-    """How many groups share a block, units of a block (of one size throughout), and blocks of an output."""
-    units = g.in_channels // g.groups * taps
-    together = min(g.groups, max(1, block_units // units)) if merge else 1
-    size = -(-units // -(-units // block_units))
-    return together, size, 1 if together > 1 else -(-units // size)
-
-
-def divide_work(g: ConvGeometry, tiles: float, share: Share, run: int = 1) -> tuple[range, range]:
-    """Tiles, of which the last may be less than a whole one, and output channels that fall to a part of the work.
-
-    Tiles are divided where they come out even, and channels, in whole runs of each group, where not.
-    """
-    part, parts = share
-    channels = g.out_channels
-    ends = [*(round(tiles * n / parts) for n in range(parts)), ceil(tiles)]
-    most = max(min(last, tiles) - first for first, last in pairwise(ends))
-    if tiles >= 0.9 * parts * most:  # all are busy for nine tenths of the time
-        return range(ends[part], ends[part + 1]), range(channels)
-    cuts = [channels * n // parts for n in (part, part + 1)]
-    first, last = (c - c % (channels // g.groups) % run if c < channels else c for c in cuts)
-    return range(ceil(tiles)), range(first, last)
-
-
-def part_of(d: I64, blocks: I64, tiles: range, channels: range) -> tuple[I64, I64]:
-    """Descriptor and table of blocks for some of the tiles and output channels; POSITION stays that of the whole."""
-    part = d.copy()
-    part[FIRST_TILE], part[LAST_TILE] = tiles.start, tiles.stop
-    table = blocks.copy()
-    table[:, FIRST_OUTPUT] = np.maximum(blocks[:, FIRST_OUTPUT], channels.start)
-    table[:, LAST_OUTPUT] = np.minimum(blocks[:, LAST_OUTPUT], channels.stop)
-    table[:, SEGMENT] += table[:, FIRST_OUTPUT] - blocks[:, FIRST_OUTPUT]
-    return part, table[table[:, FIRST_OUTPUT] < table[:, LAST_OUTPUT]]
-
-
 @inlined
 def corner(tile: int, rows: int, d: I64) -> tuple[int, int]:
     """Output row and column at which a tile begins."""
-    across = (d[OUT_WIDTH] + d[SPAN] - 1) // d[SPAN]
-    return tile // across * rows * d[BANDS], tile % across * d[SPAN]
+    across = (d[Conv.OUT_WIDTH] + d[Direct.SPAN] - 1) // d[Direct.SPAN]
+    return tile // across * rows * d[Direct.BANDS], tile % across * d[Direct.SPAN]
 
 
 @inlined
 def expect(tag: Any, out: F32, start: int, row: int, column: int, d: I64) -> None:
     """Prefetch the places that `finish` is going to write, where the output is too large for the L2 cache."""
-    if d[OUT_CHANNELS] * d[OUT_PLANE] > FAR:
-        simd.prefetch_rows(tag, out, start + row * d[OUT_WIDTH] + column, d[OUT_WIDTH])
+    if d[Conv.OUT_CHANNELS] * d[Direct.OUT_PLANE] > FAR:
+        simd.prefetch_rows(tag, out, start + row * d[Conv.OUT_WIDTH] + column, d[Conv.OUT_WIDTH])
 
 
 @inlined
 def is_run(row: int, rows: int, d: I64) -> bool:
     """Whether a tile is a run of pixels, long enough for its sums to be finished without a rest in scratch."""
-    return rows > SHORT and d[SPAN] == LANES and d[OUT_WIDTH] == LANES and (row + rows) * LANES <= d[OUT_PLANE]
+    whole = d[Direct.SPAN] == LANES and d[Conv.OUT_WIDTH] == LANES and (row + rows) * LANES <= d[Direct.OUT_PLANE]
+    return rows > SHORT and whole
 
 
 @inlined
@@ -261,10 +186,10 @@ def finish_run(
     limits : tuple of float32
         Its `limits`, which a loop over channels looks up once.
     """
-    place = sample + channel * d[OUT_PLANE] + row * LANES
+    place = sample + channel * d[Direct.OUT_PLANE] + row * LANES
     scale, shift = scale_shift(epilogue, channel)
     value = simd.scale_shift(sums, scale, shift)
-    if d[RESIDUAL] != 0:
+    if d[Conv.RESIDUAL] != 0:
         value = simd.add(value, simd.load(tag, residual, place))
     simd.store(out, place, clamp(value, limits))
 
@@ -291,16 +216,16 @@ def finish(
     epilogue, limits
         As `finish_run` takes them.
     """
-    rows, width, plane = len(tag), d[OUT_WIDTH], d[OUT_PLANE]
-    columns = min(d[SPAN], width - column)
-    if d[BANDS] == 2 and width == LANES // 2 and plane == rows * LANES:  # the tile is the image
+    rows, width, plane = len(tag), d[Conv.OUT_WIDTH], d[Direct.OUT_PLANE]
+    columns = min(d[Direct.SPAN], width - column)
+    if d[Direct.BANDS] == 2 and width == LANES // 2 and plane == rows * LANES:  # the tile is the image
         for channel in range(first, last):
             sums = simd.concat_halves(simd.load(tag, scratch, at))
             finish_run(tag, sums, channel, out, residual, sample, 0, epilogue, limits, d)
             at += rows * LANES
         return
-    for band in range(d[BANDS]):
-        lane = band * d[SPAN]
+    for band in range(d[Direct.BANDS]):
+        lane = band * d[Direct.SPAN]
         pixel = (row + band * rows) * width + column
         # Rows below the image begin behind the plane's end, and so does what the last row of a pointwise run lacks.
         place, end = sample + first * plane + pixel - lane, lane + plane - pixel
@@ -316,11 +241,11 @@ def _finish(
     end: Any, epilogue: F32, limits: Any, d: I64,
 ) -> None:  # fmt: skip
     """Finish one band, of so many lanes from `lane` on; `end` as `simd.store_rows` takes it."""
-    width, plane, last_lane = d[OUT_WIDTH], d[OUT_PLANE], lane + lanes
+    width, plane, last_lane = d[Conv.OUT_WIDTH], d[Direct.OUT_PLANE], lane + lanes
     for channel in range(first, last):
         scale, shift = scale_shift(epilogue, channel)
         value = simd.scale_shift(simd.load(tag, scratch, at), scale, shift)
-        if d[RESIDUAL] != 0:
+        if d[Conv.RESIDUAL] != 0:
             value = simd.add(value, simd.load_rows(tag, residual, place, width, lane, last_lane, end))
         simd.store_rows(out, place, width, lane, last_lane, end, clamp(value, limits))
         at += len(tag) * LANES

@@ -20,8 +20,9 @@ from ....jit import inlined, kernel
 from ....simd import LANES
 from ....simd.reference.stream import OFFSET_BITS, SYMBOL_BITS
 from ...contract import F32, I64, ConvGeometry, Tag, tag
+from ...descriptor import Block
 from ...weights import SparseWeights
-from .tile import FIRST_OUTPUT, FIRST_UNIT, LAST_OUTPUT, LAST_UNIT, POSITION, SEGMENT
+from ..blocks import most_units
 
 BOOK = tag(2)
 """Tag as long as the vectors of a codebook that is kept in registers."""
@@ -97,9 +98,10 @@ class Stream:
         return self.words.nbytes + self.values.nbytes + self.counts.nbytes
 
     def locate(self, blocks: I64) -> I64:
-        """The table of blocks with POSITION filled in: where each one's first weight lies."""
+        """The table of blocks with POSITION filled in."""
         located = blocks.copy()
-        located[:, POSITION] = (np.cumsum(self.counts, dtype=np.int64) - self.counts)[blocks[:, SEGMENT] * self.runs]
+        starts = np.cumsum(self.counts, dtype=np.int64) - self.counts
+        located[:, Block.POSITION] = starts[blocks[:, Block.SEGMENT] * self.runs]
         return located
 
 
@@ -129,19 +131,19 @@ def make_stream(
     runs : int
         Runs of a segment.
     """
-    block = np.concatenate([np.full(b[LAST_UNIT] - b[FIRST_UNIT], i) for i, b in enumerate(blocks)])
-    offset = (np.arange(len(block)) - blocks[block, FIRST_UNIT]) * unit_vectors
+    block = np.concatenate([np.full(b[Block.LAST_UNIT] - b[Block.FIRST_UNIT], i) for i, b in enumerate(blocks)])
+    offset = (np.arange(len(block)) - blocks[block, Block.FIRST_UNIT]) * unit_vectors
     units, outputs = len(block) // g.groups, g.out_channels // g.groups
     first_unit = np.arange(g.out_channels) // outputs * units
     places = (
         *(weights.indptr, weights.indices, weights.symbols),
         *(block[first_unit], offset[first_unit], block[unit] << BLOCK_SHIFT | run << RUN_SHIFT | offset[unit] + vector),
-        *(blocks[:, SEGMENT] - blocks[:, FIRST_OUTPUT], runs),
+        *(blocks[:, Block.SEGMENT] - blocks[:, Block.FIRST_OUTPUT], runs),
     )
-    segments = int((blocks[:, LAST_OUTPUT] - blocks[:, FIRST_OUTPUT]).sum())
+    segments = int((blocks[:, Block.LAST_OUTPUT] - blocks[:, Block.FIRST_OUTPUT]).sum())
     counts = np.zeros(segments * runs + 1, np.int64)
     nnz, shared = weights.nnz, weights.symbols.dtype == np.uint8
-    most = int((blocks[:, LAST_UNIT] - blocks[:, FIRST_UNIT]).max()) * unit_vectors
+    most = most_units(blocks) * unit_vectors
     small = shared and len(weights.codebook) <= SMALL and most <= 1 << OFFSET_BITS
     words: NDArray[Any]
     offsets: NDArray[Any]

@@ -18,34 +18,15 @@ import numpy as np
 from .....core import memory
 from .....dcformat.tensors import Tensor
 from .... import simd
-from ....jit import kernel
+from ....jit import inlined, kernel
 from ....simd import LANES
 from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
+from ...descriptor import Conv, Winograd
 from ...epilogue import epilogue_array, limits, scale_shift
 from ...weights import DenseWeights
-from ..batch16.sparse import OUT_HEIGHT, OUT_WIDTH
+from ..blocks import divide_work
 from ..direct import tile as conv_tile
-from .tiles import (
-    FIRST_BLOCK,
-    FIRST_CHANNEL,
-    GROUPS,
-    IN_CHANNELS,
-    INPUTS,
-    LAST_BLOCK,
-    LAST_CHANNEL,
-    OUT_CHANNELS,
-    PACK,
-    PATCH,
-    SAMPLES,
-    SPACE,
-    STRIDE,
-    SUMS,
-    TILES,
-    WinogradTiling,
-    expect_outputs,
-    finish,
-    transform_inputs,
-)
+from .tiles import SPACE, WinogradTiling, expect_outputs, finish, own_channels, part_of, transform_inputs
 
 
 @kernel
@@ -66,12 +47,26 @@ def multiply(
     columns = len(sums_tag) // len(rows)
     for point in range(points):
         sums = simd.zeros(sums_tag)
-        place = d[INPUTS] + point * (units * columns * LANES + SPACE)
+        place = d[Winograd.INPUTS] + point * (units * columns * LANES + SPACE)
         for _ in range(units):
             sums = simd.fma_rows(sums, rows, weights, weights, position, scratch, place)
             position += len(rows)
             place += columns * LANES
-        simd.store(scratch, d[SUMS] + point * (len(sums_tag) * LANES + SPACE), sums)
+        simd.store(scratch, d[Conv.SUMS] + point * (len(sums_tag) * LANES + SPACE), sums)
+
+
+@inlined
+def sum_run(
+    points: Any, rows: Any, sums_tag: Any, columns: int, group: int, channel: int, weights: F32, scratch: F32, d: I64
+) -> None:
+    """Sum products for the run of output channels of a group that begins at `channel`, and `columns` vectors."""
+    run, outputs, stride = len(rows), d[Winograd.GROUP_OUTPUTS], d[Winograd.STRIDE]
+    size, units = len(points) ** 2, d[Winograd.GROUP_INPUTS] * stride * stride
+    position = (group * ((outputs + run - 1) // run) + (channel - group * outputs) // run) * size * units * run
+    if columns == 1:
+        multiply(rows, rows, size, units, weights, position, scratch, d)
+    else:
+        multiply(sums_tag, rows, size, units, weights, position, scratch, d)
 
 
 @kernel
@@ -95,12 +90,12 @@ def transform_outputs(
     columns : int
         Vectors of the block.
     """
-    far = d[GROUPS] * d[OUT_CHANNELS] * d[OUT_HEIGHT] * d[OUT_WIDTH] > conv_tile.FAR
+    far = d[Conv.OUT_CHANNELS] * d[Conv.OUT_HEIGHT] * d[Conv.OUT_WIDTH] > conv_tile.FAR
     for p in range(columns):
         if far:
-            expect_outputs(edge, out, channel + 1, tile + p * d[PACK], d)
+            expect_outputs(edge, out, channel + 1, tile + p * d[Winograd.PACK], d)
         value = simd.winograd_outputs(edge, points, scratch, at + p * LANES, hop)
-        finish(edge, value, out, channel, tile + p * d[PACK], scratch, scale, shift, limits, d)
+        finish(edge, value, out, channel, tile + p * d[Winograd.PACK], scratch, scale, shift, limits, d)
 
 
 @kernel
@@ -126,32 +121,28 @@ def conv_winograd(
     d : ndarray of int64
         The descriptor.
     """
-    run, size, units, outputs = len(rows), len(points) ** 2, d[IN_CHANNELS] * d[STRIDE] * d[STRIDE], d[OUT_CHANNELS]
+    run, groups, inputs, pack = len(rows), d[Winograd.GROUPS], d[Winograd.GROUP_INPUTS], d[Winograd.PACK]
     bounds = limits(epilogue)
     # Lanes without a tile are computed with what is there, which had better be numbers.
-    for k in range(size * d[STRIDE]):
-        simd.store(scratch, d[PATCH] + k * LANES, simd.zeros((0,)))
-    vectors = (d[TILES] + d[PACK] - 1) // d[PACK]
-    for number in range(d[SAMPLES] * (d[LAST_BLOCK] - d[FIRST_BLOCK]) * d[GROUPS]):
-        place, group = number // d[GROUPS], number % d[GROUPS]
-        sample = place // (d[LAST_BLOCK] - d[FIRST_BLOCK])
-        vector = (d[FIRST_BLOCK] + place % (d[LAST_BLOCK] - d[FIRST_BLOCK])) * (len(sums_tag) // run)
+    for k in range(len(points) ** 2 * d[Winograd.STRIDE]):
+        simd.store(scratch, d[Winograd.PATCH] + k * LANES, simd.zeros((0,)))
+    vectors = (d[Winograd.TILES] + pack - 1) // pack
+    for number in range(d[Conv.SAMPLES] * (d[Conv.LAST] - d[Conv.FIRST]) * groups):
+        place, group = number // groups, number % groups
+        sample = place // (d[Conv.LAST] - d[Conv.FIRST])
+        vector = (d[Conv.FIRST] + place % (d[Conv.LAST] - d[Conv.FIRST])) * (len(sums_tag) // run)
         columns = len(sums_tag) // run if vectors - vector > 1 else 1
-        begin, end = max(d[FIRST_CHANNEL], group * outputs), min(d[LAST_CHANNEL], (group + 1) * outputs)
+        begin, end = own_channels(group, d)
         if begin < end:
-            first = (sample * d[GROUPS] + group) * d[IN_CHANNELS]
-            transform_inputs(points, edge, step, rest, columns, x, first, vector * d[PACK], scratch, d[INPUTS], d)
+            first, to = (sample * groups + group) * inputs, d[Winograd.INPUTS]
+            transform_inputs(points, edge, step, rest, columns, x, first, vector * pack, scratch, to, d)
         for channel in range(begin, end, run):
-            position = (group * ((outputs + run - 1) // run) + (channel - group * outputs) // run) * size * units * run
-            if columns == 1:
-                multiply(rows, rows, size, units, weights, position, scratch, d)
-            else:
-                multiply(sums_tag, rows, size, units, weights, position, scratch, d)
+            sum_run(points, rows, sums_tag, columns, group, channel, weights, scratch, d)
             for o in range(channel, min(channel + run, end)):
-                row = sample * d[GROUPS] * outputs + o
-                at, hop = d[SUMS] + (o - channel) * columns * LANES, run * columns * LANES + SPACE
+                row = sample * d[Conv.OUT_CHANNELS] + o
+                at, hop = d[Conv.SUMS] + (o - channel) * columns * LANES, run * columns * LANES + SPACE
                 transform_outputs(
-                    *(points, edge, out, row, vector * d[PACK], at, hop, columns, scratch),
+                    *(points, edge, out, row, vector * pack, at, hop, columns, scratch),
                     *(*scale_shift(epilogue, o), bounds, d),
                 )
 
@@ -236,7 +227,6 @@ class ConvWinograd:
 
     def _part(self, share: Share) -> I64:
         """The descriptor of a part of the work."""
-        tiling, d = self.tiling, self._descriptor.copy()
-        blocks, channels = conv_tile.divide_work(tiling.geometry, tiling.vectors / tiling.columns, share, tiling.run)
-        d[FIRST_BLOCK:] = blocks.start, blocks.stop, channels.start, channels.stop
-        return d
+        tiling = self.tiling
+        blocks, channels = divide_work(tiling.geometry, tiling.vectors / tiling.columns, share, tiling.run)
+        return part_of(self._descriptor, blocks, channels)

@@ -21,33 +21,12 @@ from .... import simd
 from ....jit import kernel
 from ....simd import LANES
 from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
+from ...descriptor import Conv, Winograd, WinogradSparse
 from ...epilogue import epilogue_array, limits, scale_shift
 from ...weights import SparseWeights
-from ..batch16.sparse import OUT_HEIGHT, OUT_WIDTH
+from ..blocks import divide_work
 from ..direct import tile as conv_tile
-from .tiles import (
-    FIRST_BLOCK,
-    FIRST_CHANNEL,
-    GROUPS,
-    IN_CHANNELS,
-    INPUTS,
-    LAST_BLOCK,
-    LAST_CHANNEL,
-    OUT_CHANNELS,
-    PACK,
-    PATCH,
-    SAMPLES,
-    SPACE,
-    SUMS,
-    TILES,
-    WinogradTiling,
-    expect_outputs,
-    finish,
-    transform_inputs,
-)
-
-# Places in the descriptor, behind those of `conv_winograd`.
-WEIGHTS, TAPS, PIXELS, TURNED, AT_ONCE = range(LAST_CHANNEL + 1, LAST_CHANNEL + 6)
+from .tiles import SPACE, WinogradTiling, expect_outputs, finish, lay_out, own_channels, part_of, transform_inputs
 
 CHUNK = 16
 """Input channels whose taps are brought from the stream at a time: of 32 output channels and 3 x 3 taps, 18 KiB."""
@@ -80,20 +59,21 @@ def transform_weights(
     d : ndarray of int64
         The descriptor.
     """
-    outputs, area = d[GROUPS] * d[OUT_CHANNELS], len(taps) ** 2
-    units, to = d[IN_CHANNELS], d[WEIGHTS]
+    outputs, area = d[Conv.OUT_CHANNELS], len(taps) ** 2
+    units, to = d[Winograd.GROUP_INPUTS], d[WinogradSparse.WEIGHTS]
     for first in range(0, units, CHUNK):
         count = min(CHUNK, units - first)
-        for at in range(d[TAPS], d[TAPS] + count * area * width, LANES):
+        end_of_taps = d[WinogradSparse.WEIGHT_TAPS] + count * area * width
+        for at in range(d[WinogradSparse.WEIGHT_TAPS], end_of_taps, LANES):
             simd.store(scratch, at, simd.zeros((0,)))
         row = first // CHUNK * outputs
         for o in range(channel, end):
-            place = d[TAPS] + o - channel
+            place = d[WinogradSparse.WEIGHT_TAPS] + o - channel
             for i in range(simd.get(starts, row + o), simd.get(starts, row + outputs + o)):
                 simd.put(scratch, place + simd.get(offsets, i), simd.weight(codebook, symbols, i))
         for unit in range(count):
             for lane in range(0, width, LANES):
-                at = d[TAPS] + unit * area * width + lane
+                at = d[WinogradSparse.WEIGHT_TAPS] + unit * area * width + lane
                 simd.winograd_weights(taps, points, scratch, at, width, scratch, to + lane, units * width + SPACE)
             to += width
 
@@ -155,19 +135,19 @@ def transform_outputs(
         First output channel, within a sample.
     """
     pitch = len(area) * LANES
-    tiles, bounds = min(d[PACK], d[TILES] - tile), limits(epilogue)
-    far = d[GROUPS] * d[OUT_CHANNELS] * d[OUT_HEIGHT] * d[OUT_WIDTH] > conv_tile.FAR
+    tiles, bounds = min(d[Winograd.PACK], d[Winograd.TILES] - tile), limits(epilogue)
+    far = d[Conv.OUT_CHANNELS] * d[Conv.OUT_HEIGHT] * d[Conv.OUT_WIDTH] > conv_tile.FAR
     for t in range(LANES):
         if far and t < count:
             expect_outputs(edge, out, row + t, tile, d)
         if t < tiles:
             value = simd.winograd_outputs(edge, points, scratch, at + t * width, hop)
-            simd.store(scratch, d[PIXELS] + t * pitch, value)
+            simd.store(scratch, d[WinogradSparse.PIXELS] + t * pitch, value)
     for pixel in range(0, pitch, LANES):
-        value = simd.transpose(simd.load_grid(tall, tall, scratch, d[PIXELS] + pixel, pitch))
-        simd.store_grid(tall, scratch, d[TURNED] + pixel, pitch, value)
+        value = simd.transpose(simd.load_grid(tall, tall, scratch, d[WinogradSparse.PIXELS] + pixel, pitch))
+        simd.store_grid(tall, scratch, d[WinogradSparse.TURNED] + pixel, pitch, value)
     for o in range(count):
-        value = simd.load(area, scratch, d[TURNED] + o * pitch)
+        value = simd.load(area, scratch, d[WinogradSparse.TURNED] + o * pitch)
         finish(edge, value, out, row + o, tile, scratch, *scale_shift(epilogue, channel + o), bounds, d)
 
 
@@ -194,38 +174,39 @@ def conv_winograd_sparse(
     d : ndarray of int64
         The descriptor.
     """
-    size, units, outputs = len(points) ** 2, d[IN_CHANNELS], d[OUT_CHANNELS]
+    size, pack, weights = len(points) ** 2, d[Winograd.PACK], d[WinogradSparse.WEIGHTS]
+    groups, units = d[Winograd.GROUPS], d[Winograd.GROUP_INPUTS]
     width = len(sums_tag) // len(rows) * LANES
-    pitch, vector_size = d[PACK] * width, size * (units * LANES + SPACE)
+    pitch, vector_size = pack * width, size * (units * LANES + SPACE)
     # Lanes without a tile are computed with what is there, which had better be numbers.
-    for at in range(d[PATCH], d[INPUTS], LANES):
+    for at in range(d[Winograd.PATCH], d[Winograd.INPUTS], LANES):
         simd.store(scratch, at, simd.zeros((0,)))
-    for at in range(d[PIXELS], d[TURNED], LANES):
+    for at in range(d[WinogradSparse.PIXELS], d[WinogradSparse.TURNED], LANES):
         simd.store(scratch, at, simd.zeros((0,)))
-    for number in range(d[SAMPLES] * d[GROUPS]):
-        sample, group = number // d[GROUPS], number % d[GROUPS]
-        begin, end = max(d[FIRST_CHANNEL], group * outputs), min(d[LAST_CHANNEL], (group + 1) * outputs)
+    for number in range(d[Conv.SAMPLES] * groups):
+        sample, group = number // groups, number % groups
+        begin, end = own_channels(group, d)
         if begin >= end:
             continue
-        for first in range(d[FIRST_BLOCK], d[LAST_BLOCK], d[AT_ONCE]):
-            last = min(first + d[AT_ONCE], d[LAST_BLOCK])
+        for first in range(d[Conv.FIRST], d[Conv.LAST], d[WinogradSparse.AT_ONCE]):
+            last = min(first + d[WinogradSparse.AT_ONCE], d[Conv.LAST])
             for vector in range(first, last):
-                tile, to = vector * d[PACK], d[INPUTS] + (vector - first) * vector_size
-                transform_inputs(points, edge, edge, rest, 1, x, number * d[IN_CHANNELS], tile, scratch, to, d)
+                tile, to = vector * pack, d[Winograd.INPUTS] + (vector - first) * vector_size
+                transform_inputs(points, edge, edge, rest, 1, x, number * units, tile, scratch, to, d)
             for channel in range(begin, end, width):
                 stop = min(channel + width, end)
                 transform_weights(taps, points, width, offsets, symbols, codebook, starts, channel, stop, scratch, d)
                 for vector in range(first, last):
-                    tile, inputs = vector * d[PACK], d[INPUTS] + (vector - first) * vector_size
-                    tiles = min(d[PACK], d[TILES] - tile)
+                    tile, inputs = vector * pack, d[Winograd.INPUTS] + (vector - first) * vector_size
+                    tiles = min(pack, d[Winograd.TILES] - tile)
                     for t in range(0, tiles, len(rows)):
-                        at = d[SUMS] + t * width
+                        at = d[Conv.SUMS] + t * width
                         if tiles - t > len(few_rows):
-                            multiply(sums_tag, rows, size, units, d[WEIGHTS], inputs + t, at, pitch, scratch)
+                            multiply(sums_tag, rows, size, units, weights, inputs + t, at, pitch, scratch)
                         else:
-                            multiply(few_sums, few_rows, size, units, d[WEIGHTS], inputs + t, at, pitch, scratch)
+                            multiply(few_sums, few_rows, size, units, weights, inputs + t, at, pitch, scratch)
                     for o in range(channel, stop, LANES):
-                        row, at = sample * d[GROUPS] * outputs + o, d[SUMS] + o - channel
+                        row, at = sample * d[Conv.OUT_CHANNELS] + o, d[Conv.SUMS] + o - channel
                         transform_outputs(
                             points, edge, area, tall, out, row, tile, min(LANES, stop - o), at, pitch, width, scratch,
                             epilogue, o, d,
@@ -273,22 +254,25 @@ class ConvWinogradSparse:
         self._epilogue = epilogue_array(epilogue, g.out_channels)
         vector = points * (inputs * LANES + SPACE)
         at_once = max(1, min(tiling.vectors, INPUT_ELEMENTS // vector))
-        sizes = (
-            *(points * LANES, at_once * vector, points * tiling.pack * width, (tiling.edge**2 + 1) * LANES),
-            *(points * (inputs * width + SPACE), CHUNK * taps * width, *(tiling.edge**2 * LANES * LANES,) * 2),
+        places, self.scratch_elements = lay_out(
+            patch=points * LANES,
+            inputs=at_once * vector,
+            sums=points * tiling.pack * width,
+            outputs=(tiling.edge**2 + 1) * LANES,
+            weights=points * (inputs * width + SPACE),
+            weight_taps=CHUNK * taps * width,
+            pixels=tiling.edge**2 * LANES * LANES,
+            turned=tiling.edge**2 * LANES * LANES,
         )
-        ends: list[int] = np.cumsum(sizes).tolist()
-        places, self.scratch_elements = [0, *ends[:-1]], ends[-1]
-        self._descriptor = np.append(tiling.descriptor(epilogue, places[:4]), [*places[4:], at_once])
+        self._descriptor = tiling.descriptor(epilogue, places, WinogradSparse, at_once=at_once)
         arrays = self._offsets, self._starts, self._symbols, self._codebook
         self.weight_bytes = sum(array.nbytes for array in arrays)
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
         tiling, g = self.tiling, self.tiling.geometry
-        blocks, channels = conv_tile.divide_work(g, tiling.tiles / tiling.pack, share, tiling.columns * LANES)
-        d = self._descriptor.copy()
-        d[FIRST_BLOCK : LAST_CHANNEL + 1] = blocks.start, blocks.stop, channels.start, channels.stop
+        blocks, channels = divide_work(g, tiling.tiles / tiling.pack, share, tiling.columns * LANES)
+        d = part_of(self._descriptor, blocks, channels)
         rest = (tiling.points - 1) % tiling.edge + 1
         tags = (
             *(tiling.reach, tiling.points, tiling.edge, tiling.edge**2, rest, LANES),

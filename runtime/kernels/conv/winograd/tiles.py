@@ -6,6 +6,8 @@ as vectors of tiles again, and are brought to their places.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -15,16 +17,10 @@ from ....jit import inlined, kernel
 from ....simd import LANES
 from ....simd import winograd_points as winograd
 from ...contract import F32, I64, ConvGeometry, Epilogue
+from ...descriptor import Conv, Winograd, layer_fields, pack
 from ...epilogue import clamp
-from ..batch16.sparse import OUT_HEIGHT, OUT_WIDTH, PAIR, POOL
+from ..batch16.sparse import PAIR
 from ..direct import tile as conv_tile
-
-# Places in the descriptor; those of `conv_lanes` that both have lie where they lie there.
-HEIGHT, WIDTH, SAMPLES, GROUPS, IN_CHANNELS, OUT_CHANNELS = 0, 1, 4, 5, 6, 7
-STRIDE, PAD_Y, PAD_X = 8, 9, 10
-ACROSS, TILES, PACK = 13, 14, 15
-PATCH, INPUTS, SUMS, OUTPUTS = range(16, 20)
-FIRST_BLOCK, LAST_BLOCK, FIRST_CHANNEL, LAST_CHANNEL = range(20, 24)
 
 SPACE = LANES
 """Elements between what belongs to a point and to the next, which would often lie a multiple of 4 KiB apart: all points
@@ -36,17 +32,17 @@ def _gather(
     points: Any, edge: Any, step: Any, rest: Any, x: F32, plane: int, phase: int, tile: int, scratch: F32, d: I64
 ) -> None:
     """Lay out what a vector of tiles sees of a channel: for each row of the phase, all columns of all phases."""
-    n, m, stride, height, width = len(points), len(edge), d[STRIDE], d[HEIGHT], d[WIDTH]
+    n, m, stride, height, width = len(points), len(edge), d[Winograd.STRIDE], d[Conv.HEIGHT], d[Conv.WIDTH]
     reach = stride * n
     lane = 0
-    while lane < d[PACK] and tile < d[TILES]:
-        row, column = tile // d[ACROSS], tile % d[ACROSS]
-        count = min(d[PACK] - lane, min(d[ACROSS] - column, d[TILES] - tile))
-        left = len(step) * column - d[PAD_X]
+    while lane < d[Winograd.PACK] and tile < d[Winograd.TILES]:
+        row, column = tile // d[Winograd.ACROSS], tile % d[Winograd.ACROSS]
+        count = min(d[Winograd.PACK] - lane, min(d[Winograd.ACROSS] - column, d[Winograd.TILES] - tile))
+        left = len(step) * column - d[Conv.PAD_X]
         near = count + reach // len(step) < LANES  # what the last tile sees beyond its own columns is in these vectors
         for i in range(n):
-            y = stride * (m * row + i) + phase - d[PAD_Y]
-            at, end = d[PATCH] + i * reach * LANES + lane, width if 0 <= y < height else 0
+            y = stride * (m * row + i) + phase - d[Conv.PAD_Y]
+            at, end = d[Winograd.PATCH] + i * reach * LANES + lane, width if 0 <= y < height else 0
             start = left
             whole = simd.load_interleaved(step, step, x, plane + y * width + start, max(0, -start), end - start)
             simd.store_rows(scratch, at, LANES, 0, count, len(step) * LANES, whole)
@@ -72,12 +68,12 @@ def _gather(
 @inlined
 def _expect_inputs(points: Any, step: Any, x: F32, plane: int, tile: int, d: I64) -> None:
     """Ask for what a vector of tiles sees of a channel."""
-    n, stride, height, width = len(points), d[STRIDE], d[HEIGHT], d[WIDTH]
+    n, stride, height, width = len(points), d[Winograd.STRIDE], d[Conv.HEIGHT], d[Conv.WIDTH]
     lane = 0
-    while lane < d[PACK] and tile < d[TILES]:
-        row, column = tile // d[ACROSS], tile % d[ACROSS]
-        count = min(d[PACK] - lane, min(d[ACROSS] - column, d[TILES] - tile))
-        top, left = row * len(step) - d[PAD_Y], plane + column * len(step) - d[PAD_X]
+    while lane < d[Winograd.PACK] and tile < d[Winograd.TILES]:
+        row, column = tile // d[Winograd.ACROSS], tile % d[Winograd.ACROSS]
+        count = min(d[Winograd.PACK] - lane, min(d[Winograd.ACROSS] - column, d[Winograd.TILES] - tile))
+        top, left = row * len(step) - d[Conv.PAD_Y], plane + column * len(step) - d[Conv.PAD_X]
         for y in range(max(top, 0), min(top + n * stride, height)):
             for at in range(y * width, y * width + count * len(step) + LANES, LANES):
                 simd.prefetch((0,), x, left + at)
@@ -110,31 +106,38 @@ def transform_inputs(
     d : ndarray of int64
         The descriptor.
     """
-    n, stride, plane = len(points), d[STRIDE], d[HEIGHT] * d[WIDTH]
-    far = d[SAMPLES] * d[GROUPS] * d[IN_CHANNELS] * plane > conv_tile.FAR
-    hop = d[IN_CHANNELS] * stride * stride * columns * LANES + SPACE
-    for channel in range(first, first + d[IN_CHANNELS]):
+    n, stride, plane = len(points), d[Winograd.STRIDE], d[Conv.HEIGHT] * d[Conv.WIDTH]
+    far = d[Conv.SAMPLES] * d[Conv.IN_CHANNELS] * plane > conv_tile.FAR
+    hop = d[Winograd.GROUP_INPUTS] * stride * stride * columns * LANES + SPACE
+    for channel in range(first, first + d[Winograd.GROUP_INPUTS]):
         if far:
             for p in range(columns):
-                _expect_inputs(points, step, x, (channel + 1) * plane, tile + p * d[PACK], d)
+                _expect_inputs(points, step, x, (channel + 1) * plane, tile + p * d[Winograd.PACK], d)
         for phase in range(stride):
             for p in range(columns):
-                _gather(points, edge, step, rest, x, channel * plane, phase, tile + p * d[PACK], scratch, d)
+                _gather(points, edge, step, rest, x, channel * plane, phase, tile + p * d[Winograd.PACK], scratch, d)
                 for across in range(stride):
-                    at, place = d[PATCH] + across * LANES, to + (across * columns + p) * LANES
+                    at, place = d[Winograd.PATCH] + across * LANES, to + (across * columns + p) * LANES
                     simd.winograd_inputs(points, scratch, at, stride * n * LANES, stride * LANES, scratch, place, hop)
             to += stride * columns * LANES
 
 
 @inlined
+def own_channels(group: int, d: I64) -> tuple[int, int]:
+    """The first output channel of a group that falls to this part of the work, and the first one behind them."""
+    outputs = d[Winograd.GROUP_OUTPUTS]
+    return max(d[Winograd.FIRST_CHANNEL], group * outputs), min(d[Winograd.LAST_CHANNEL], (group + 1) * outputs)
+
+
+@inlined
 def expect_outputs(edge: Any, out: F32, channel: int, tile: int, d: I64) -> None:
     """Ask for the places of a vector of tiles of an output channel."""
-    shrink = 1 + d[POOL]
-    m, height, width = len(edge) // shrink, d[OUT_HEIGHT] // shrink, d[OUT_WIDTH] // shrink
+    shrink = 1 + d[Conv.POOL]
+    m, height, width = len(edge) // shrink, d[Conv.OUT_HEIGHT] // shrink, d[Conv.OUT_WIDTH] // shrink
     lane = 0
-    while lane < d[PACK] and tile < d[TILES]:
-        row, column = tile // d[ACROSS], tile % d[ACROSS]
-        count = min(d[PACK] - lane, min(d[ACROSS] - column, d[TILES] - tile))
+    while lane < d[Winograd.PACK] and tile < d[Winograd.TILES]:
+        row, column = tile // d[Winograd.ACROSS], tile % d[Winograd.ACROSS]
+        count = min(d[Winograd.PACK] - lane, min(d[Winograd.ACROSS] - column, d[Winograd.TILES] - tile))
         for y in range(channel * height + m * row, channel * height + min(m * row + m, height)):
             for at in range(m * column, min(m * (column + count), width) + LANES, LANES):
                 simd.prefetch_rows((0,), out, y * width + at, 0)
@@ -147,12 +150,12 @@ def _scatter(edge: Any, out: F32, plane: int, height: int, width: int, tile: int
     """Bring a vector of tiles, which lies in scratch pixel by pixel, to their places in an image."""
     m = len(edge)
     lane = 0
-    while lane < d[PACK] and tile < d[TILES]:
-        row, column = tile // d[ACROSS], tile % d[ACROSS]
-        count = min(d[PACK] - lane, min(d[ACROSS] - column, d[TILES] - tile))
+    while lane < d[Winograd.PACK] and tile < d[Winograd.TILES]:
+        row, column = tile // d[Winograd.ACROSS], tile % d[Winograd.ACROSS]
+        count = min(d[Winograd.PACK] - lane, min(d[Winograd.ACROSS] - column, d[Winograd.TILES] - tile))
         for i in range(min(m, height - m * row)):
             target = plane + (m * row + i) * width + m * column
-            value = simd.load_grid(edge, edge, scratch, d[OUTPUTS] + i * m * LANES + lane, LANES)
+            value = simd.load_grid(edge, edge, scratch, d[Winograd.OUTPUTS] + i * m * LANES + lane, LANES)
             simd.store_interleaved(out, target, min(m * count, width - m * column), value)
         lane += count
         tile += count
@@ -165,13 +168,13 @@ def finish(
 ) -> None:  # fmt: skip
     """Apply the epilogue to a vector of tiles, pixel by pixel, of one output channel of all samples, and store it."""
     value = clamp(simd.scale_shift(value, scale, shift), limits)
-    height, width = d[OUT_HEIGHT], d[OUT_WIDTH]
-    if d[POOL] != 0:  # of a tile of 4 x 4 there are 2 x 2 left
+    height, width = d[Conv.OUT_HEIGHT], d[Conv.OUT_WIDTH]
+    if d[Conv.POOL] != 0:  # of a tile of 4 x 4 there are 2 x 2 left
         height, width = height // 2, width // 2
-        simd.store(scratch, d[OUTPUTS], simd.max_pool_grid(edge, value))
+        simd.store(scratch, d[Winograd.OUTPUTS], simd.max_pool_grid(edge, value))
         _scatter(PAIR, out, channel * height * width, height, width, tile, scratch, d)
     else:
-        simd.store(scratch, d[OUTPUTS], value)
+        simd.store(scratch, d[Winograd.OUTPUTS], value)
         _scatter(edge, out, channel * height * width, height, width, tile, scratch, d)
 
 
@@ -242,22 +245,59 @@ class WinogradTiling:
         """Blocks of vectors of an image."""
         return -(-self.vectors // self.columns)
 
-    def descriptor(self, epilogue: Epilogue, places: list[int]) -> I64:
-        """Everything a kernel needs to know, as one int64 array; `places` are those of `places`."""
-        g = self.geometry
-        d = np.zeros(LAST_CHANNEL + 1, np.int64)
-        d[: PACK + 1] = (
-            *(g.height, g.width, g.out_height, g.out_width, g.batch if self.pack > 1 else 1, g.groups),
-            *(g.in_channels // g.groups, g.out_channels // g.groups, g.stride[0], *g.padding),
-            *(epilogue.residual, epilogue.pool, self.across, self.tiles, self.pack),
-        )
-        d[PATCH:] = *places, 0, self.blocks, 0, g.out_channels
-        return d
+    def descriptor(self, epilogue: Epilogue, places: Mapping[str, int], *more: type[IntEnum], **values: int) -> I64:
+        """Everything a kernel needs to know, as one int64 array.
 
-    def places(self) -> tuple[list[int], int]:
+        Parameters
+        ----------
+        epilogue : Epilogue
+        places : mapping of str to int
+            Those of `places`.
+        *more, **values
+            Fields that the kernel has beside those of `Winograd`, and their values.
+        """
+        g = self.geometry
+        return pack(
+            Conv,
+            Winograd,
+            *more,
+            **layer_fields(g, epilogue),
+            samples=g.batch if self.pack > 1 else 1,
+            first=0,
+            last=self.blocks,
+            groups=g.groups,
+            group_inputs=g.in_channels // g.groups,
+            group_outputs=g.out_channels // g.groups,
+            stride=g.stride[0],
+            across=self.across,
+            tiles=self.tiles,
+            pack=self.pack,
+            first_channel=0,
+            last_channel=g.out_channels,
+            **places,
+            **values,
+        )
+
+    def places(self) -> tuple[dict[str, int], int]:
         """Where patch, inputs, sums and outputs begin in scratch, and its size, in elements."""
         points = self.points**2
-        patch, inputs = points * self.geometry.stride[0] * LANES, points * (self.units * self.columns * LANES + SPACE)
-        sizes = patch, inputs, points * (self.run * self.columns * LANES + SPACE), (self.edge**2 + 1) * LANES
-        ends = np.cumsum(sizes).tolist()
-        return [0, *ends[:-1]], ends[-1]
+        return lay_out(
+            patch=points * self.geometry.stride[0] * LANES,
+            inputs=points * (self.units * self.columns * LANES + SPACE),
+            sums=points * (self.run * self.columns * LANES + SPACE),
+            outputs=(self.edge**2 + 1) * LANES,
+        )
+
+
+def lay_out(**sizes: int) -> tuple[dict[str, int], int]:
+    """Where parts of scratch begin that lie one after the other, and the size of all, in elements."""
+    ends = np.cumsum([0, *sizes.values()]).tolist()
+    return dict(zip(sizes, ends, strict=False)), ends[-1]
+
+
+def part_of(d: I64, blocks: range, channels: range) -> I64:
+    """The descriptor of a part of the work."""
+    part = d.copy()
+    part[Conv.FIRST], part[Conv.LAST] = blocks.start, blocks.stop
+    part[Winograd.FIRST_CHANNEL], part[Winograd.LAST_CHANNEL] = channels.start, channels.stop
+    return part
