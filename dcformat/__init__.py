@@ -13,7 +13,8 @@ from ..core.errors import (
 from .container.reader import Container, TensorEntry, open
 from .container.writer import Encoded, encode, write
 from .graph.graph import Attr, Graph, Node, Shape
-from .graph.ops import OPS, infer_shapes, make_node
+from .graph.legal import infer_shapes, make_node
+from .graph.ops import OPS
 from .preprocess import Preprocess
 from .tensors import Dense, Shared, SparseRaw, SparseShared, Tensor
 

@@ -1,5 +1,6 @@
 import json
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,6 +97,14 @@ def test_round_trip() -> None:
     )
     assert through(manifest) == manifest
     assert through(Manifest(None, (), ())) == Manifest(None, (), ())
+
+
+def test_a_file_states_the_version_that_its_newest_op_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = Manifest(network(), (TensorEntry("w", (6, 1, 3, 3), Encoding.SPARSE_SHARED),), ())
+    before = manifest.minor_version
+    monkeypatch.setitem(OPS, "softmax", replace(OPS["softmax"], minor_version=7))  # type: ignore[arg-type]
+    assert manifest.minor_version == 7 > before
+    assert Manifest(None, manifest.tensors, ()).minor_version == before
 
 
 def test_tied_names_are_written_as_indices() -> None:

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from dcz.dcformat import OPS, FormatError, Graph, Node, Shape, infer_shapes, make_node
 from dcz.dcformat.constants import MAX_ACTIVATION, MAX_LIVE
-from dcz.dcformat.graph.ops import conv_out, pool_out
+from dcz.dcformat.graph.ops import FAMILIES
+from dcz.dcformat.graph.ops.conv import conv_out
+from dcz.dcformat.graph.ops.pool import pool_out
 
 
 def shape_of(op: str, inputs: list[Shape], params: dict[str, Shape], attrs: dict[str, Any]) -> Shape:
@@ -52,6 +54,10 @@ def test_shapes(op: str, inputs: Any, params: Any, attrs: Any, expected: tuple[i
 def test_every_op_has_a_shape_test() -> None:
     marks = [mark for mark in test_shapes.pytestmark if mark.name == "parametrize"]  # type: ignore[attr-defined]
     assert {case[0] for case in marks[0].args[1]} == set(OPS)
+
+
+def test_no_op_is_of_two_families() -> None:
+    assert sum(map(len, FAMILIES)) == len(OPS)
 
 
 windows = st.integers(1, 30), st.integers(1, 6), st.integers(1, 4), st.integers(0, 3), st.integers(1, 3)
