@@ -13,7 +13,7 @@ from typing import cast
 import torch
 from torch import fx
 
-from ..fx_builder import GraphBuilder, Value, meta
+from ..fx_builder import FxBuilder, Value, meta
 from . import activations, arithmetic, layers, pooling, shapes, views
 from .biases import join_biases
 from .clamps import join_clamps
@@ -38,7 +38,7 @@ def rewrite(graph: fx.Graph, constants: set[fx.Node]) -> None:
     join_biases(graph, constants)
 
 
-def lower(g: GraphBuilder, node: fx.Node) -> None:
+def lower(g: FxBuilder, node: fx.Node) -> None:
     """Lower one ``call_function`` node.
 
     Raises

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..fx_builder import GraphBuilder, Value, meta
+from ..fx_builder import FxBuilder, Value, meta
 from .clamps import CLAMPS, OURS, limits
 from .table import Args, lowers
 
@@ -14,7 +14,7 @@ aten = torch.ops.aten
 
 
 @lowers(*CLAMPS)
-def _clamp(g: GraphBuilder, a: Args) -> Value:
+def _clamp(g: FxBuilder, a: Args) -> Value:
     assert g.node is not None
     found = limits(g.node)
     if found is None or found not in OURS:
@@ -27,7 +27,7 @@ def _in_words(found: tuple[float, float] | None) -> str:
 
 
 @lowers(aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default)
-def _softmax(g: GraphBuilder, a: Args) -> Value:
+def _softmax(g: FxBuilder, a: Args) -> Value:
     axis = a["dim"] % meta(a["self"]).dim() - 1
     g.require(axis >= 0, "softmax over the batch is not supported")
     assert g.node is not None
@@ -37,14 +37,14 @@ def _softmax(g: GraphBuilder, a: Args) -> Value:
 @lowers(
     aten.dropout.default, aten.feature_dropout.default, aten.alpha_dropout.default, aten.feature_alpha_dropout.default
 )
-def _dropout(g: GraphBuilder, a: Args) -> Any:
+def _dropout(g: FxBuilder, a: Args) -> Any:
     if a["train"] and a["p"]:
         g.fail(DROPOUT_MODULE if _is_dropout_module(g) else DROPOUT_FUNCTION)
     return g.value(a["input"])
 
 
 @lowers(aten.native_dropout.default)
-def _native_dropout(g: GraphBuilder, a: Args) -> list[Any]:
+def _native_dropout(g: FxBuilder, a: Args) -> list[Any]:
     return [_dropout(g, a)]
 
 
@@ -55,7 +55,7 @@ DROPOUT_FUNCTION = (
 )
 
 
-def _is_dropout_module(g: GraphBuilder) -> bool:
+def _is_dropout_module(g: FxBuilder) -> bool:
     """Whether the node stands in the forward of one of torch's dropout modules, which know their mode."""
     assert g.node is not None
     modules = list(g.node.meta.get("nn_module_stack", {}).values())

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from ..fx_builder import GraphBuilder, Value
+from ..fx_builder import FxBuilder, Value
 from .table import Args, lowers
 
 aten = torch.ops.aten
@@ -26,7 +26,7 @@ NEUTRAL: dict[Any, int] = {
 
 
 @lowers(*NEUTRAL)
-def _arithmetic(g: GraphBuilder, a: Args) -> Value:
+def _arithmetic(g: FxBuilder, a: Args) -> Value:
     assert g.node is not None
     if not isinstance(a["other"], fx.Node):
         neutral = NEUTRAL[g.node.target]

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from torch import fx
 
-from ..fx_builder import GraphBuilder
+from ..fx_builder import FxBuilder
 
 Args = Mapping[str, Any]
-Lower = Callable[[GraphBuilder, Args], Any]
+Lower = Callable[[FxBuilder, Args], Any]
 AnyLower = TypeVar("AnyLower", bound=Lower)
 
 LOWERINGS: dict[Any, Lower] = {}
