@@ -3,6 +3,7 @@
 import numpy as np
 
 from dcz.dcformat import Graph, GraphBuilder, Value
+from dcz.dcformat.graph.ops.activation import OPS as ACTIVATIONS
 
 
 class Builder:
@@ -83,14 +84,14 @@ def linear(b, value, shape):
 
 
 def block(b, value, shape):
-    """What networks are made of: convolution, normalisation, sum, ReLU, each but the first by chance."""
+    """What networks are made of: convolution, normalisation, sum, activation, each but the first by chance."""
     value = conv(b, value, shape)
     if b.rng.random() < 0.7:
         value = norm(b, value, b.shapes[value])
     if b.rng.random() < 0.5:
         value = add(b, value, b.shapes[value]) or value
     if b.rng.random() < 0.7:
-        relu(b, value, b.shapes[value])
+        activation(b, value, b.shapes[value])
 
 
 def norm(b, value, shape):
@@ -100,8 +101,8 @@ def norm(b, value, shape):
     return b.node("batch_norm", [value], params, {"eps": 1e-3})
 
 
-def relu(b, value, shape):
-    return b.node(str(b.rng.choice(["relu", "relu6"])), [value])
+def activation(b, value, shape):
+    return b.node(str(b.rng.choice(list(ACTIVATIONS))), [value])
 
 
 def add(b, value, shape):
@@ -165,4 +166,6 @@ def pad(b, value, shape):
     return b.node("pad", [value], attrs={"before": before, "after": after})
 
 
-STEPS = {f.__name__: f for f in (block, conv, linear, norm, relu, add, concat, pool, flatten, softmax, slices, pad)}
+STEPS = {
+    f.__name__: f for f in (block, conv, linear, norm, activation, add, concat, pool, flatten, softmax, slices, pad)
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from typing import cast
 
@@ -10,7 +11,7 @@ from ...kernels.contract import F32, Call
 from ..fold import scale_and_shift
 from ..fuse import Layer, limits_of
 from ..memory import Use
-from ..step import Context, Step
+from ..step import Builder, Context, Step
 
 
 def clamp(layer: Layer, context: Context) -> Step:
@@ -54,3 +55,12 @@ def softmax(layer: Layer, context: Context) -> Step:
         return [(elementwise.softmax, (inputs[0].reshape(view), out.reshape(view), log))]
 
     return Step("softmax", "softmax", Use(layer.inputs, layer.output), bind)
+
+
+STEPS: Mapping[str, Builder] = {
+    "relu": clamp,
+    "relu6": clamp,
+    "add": add,
+    "batch_norm": batch_norm,
+    "softmax": softmax,
+}

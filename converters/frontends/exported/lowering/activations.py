@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
-from ..fx_builder import FxBuilder, Value, meta
+from .....dcformat import Value
+from ..fx_builder import FxBuilder, meta
 from .clamps import CLAMPS, OURS, limits
-from .table import Args, lowers
+from .table import Args, Call, lowers
 
 aten = torch.ops.aten
 
@@ -60,3 +63,10 @@ def _is_dropout_module(g: FxBuilder) -> bool:
     assert g.node is not None
     modules = list(g.node.meta.get("nn_module_stack", {}).values())
     return bool(modules) and "torch.nn.modules.dropout" in str(modules[-1][1])
+
+
+CALLS: Mapping[str, Call] = {
+    "relu": lambda x, p, a: F.relu(x[0]),
+    "relu6": lambda x, p, a: F.relu6(x[0]),
+    "softmax": lambda x, p, a: (F.log_softmax if a["log"] else F.softmax)(x[0], a["axis"] + 1),
+}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
-from .....dcformat import Attr
-from ..fx_builder import FxBuilder, Value, meta
-from .table import Args, lowers, pair
+from .....dcformat import Attr, Value
+from ..fx_builder import FxBuilder, meta
+from .table import Args, Call, lowers, pair
 
 aten = torch.ops.aten
 
@@ -104,3 +107,14 @@ NO_STATISTICS = (
 def _normalise(g: FxBuilder, a: Args) -> Value:
     roles = ("weight", "bias", "running_mean", "running_var")
     return g.emit("batch_norm", [a["input"]], _params(g, a, *roles), {"eps": float(a["eps"])})
+
+
+def _call_batch_norm(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+    return F.batch_norm(x[0], p["running_mean"], p["running_var"], p.get("weight"), p.get("bias"), eps=a["eps"])
+
+
+CALLS: Mapping[str, Call] = {
+    "conv2d": lambda x, p, a: F.conv2d(x[0], p["weight"], p.get("bias"), **a),
+    "linear": lambda x, p, a: F.linear(x[0], p["weight"], p.get("bias")),
+    "batch_norm": _call_batch_norm,
+}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import fx
+from torch import Tensor, fx
+from torch.nn import functional as F
 
-from .....dcformat import Attr
-from ..fx_builder import FxBuilder, Value, meta
-from .table import Args, lowers, pair
+from .....dcformat import Attr, Value
+from ..fx_builder import FxBuilder, meta
+from .table import Args, Call, lowers, pair
 
 aten = torch.ops.aten
 
@@ -88,3 +90,19 @@ def _reduce(g: FxBuilder, pool: str, node: fx.Node, dims: Sequence[int] | None) 
     g.require(possible, f"a mean or maximum must be over height, width or both, found axes {dims} of {rank}")
     output = tuple(1 if axis in reduced else value.shape[axis] for axis in (1, 2))
     return g.append(pool, [value], attrs={"output": output}) if reduced else value
+
+
+def _call_max_pool2d(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+    return F.max_pool2d(x[0], a["kernel"], a["stride"], a["padding"], a["dilation"], a["ceil_mode"])
+
+
+def _call_avg_pool2d(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+    return F.avg_pool2d(x[0], a["kernel"], a["stride"], a["padding"], a["ceil_mode"], a["count_include_pad"])
+
+
+CALLS: Mapping[str, Call] = {
+    "max_pool2d": _call_max_pool2d,
+    "avg_pool2d": _call_avg_pool2d,
+    "adaptive_avg_pool2d": lambda x, p, a: F.adaptive_avg_pool2d(x[0], a["output"]),
+    "adaptive_max_pool2d": lambda x, p, a: F.adaptive_max_pool2d(x[0], a["output"]),
+}

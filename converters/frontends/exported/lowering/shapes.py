@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import fx
+from torch import Tensor, fx
+from torch.nn import functional as F
 
-from .....dcformat import Attr
-from ..fx_builder import FxBuilder, Value, meta
-from .table import Args, lowers
+from .....dcformat import Attr, Value
+from ..fx_builder import FxBuilder, meta
+from .table import Args, Call, lowers
 
 aten = torch.ops.aten
 
@@ -130,3 +132,20 @@ def _constant_pad(g: FxBuilder, a: Args) -> Value:
 def _pad(g: FxBuilder, a: Args) -> Value:
     g.require(a["mode"] == "constant", f"padding mode must be constant, found {a['mode']}")
     return _constant_pad(g, a)
+
+
+def _call_slice(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+    axes = [slice(None)] * (a["axis"] + 1)
+    return x[0][(*axes, slice(a["start"], a["stop"], a["step"]))]
+
+
+def _call_pad(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+    pairs = zip(reversed(a["before"]), reversed(a["after"]), strict=True)
+    return F.pad(x[0], [width for pair in pairs for width in pair])
+
+
+CALLS: Mapping[str, Call] = {
+    "concat": lambda x, p, a: torch.cat(x, a["axis"] + 1),
+    "slice": _call_slice,
+    "pad": _call_pad,
+}

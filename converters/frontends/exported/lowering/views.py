@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
+from .....dcformat import Value
 from ..constants import CONVERSIONS
-from ..fx_builder import FxBuilder, Value, meta
-from .table import Args, lowers
+from ..fx_builder import FxBuilder, meta
+from .table import Args, Call, lowers
 
 aten = torch.ops.aten
 
@@ -54,3 +57,6 @@ def _to(g: FxBuilder, a: Args) -> Value:
     before, after = meta(a["self"]).dtype, meta(g.node).dtype
     g.require(before == after, f"a change of element type is not supported, found {before} to {after}")
     return g.value(a["self"])
+
+
+CALLS: Mapping[str, Call] = {"flatten": lambda x, p, a: x[0].flatten(1)}

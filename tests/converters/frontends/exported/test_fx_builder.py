@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import fx
 
 from dcz.converters.frontends.exported.constants import Constants
-from dcz.converters.frontends.exported.fx_builder import FxBuilder, Value
-from dcz.dcformat import UnsupportedOpError
+from dcz.converters.frontends.exported.fx_builder import FxBuilder
+from dcz.dcformat import UnsupportedOpError, Value
 
 SIZES = st.sampled_from([1, 1, 2, 3, 5])
 
