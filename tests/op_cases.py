@@ -36,6 +36,7 @@ CASES = [
     OpCase("batch_norm", [(5,)], {"running_mean": (5,), "running_var": (5,), "weight": (5,), "bias": (5,)}, {}, (5,)),
     OpCase("relu", [IMAGE], {}, {}, IMAGE),
     OpCase("relu6", [(4,)], {}, {}, (4,)),
+    OpCase("leaky_relu", [IMAGE], {}, {"negative_slope": 0.2}, IMAGE),
     OpCase("max_pool2d", [IMAGE], {}, {"kernel": (3, 3), "stride": (2, 2)}, (3, 8, 11)),
     OpCase("max_pool2d", [IMAGE], {}, {"kernel": (2, 2), "stride": (2, 2), "ceil_mode": True}, (3, 9, 12)),
     OpCase("max_pool2d", [IMAGE], {}, {"kernel": (3, 3), "stride": (1, 1), "dilation": (2, 3)}, (3, 13, 17)),

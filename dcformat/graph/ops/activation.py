@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...tensors import Array
-from .spec import OpSpec, same_shape
+from ..graph import Shape
+from .spec import Attrs, OpSpec, Params, require, same_shape
+
+LARGEST_F32 = float(np.finfo(np.float32).max)
 
 
 def relu(x: Array) -> Array:
@@ -18,4 +21,20 @@ def relu6(x: Array) -> Array:
     return np.where(x > 6, 6, relu(x))
 
 
-OPS = {"relu": OpSpec(same_shape, relu), "relu6": OpSpec(same_shape, relu6)}
+def _leaky_relu_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    slope = attrs["negative_slope"]
+    fits = isinstance(slope, float) and abs(slope) <= LARGEST_F32
+    require(fits, f"negative_slope must be a finite fp32 number, found {slope}")
+    return inputs[0]
+
+
+def leaky_relu(x: Array, negative_slope: float) -> Array:
+    """What is above 0 as it is, the rest times the slope."""
+    return np.where(x > 0, x, x * negative_slope)
+
+
+OPS = {
+    "relu": OpSpec(same_shape, relu),
+    "relu6": OpSpec(same_shape, relu6),
+    "leaky_relu": OpSpec(_leaky_relu_shape, leaky_relu, attrs={"negative_slope": 0.01}, minor_version=1),
+}

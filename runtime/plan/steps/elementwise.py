@@ -24,6 +24,16 @@ def clamp(layer: Layer, context: Context) -> Step:
     return Step(layer.node.op, "clamp", Use(layer.inputs, layer.output, overwrites=layer.inputs), bind)
 
 
+def leaky_relu(layer: Layer, context: Context) -> Step:
+    """An activation that multiplies what is not above zero."""
+    slope = cast(float, layer.node.attrs["negative_slope"])
+
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        return [(elementwise.leaky_relu, (inputs[0].reshape(-1), out.reshape(-1), slope))]
+
+    return Step("leaky_relu", "leaky_relu", Use(layer.inputs, layer.output, overwrites=layer.inputs), bind)
+
+
 def add(layer: Layer, context: Context) -> Step:
     """A sum of two values."""
 
@@ -60,6 +70,7 @@ def softmax(layer: Layer, context: Context) -> Step:
 STEPS: Mapping[str, Builder] = {
     "relu": clamp,
     "relu6": clamp,
+    "leaky_relu": leaky_relu,
     "add": add,
     "batch_norm": batch_norm,
     "softmax": softmax,

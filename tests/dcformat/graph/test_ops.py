@@ -138,3 +138,10 @@ def test_values_that_were_read_for_the_last_time_do_not_count() -> None:
     infer_shapes(Graph((MAX_ACTIVATION,), unread, 51), {})
     with pytest.raises(FormatError, match="needed at a time"):
         infer_shapes(Graph((MAX_ACTIVATION,), unread, 1), {})  # the first is the answer
+
+
+@pytest.mark.parametrize("slope", [float("inf"), float("nan"), -1e39])
+def test_a_slope_that_float32_cannot_hold_is_refused(slope: float) -> None:
+    graph = Graph((4,), (make_node("leaky_relu", (0,), attrs={"negative_slope": slope}),), 1)
+    with pytest.raises(FormatError, match="must be a finite fp32 number"):
+        infer_shapes(graph, {})

@@ -29,6 +29,11 @@ def _in_words(found: tuple[float, float] | None) -> str:
     return " and ".join(f"{x:g}" for x in found) if found else "another value below the threshold"
 
 
+@lowers(aten.leaky_relu.default)
+def _leaky_relu(g: FxBuilder, a: Args) -> Value:
+    return g.append("leaky_relu", [g.value(a["self"])], attrs={"negative_slope": float(a["negative_slope"])})
+
+
 @lowers(aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default)
 def _softmax(g: FxBuilder, a: Args) -> Value:
     axis = a["dim"] % meta(a["self"]).dim() - 1
@@ -68,5 +73,6 @@ def _is_dropout_module(g: FxBuilder) -> bool:
 CALLS: Mapping[str, Call] = {
     "relu": lambda x, p, a: F.relu(x[0]),
     "relu6": lambda x, p, a: F.relu6(x[0]),
+    "leaky_relu": lambda x, p, a: F.leaky_relu(x[0], a["negative_slope"]),
     "softmax": lambda x, p, a: (F.log_softmax if a["log"] else F.softmax)(x[0], a["axis"] + 1),
 }
