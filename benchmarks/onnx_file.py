@@ -53,6 +53,8 @@ def write(container: Path, path: Path, batch: int) -> Path:
         builder.constant(name, tensor)
     shapes = infer_shapes(graph, {name: tensor.shape for name, tensor in tensors.items()})
     for index, node in enumerate(graph.nodes):
+        if node.op not in NODES:
+            raise NotImplementedError(f"{container}: no network that is compared has {node.op!r} yet; add it to NODES")
         NODES[node.op](builder, node, [f"v{i}" for i in node.inputs], f"v{index + 1}")
     ends = [
         helper.make_tensor_value_info(f"v{value}", TensorProto.FLOAT, (batch, *shapes[value]))
@@ -146,4 +148,4 @@ NODES: Mapping[str, Callable[[_Builder, Node, list[str], str], None]] = {
     "slice": _slice,
     "pad": _pad,
 }  # fmt: skip
-"""One builder an operator; the axes of our attributes do not count the batch."""
+"""One builder an operator of the networks that are compared; the axes of our attributes do not count the batch."""

@@ -12,8 +12,10 @@ from ..core.errors import (
 )
 from .container.reader import Container, TensorEntry, open
 from .container.writer import Encoded, encode, write
+from .graph.builder import GraphBuilder, Value
 from .graph.graph import Attr, Graph, Node, Shape
-from .graph.ops import OPS, infer_shapes, make_node
+from .graph.legal import infer_shapes, make_node
+from .graph.ops import OPS
 from .preprocess import Preprocess
 from .tensors import Dense, Shared, SparseRaw, SparseShared, Tensor
 
@@ -28,6 +30,7 @@ __all__ = [
     "Encoded",
     "FormatError",
     "Graph",
+    "GraphBuilder",
     "InputError",
     "Node",
     "Preprocess",
@@ -40,6 +43,7 @@ __all__ = [
     "TruncatedError",
     "UnsupportedOpError",
     "UnsupportedVersionError",
+    "Value",
     "encode",
     "infer_shapes",
     "make_node",

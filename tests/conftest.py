@@ -1,12 +1,15 @@
-"""What tests of several folders share."""
+"""What tests of several folders share; the oracle of all operators (`reference`) is a module beside it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

@@ -96,6 +96,7 @@ def valid_files() -> dict[str, dict[str, Any]]:
         },
         "graph.dcz": graph_file(),
         "tied.dcz": tied_file(),
+        "leaky_relu.dcz": leaky_relu_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
     }
@@ -187,6 +188,16 @@ def graph_file() -> dict[str, Any]:
         "preprocess": fmt.Preprocess("BGR", 12, (9, 9), "bicubic", 1.0, (104.0, 117.0, 123.0), (1.0, 2.0, 4.0)),
         "metadata": {"source": "made by tests/make_vectors.py"},
     }
+
+
+def leaky_relu_file() -> dict[str, Any]:
+    """The operator that format 1.1 brought, with the default slope and with another."""
+    nodes = (
+        fmt.make_node("leaky_relu", [0], None, {"negative_slope": 0.25}),
+        fmt.make_node("linear", [1], {"weight": "fc.weight"}),
+        fmt.make_node("leaky_relu", [2]),
+    )
+    return {"graph": fmt.Graph((2,), nodes, 3), "tensors": {"fc.weight": np.array([[1, -0.5], [-2, 3]], np.float32)}}
 
 
 def tied_file() -> dict[str, Any]:

@@ -73,6 +73,8 @@ def test_every_op_has_a_row(op: str) -> None:
     )
     for role in OPS[op].optional_params:
         assert f"{role}?" in tensors
+    since = re.search(r"\(1\.(\d+)\)", row.split("|")[1])
+    assert OPS[op].minor_version == (int(since[1]) if since else 0)
     for name in OPS[op].attrs:
         assert re.search(rf"\b{name}\b", attrs), name
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...dcformat import Attr, ConversionError, Dense, Graph, Node, Preprocess, Shape, make_node
+from ...dcformat import Attr, ConversionError, Dense, Graph, GraphBuilder, Preprocess, Shape, Value
 from ...dcformat.tensors import Array
 from .presets import labels_preset
 from .source import Source
@@ -126,29 +126,29 @@ def _read_layer(data: bytes, name: str, shape: Shape, count: int) -> tuple[Array
 
 def build_graph() -> Graph:
     """SqueezeNet 1.0 as its Caffe definition has it: (3, 227, 227) -> 1000 scores, before the softmax."""
-    nodes: list[Node] = []
+    shapes: dict[str, Shape] = {}
+    for name, shape in layers():
+        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    g = GraphBuilder((3, 227, 227), shapes)
 
-    def append(op: str, inputs: list[int], layer: str | None = None, **attrs: Attr) -> int:
-        params = {role: f"{layer}.{role}" for role in ("weight", "bias")} if layer else {}
-        nodes.append(make_node(op, inputs, params, attrs))
-        return len(nodes)
+    def conv_relu(x: Value, layer: str, stride: int = 1, padding: int = 0) -> Value:
+        params = {role: f"{layer}.{role}" for role in ("weight", "bias")}
+        conv = g.append("conv2d", [x], params, {"stride": (stride,) * 2, "padding": (padding,) * 2})
+        return g.append("relu", [conv])
 
-    def conv_relu(x: int, layer: str, stride: int = 1, padding: int = 0) -> int:
-        return append("relu", [append("conv2d", [x], layer, stride=(stride,) * 2, padding=(padding,) * 2)])
+    def pool(x: Value) -> Value:
+        attrs: dict[str, Attr] = {"kernel": (3, 3), "stride": (2, 2), "ceil_mode": True}
+        return g.append("max_pool2d", [x], attrs=attrs)
 
-    def pool(x: int) -> int:
-        return append("max_pool2d", [x], kernel=(3, 3), stride=(2, 2), ceil_mode=True)
-
-    x = pool(conv_relu(0, "features.0", stride=2))
+    x = pool(conv_relu(g.input, "features.0", stride=2))
     for fire in FIRES:
         squeezed = conv_relu(x, f"features.{fire.place}.squeeze")
         expanded = [
             conv_relu(squeezed, f"features.{fire.place}.expand1x1"),
             conv_relu(squeezed, f"features.{fire.place}.expand3x3", padding=1),
         ]
-        x = append("concat", expanded)
+        x = g.append("concat", expanded)
         if fire.place in POOLED_AFTER:
             x = pool(x)
-    x = append("adaptive_avg_pool2d", [conv_relu(x, "classifier.1", padding=1)], output=(1, 1))
-    output = append("flatten", [x])
-    return Graph((3, 227, 227), tuple(nodes), output)
+    x = g.append("adaptive_avg_pool2d", [conv_relu(x, "classifier.1", padding=1)], attrs={"output": (1, 1)})
+    return g.finish(g.flatten(x))

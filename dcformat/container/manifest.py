@@ -27,7 +27,8 @@ from ..constants import (
 )
 from ..encoding.base import Encoding
 from ..graph.graph import Attr, Graph, Node, Shape
-from ..graph.ops import OPS, infer_shapes, make_node
+from ..graph.legal import infer_shapes, make_node
+from ..graph.ops import OPS
 from ..preprocess import Preprocess
 from ..tensors import DTYPES
 
@@ -112,7 +113,9 @@ class Manifest:
     @property
     def minor_version(self) -> int:
         """The least minor version of the format that has all that the container uses."""
-        return max((entry.encoding.minor_version for entry in self.tensors), default=0)
+        used = [entry.encoding.minor_version for entry in self.tensors]
+        used += [OPS[node.op].minor_version for node in (self.graph.nodes if self.graph else ())]
+        return max(used, default=0)
 
 
 def pack_json(value: Any, dictionary: bytes = b"") -> bytes:

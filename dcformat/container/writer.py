@@ -18,7 +18,7 @@ from ..encoding.base import Encoding
 from ..encoding.decode import parse
 from ..encoding.encode import encode_raw, encode_tensor
 from ..graph.graph import Graph, Shape
-from ..graph.ops import infer_shapes
+from ..graph.legal import infer_shapes
 from ..preprocess import Preprocess
 from ..tensors import DTYPES, Array, Dense, dtype_name
 from .layout import crc32_of, pack_header

@@ -17,13 +17,13 @@ class Node:
     Attributes
     ----------
     op : str
-        A name in `dcz.dcformat.graph.ops.OPS`.
+        A name in `dcz.dcformat.OPS`.
     inputs : tuple of int
         Values it reads. Value 0 is the network's input, value i + 1 is what node i makes.
     params : mapping of str to str
         Tensor names by role (``weight``, ``bias``, ``running_mean``, ...).
     attrs : mapping of str to Attr
-        Attributes; `dcz.dcformat.graph.ops.make_node` fills in the defaults. Axes never count the batch axis.
+        Attributes; `dcz.dcformat.make_node` fills in the defaults. Axes never count the batch axis.
     """
 
     op: str

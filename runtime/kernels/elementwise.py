@@ -23,6 +23,15 @@ def clamp(x: F32, out: F32, low: float, high: float) -> None:
 
 
 @kernel
+def leaky_relu(x: F32, out: F32, slope: float) -> None:
+    """``out = x if x > 0 else slope * x``, both of shape (n,). The slope is rounded to float32 first."""
+    below = np.float32(slope)
+    for i in range(x.shape[0]):
+        value = x[i]
+        out[i] = value if value > np.float32(0) else value * below
+
+
+@kernel
 def add(a: F32, b: F32, out: F32, low: float, high: float) -> None:
     """``out = clamp(a + b)``, all of shape (n,)."""
     lo, hi = np.float32(low), np.float32(high)

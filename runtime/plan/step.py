@@ -69,6 +69,10 @@ class Context:
         return self.batch // self.lanes
 
 
+Builder = Callable[[Layer, Context], Step]
+"""Chooses a layer's kernel, packs its weights, and says how to bind it."""
+
+
 def pair(value: object) -> tuple[int, int]:
     """An attribute that is a pair of integers."""
     return cast(tuple[int, int], value)

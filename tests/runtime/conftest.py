@@ -1,4 +1,4 @@
-"""The oracles (`reference`, `graphs`) are modules beside the tests."""
+"""Random graphs (`graphs`) and cases of kernels (`kernel_cases`) are modules beside the tests."""
 
 import sys
 from pathlib import Path

@@ -2,27 +2,30 @@
 
 import numpy as np
 
-from dcz.dcformat import Graph, infer_shapes, make_node
+from dcz.dcformat import Graph, GraphBuilder, Value
+from dcz.dcformat.graph.ops.activation import OPS as ACTIVATIONS
 
 
 class Builder:
-    """Grows a graph node by node and keeps the shapes of its values."""
+    """Grows a graph node by node, with random tensors, and keeps the shapes of its values."""
 
     def __init__(self, rng, input_shape):
-        self.rng, self.nodes, self.tensors, self.shapes = rng, [], {}, [input_shape]
+        self.rng, self.tensors, self.shapes, self.tensor_shapes = rng, {}, [input_shape], {}
+        self.graph = GraphBuilder(input_shape, self.tensor_shapes)
+
+    @property
+    def nodes(self):
+        return self.graph.nodes
 
     def node(self, op, inputs, params=None, attrs=None):
-        """Append a node; returns the value it makes, or None where the operator refuses these inputs."""
+        """Append a node; returns the value it makes."""
         names = {}
         for role, array in (params or {}).items():
-            names[role] = f"{len(self.nodes)}.{role}"
-            self.tensors[names[role]] = array.astype(np.float32)
-        nodes = [*self.nodes, make_node(op, inputs, names, attrs)]
-        shapes = infer_shapes(
-            Graph(self.shapes[0], tuple(nodes), len(nodes)), {n: a.shape for n, a in self.tensors.items()}
-        )
-        self.nodes, self.shapes = nodes, shapes
-        return len(nodes)
+            names[role] = name = f"{len(self.nodes)}.{role}"
+            self.tensors[name], self.tensor_shapes[name] = array.astype(np.float32), array.shape
+        made = self.graph.append(op, [Value(value, self.shapes[value]) for value in inputs], names, attrs)
+        self.shapes.append(made.shape)
+        return made.index
 
     def normal(self, *shape):
         return self.rng.normal(size=shape)
@@ -81,14 +84,14 @@ def linear(b, value, shape):
 
 
 def block(b, value, shape):
-    """What networks are made of: convolution, normalisation, sum, ReLU, each but the first by chance."""
+    """What networks are made of: convolution, normalisation, sum, activation, each but the first by chance."""
     value = conv(b, value, shape)
     if b.rng.random() < 0.7:
         value = norm(b, value, b.shapes[value])
     if b.rng.random() < 0.5:
         value = add(b, value, b.shapes[value]) or value
     if b.rng.random() < 0.7:
-        relu(b, value, b.shapes[value])
+        activation(b, value, b.shapes[value])
 
 
 def norm(b, value, shape):
@@ -98,8 +101,8 @@ def norm(b, value, shape):
     return b.node("batch_norm", [value], params, {"eps": 1e-3})
 
 
-def relu(b, value, shape):
-    return b.node(str(b.rng.choice(["relu", "relu6"])), [value])
+def activation(b, value, shape):
+    return b.node(str(b.rng.choice(list(ACTIVATIONS))), [value])
 
 
 def add(b, value, shape):
@@ -163,4 +166,6 @@ def pad(b, value, shape):
     return b.node("pad", [value], attrs={"before": before, "after": after})
 
 
-STEPS = {f.__name__: f for f in (block, conv, linear, norm, relu, add, concat, pool, flatten, softmax, slices, pad)}
+STEPS = {
+    f.__name__: f for f in (block, conv, linear, norm, activation, add, concat, pool, flatten, softmax, slices, pad)
+}

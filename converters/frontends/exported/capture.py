@@ -19,7 +19,7 @@ from ..arrays import from_torch
 from ..source import Source, listed
 from .constants import Constants
 from .fold import fold
-from .fx_builder import DOCS, GraphBuilder
+from .fx_builder import DOCS, FxBuilder
 from .lowering import lower, rewrite
 from .tracing import quiet, trace
 
@@ -133,7 +133,7 @@ def lower_program(program: ExportedProgram) -> Capture:
     batch, *sample = nodes[user_input].meta["val"].shape
     if not sample or not all(isinstance(n, int) for n in sample):
         raise ConversionError("the input's sizes must be fixed, but for the batch", found=[str(n) for n in sample])
-    builder = GraphBuilder(tuple(sample), batch, constants)
+    builder = FxBuilder(tuple(sample), batch, constants)
     builder.values[nodes[user_input]] = builder.input
     _lower_nodes(builder, graph)
     return Capture(builder.finish(nodes[user_output]), constants, program)
@@ -149,7 +149,7 @@ def batch_size(program: ExportedProgram) -> int | None:
     return int(limits.lower) if limits is not None and limits.lower > 1 else None
 
 
-def _lower_nodes(builder: GraphBuilder, graph: fx.Graph) -> None:
+def _lower_nodes(builder: FxBuilder, graph: fx.Graph) -> None:
     """Lower all nodes; what nothing reads may be what dcz does not have."""
     needed: set[fx.Node] = set()
     for node in reversed(graph.nodes):

@@ -1,6 +1,6 @@
 """Our graph, as it grows while a captured graph is lowered.
 
-A view costs nothing: it keeps the value and changes only the shape that it is read with. `GraphBuilder.read` compares
+A view costs nothing: it keeps the value and changes only the shape that it is read with. `FxBuilder.read` compares
 that shape with the value's own when an operator wants it, and makes a ``flatten`` where there is need of one; so
 squeeze, mean without keepdim and view need no cases of their own, and a reshape that nothing reads is never an error.
 """
@@ -8,14 +8,13 @@ squeeze, mean without keepdim and view need no cases of their own, and a reshape
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any, NoReturn
 
 import torch
 from torch import fx
 
-from ....dcformat import OPS, Attr, FormatError, Graph, Node, Shape, UnsupportedOpError, make_node
+from ....dcformat import Attr, FormatError, Graph, GraphBuilder, Shape, UnsupportedOpError, Value
 from .constants import Constants
 
 BATCH = "the batch axis must stay first and whole"
@@ -23,16 +22,10 @@ ALONE = "squeeze() drops that of a single sample: export the network with two, o
 DOCS = "docs/format.md, section 6, lists what dcz has"
 
 
-@dataclass(frozen=True)
-class Value:
-    """A value of our graph, under construction; its shape is that of one sample."""
-
-    index: int
-    shape: Shape
-
-
-class GraphBuilder:
+class FxBuilder:
     """Builds our graph while the nodes of a captured one are lowered one by one.
+
+    It knows for each node of the captured graph the value of ours, and the shape that torch sees it in.
 
     Parameters
     ----------
@@ -45,21 +38,19 @@ class GraphBuilder:
     """
 
     def __init__(self, input_shape: Shape, batch: int | torch.SymInt, constants: Constants) -> None:
-        self.input = Value(0, input_shape)
+        self._graph = GraphBuilder(input_shape, constants.shapes)
+        self.input = self._graph.input
         self.batch = str(batch)
         self.batch_rule = f"{BATCH}; {ALONE}" if self.batch == "1" else BATCH
         self.constants = constants
-        self.nodes: list[Node] = []
         self.values: dict[fx.Node, Any] = {}
         self.node: fx.Node | None = None
-        self._flattened: dict[Value, Value] = {}
         self._unknown: set[fx.Node] = set()
 
     def finish(self, output: fx.Node) -> Graph:
         """The graph whose answer is `output`."""
         self.node = output
-        value = self.read(output)
-        return Graph(self.input.shape, tuple(self.nodes), value.index)
+        return self._graph.finish(self.read(output))
 
     def fail(self, why: str) -> NoReturn:
         """Refuse the node that is being lowered."""
@@ -125,9 +116,7 @@ class GraphBuilder:
             return value
         if not self.is_readable(node):
             self.fail(f"a reshape from {list(value.shape)} to {list(wanted)} is not supported, only to one axis")
-        if value not in self._flattened:
-            self._flattened[value] = self.append("flatten", [value])
-        return self._flattened[value]
+        return self._graph.flatten(value)
 
     def axes_behind(self, node: fx.Node) -> list[list[int]] | None:
         """For each axis that the captured graph sees, the axes of the value that it views as one.
@@ -191,15 +180,10 @@ class GraphBuilder:
 
         Parameters that are None are left out.
         """
-        given = {role: name for role, name in (params or {}).items() if name is not None}
         try:
-            node = make_node(op, [value.index for value in inputs], given, attrs)
-            shapes = {role: self.constants.shapes[name] for role, name in node.params.items()}
-            shape = OPS[op].shape([value.shape for value in inputs], shapes, node.attrs)
-        except (FormatError, ValueError) as error:
+            return self._graph.append(op, inputs, params, attrs)
+        except FormatError as error:
             self.fail(str(error))
-        self.nodes.append(node)
-        return Value(len(self.nodes), shape)
 
 
 def meta(node: fx.Node) -> Any:

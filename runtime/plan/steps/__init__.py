@@ -1,31 +1,14 @@
 """Steps by family of operators: each builder turns a layer into a `Step`.
 
-To add an operator, write a builder in the file of its family, and its row in `STEPS`.
+To add an operator, write a builder in the file of its family, and its row in that file's `STEPS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from ..fuse import Layer
-from ..step import Context, Step
+from ..step import Builder
 from . import elementwise, movement, pool, weighted
 
-STEPS: Mapping[str, Callable[[Layer, Context], Step]] = {
-    "conv2d": weighted.conv2d,
-    "linear": weighted.linear,
-    "batch_norm": elementwise.batch_norm,
-    "relu": elementwise.clamp,
-    "relu6": elementwise.clamp,
-    "add": elementwise.add,
-    "softmax": elementwise.softmax,
-    "max_pool2d": pool.pool2d,
-    "avg_pool2d": pool.pool2d,
-    "adaptive_avg_pool2d": pool.pool2d,
-    "adaptive_max_pool2d": pool.pool2d,
-    "concat": movement.concat,
-    "flatten": movement.flatten,
-    "slice": movement.slice_pad,
-    "pad": movement.slice_pad,
-}
+STEPS: Mapping[str, Builder] = {**weighted.STEPS, **elementwise.STEPS, **pool.STEPS, **movement.STEPS}
 """A builder for each operator."""

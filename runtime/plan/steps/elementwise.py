@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from typing import cast
 
@@ -10,7 +11,7 @@ from ...kernels.contract import F32, Call
 from ..fold import scale_and_shift
 from ..fuse import Layer, limits_of
 from ..memory import Use
-from ..step import Context, Step
+from ..step import Builder, Context, Step
 
 
 def clamp(layer: Layer, context: Context) -> Step:
@@ -21,6 +22,16 @@ def clamp(layer: Layer, context: Context) -> Step:
         return [(elementwise.clamp, (inputs[0].reshape(-1), out.reshape(-1), *limits))]
 
     return Step(layer.node.op, "clamp", Use(layer.inputs, layer.output, overwrites=layer.inputs), bind)
+
+
+def leaky_relu(layer: Layer, context: Context) -> Step:
+    """An activation that multiplies what is not above zero."""
+    slope = cast(float, layer.node.attrs["negative_slope"])
+
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        return [(elementwise.leaky_relu, (inputs[0].reshape(-1), out.reshape(-1), slope))]
+
+    return Step("leaky_relu", "leaky_relu", Use(layer.inputs, layer.output, overwrites=layer.inputs), bind)
 
 
 def add(layer: Layer, context: Context) -> Step:
@@ -54,3 +65,13 @@ def softmax(layer: Layer, context: Context) -> Step:
         return [(elementwise.softmax, (inputs[0].reshape(view), out.reshape(view), log))]
 
     return Step("softmax", "softmax", Use(layer.inputs, layer.output), bind)
+
+
+STEPS: Mapping[str, Builder] = {
+    "relu": clamp,
+    "relu6": clamp,
+    "leaky_relu": leaky_relu,
+    "add": add,
+    "batch_norm": batch_norm,
+    "softmax": softmax,
+}

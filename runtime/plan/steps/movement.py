@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from typing import cast
 
@@ -11,7 +12,7 @@ from ...kernels.contract import F32, Call
 from ...kernels.copy import copy
 from ..fuse import Layer
 from ..memory import Use
-from ..step import Context, Step, transfers, view
+from ..step import Builder, Context, Step, transfers, view
 
 
 def flatten(layer: Layer, context: Context) -> Step:
@@ -53,3 +54,6 @@ def slice_pad(layer: Layer, context: Context) -> Step:
         return [*((edge.fill, (0.0,)) for edge in frame if edge.size), copy(target, source)]
 
     return Step(layer.node.op, "strided_copy", Use(layer.inputs, layer.output), bind)
+
+
+STEPS: Mapping[str, Builder] = {"concat": concat, "flatten": flatten, "slice": slice_pad, "pad": slice_pad}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 from ...kernels.contract import F32, Call
@@ -10,7 +11,7 @@ from ...kernels.pool.batch16 import Windows, pool_lanes
 from ...simd import LANES
 from ..fuse import Layer
 from ..memory import Use
-from ..step import Context, Step, pair, shared, view
+from ..step import Builder, Context, Step, pair, shared, view
 
 PARALLEL_PIXELS = 1 << 18
 """Input pixels of all channels, some .08 ms, from which on a layer is worth helpers."""
@@ -102,3 +103,11 @@ def _global_average(layer: Layer) -> Step:
         return [(pool.global_avg_pool, (inputs[0].reshape(-1), out.reshape(-1)))]
 
     return Step(layer.node.op, "global_avg_pool", Use(layer.inputs, layer.output), bind)
+
+
+STEPS: Mapping[str, Builder] = {
+    "max_pool2d": pool2d,
+    "avg_pool2d": pool2d,
+    "adaptive_avg_pool2d": pool2d,
+    "adaptive_max_pool2d": pool2d,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -12,7 +13,7 @@ from ..fold import scale_and_shift
 from ..fuse import Layer
 from ..memory import ALIGNMENT, Use
 from ..select import Choice
-from ..step import Context, Step, pair, shared
+from ..step import Builder, Context, Step, pair, shared
 
 PARALLEL_WORK = 1 << 22
 """Multiply-adds, some .18 ms, from which on a layer is worth helpers: 15 us if they wait, 100 if they sleep."""
@@ -97,3 +98,6 @@ def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) ->
 
     use = Use((*layer.inputs, *residual), layer.output, overwrites=residual, scratch=parts * room)
     return Step(layer.node.op, packed.kernel_name, use, bind, packed.weight_bytes, layer.node.params["weight"])
+
+
+STEPS: Mapping[str, Builder] = {"conv2d": conv2d, "linear": linear}

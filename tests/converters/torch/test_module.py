@@ -1,14 +1,26 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import reference
 import torch
+from op_cases import CASES, IDS, OpCase, batch_for, network
 
-from dcz.converters.torch.module import STEPS, GraphModule
+from dcz.converters.frontends.exported.lowering import CALLS
+from dcz.converters.torch.module import GraphModule
 from dcz.dcformat import OPS, Graph, make_node
 
 
-def test_every_operator_of_the_format_has_a_step() -> None:
-    assert STEPS.keys() == OPS.keys()
+def test_every_operator_of_the_format_has_a_call() -> None:
+    assert CALLS.keys() == OPS.keys()
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_torch_gives_what_the_operator_means(case: OpCase) -> None:
+    graph, tensors = network(case)
+    x = batch_for(graph, 2)
+    found = GraphModule(graph, tensors)(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(found, reference.run(graph, tensors, x), rtol=1e-5, atol=1e-4)
 
 
 def test_tensors_of_any_float_type_are_run_in_float32() -> None:

@@ -71,6 +71,7 @@ def network() -> Graph:
         make_node("slice", (15,), attrs={"axis": 1, "stop": 1}),
         make_node("flatten", (16,)),
         make_node("linear", (17,), {"weight": "m"}),
+        make_node("leaky_relu", (18,), attrs={"negative_slope": -0.5}),
     )
     return Graph((3, 12, 16), nodes, 17)
 
@@ -96,6 +97,13 @@ def test_round_trip() -> None:
     )
     assert through(manifest) == manifest
     assert through(Manifest(None, (), ())) == Manifest(None, (), ())
+
+
+@pytest.mark.parametrize("op", ["relu", "leaky_relu"])
+def test_a_file_states_the_version_that_its_newest_op_needs(op: str) -> None:
+    graph = Graph((3,), (make_node("relu", (0,)), make_node(op, (1,)), make_node("relu", (2,))), 3)
+    assert Manifest(graph, (), ()).minor_version == OPS[op].minor_version == (op == "leaky_relu")
+    assert Manifest(None, (), ()).minor_version == 0
 
 
 def test_tied_names_are_written_as_indices() -> None:

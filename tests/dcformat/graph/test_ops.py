@@ -1,57 +1,40 @@
 import re
 from typing import Any
 
+import numpy as np
 import pytest
+import reference
 from hypothesis import given
 from hypothesis import strategies as st
+from op_cases import CASES, IDS, OpCase, batch_for, network
 
-from dcz.dcformat import OPS, FormatError, Graph, Node, Shape, infer_shapes, make_node
+from dcz.dcformat import OPS, FormatError, Graph, Node, infer_shapes, make_node
 from dcz.dcformat.constants import MAX_ACTIVATION, MAX_LIVE
-from dcz.dcformat.graph.ops import conv_out, pool_out
+from dcz.dcformat.graph.ops import FAMILIES
+from dcz.dcformat.graph.ops.conv import conv_out
+from dcz.dcformat.graph.ops.pool import pool_out
 
 
-def shape_of(op: str, inputs: list[Shape], params: dict[str, Shape], attrs: dict[str, Any]) -> Shape:
-    """Shape that one node makes of inputs of these shapes."""
-    node = make_node(op, range(len(inputs)), {role: role for role in params}, attrs)
-    return OPS[op].shape(inputs, params, node.attrs)
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_shapes(case: OpCase) -> None:
+    node = make_node(case.op, range(len(case.inputs)), {role: role for role in case.params}, case.attrs)
+    assert OPS[case.op].shape(case.inputs, case.params, node.attrs) == case.output
 
 
-IMAGE = (3, 17, 23)
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_the_meaning_has_the_shape_of_the_rule(case: OpCase) -> None:
+    graph, tensors = network(case)
+    answers = reference.run(graph, tensors, batch_for(graph, 2))
+    assert answers.shape == (2, *case.output)
+    assert np.isfinite(answers).all()
 
 
-@pytest.mark.parametrize(
-    ("op", "inputs", "params", "attrs", "expected"),
-    [
-        ("conv2d", [IMAGE], {"weight": (8, 3, 3, 5)}, {}, (8, 15, 19)),
-        ("conv2d", [IMAGE], {"weight": (8, 3, 3, 3), "bias": (8,)}, {"stride": (2, 3), "padding": (1, 0)}, (8, 9, 7)),
-        ("conv2d", [IMAGE], {"weight": (6, 1, 3, 3)}, {"groups": 3, "dilation": (2, 4)}, (6, 13, 15)),
-        ("linear", [(10,)], {"weight": (4, 10), "bias": (4,)}, {}, (4,)),
-        ("batch_norm", [IMAGE], {"running_mean": (3,), "running_var": (3,)}, {"eps": 1e-3}, IMAGE),
-        ("batch_norm", [(5,)], {"running_mean": (5,), "running_var": (5,), "weight": (5,), "bias": (5,)}, {}, (5,)),
-        ("relu", [IMAGE], {}, {}, IMAGE),
-        ("relu6", [(4,)], {}, {}, (4,)),
-        ("max_pool2d", [IMAGE], {}, {"kernel": (3, 3), "stride": (2, 2)}, (3, 8, 11)),
-        ("max_pool2d", [IMAGE], {}, {"kernel": (2, 2), "stride": (2, 2), "ceil_mode": True}, (3, 9, 12)),
-        ("max_pool2d", [IMAGE], {}, {"kernel": (3, 3), "stride": (1, 1), "dilation": (2, 3)}, (3, 13, 17)),
-        ("avg_pool2d", [IMAGE], {}, {"kernel": (2, 4), "stride": (2, 4), "padding": (1, 2)}, (3, 9, 6)),
-        ("adaptive_avg_pool2d", [IMAGE], {}, {"output": (7, 5)}, (3, 7, 5)),
-        ("adaptive_max_pool2d", [IMAGE], {}, {}, (3, 1, 1)),
-        ("add", [IMAGE, IMAGE], {}, {}, IMAGE),
-        ("concat", [IMAGE, (5, 17, 23), IMAGE], {}, {}, (11, 17, 23)),
-        ("concat", [IMAGE, (3, 17, 1)], {}, {"axis": 2}, (3, 17, 24)),
-        ("flatten", [IMAGE], {}, {}, (3 * 17 * 23,)),
-        ("softmax", [(9,)], {}, {"log": True}, (9,)),
-        ("slice", [IMAGE], {}, {"axis": 2, "start": 1, "stop": 23, "step": 4}, (3, 17, 6)),
-        ("pad", [IMAGE], {}, {"before": (4, 0, 1), "after": (4, 0, 2)}, (11, 17, 26)),
-    ],
-)
-def test_shapes(op: str, inputs: Any, params: Any, attrs: Any, expected: tuple[int, ...]) -> None:
-    assert shape_of(op, inputs, params, attrs) == expected
+def test_every_op_has_a_case() -> None:
+    assert {case.op for case in CASES} == set(OPS)
 
 
-def test_every_op_has_a_shape_test() -> None:
-    marks = [mark for mark in test_shapes.pytestmark if mark.name == "parametrize"]  # type: ignore[attr-defined]
-    assert {case[0] for case in marks[0].args[1]} == set(OPS)
+def test_no_op_is_of_two_families() -> None:
+    assert sum(map(len, FAMILIES)) == len(OPS)
 
 
 windows = st.integers(1, 30), st.integers(1, 6), st.integers(1, 4), st.integers(0, 3), st.integers(1, 3)
@@ -155,3 +138,10 @@ def test_values_that_were_read_for_the_last_time_do_not_count() -> None:
     infer_shapes(Graph((MAX_ACTIVATION,), unread, 51), {})
     with pytest.raises(FormatError, match="needed at a time"):
         infer_shapes(Graph((MAX_ACTIVATION,), unread, 1), {})  # the first is the answer
+
+
+@pytest.mark.parametrize("slope", [float("inf"), float("nan"), -1e39])
+def test_a_slope_that_float32_cannot_hold_is_refused(slope: float) -> None:
+    graph = Graph((4,), (make_node("leaky_relu", (0,), attrs={"negative_slope": slope}),), 1)
+    with pytest.raises(FormatError, match="must be a finite fp32 number"):
+        infer_shapes(graph, {})

@@ -27,6 +27,16 @@ def test_clamp(x, bounds):
 
 
 @settings(deadline=None)
+@given(vectors, st.floats(-4, 4) | st.just(0.0))
+def test_leaky_relu(x, slope):
+    with np.errstate(invalid="ignore", under="ignore"):
+        expected = np.where(x > 0, x, x * np.float32(slope))
+        elementwise.leaky_relu(x, out := np.empty_like(x), slope)
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(np.signbit(out[x == 0]), np.signbit(expected[x == 0]))
+
+
+@settings(deadline=None)
 @given(vectors, limits, st.booleans())
 def test_add(a, bounds, in_place):
     b = a[::-1].copy()

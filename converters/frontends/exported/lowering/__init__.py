@@ -1,28 +1,33 @@
-"""Operators of PyTorch (aten) in terms of ours: one small function an operator, one file a family.
+"""Operators of PyTorch (aten) in terms of ours, and ours in terms of PyTorch's: one file a family.
 
 Captured graphs hold the operators as the module called them (``aten.conv2d``) or decomposed (``aten.convolution``), so
-both are here. To add one: a function with ``@lowers(...)``; its second argument holds the operator's arguments by name.
-What no single operator of ours can say is first rewritten into what one can: `rewrite`.
+both are here. To add one: a function with ``@lowers(...)``, whose second argument holds the operator's arguments by
+name, and for the way back a row in the family's `CALLS`. What no single operator of ours can say is first rewritten
+into what one can: `rewrite`.
 """
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from typing import cast
 
 import torch
 from torch import fx
 
-from ..fx_builder import GraphBuilder, Value, meta
+from .....dcformat import Value
+from ..fx_builder import FxBuilder, meta
 from . import activations, arithmetic, layers, pooling, shapes, views
 from .biases import join_biases
 from .clamps import join_clamps
-from .table import LOWERINGS, bind
+from .table import LOWERINGS, Call, bind
 
-__all__ = ["LOWERINGS", "lower", "rewrite"]
+__all__ = ["CALLS", "LOWERINGS", "lower", "rewrite"]
 
 FAMILIES = (activations, arithmetic, layers, pooling, shapes, views)
-"""Importing them fills the table."""
+"""Importing them fills the table of lowerings."""
+CALLS: Mapping[str, Call] = {op: call for family in FAMILIES for op, call in family.CALLS.items()}
+"""For each of our operators the call of torch that does the same."""
 
 
 def rewrite(graph: fx.Graph, constants: set[fx.Node]) -> None:
@@ -38,7 +43,7 @@ def rewrite(graph: fx.Graph, constants: set[fx.Node]) -> None:
     join_biases(graph, constants)
 
 
-def lower(g: GraphBuilder, node: fx.Node) -> None:
+def lower(g: FxBuilder, node: fx.Node) -> None:
     """Lower one ``call_function`` node.
 
     Raises

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import fx
 
-from ..fx_builder import GraphBuilder, Value
-from .table import Args, lowers
+from .....dcformat import Value
+from ..fx_builder import FxBuilder
+from .table import Args, Call, lowers
 
 aten = torch.ops.aten
 
@@ -26,7 +28,7 @@ NEUTRAL: dict[Any, int] = {
 
 
 @lowers(*NEUTRAL)
-def _arithmetic(g: GraphBuilder, a: Args) -> Value:
+def _arithmetic(g: FxBuilder, a: Args) -> Value:
     assert g.node is not None
     if not isinstance(a["other"], fx.Node):
         neutral = NEUTRAL[g.node.target]
@@ -35,3 +37,6 @@ def _arithmetic(g: GraphBuilder, a: Args) -> Value:
     g.require(g.node.target == aten.add.Tensor, "operator is not supported")
     g.require(a["alpha"] == 1, "alpha must be 1")
     return g.emit("add", [a["self"], a["other"]])
+
+
+CALLS: Mapping[str, Call] = {"add": lambda x, p, a: x[0] + x[1]}

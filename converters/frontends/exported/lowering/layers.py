@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
-from .....dcformat import Attr
-from ..fx_builder import GraphBuilder, Value, meta
-from .table import Args, lowers, pair
+from .....dcformat import Attr, Value
+from ..fx_builder import FxBuilder, meta
+from .table import Args, Call, lowers, pair
 
 aten = torch.ops.aten
 
 
-def _params(g: GraphBuilder, a: Args, *roles: str) -> dict[str, str | None]:
+def _params(g: FxBuilder, a: Args, *roles: str) -> dict[str, str | None]:
     return {role: g.param(a[role], role) for role in roles}
 
 
 @lowers(aten.conv2d.default)
-def _conv2d(g: GraphBuilder, a: Args) -> Value:
+def _conv2d(g: FxBuilder, a: Args) -> Value:
     return g.emit("conv2d", [a["input"]], _params(g, a, "weight", "bias"), _conv_attrs(a))
 
 
@@ -32,13 +35,13 @@ def _conv_attrs(a: Args) -> dict[str, Attr]:
 
 
 @lowers(aten.convolution.default)
-def _convolution(g: GraphBuilder, a: Args) -> Value:
+def _convolution(g: FxBuilder, a: Args) -> Value:
     g.require(not a["transposed"], "transposed convolution is not supported")
     return _conv2d(g, a)
 
 
 @lowers(aten.conv2d.padding)
-def _conv2d_padding(g: GraphBuilder, a: Args) -> Value:
+def _conv2d_padding(g: FxBuilder, a: Args) -> Value:
     params = _params(g, a, "weight", "bias")
     totals = [0, 0]
     if a["padding"] == "same":
@@ -56,38 +59,38 @@ def _conv2d_padding(g: GraphBuilder, a: Args) -> Value:
 
 
 @lowers(aten.linear.default)
-def _linear(g: GraphBuilder, a: Args) -> Value:
+def _linear(g: FxBuilder, a: Args) -> Value:
     return g.emit("linear", [a["input"]], _params(g, a, "weight", "bias"))
 
 
 @lowers(aten.addmm.default)
-def _addmm(g: GraphBuilder, a: Args) -> Value:
+def _addmm(g: FxBuilder, a: Args) -> Value:
     g.require(a["alpha"] == 1 and a["beta"] == 1, "alpha and beta must be 1")
     weight, bias = g.param(a["mat2"], "weight", transposed=True), g.param(a["self"], "bias")
     return g.emit("linear", [a["mat1"]], {"weight": weight, "bias": bias})
 
 
 @lowers(aten.mm.default, aten.matmul.default)
-def _mm(g: GraphBuilder, a: Args) -> Value:
+def _mm(g: FxBuilder, a: Args) -> Value:
     weight = a["mat2"] if "mat2" in a else a["other"]
     g.require(meta(weight).dim() == 2, f"a product must be with a matrix, found {meta(weight).dim()} axes")
     return g.emit("linear", [a["self"]], {"weight": g.param(weight, "weight", transposed=True)})
 
 
 @lowers(aten.batch_norm.default)
-def _batch_norm(g: GraphBuilder, a: Args) -> Value:
+def _batch_norm(g: FxBuilder, a: Args) -> Value:
     if a["training"]:
         g.fail(BATCH_STATISTICS if a["running_mean"] is not None else NO_STATISTICS)
     return _normalise(g, a)
 
 
 @lowers(aten._native_batch_norm_legit_no_training.default)
-def _native_batch_norm(g: GraphBuilder, a: Args) -> list[Value]:
+def _native_batch_norm(g: FxBuilder, a: Args) -> list[Value]:
     return [_normalise(g, a)]
 
 
 @lowers(aten._native_batch_norm_legit.no_stats)
-def _native_batch_norm_without_statistics(g: GraphBuilder, a: Args) -> Any:
+def _native_batch_norm_without_statistics(g: FxBuilder, a: Args) -> Any:
     g.fail(NO_STATISTICS)
 
 
@@ -101,6 +104,17 @@ NO_STATISTICS = (
 )
 
 
-def _normalise(g: GraphBuilder, a: Args) -> Value:
+def _normalise(g: FxBuilder, a: Args) -> Value:
     roles = ("weight", "bias", "running_mean", "running_var")
     return g.emit("batch_norm", [a["input"]], _params(g, a, *roles), {"eps": float(a["eps"])})
+
+
+def _call_batch_norm(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+    return F.batch_norm(x[0], p["running_mean"], p["running_var"], p.get("weight"), p.get("bias"), eps=a["eps"])
+
+
+CALLS: Mapping[str, Call] = {
+    "conv2d": lambda x, p, a: F.conv2d(x[0], p["weight"], p.get("bias"), **a),
+    "linear": lambda x, p, a: F.linear(x[0], p["weight"], p.get("bias")),
+    "batch_norm": _call_batch_norm,
+}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import fx
+from torch import Tensor, fx
+from torch.nn import functional as F
 
-from .....dcformat import Attr
-from ..fx_builder import GraphBuilder, Value, meta
-from .table import Args, lowers, pair
+from .....dcformat import Attr, Value
+from ..fx_builder import FxBuilder, meta
+from .table import Args, Call, lowers, pair
 
 aten = torch.ops.aten
 
@@ -25,60 +27,60 @@ def _window(a: Args) -> dict[str, Attr]:
 
 
 @lowers(aten.max_pool2d.default)
-def _max_pool2d(g: GraphBuilder, a: Args) -> Value:
+def _max_pool2d(g: FxBuilder, a: Args) -> Value:
     return g.emit("max_pool2d", [a["self"]], attrs={**_window(a), "dilation": pair(a["dilation"])})
 
 
 @lowers(aten.max_pool2d_with_indices.default)
-def _max_pool2d_with_indices(g: GraphBuilder, a: Args) -> list[Value]:
+def _max_pool2d_with_indices(g: FxBuilder, a: Args) -> list[Value]:
     return [_max_pool2d(g, a)]
 
 
 @lowers(aten.avg_pool2d.default)
-def _avg_pool2d(g: GraphBuilder, a: Args) -> Value:
+def _avg_pool2d(g: FxBuilder, a: Args) -> Value:
     g.require(a["divisor_override"] is None, "divisor_override is not supported")
     return g.emit("avg_pool2d", [a["self"]], attrs={**_window(a), "count_include_pad": a["count_include_pad"]})
 
 
 @lowers(aten.adaptive_avg_pool2d.default, aten._adaptive_avg_pool2d.default)
-def _adaptive_avg_pool2d(g: GraphBuilder, a: Args) -> Value:
+def _adaptive_avg_pool2d(g: FxBuilder, a: Args) -> Value:
     return g.emit("adaptive_avg_pool2d", [a["self"]], attrs={"output": pair(a["output_size"])})
 
 
 @lowers(aten.adaptive_max_pool2d.default)
-def _adaptive_max_pool2d(g: GraphBuilder, a: Args) -> list[Value]:
+def _adaptive_max_pool2d(g: FxBuilder, a: Args) -> list[Value]:
     return [g.emit("adaptive_max_pool2d", [a["self"]], attrs={"output": pair(a["output_size"])})]
 
 
 @lowers(aten.mean.dim, aten.mean.default)
-def _mean(g: GraphBuilder, a: Args) -> Value:
+def _mean(g: FxBuilder, a: Args) -> Value:
     g.require(a["dtype"] in (None, meta(a["self"]).dtype), f"a mean in {a['dtype']} is not supported")
     return _reduce(g, "adaptive_avg_pool2d", a["self"], a.get("dim"))
 
 
 @lowers(aten.amax.default)
-def _amax(g: GraphBuilder, a: Args) -> Value:
+def _amax(g: FxBuilder, a: Args) -> Value:
     return _reduce(g, "adaptive_max_pool2d", a["self"], a["dim"])
 
 
 @lowers(aten.max.dim)
-def _max(g: GraphBuilder, a: Args) -> list[Value]:
+def _max(g: FxBuilder, a: Args) -> list[Value]:
     return [_reduce(g, "adaptive_max_pool2d", a["self"], [a["dim"]])]
 
 
 @lowers(aten.adaptive_avg_pool1d.default)
-def _adaptive_avg_pool1d(g: GraphBuilder, a: Args) -> Value:
+def _adaptive_avg_pool1d(g: FxBuilder, a: Args) -> Value:
     g.require(tuple(a["output_size"]) == (1,), "pooling along one axis is supported to one element only")
     return _reduce(g, "adaptive_avg_pool2d", a["self"], [-1])
 
 
 @lowers(aten.adaptive_max_pool1d.default)
-def _adaptive_max_pool1d(g: GraphBuilder, a: Args) -> list[Value]:
+def _adaptive_max_pool1d(g: FxBuilder, a: Args) -> list[Value]:
     g.require(tuple(a["output_size"]) == (1,), "pooling along one axis is supported to one element only")
     return [_reduce(g, "adaptive_max_pool2d", a["self"], [-1])]
 
 
-def _reduce(g: GraphBuilder, pool: str, node: fx.Node, dims: Sequence[int] | None) -> Value:
+def _reduce(g: FxBuilder, pool: str, node: fx.Node, dims: Sequence[int] | None) -> Value:
     """Reduce over height, width or both, each maybe one axis with the other by a view: a pool to one pixel."""
     rank = meta(node).dim()
     dims = sorted(d % rank for d in dims or range(rank))
@@ -88,3 +90,19 @@ def _reduce(g: GraphBuilder, pool: str, node: fx.Node, dims: Sequence[int] | Non
     g.require(possible, f"a mean or maximum must be over height, width or both, found axes {dims} of {rank}")
     output = tuple(1 if axis in reduced else value.shape[axis] for axis in (1, 2))
     return g.append(pool, [value], attrs={"output": output}) if reduced else value
+
+
+def _call_max_pool2d(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+    return F.max_pool2d(x[0], a["kernel"], a["stride"], a["padding"], a["dilation"], a["ceil_mode"])
+
+
+def _call_avg_pool2d(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+    return F.avg_pool2d(x[0], a["kernel"], a["stride"], a["padding"], a["ceil_mode"], a["count_include_pad"])
+
+
+CALLS: Mapping[str, Call] = {
+    "max_pool2d": _call_max_pool2d,
+    "avg_pool2d": _call_avg_pool2d,
+    "adaptive_avg_pool2d": lambda x, p, a: F.adaptive_avg_pool2d(x[0], a["output"]),
+    "adaptive_max_pool2d": lambda x, p, a: F.adaptive_max_pool2d(x[0], a["output"]),
+}

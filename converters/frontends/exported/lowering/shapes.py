@@ -2,55 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import fx
+from torch import Tensor, fx
+from torch.nn import functional as F
 
-from .....dcformat import Attr
-from ..fx_builder import GraphBuilder, Value, meta
-from .table import Args, lowers
+from .....dcformat import Attr, Value
+from ..fx_builder import FxBuilder, meta
+from .table import Args, Call, lowers
 
 aten = torch.ops.aten
 
 
 @lowers(aten.cat.default, aten.concat.default, aten.concatenate.default)
-def _cat(g: GraphBuilder, a: Args) -> Value:
+def _cat(g: FxBuilder, a: Args) -> Value:
     return _join(g, a["tensors"], a["dim"])
 
 
 @lowers(aten.hstack.default)
-def _hstack(g: GraphBuilder, a: Args) -> Value:
+def _hstack(g: FxBuilder, a: Args) -> Value:
     return _join(g, a["tensors"], 1)
 
 
 @lowers(aten.dstack.default)
-def _dstack(g: GraphBuilder, a: Args) -> Value:
+def _dstack(g: FxBuilder, a: Args) -> Value:
     g.require(meta(a["tensors"][0]).dim() > 2, "a new axis is not supported")
     return _join(g, a["tensors"], 2)
 
 
-def _join(g: GraphBuilder, nodes: Sequence[fx.Node], dim: int) -> Value:
+def _join(g: FxBuilder, nodes: Sequence[fx.Node], dim: int) -> Value:
     axis = dim % meta(nodes[0]).dim() - 1
     g.require(axis >= 0, "the batch cannot be extended")
     return g.emit("concat", nodes, attrs={"axis": axis})
 
 
 @lowers(aten.slice.Tensor)
-def _slice(g: GraphBuilder, a: Args) -> Value:
+def _slice(g: FxBuilder, a: Args) -> Value:
     if a["dim"] % meta(a["self"]).dim() == 0:
         return g.value(a["self"])  # x[:, ...]; anything that drops samples fails the check of the batch axis
     return _cut(g, a["self"], a["dim"], *slice(a["start"], a["end"], a["step"]).indices(_length(a)))
 
 
 @lowers(aten.narrow.default)
-def _narrow(g: GraphBuilder, a: Args) -> Value:
+def _narrow(g: FxBuilder, a: Args) -> Value:
     start = a["start"] % _length(a)
     return _cut(g, a["self"], a["dim"], start, start + a["length"])
 
 
 @lowers(aten.select.int)
-def _select(g: GraphBuilder, a: Args) -> Value:
+def _select(g: FxBuilder, a: Args) -> Value:
     index = a["index"] % _length(a)
     return _cut(g, a["self"], a["dim"], index, index + 1)
 
@@ -65,16 +67,16 @@ def _select(g: GraphBuilder, a: Args) -> Value:
     aten.tensor_split.sections,
     aten.tensor_split.indices,
 )
-def _split(g: GraphBuilder, a: Args) -> list[Value | None]:
+def _split(g: FxBuilder, a: Args) -> list[Value | None]:
     return _parts(g, a, lambda part: part.shape[a["dim"]])
 
 
 @lowers(aten.unbind.int)
-def _unbind(g: GraphBuilder, a: Args) -> list[Value | None]:
+def _unbind(g: FxBuilder, a: Args) -> list[Value | None]:
     return _parts(g, a, lambda part: 1)
 
 
-def _parts(g: GraphBuilder, a: Args, size_of: Callable[[torch.Tensor], int]) -> list[Value | None]:
+def _parts(g: FxBuilder, a: Args, size_of: Callable[[torch.Tensor], int]) -> list[Value | None]:
     """Cut an axis into the pieces that the node makes; None for one that nothing uses."""
     assert g.node is not None
     used = {user.args[1] for user in g.node.users if user.users}  # by operator.getitem
@@ -91,7 +93,7 @@ def _length(a: Args) -> int:
     return length
 
 
-def _cut(g: GraphBuilder, node: fx.Node, dim: int, start: int, stop: int, step: int = 1) -> Value:
+def _cut(g: FxBuilder, node: fx.Node, dim: int, start: int, stop: int, step: int = 1) -> Value:
     rank = meta(node).dim()
     axis = dim % rank - 1
     g.require(axis >= 0, g.batch_rule)
@@ -105,7 +107,7 @@ def _cut(g: GraphBuilder, node: fx.Node, dim: int, start: int, stop: int, step: 
 
 
 @lowers(aten.constant_pad_nd.default)
-def _constant_pad(g: GraphBuilder, a: Args) -> Value:
+def _constant_pad(g: FxBuilder, a: Args) -> Value:
     g.require(not a["value"], f"padding must be with zero, found {a['value']}")
     rank = meta(a["self"]).dim()
     widths = [*a["pad"], *[0] * (2 * rank - len(a["pad"]))]  # pairs (before, after), last axis first
@@ -127,6 +129,23 @@ def _constant_pad(g: GraphBuilder, a: Args) -> Value:
 
 
 @lowers(aten.pad.default)
-def _pad(g: GraphBuilder, a: Args) -> Value:
+def _pad(g: FxBuilder, a: Args) -> Value:
     g.require(a["mode"] == "constant", f"padding mode must be constant, found {a['mode']}")
     return _constant_pad(g, a)
+
+
+def _call_slice(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+    axes = [slice(None)] * (a["axis"] + 1)
+    return x[0][(*axes, slice(a["start"], a["stop"], a["step"]))]
+
+
+def _call_pad(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+    pairs = zip(reversed(a["before"]), reversed(a["after"]), strict=True)
+    return F.pad(x[0], [width for pair in pairs for width in pair])
+
+
+CALLS: Mapping[str, Call] = {
+    "concat": lambda x, p, a: torch.cat(x, a["axis"] + 1),
+    "slice": _call_slice,
+    "pad": _call_pad,
+}

@@ -1,16 +1,18 @@
-"""The table of lowerings, and what they share."""
+"""The table of lowerings, what a call of torch's for one of our operators is, and what both share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from torch import fx
+from torch import Tensor, fx
 
-from ..fx_builder import GraphBuilder
+from ..fx_builder import FxBuilder
 
 Args = Mapping[str, Any]
-Lower = Callable[[GraphBuilder, Args], Any]
+Lower = Callable[[FxBuilder, Args], Any]
+Call = Callable[[list[Tensor], Mapping[str, Tensor], Mapping[str, Any]], Tensor]
+"""``call(inputs, params, attrs)``: one of our operators by torch; axes in `attrs` do not count the batch."""
 AnyLower = TypeVar("AnyLower", bound=Lower)
 
 LOWERINGS: dict[Any, Lower] = {}

@@ -1,12 +1,15 @@
-"""What costs nothing: views (see graph_builder), copies, and conversions to the type that is there."""
+"""What costs nothing: views (see fx_builder), copies, and conversions to the type that is there."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
+from .....dcformat import Value
 from ..constants import CONVERSIONS
-from ..fx_builder import GraphBuilder, Value, meta
-from .table import Args, lowers
+from ..fx_builder import FxBuilder, meta
+from .table import Args, Call, lowers
 
 aten = torch.ops.aten
 
@@ -30,12 +33,12 @@ aten = torch.ops.aten
     aten.contiguous.default,
     aten.lift_fresh_copy.default,
 )
-def _same(g: GraphBuilder, a: Args) -> Value:
+def _same(g: FxBuilder, a: Args) -> Value:
     return g.value(a["self"])
 
 
 @lowers(aten.permute.default, aten.transpose.int)
-def _transpose(g: GraphBuilder, a: Args) -> Value:
+def _transpose(g: FxBuilder, a: Args) -> Value:
     """A view where only axes of one element change places."""
     shape = meta(a["self"]).shape
     order = list(range(len(shape)))
@@ -49,8 +52,11 @@ def _transpose(g: GraphBuilder, a: Args) -> Value:
 
 
 @lowers(*CONVERSIONS)
-def _to(g: GraphBuilder, a: Args) -> Value:
+def _to(g: FxBuilder, a: Args) -> Value:
     assert g.node is not None
     before, after = meta(a["self"]).dtype, meta(g.node).dtype
     g.require(before == after, f"a change of element type is not supported, found {before} to {after}")
     return g.value(a["self"])
+
+
+CALLS: Mapping[str, Call] = {"flatten": lambda x, p, a: x[0].flatten(1)}

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from torch import fx
 
 from dcz.converters.frontends.exported.constants import Constants
-from dcz.converters.frontends.exported.fx_builder import GraphBuilder, Value
-from dcz.dcformat import UnsupportedOpError
+from dcz.converters.frontends.exported.fx_builder import FxBuilder
+from dcz.dcformat import UnsupportedOpError, Value
 
 SIZES = st.sampled_from([1, 1, 2, 3, 5])
 
 
-def viewed(own: tuple[int, ...], seen: tuple[int, ...]) -> tuple[GraphBuilder, fx.Node]:
+def viewed(own: tuple[int, ...], seen: tuple[int, ...]) -> tuple[FxBuilder, fx.Node]:
     """A builder, and a node whose value has one shape and is seen in another."""
     graph = fx.Graph()
     node = graph.placeholder("x")
     node.meta["val"] = torch.empty(2, *seen, device="meta")
-    builder = GraphBuilder(own, 2, Constants(graph, {}))
+    builder = FxBuilder(own, 2, Constants(graph, {}))
     builder.values[node] = Value(0, own)
     builder.node = node
     return builder, node
@@ -81,7 +81,7 @@ def test_a_single_sample_that_was_squeezed_away() -> None:
     graph = fx.Graph()
     node = graph.placeholder("x")
     node.meta["val"] = torch.empty(8, device="meta")
-    builder = GraphBuilder((8,), 1, Constants(graph, {}))
+    builder = FxBuilder((8,), 1, Constants(graph, {}))
     builder.node = node
     with pytest.raises(UnsupportedOpError, match=r"batch axis must stay .*export the network with two"):
         builder.check_batch(node)

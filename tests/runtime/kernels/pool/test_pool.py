@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import config
 
-from dcz.dcformat.graph.ops import pool_out
+from dcz.dcformat.graph.ops import pool as meaning
 from dcz.runtime.kernels.pool import plain as pool
 from dcz.runtime.kernels.pool.batch16 import Windows, pool_lanes
 
@@ -38,7 +37,7 @@ def windows(draw):
 def run(x, attrs, dilation, largest, count_include_pad=True):
     kernel, stride, padding = attrs["kernel"], attrs["stride"], attrs["padding"]
     args = zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
-    out_h, out_w = (pool_out(*arg, attrs["ceil_mode"]) for arg in args)
+    out_h, out_w = (meaning.pool_out(*arg, attrs["ceil_mode"]) for arg in args)
     out = np.full((*x.shape[:2], out_h, out_w), 7, np.float32)
     elements = pool.scratch_elements(out_w, kernel[1], stride[1], dilation[1], x.shape[3], padding[1])
     rows, columns = (
@@ -66,7 +65,7 @@ def regular(x, attrs, dilation, count_include_pad):
     """The windows of rows and of columns."""
     for a in (0, 1):
         size, kernel, stride, padding = x.shape[2 + a], attrs["kernel"][a], attrs["stride"][a], attrs["padding"][a]
-        out = pool_out(size, kernel, stride, padding, dilation[a], attrs["ceil_mode"])
+        out = meaning.pool_out(size, kernel, stride, padding, dilation[a], attrs["ceil_mode"])
         counts = pool.window_counts(size, out, kernel, stride, padding, count_include_pad)
         yield Windows.regular(size, kernel, stride, padding, dilation[a], counts)
 
@@ -76,14 +75,14 @@ def regular(x, attrs, dilation, count_include_pad):
 def test_max_pooling_side_by_side(case):
     x, attrs, dilation = case
     found = run_lanes(x, *regular(x, attrs, dilation, True), True)
-    np.testing.assert_array_equal(found, reference.max_pool2d(x, **attrs, dilation=dilation))
+    np.testing.assert_array_equal(found, meaning.max_pool2d(x, **attrs, dilation=dilation))
 
 
 @settings(deadline=None)
 @given(windows(), st.booleans())
 def test_average_pooling_side_by_side(case, count_include_pad):
     x, attrs, _ = case
-    expected = reference.avg_pool2d(x.astype(np.float64), **attrs, count_include_pad=count_include_pad)
+    expected = meaning.avg_pool2d(x.astype(np.float64), **attrs, count_include_pad=count_include_pad)
     found = run_lanes(x, *regular(x, attrs, (1, 1), count_include_pad), False)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
@@ -109,14 +108,14 @@ def avg_pool(x, attrs, count_include_pad):
 @given(windows())
 def test_max_pooling(case):
     x, attrs, dilation = case
-    np.testing.assert_array_equal(max_pool(x, attrs, dilation), reference.max_pool2d(x, **attrs, dilation=dilation))
+    np.testing.assert_array_equal(max_pool(x, attrs, dilation), meaning.max_pool2d(x, **attrs, dilation=dilation))
 
 
 @settings(deadline=None)
 @given(windows(), st.booleans())
 def test_average_pooling(case, count_include_pad):
     x, attrs, _ = case
-    expected = reference.avg_pool2d(x.astype(np.float64), **attrs, count_include_pad=count_include_pad)
+    expected = meaning.avg_pool2d(x.astype(np.float64), **attrs, count_include_pad=count_include_pad)
     np.testing.assert_allclose(avg_pool(x, attrs, count_include_pad), expected, rtol=1e-5, atol=1e-6)
 
 
@@ -126,12 +125,12 @@ def test_adaptive_pooling(height, width, out_height, out_width):
     x = np.random.default_rng(height * 50 + width).normal(size=(1, 2, height, width)).astype(np.float32)
     out = np.empty((1, 2, out_height, out_width), np.float32)
     pool.adaptive_pool2d(pool.planes(x), pool.planes(out), True)
-    np.testing.assert_array_equal(out, reference.adaptive_max_pool2d(x, out.shape[2:]))
+    np.testing.assert_array_equal(out, meaning.adaptive_max_pool2d(x, out.shape[2:]))
     pool.adaptive_pool2d(pool.planes(x), pool.planes(out), False)
-    means = reference.adaptive_avg_pool2d(x.astype(np.float64), out.shape[2:])
+    means = meaning.adaptive_avg_pool2d(x.astype(np.float64), out.shape[2:])
     np.testing.assert_allclose(out, means, atol=1e-6)
     windows = Windows.adaptive(height, out_height), Windows.adaptive(width, out_width)
-    np.testing.assert_array_equal(run_lanes(x, *windows, True), reference.adaptive_max_pool2d(x, out.shape[2:]))
+    np.testing.assert_array_equal(run_lanes(x, *windows, True), meaning.adaptive_max_pool2d(x, out.shape[2:]))
     np.testing.assert_allclose(run_lanes(x, *windows, False), means, atol=1e-6)
 
 
@@ -152,7 +151,7 @@ def test_pairs(width):
     assert pool.fits_pairs(width, x.size)
     pool.max_pool_pairs(x.reshape(-1), out.reshape(-1), width)
     attrs = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0), "ceil_mode": False}
-    np.testing.assert_array_equal(out, reference.max_pool2d(x, **attrs, dilation=(1, 1)))
+    np.testing.assert_array_equal(out, meaning.max_pool2d(x, **attrs, dilation=(1, 1)))
 
 
 def test_pairs_fill_vectors():
@@ -166,7 +165,7 @@ def test_not_a_number_wins_as_in_torch():
     x[0, 0, 3, 3], x[0, 0, 0, 0] = np.nan, -np.inf
     attrs = {"kernel": (3, 3), "stride": (2, 2), "padding": (0, 0), "ceil_mode": False}
     found = max_pool(x, attrs, (1, 1))
-    expected = reference.max_pool2d(x, **attrs, dilation=(1, 1))
+    expected = meaning.max_pool2d(x, **attrs, dilation=(1, 1))
     assert np.isnan(expected).any()
     np.testing.assert_array_equal(found, expected)
 

@@ -39,6 +39,10 @@ SUPPORTED: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "batch norm without affine": (nn.BatchNorm2d(4, affine=False), IMAGE),
     "relu": (nn.ReLU(), IMAGE),
     "relu6": (nn.ReLU6(), IMAGE),
+    "leaky relu": (nn.LeakyReLU(0.2), IMAGE),
+    "leaky relu, slope left out": (Call(F.leaky_relu), IMAGE),
+    "leaky relu in place, whole slope": (Call(lambda x, a: F.leaky_relu(a(x), 2, True), a=nn.Conv2d(4, 4, 1)), IMAGE),
+    "leaky relu of a view": (Call(lambda x: F.leaky_relu(x.flatten(1), -0.5)), IMAGE),
     "hardtanh 0 to 6": (nn.Hardtanh(0.0, 6.0), IMAGE),
     "clamp": (Call(lambda x: x.clamp(min=0)), IMAGE),
     "clamp 0 to 6": (Call(lambda x: x.clamp(0, 6)), IMAGE),
@@ -147,7 +151,7 @@ def test_decomposed_operators_mean_the_same() -> None:
     def forward(x: Tensor, conv: nn.Module, norm: nn.Module, fc: nn.Linear, last: nn.Linear) -> Tensor:
         y, _ = F.adaptive_max_pool2d(F.max_pool2d(norm(conv(x)), 2).clamp(0, 6), (3, 4), return_indices=True)
         y = torch.cat([F.pad(y, (1, 0)), F.adaptive_avg_pool2d(x, (3, 5))], 1)
-        y = fc(F.dropout(y, training=False).relu().mean((2, 3)))
+        y = fc(F.leaky_relu(F.dropout(y, training=False).relu()).mean((2, 3)))
         return torch.mm(F.log_softmax(y, 1), last.weight.t()).softmax(-1)
 
     layers = (nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.Linear(10, 7), nn.Linear(7, 5, bias=False))

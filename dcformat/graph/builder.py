@@ -1,0 +1,105 @@
+"""A graph as it grows, node by node, with the shape of each value. Front ends build with it; it knows no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ...core.errors import FormatError
+from .graph import Attr, Graph, Node, Shape
+from .legal import make_node
+from .ops import OPS
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of a graph under construction.
+
+    Attributes
+    ----------
+    index : int
+        Its number in the graph: 0 is the input, i + 1 is what node i makes.
+    shape : tuple of int
+        Of one sample.
+    """
+
+    index: int
+    shape: Shape
+
+
+class GraphBuilder:
+    """Grows a graph.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of one sample.
+    tensor_shapes : mapping of str to tuple of int
+        Shape of each tensor that nodes may name. It may grow together with the graph.
+
+    Attributes
+    ----------
+    input : Value
+        What the network is given.
+    nodes : list of Node
+        Those appended so far.
+    """
+
+    def __init__(self, input_shape: Shape, tensor_shapes: Mapping[str, Shape]) -> None:
+        self.input = Value(0, input_shape)
+        self.nodes: list[Node] = []
+        self._tensor_shapes = tensor_shapes
+        self._flattened: dict[Value, Value] = {}
+
+    def append(
+        self,
+        op: str,
+        inputs: Sequence[Value],
+        params: Mapping[str, str | None] | None = None,
+        attrs: Mapping[str, Attr] | None = None,
+    ) -> Value:
+        """Append a node.
+
+        Parameters
+        ----------
+        op : str
+        inputs : sequence of Value
+        params : mapping of str to (str or None), optional
+            Tensor names by role; a role whose name is None is left out.
+        attrs : mapping of str to Attr, optional
+            Those that are not given have their defaults.
+
+        Returns
+        -------
+        Value
+            What the node makes.
+
+        Raises
+        ------
+        FormatError
+            The operator does not take these inputs, tensors or attributes, or does not know one of the tensors.
+        """
+        given = {role: name for role, name in (params or {}).items() if name is not None}
+        node = make_node(op, [value.index for value in inputs], given, attrs)
+        for role, name in given.items():
+            if name not in self._tensor_shapes:
+                raise FormatError(f"{role} tensor {name!r} is missing")
+        shapes = {role: self._tensor_shapes[name] for role, name in given.items()}
+        try:
+            shape = OPS[op].shape([value.shape for value in inputs], shapes, node.attrs)
+        except ValueError as error:
+            raise FormatError(str(error)) from None
+        self.nodes.append(node)
+        return Value(len(self.nodes), shape)
+
+    def flatten(self, value: Value) -> Value:
+        """The value as one axis: by a ``flatten``, one for all that ask, where it has more than one."""
+        if len(value.shape) == 1:
+            return value
+        if value not in self._flattened:
+            self._flattened[value] = self.append("flatten", [value])
+        return self._flattened[value]
+
+    def finish(self, output: Value) -> Graph:
+        """The graph whose answer is `output`."""
+        return Graph(self.input.shape, tuple(self.nodes), output.index)

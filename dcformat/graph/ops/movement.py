@@ -1,0 +1,70 @@
+"""Operators that move elements and compute nothing."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from ...tensors import Array
+from ..graph import Shape
+from .spec import Attrs, OpSpec, Params, axis_of, integers, require
+
+
+def _concat_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    first = inputs[0]
+    axis = axis_of(attrs, len(first))
+    for x in inputs:
+        fits = len(x) == len(first) and all(x[i] == first[i] for i in range(len(first)) if i != axis)
+        require(fits, f"shapes must agree but for axis {axis}, found {[list(s) for s in inputs]}")
+    return (*first[:axis], sum(x[axis] for x in inputs), *first[axis + 1 :])
+
+
+def concat(*inputs: Array, axis: int) -> Array:
+    """Inputs one behind the other along an axis."""
+    return np.concatenate(inputs, axis=axis + 1)
+
+
+def _flatten_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    return (prod(inputs[0]),)
+
+
+def flatten(x: Array) -> Array:
+    """To one axis."""
+    return x.reshape(len(x), -1)
+
+
+def _slice_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    (x,) = inputs
+    axis, start, stop, step = axis_of(attrs, len(x)), attrs["start"], attrs["stop"], attrs["step"]
+    assert isinstance(start, int)
+    assert isinstance(stop, int)
+    assert isinstance(step, int)
+    require(0 <= start <= stop <= x[axis] and step >= 1, f"slice {start}:{stop}:{step} does not fit {x[axis]} elements")
+    return (*x[:axis], len(range(start, stop, step)), *x[axis + 1 :])
+
+
+def slice_(x: Array, axis: int, start: int, stop: int, step: int) -> Array:
+    """Elements start, start + step, ... below stop."""
+    return np.take(x, range(start, stop, step), axis=axis + 1)
+
+
+def _pad_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    (x,) = inputs
+    before, after = integers(attrs, "before"), integers(attrs, "after")
+    require(len(before) == len(after) == len(x), f"before and after must name all {len(x)} axes")
+    require(min((*before, *after), default=0) >= 0, "padding must not be negative")
+    return tuple(b + n + a for b, n, a in zip(before, x, after, strict=True))
+
+
+def pad(x: Array, before: tuple[int, ...], after: tuple[int, ...]) -> Array:
+    """Zeros before and after each axis."""
+    return np.pad(x, [(0, 0), *zip(before, after, strict=True)])
+
+
+OPS = {
+    "concat": OpSpec(_concat_shape, concat, inputs=(1, 1 << 10), attrs={"axis": 0}),
+    "flatten": OpSpec(_flatten_shape, flatten),
+    "slice": OpSpec(_slice_shape, slice_, attrs={"axis": int, "start": 0, "stop": int, "step": 1}),
+    "pad": OpSpec(_pad_shape, pad, attrs={"before": tuple, "after": tuple}),
+}

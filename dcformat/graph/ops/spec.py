@@ -1,0 +1,94 @@
+"""What is known of an operator, and the checks that shape rules share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...tensors import Array
+from ..graph import Attr, Shape
+
+Params = Mapping[str, Shape]
+Attrs = Mapping[str, Attr]
+ShapeRule = Callable[[list[Shape], Params, Attrs], Shape]
+
+
+@dataclass(frozen=True)
+class OpSpec:
+    """What one op takes, makes and means.
+
+    Attributes
+    ----------
+    shape : callable
+        ``shape(input_shapes, param_shapes, attrs) -> output shape``; raises ValueError on a misfit. No batch axis.
+    meaning : callable
+        ``meaning(*inputs, **params, **attrs) -> output``: slow and obvious, on float64 arrays of shape
+        ``(N, *shape)``. Nothing runs it but tests: it says what the runtime's kernels must give.
+    inputs : tuple of int
+        Least and greatest number of inputs.
+    params, optional_params : tuple of str
+        Roles of the tensors.
+    attrs : mapping of str to Attr or type
+        Attribute name -> default value, or, for one that must be given, its type.
+    minor_version : int
+        The format's minor version that brought the op: a file that uses it states at least that one.
+    """
+
+    shape: ShapeRule
+    meaning: Callable[..., Array]
+    inputs: tuple[int, int] = (1, 1)
+    params: tuple[str, ...] = ()
+    optional_params: tuple[str, ...] = ()
+    attrs: Mapping[str, Attr | type] = field(default_factory=dict)
+    minor_version: int = 0
+
+
+def require(condition: bool, message: str) -> None:
+    """Refuse what an operator is given unless `condition` holds; raises ValueError."""
+    if not condition:
+        raise ValueError(message)
+
+
+def integers(attrs: Attrs, name: str) -> tuple[int, ...]:
+    """An attribute that is a list of integers."""
+    value = attrs[name]
+    require(isinstance(value, tuple) and all(type(v) is int for v in value), f"{name} must be a list of integers")
+    return value  # type: ignore[return-value]
+
+
+def pair(attrs: Attrs, name: str, least: int) -> tuple[int, int]:
+    """An attribute that is two integers of at least `least`."""
+    value = integers(attrs, name)
+    require(len(value) == 2 and min(value) >= least, f"{name} must be two integers >= {least}, found {list(value)}")
+    return value[0], value[1]
+
+
+def axis_of(attrs: Attrs, rank: int) -> int:
+    """The attribute `axis`, of a value of `rank` axes."""
+    axis = attrs["axis"]
+    require(type(axis) is int and 0 <= axis < rank, f"axis must lie in 0..{rank - 1}, found {axis}")
+    return axis  # type: ignore[return-value]
+
+
+def image(inputs: list[Shape]) -> Shape:
+    """The shape of the one input, which must be an image."""
+    (x,) = inputs
+    require(len(x) == 3, f"input must be (C, H, W), found {list(x)}")
+    return x
+
+
+def check_channels(params: Params, roles: Sequence[str], channels: int) -> None:
+    """Refuse tensors that do not have one number a channel."""
+    for role in roles:
+        if role in params:
+            require(params[role] == (channels,), f"{role} must have shape [{channels}], found {list(params[role])}")
+
+
+def same_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    """The rule of operators that go element by element."""
+    return inputs[0]
+
+
+def by_channel(vector: Array, x: Array) -> Array:
+    """Numbers of shape (C,) so that they meet the channels of `x`, of shape ``(N, C, ...)``."""
+    return vector.reshape(1, -1, *(1,) * (x.ndim - 2))

@@ -1,0 +1,71 @@
+"""The builder gives the graph that the same nodes make, and refuses what the table of operators refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from dcz.dcformat import FormatError, Graph, GraphBuilder, Value, infer_shapes, make_node
+
+SHAPES = {"conv.weight": (4, 3, 3, 3), "fc.weight": (5, 36)}
+
+
+def builder() -> GraphBuilder:
+    return GraphBuilder((3, 5, 5), SHAPES)
+
+
+def test_it_makes_the_graph_of_its_nodes_and_knows_each_shape() -> None:
+    g = builder()
+    conv = g.append("conv2d", [g.input], {"weight": "conv.weight", "bias": None})
+    out = g.append("linear", [g.flatten(g.append("relu", [conv]))], {"weight": "fc.weight"})
+    graph = g.finish(out)
+    nodes = (
+        make_node("conv2d", (0,), {"weight": "conv.weight"}),
+        make_node("relu", (1,)),
+        make_node("flatten", (2,)),
+        make_node("linear", (3,), {"weight": "fc.weight"}),
+    )
+    assert graph == Graph((3, 5, 5), nodes, 4)
+    assert [conv.shape, out.shape] == [infer_shapes(graph, SHAPES)[i] for i in (1, 4)] == [(4, 3, 3), (5,)]
+
+
+def test_a_value_is_flattened_once_and_one_axis_never() -> None:
+    g = builder()
+    flat = g.flatten(g.input)
+    assert g.flatten(g.input) is flat
+    assert g.flatten(flat) is flat
+    assert [node.op for node in g.nodes] == ["flatten"]
+
+
+def test_the_output_may_be_any_value() -> None:
+    g = builder()
+    first = g.append("relu", [g.input])
+    g.append("relu6", [first])
+    assert g.finish(first).output == 1
+    assert g.finish(g.input).output == 0
+
+
+def test_tensors_may_come_while_the_graph_grows() -> None:
+    shapes: dict[str, tuple[int, ...]] = {}
+    g = GraphBuilder((2,), shapes)
+    with pytest.raises(FormatError, match="weight tensor 'w' is missing"):
+        g.append("linear", [g.input], {"weight": "w"})
+    shapes["w"] = (7, 2)
+    assert g.append("linear", [g.input], {"weight": "w"}) == Value(1, (7,))
+
+
+@pytest.mark.parametrize(
+    ("op", "params", "attrs", "message"),
+    [
+        ("teleport", {}, {}, "unknown op 'teleport'"),
+        ("relu", {"weight": "fc.weight"}, {}, "wrong tensors"),
+        ("conv2d", {"weight": "conv.weight"}, {"groups": 2}, "does not fit 3 channels"),
+        ("linear", {"weight": "fc.weight"}, {}, "input must be"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_leaves_no_node(
+    op: str, params: dict[str, str], attrs: dict[str, int], message: str
+) -> None:
+    g = builder()
+    with pytest.raises(FormatError, match=message):
+        g.append(op, [g.input], params, attrs)
+    assert g.nodes == []

@@ -1,0 +1,14 @@
+"""An obvious interpreter of graphs in float64 NumPy, by what each operator means: the oracle of the runtime's tests."""
+
+import numpy as np
+
+from dcz.dcformat import OPS
+
+
+def run(graph, tensors, batch):
+    """Run a graph on a batch (N, *input_shape); `tensors` maps names to dense arrays."""
+    values = [batch.astype(np.float64)]
+    for node in graph.nodes:
+        params = {role: np.asarray(tensors[name], dtype=np.float64) for role, name in node.params.items()}
+        values.append(OPS[node.op].meaning(*(values[v] for v in node.inputs), **params, **node.attrs))
+    return values[graph.output]
