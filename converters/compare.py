@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import nn
 
+from ..core.difference import relative_error
 from ..dcformat import Container, ConversionError, Dense, Shape, open
-from ..dcformat.tensors import Array, bit_patterns, relative_error
+from ..dcformat.tensors import Array, bit_patterns
 from .compression.apply import error_between
 from .convert import load_source
 from .frontends.source import Source

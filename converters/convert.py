@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from ..core.errors import quoted
 from ..core.output import check_output, files_among, replacing, with_ending
 from ..core.progress import progress
 from ..dcformat import (
@@ -34,7 +35,7 @@ from .frontends import artefacts as course
 from .frontends import presets
 from .frontends.caffe_squeezenet import from_han
 from .frontends.exported.torch_export import from_module, from_pt2
-from .frontends.source import Source, listed
+from .frontends.source import Source
 from .frontends.state_dicts.file_kind import Kind, kind_of
 from .frontends.state_dicts.state_dict import from_state_dict
 
@@ -182,7 +183,7 @@ def convert(
     source.check_whole(partial, None if isinstance(model, nn.Module) else model)
     _describe(source, given_preprocess, given_labels)
     if (prune is not None or bits is not None) and (integers := left_as_they_are(source)):
-        source.messages.append(f"neither pruned nor shared, since they are integers: {listed(integers)}")
+        source.messages.append(f"neither pruned nor shared, since they are integers: {quoted(integers)}")
     compression = Compression(source, prune, bits, clustering, positive_zeros=positive_zeros)
     left_behind = negative_zeros(source)
     tensors, errors = _encode(source, compression)

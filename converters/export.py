@@ -11,9 +11,9 @@ import logging
 import os
 from pathlib import Path
 
+from ..core.errors import quoted
 from ..core.output import check_output, replacing
 from ..dcformat import ConversionError, open
-from .frontends.source import listed
 from .safetensors_file import write_safetensors
 from .torch_file import write_torch
 
@@ -55,4 +55,4 @@ def export(container: str | os.PathLike[str], out: str | os.PathLike[str]) -> No
         else:
             write_torch(file, opened.entries, opened.pieces, tied)
     if tied and suffix == ".safetensors":
-        log.info(f"stored under their first names alone, as safetensors' load_model expects: {listed(tied)}")
+        log.info(f"stored under their first names alone, as safetensors' load_model expects: {quoted(tied)}")

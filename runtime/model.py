@@ -19,7 +19,7 @@ from .. import dcformat
 from ..core.readahead import Content, Source, name_of
 from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes
 from .execute.executor import Executor
-from .execute.fork import renew_in_children
+from .execute.fork import after_fork
 from .execute.layer_times import LayerStats, LayerTimer, layer_table
 from .execute.threads import Team
 from .execute.workers import Workers
@@ -89,8 +89,8 @@ class Model:
         self._plans: dict[int, Plan] = {}
         self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
         self._team = Team(self.threads)
-        self.renew()
-        renew_in_children(self)
+        self._renew()
+        after_fork(self, Model._renew)
         single = self._plan(1)
         self._arena_bytes = 4 * single.layout.elements
         self.stats = Stats(
@@ -144,8 +144,8 @@ class Model:
                 call()
         return out
 
-    def renew(self) -> None:
-        """Make threads and locks anew, in a process forked off the one that loaded."""
+    def _renew(self) -> None:
+        """Make new threads and locks: at first, and in a process forked from the one that loaded."""
         self._planning = threading.Lock()
         self._workers = Workers(self.threads)
 

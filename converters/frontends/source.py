@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ...core.errors import quoted
 from ...dcformat import ConversionError, Dense, Graph, Preprocess
 
 if TYPE_CHECKING:
     from torch import nn
-
-SHOWN = 3
-"""Names that a message lists before it counts the rest."""
 
 
 @dataclass
@@ -103,11 +101,4 @@ class Source:
 
     def what_is_lost(self) -> str:
         """`lost` in words: how many numbers, and where the first of them are."""
-        return f"{sum(self.lost.values()):,} numbers of the model, in {listed(self.lost)}"
-
-
-def listed(names: Iterable[object]) -> str:
-    """Quote the first few names and count the rest, for a message."""
-    quoted = [repr(name) for name in names]
-    more = f" and {len(quoted) - SHOWN} more" if len(quoted) > SHOWN else ""
-    return ", ".join(quoted[:SHOWN]) + more
+        return f"{sum(self.lost.values()):,} numbers of the model, in {quoted(self.lost)}"

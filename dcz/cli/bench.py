@@ -58,13 +58,13 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> dict[str, Any]:
     """Run the engines by turns; gives what ``--json`` prints."""
-    from ..core.timing import Turns, clock_of, milliseconds, ratio
-    from ..dcformat.tensors import relative_error
+    from ..core.difference import relative_error
+    from ..core.timing import Interleaved, clock_of, milliseconds, ratio
 
     torch, settings = _baselines(args, batch) if args.baseline or args.device == "cuda" else ([], {})
     clocks: dict[str, Clock] = {OURS: clock_of(lambda: model(batch))}
     clocks |= {engine.name: engine.clock for engine in torch if engine.clock}
-    turns = Turns(clocks)
+    turns = Interleaved(clocks)
     rounds = turns.rounds(SECONDS)
     for _ in progress(range(rounds), "round", rounds):
         turns.round()

@@ -15,13 +15,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
+
+SHOWN = 3
+"""Names that a message lists before it counts the rest."""
 
 
-def listed(names: Sequence[object], most: int = 3) -> str:
-    """The first of some names, for a message, and how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(map(str, names[:most])) + more
+def listed(names: Iterable[object], separator: str = ", ", rest: str = " and") -> str:
+    """List the first few names and count the rest, for a message: ``a, b, c and 2 more``."""
+    all_names = [str(name) for name in names]
+    more = f"{rest} {len(all_names) - SHOWN:,} more" if len(all_names) > SHOWN else ""
+    return separator.join(all_names[:SHOWN]) + more
+
+
+def quoted(names: Iterable[object]) -> str:
+    """List names like `listed`, each in quotes."""
+    return listed(map(repr, names))
 
 
 class DczError(Exception):

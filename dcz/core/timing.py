@@ -41,7 +41,7 @@ def clock_of(run: Callable[[], Any], timer: Callable[[], float] = time.perf_coun
     return clock
 
 
-class Turns:
+class Interleaved:
     """Engines that run by turns.
 
     Each is first run three times: once to warm up, twice to find out how often a turn repeats it.

@@ -24,8 +24,8 @@ PARTS = ("symbols", "gaps", "values", "codebook", "tables")
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A step from dense to coded.
+class SizeStep:
+    """A step from dense to coded, and the bytes after it.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Facts:
         Both of the whole file.
     info : mapping
         What `Container.info` gives.
-    stages : list of Stage
+    stages : list of SizeStep
     layers : list of Layer
     others : list of mapping
         Entries of the other tensors: vectors, scalars, integers.
@@ -99,7 +99,7 @@ class Facts:
     sha256: str
     crc32: int
     info: Mapping[str, Any]
-    stages: list[Stage]
+    stages: list[SizeStep]
     layers: list[Layer]
     others: list[Mapping[str, Any]]
     graph: Graph | None
@@ -207,7 +207,7 @@ def fixed_width(codebook_size: int | None) -> int:
     return ((codebook_size or 1) - 1).bit_length()
 
 
-def stages(info: Mapping[str, Any], graph: Graph | None, gap_symbols: Mapping[str, int]) -> list[Stage]:
+def stages(info: Mapping[str, Any], graph: Graph | None, gap_symbols: Mapping[str, int]) -> list[SizeStep]:
     """Bytes after each step of Deep Compression (Han, Mao, Dally 2015, figure 1), for what the file holds.
 
     A tensor counts from the step on that was done to it: one that is stored without gaps is dense in "pruned", one that
@@ -234,10 +234,10 @@ def stages(info: Mapping[str, Any], graph: Graph | None, gap_symbols: Mapping[st
         codebook = row["codebook_size"]
         shared += gaps + (-(-stored * fixed_width(codebook) // 8) + 4 * codebook if codebook else 4 * stored)
     return [
-        Stage("fp32", info["dense_bytes"], "4 bytes for each weight"),
-        Stage("pruned", pruned, "4 bytes for each stored weight, and its gap at the layer's fixed gap width"),
-        Stage("shared", shared, "symbols and gaps at fixed width, and the codebooks in fp32"),
-        Stage("coded", info["file_bytes"], "the whole file: Huffman-coded streams, tables, manifest, labels"),
+        SizeStep("fp32", info["dense_bytes"], "4 bytes for each weight"),
+        SizeStep("pruned", pruned, "4 bytes for each stored weight, and its gap at the layer's fixed gap width"),
+        SizeStep("shared", shared, "symbols and gaps at fixed width, and the codebooks in fp32"),
+        SizeStep("coded", info["file_bytes"], "the whole file: Huffman-coded streams, tables, manifest, labels"),
     ]
 
 

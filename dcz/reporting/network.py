@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 from ..dcformat import Graph
+from .elements import count, shape
 from .facts import Facts
 from .html import Markup, tag
 from .layout import Layout, Point, lay_out
-from .words import count, shape
 
 MAX_BOXES = 300
 """Graphs of more boxes are not drawn: nobody could follow the lines."""

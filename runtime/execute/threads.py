@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.contract import Call
-from .fork import renew_in_children
+from .fork import after_fork
 from .spin_wait import watch
 from .workers import tell_no_threads
 
@@ -54,11 +54,11 @@ class Team:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._cores = os.sched_getaffinity(0) if _core() >= 0 else set()
-        self.renew()
-        renew_in_children(self)
+        self._renew()
+        after_fork(self, Team._renew)
 
-    def renew(self) -> None:
-        """Forget the helpers, if there are any; new ones are hired with the next work."""
+    def _renew(self) -> None:
+        """Forget the helpers, if there are any; the next work starts new ones."""
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._flags = np.zeros(2, np.int64)
         self._helpers: list[Thread] = []

@@ -57,7 +57,7 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Layout:
+class MemoryMap:
     """Where everything lies, in float32 elements from the arena's start.
 
     Attributes
@@ -75,7 +75,7 @@ class Layout:
     elements: int
 
 
-def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -> Layout:
+def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -> MemoryMap:
     """Lay out values and scratch.
 
     Parameters
@@ -89,7 +89,7 @@ def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -
 
     Returns
     -------
-    Layout
+    MemoryMap
     """
     homes = _share(sizes, uses, given, kept)
     lives = {given: (-1, -1)}
@@ -107,7 +107,7 @@ def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -
     scratch = [_Block(use.scratch, step, step) for step, use in enumerate(uses)]
     elements = _place([*blocks.values(), *scratch])
     offsets = {value: blocks[home].offset + within for value, (home, within) in homes.items()}
-    return Layout(offsets, [block.offset for block in scratch], elements)
+    return MemoryMap(offsets, [block.offset for block in scratch], elements)
 
 
 def _share(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -> dict[int, tuple[int, int]]:

@@ -12,7 +12,7 @@ from ..execute.threads import Team
 from ..execute.workers import Workers
 from .fold import Decode
 from .fuse import Layer, fuse
-from .memory import Layout, lay_out
+from .memory import MemoryMap, lay_out
 from .step import Context, Step
 from .steps import STEPS
 from .tuning import Tuning
@@ -37,7 +37,7 @@ class Plan:
     output : int
         The value to answer with.
     steps : list of Step
-    layout : Layout
+    layout : MemoryMap
         Where each value lies in the arena.
     """
 
@@ -46,7 +46,7 @@ class Plan:
     shapes: list[Shape]
     output: int
     steps: list[Step]
-    layout: Layout
+    layout: MemoryMap
 
 
 def plan(

@@ -21,7 +21,7 @@ import numpy as np
 from numba import config
 
 from ...core.output import check_output, replacing
-from ...core.timing import Clock, Turns, clock_of
+from ...core.timing import Clock, Interleaved, clock_of
 from ...dcformat import InputError, Tensor
 from ..jit import ready
 from ..kernels.contract import ConvGeometry, Epilogue, PackedLayer
@@ -136,7 +136,7 @@ def _fastest(choices: Sequence[Choice], geometry: ConvGeometry, epilogue: Epilog
 
         return clock_of(run)
 
-    turns = Turns({name: clock(layer) for name, layer in packed.items()}, TURN_SECONDS)
+    turns = Interleaved({name: clock(layer) for name, layer in packed.items()}, TURN_SECONDS)
     for _ in range(turns.rounds(SECONDS)):
         turns.round()
     seconds = {name: min(times) for name, times in turns.seconds.items()}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from .elements import TIMES, count, definitions, name, number, section, shape
 from .facts import PARTS, Facts
 from .html import Content, Markup, table, tag
 from .network import network
-from .words import TIMES, count, definitions, name, number, section, shape
 
 FIRST_LABELS = 20
 

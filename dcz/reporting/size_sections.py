@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from math import prod
 
 from . import charts
+from .elements import TIMES, count, definitions, name, percent, section
 from .facts import PARTS, Facts
 from .html import Markup, join, table, tag
 from .timing import LayerTime
-from .words import TIMES, count, definitions, name, percent, section
 
 DRAWN = tag("span", "drawn", class_="unseen")
 """Header of a column of bars: the eye needs none."""
