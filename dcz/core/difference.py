@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 
 def relative_error(found: NDArray[Any], expected: NDArray[Any]) -> float:
-    """Largest difference of two answers, relative to the largest finite magnitude expected.
+    """Largest difference of two arrays, relative to the largest finite magnitude expected.
 
-    The same NaN or infinity in the same place is no difference.
+    Equal infinities in one place are no difference, nor are two NaNs.
     """
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
     with np.errstate(invalid="ignore"):

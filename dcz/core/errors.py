@@ -7,9 +7,9 @@
     │   ├── TruncatedError                 ... they end too early
     │   ├── ChecksumError                  ... they were changed
     │   └── UnsupportedVersionError        ... they were written by a newer dcz
-    ├── UnsupportedOpError (NotImplementedError)   the network uses an operator that dcz has not
+    ├── UnsupportedOpError (NotImplementedError)   the network uses an operator that dcz lacks
     ├── ConversionError (ValueError)     a checkpoint cannot become a container
-    └── InputError (ValueError)          what was given to work on does not fit the model, or names a bad output
+    └── InputError (ValueError)          an input does not fit the model, or an output path is wrong
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class DczError(Exception):
     where : str, optional
         The place in it: a section, a byte offset, a node, a key.
     expected, found : object, optional
-        What should stand there and what does.
+        The value that should be there, and the one that is.
     hint : str, optional
         What the user can do about it.
     """
@@ -84,7 +84,7 @@ class DczError(Exception):
         return text
 
     def at(self, path: str | os.PathLike[str]) -> DczError:
-        """Return self with the file named, for code that learns the path further out."""
+        """Add the path to the error if it has none, and return it: for callers that know the path."""
         if self.path is None:
             self.path = os.fspath(path)
         return self
@@ -95,7 +95,7 @@ class FormatError(DczError, ValueError):
 
 
 class TruncatedError(FormatError):
-    """The bytes end before what they announce."""
+    """The bytes end before the length that they state."""
 
 
 class ChecksumError(FormatError):
@@ -145,4 +145,4 @@ class ConversionError(DczError, ValueError):
 
 
 class InputError(DczError, ValueError):
-    """What was given to work on (an image, a batch) does not fit the model, or the output would overwrite an input."""
+    """An input (an image, a batch) does not fit the model, or the output would overwrite an input."""

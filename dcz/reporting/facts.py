@@ -1,4 +1,4 @@
-"""What the page tells, gathered from a container: each number is made here, none while the page is laid out."""
+"""Facts about a container: every number of the page is computed here, before the layout."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SizeStep:
     name : str
     nbytes : int
     counted : str
-        What was counted.
+        Meaning of `nbytes` at this step.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Layer:
         Its entry in what `Container.info` gives.
     spread : Spread or None
     symbols, gaps : CodeLengths or None
-        Of its streams, if it has them.
+        Code lengths of its streams, if it has them.
     errors : (float, float) or None
         Largest and root mean square difference from the checkpoint, where one was given that has the tensor.
     """
@@ -78,7 +78,7 @@ class Facts:
         Name of the container's file.
     sha256 : str
     crc32 : int
-        Both of the whole file.
+        Checksums of the whole file.
     info : mapping
         What `Container.info` gives.
     stages : list of SizeStep
@@ -87,11 +87,11 @@ class Facts:
         Entries of the other tensors: vectors, scalars, integers.
     graph : Graph or None
     shapes : list of tuple of int
-        Of the graph's values.
+        Shapes of the graph's values.
     preprocess : Preprocess or None
     labels : list of str or None
     against : str or None
-        Name of the checkpoint that it was compared with.
+        Name of the checkpoint it was compared with.
     times : LayerTimes or None
     """
 
@@ -208,17 +208,17 @@ def fixed_width(codebook_size: int | None) -> int:
 
 
 def stages(info: Mapping[str, Any], graph: Graph | None, gap_symbols: Mapping[str, int]) -> list[SizeStep]:
-    """Bytes after each step of Deep Compression (Han, Mao, Dally 2015, figure 1), for what the file holds.
+    """Bytes after each step of Deep Compression (Han, Mao, Dally 2015, figure 1), for the tensors of the file.
 
-    A tensor counts from the step on that was done to it: one that is stored without gaps is dense in "pruned", one that
-    is stored without a codebook keeps its fp32 values in "shared".
+    A step changes the bytes of a tensor only if it was applied: a tensor stored without gaps counts as dense in
+    "pruned", one stored without a codebook keeps its fp32 values in "shared".
 
     Parameters
     ----------
     info : mapping
         What `Container.info` gives.
     graph : Graph or None
-        Its tensors are counted; without it all but counters are, as in ``dense_bytes``.
+        Only its tensors count; without a graph all but counters do, as in ``dense_bytes``.
     gap_symbols : mapping of str to int
         Length of each tensor's stream of gaps, escapes included.
     """

@@ -11,7 +11,7 @@ from .histograms import CodeLengths, Spread
 from .html import Content, Markup, tag
 
 DRAWN = 200
-"""Layers that get charts, the largest ones: a network of a thousand layers must not make a page of many megabytes."""
+"""Number of layers that get charts, the largest ones: a thousand layers would make a page of many megabytes."""
 
 
 def histograms(facts: Facts) -> Markup | None:

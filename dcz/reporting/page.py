@@ -1,4 +1,4 @@
-"""The page as a whole: one file that needs no network, no script and no other file."""
+"""The page: one HTML file without scripts that needs no network and no other file."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SECTIONS = {
     "graph": (file_sections.graph, "Graph"),
     "tensors": (file_sections.tensors, "All tensors"),
 }
-"""In the order of the page, by id: what makes each, and its name in the menu."""
+"""Sections by id, in the order of the page: the function that makes each, and its name in the menu."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-"""The browser refuses to load or run anything, whatever names a file brings in."""
+"""Content security policy: the browser loads and runs nothing, whatever the names in a file contain."""
 
 
 def render(facts: Facts) -> str:
