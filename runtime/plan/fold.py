@@ -41,8 +41,7 @@ def scale_and_shift(node: Node | None, norms: Sequence[Node], decode: Decode) ->
         gamma, beta = _vector(norm, "weight", decode), _vector(norm, "bias", decode)
         assert variance is not None
         assert mean is not None
-        with np.errstate(divide="ignore", invalid="ignore"):  # a negative variance gives inf or NaN, as in other
-        frameworks
+        with np.errstate(divide="ignore", invalid="ignore"):  # a negative variance gives inf or NaN, as elsewhere
             factor = (1.0 if gamma is None else gamma) / np.sqrt(variance + cast(float, norm.attrs["eps"]))
             shift = ((0.0 if shift is None else shift) - mean) * factor + (0.0 if beta is None else beta)
             scale = factor if scale is None else scale * factor
