@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown := set(arguments.names) - set(BENCHMARKS):
         parser.error(f"unknown benchmark {min(unknown)}; known: {', '.join(BENCHMARKS)}")
     if arguments.docs:
-        from .pages import update
+        from .docs_page import update
 
         try:
             update(arguments.results, {name: BENCHMARKS[name] for name in arguments.names or BENCHMARKS})

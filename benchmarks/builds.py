@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from .interleaved import time_interleaved
 from .networks import container
 from .peers import PEERS
 from .peers.process import Worker
 from .suite import HERE, Benchmark, Options, Row, Table
-from .turns import take_turns
 
 STARTS = 5
 NOW, BEFORE = "this build", "the other build"
@@ -64,7 +64,7 @@ def measure(name: str, batch_size: int, options: Options, other: Path) -> list[R
                     starts[build].append(worker.facts)
         workers = {build: stack.enter_context(start(path, False)) for build, path in builds.items()}
         answers = [worker.answer(folder / "answer.npy") for worker in workers.values()]
-        turns = take_turns({build: worker.clock for build, worker in workers.items()}, options.seconds)
+        turns = time_interleaved({build: worker.clock for build, worker in workers.items()}, options.seconds)
     equal = answers[0].tobytes() == answers[1].tobytes()
     row: Row = {"network": network.title, "batch": batch_size, "threads": options.threads, "bit_equal": equal}
     row |= {"timer": options.timer_name, "ratio": ratio(turns.seconds[NOW], turns.seconds[BEFORE])}

@@ -29,14 +29,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from dcz.core.timing import Turns, clock_of
+from dcz.core.timing import Interleaved, clock_of
 from dcz.dcformat.tensors import Dense, SparseShared, Tensor
 from dcz.runtime.jit import ready
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 from dcz.runtime.kernels.conv.direct.tile import Tiling
 from dcz.runtime.plan import select
 
-from .turns import cold_clock
+from .interleaved import cold_clock
 
 Run = Callable[[], Any]
 
@@ -270,11 +270,11 @@ def _checked(facts: dict[str, Any], engines: dict[str, Run], out: np.ndarray, re
     return facts
 
 
-def turns_of(layer: Conv | Linear, engines: dict[str, Run], timer: Callable[[], float]) -> Turns:
+def interleaved_engines(layer: Conv | Linear, engines: dict[str, Run], timer: Callable[[], float]) -> Interleaved:
     """Engines that take turns: single runs from cold caches, where the layer is to be timed so, or short repeats."""
     if isinstance(layer, Linear) and layer.cold:
-        return Turns({name: cold_clock(run, timer) for name, run in engines.items()}, turn_seconds=0)
-    return Turns({name: clock_of(run, timer) for name, run in engines.items()})
+        return Interleaved({name: cold_clock(run, timer) for name, run in engines.items()}, turn_seconds=0)
+    return Interleaved({name: clock_of(run, timer) for name, run in engines.items()})
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -294,7 +294,7 @@ def main(argv: list[str] | None = None) -> None:
         engines, facts = engines_of(layer, options.batch, options.candidates)
         if options.no_numpy:
             del engines["numpy"]
-        turns = turns_of(layer, engines, time.thread_time if options.cpu_time else time.perf_counter)
+        turns = interleaved_engines(layer, engines, time.thread_time if options.cpu_time else time.perf_counter)
         for _ in range(options.runs):
             turns.round()
         seconds = {name: median(times) for name, times in turns.seconds.items()}

@@ -16,11 +16,11 @@ from typing import Any
 from tqdm import tqdm
 
 from .dense_files import DenseFiles
+from .interleaved import time_interleaved
 from .networks import Container, trained, untrained
 from .peers import PEERS, MissingToolError
 from .peers.process import Worker
 from .suite import Benchmark, Options, Row, Table, figure
-from .turns import take_turns
 
 OURS = "dcz"
 LARGE_ERROR = 1e-3
@@ -49,8 +49,8 @@ def measure(
     """Time one network at one batch size: a row an engine."""
     import dcz
     from dcz.converters.torch.baseline import MODES, baselines
+    from dcz.core.difference import relative_error
     from dcz.core.timing import clock_of, milliseconds, ratio
-    from dcz.dcformat.tensors import relative_error
 
     network = find(name, options)
     assert network is not None
@@ -71,7 +71,7 @@ def measure(
             else:
                 clocks[peer] = worker.clock
                 answers[peer] = answer.reshape(answers[OURS].shape)
-        turns = take_turns(clocks, options.seconds)
+        turns = time_interleaved(clocks, options.seconds)
     reference = answers["torch eager fp32"]
     common = {"network": network.title, "weights": network.weights, "batch": batch_size, "threads": options.threads}
     common["timer"] = options.timer_name

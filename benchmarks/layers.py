@@ -15,8 +15,8 @@ import numpy as np
 
 from dcz.core.timing import milliseconds, ratio
 
+from .interleaved import run_rounds
 from .suite import Benchmark, Options, Row, Table, figure
-from .turns import run_rounds
 
 if TYPE_CHECKING:
     from .kernels import Conv, Linear
@@ -36,7 +36,7 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
 
 def measure_peaks() -> list[Row]:
     """What no kernel can exceed."""
-    from .peaks import peaks
+    from .machine_peaks import peaks
 
     return [{"peaks": peaks()}]
 
@@ -46,7 +46,7 @@ def measure(layer: Conv | Linear, options: Options) -> list[Row]:
     from . import kernels
 
     made, facts = kernels.engines_of(layer, 1, False)
-    turns = kernels.turns_of(layer, {name: made[name] for name in ENGINES}, options.timer)
+    turns = kernels.interleaved_engines(layer, {name: made[name] for name in ENGINES}, options.timer)
     run_rounds(turns, options.seconds / SHARE)
     common = {
         "layer": layer.name,

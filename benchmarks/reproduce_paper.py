@@ -127,7 +127,7 @@ def measure_times(name: str, batch: int, options: Options) -> list[Row]:
     engines, facts = kernels.engines_of(described, batch, False)
     del engines["numpy"]  # threads of its BLAS wait awake after a product: processor time of whoever is next
     engines["scipy"] = _scipy_csr(described, batch)
-    turns = kernels.turns_of(described, engines, options.timer)
+    turns = kernels.interleaved_engines(described, engines, options.timer)
     for _ in range(5 if options.quick else 21):
         turns.round()
     row: Row = {"times": name, "batch": batch, "density": layer.density, "timer": options.timer_name}

@@ -17,11 +17,11 @@ from statistics import median
 import numpy as np
 
 import dcz
-from dcz.core.timing import Turns, clock_of, milliseconds, ratio
+from dcz.core.timing import Interleaved, clock_of, milliseconds, ratio
 
+from .interleaved import time_interleaved
 from .networks import container
 from .suite import Benchmark, Options, Row, Table, figure
-from .turns import take_turns
 
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 CHANNELS = (16, 32, 64, 128, 256)
@@ -72,7 +72,7 @@ def layer_times(axis: str, x: float, layer: object, options: Options) -> list[Ro
     else:
         assert isinstance(layer, kernels.Linear)
         engines, facts = kernels.linear_engines(layer, rng, 1, False)
-    turns = take_turns({name: clock_of(engines[name], options.timer) for name in ENGINES}, options.seconds / 5)
+    turns = time_interleaved({name: clock_of(engines[name], options.timer) for name in ENGINES}, options.seconds / 5)
     return [{"axis": axis, "x": x, "what": layer.name, "kernel": facts["chosen"], **_figures(turns, 1e3)}]
 
 
@@ -86,7 +86,7 @@ def network_times(axis: str, x: int, batch_size: int, threads: int, options: Opt
     timer = options.timer if threads == 1 else time.perf_counter  # several threads need the wall clock
     (eager,) = baselines(network.path, batch, threads=threads, modes=("eager",), timer=timer)
     assert eager.clock is not None
-    turns = take_turns({"dcz": clock_of(lambda: model(batch), timer), "eager": eager.clock}, options.seconds / 2)
+    turns = time_interleaved({"dcz": clock_of(lambda: model(batch), timer), "eager": eager.clock}, options.seconds / 2)
     what = f"{network.title}, ms a sample" + (f", batch {batch_size}" if axis == "threads" else "")
     return [{"axis": axis, "x": x, "what": what, **_figures(turns, 1 / batch_size)}]
 
@@ -96,12 +96,12 @@ def sample_times(name: str, options: Options) -> list[Row]:
     network = container(name, options)
     batch = network.batch(1)
     models = {threads: dcz.load(network.path, threads=threads) for threads in (1, cores())}
-    turns = take_turns({str(n): clock_of(partial(model, batch)) for n, model in models.items()}, options.seconds)
+    turns = time_interleaved({str(n): clock_of(partial(model, batch)) for n, model in models.items()}, options.seconds)
     gain = ratio(turns.seconds["1"], turns.seconds[str(max(models))])
     return [{"axis": "sample", "what": network.title, "threads": max(models), "gain": gain, **_figures(turns, 1)}]
 
 
-def _figures(turns: Turns, scale: float) -> dict[str, dict[str, float]]:
+def _figures(turns: Interleaved, scale: float) -> dict[str, dict[str, float]]:
     """Median, deciles and least of each engine, in milliseconds times `scale`."""
     found = {name: milliseconds(seconds) for name, seconds in turns.seconds.items()}
     keys = {"median": "median_ms", "p10": "p10_ms", "p90": "p90_ms", "least": "min_ms"}

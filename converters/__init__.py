@@ -1,4 +1,4 @@
-"""Models in: checkpoints, modules and exported programs become containers; and back out."""
+"""Conversion: checkpoints, modules and exported programs to containers, and containers back to checkpoints."""
 
 from .compare import Comparison, compare
 from .convert import Report, convert

@@ -1,4 +1,4 @@
-"""Compare a container with the model that it was made from: the tensors, and what the two answer."""
+"""Comparison of a container with the model that it was made from: tensors and answers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import nn
 
+from ..core.difference import relative_error
 from ..dcformat import Container, ConversionError, Dense, Shape, open
-from ..dcformat.tensors import Array, bit_patterns, relative_error
+from ..dcformat.tensors import Array, bit_patterns
 from .compression.apply import error_between
 from .convert import load_source
 from .frontends.source import Source
@@ -22,19 +23,19 @@ SAMPLES = 2
 
 @dataclass
 class Comparison:
-    """How a container differs from a model.
+    """Differences between a container and a model.
 
     Attributes
     ----------
     tensors_equal : bool
         Whether the container holds all of the model's tensors, bit for bit.
     zero_signs : int
-        How many zeros are all that differs, in sign alone. No problem: ``--positive-zeros`` does that.
+        Number of zeros that differ in sign, if nothing else differs. No problem: ``--positive-zeros`` causes it.
     max_output_error : float or None
         Largest difference between the runtime's and torch's answers on the same random inputs, relative to the largest
         magnitude that torch answers. None: the container holds no graph, or the model lacks its tensors.
     problems : list of str
-        What differs, in words.
+        The differences, in words.
     """
 
     tensors_equal: bool = True
@@ -59,14 +60,14 @@ def compare(
     ----------
     container : path
     model, arch, key
-        As for `convert`. With no known architecture, torch runs the container's graph with the model's tensors. Of a
-        container without a graph the tensors alone are compared, and no architecture is needed.
+        As for `convert`. Without a known architecture, torch runs the container's graph with the model's tensors. If
+        the container has no graph, only tensors are compared, and no architecture is needed.
     input_shape : sequence of int, optional
         Shape of one sample; by default the container's, which it must agree with.
     inputs : ndarray of float32, shape (N, *input_shape), optional
-        What the two are asked; by default standard normal noise.
+        Input of both; by default standard normal noise.
     seed : int
-        Of that noise.
+        Seed of the noise.
 
     Raises
     ------
@@ -129,13 +130,13 @@ def _compare_tensors(container: Container, source: Source, result: Comparison) -
 
 
 def _zero_signs(expected: Dense, found: Dense) -> int:
-    """How many zeros have another sign, if two tensors differ in nothing else; otherwise 0."""
+    """Number of zeros that differ in sign, if two tensors differ in nothing else; otherwise 0."""
     differ = bit_patterns(expected.array) != bit_patterns(found.array)
     zero = (expected.numbers() == 0) & (found.numbers() == 0)
     return int(differ.sum()) if zero.reshape(-1)[differ].all() else 0
 
 
 def _runtime_answer(container: str | os.PathLike[str], inputs: Array) -> Array:
-    from ..runtime import load  # converters need it to check what they made, never to make it
+    from ..runtime import load  # converters need the runtime only to check their result
 
     return load(container)(inputs)

@@ -1,4 +1,4 @@
-"""Convert: a model in, a container out, and a report of what became of each tensor."""
+"""``dcz.convert``: from a model to a container, with a report about each tensor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from ..core.errors import quoted
 from ..core.output import check_output, files_among, replacing, with_ending
 from ..core.progress import progress
 from ..dcformat import (
@@ -34,7 +35,7 @@ from .frontends import artefacts as course
 from .frontends import presets
 from .frontends.caffe_squeezenet import from_han
 from .frontends.exported.torch_export import from_module, from_pt2
-from .frontends.source import Source, listed
+from .frontends.source import Source
 from .frontends.state_dicts.file_kind import Kind, kind_of
 from .frontends.state_dicts.state_dict import from_state_dict
 
@@ -45,22 +46,22 @@ STATE_DICTS = (".pt", ".pth", ".th", ".bin", ".tar", ".ckpt", ".safetensors")
 
 @dataclass(frozen=True)
 class Report:
-    """What a conversion did.
+    """Report of a conversion.
 
     Attributes
     ----------
     path : str
         The container.
     info : dict
-        What ``Container.info`` says of it.
+        Result of ``Container.info``.
     lossless : bool
         Whether the container holds every tensor of the model, bit for bit.
     errors : dict of str to TensorError
-        For each tensor that is not the model's bit for bit.
+        Errors of the tensors that differ from the model's.
     seconds : dict of str to float
         Time spent by stage: load, capture, compress, encode.
     messages : list of str
-        What was recognised, and what was left out.
+        Notes on what was recognised and what was left out.
     lost : dict of str to int
         Numbers of the model that the container does not hold, by name: empty unless `partial` was given.
     """
@@ -117,7 +118,7 @@ def convert(
     ----------
     model : torch.nn.Module or path
         A state dict (``.pt``, ``.pth``, ``.th``, ``.safetensors``), ``torch.export`` program (``.pt2``), ``.onnx``
-        file, Song Han's ``.net`` file, a folder of course artefacts (`course.from_artefacts`), or a module.
+        file, Song Han's ``.net`` file, a folder of course artefacts, or a module.
     out : path, optional
         The container, overwritten when the new one is whole; by default `model` with the ending ``.dcz``.
     arch : str, optional
@@ -125,24 +126,24 @@ def convert(
     input_shape : sequence of int, optional
         Shape of one sample. A module and ``pkg.module:factory`` need it.
     key : str, optional
-        For checkpoints with several dictionaries of tensors: which one is the state dict. Keys are joined by dots; what
-        the tensors' names begin with will do, too.
+        Which dictionary of a checkpoint is the state dict, if there are several: its keys, joined by dots, or the
+        common prefix of its tensors' names.
     prune : PruneRule or str, optional
-        ``std:S`` or ``percent:Q``: which weights of convolutions and linear layers become zero.
+        Rule for the weights of convolutions and linear layers that become zero: ``std:S`` or ``percent:Q``.
     bits : BitsRule, str or int, optional
         Share the weights of convolutions and linear layers: ``4``, or ``conv=8,fc=5``.
     init : {"linear", "density", "random", "kmeans++"}
-        Where the k-means of `bits` starts.
+        Initial centroids of k-means, for `bits`.
     method : {"kmeans", "sklearn", "exact"}
-        How `bits` finds the shared values: k-means, ours or scikit-learn's, or the global optimum by dynamic
-        programming, slower by far.
+        Method of `bits` to find the shared values: k-means, ours or scikit-learn's, or the global optimum by dynamic
+        programming, which is much slower.
     seed : int
-        For the two random starts.
+        Seed of the two random initialisations.
     positive_zeros : bool
-        Make negative zeros positive ones. Multiplying with a mask leaves negative ones behind, and a container has to
-        store them, since they are not the same bits.
+        Make negative zeros positive. Products with a mask may be negative zeros, which a lossless container has to
+        store.
     partial : bool
-        Go on where numbers of the model cannot go into the container (`Report.lost`). By default that is an error.
+        Convert even if a container cannot hold some numbers of the model (`Report.lost`). By default that is an error.
     preprocess : Preprocess, str or path, optional
         ``imagenet``, ``cifar10``, ``mnist`` or a JSON file. By default the architecture's, if it has one.
     labels : sequence of str, str or path, optional
@@ -155,11 +156,11 @@ def convert(
     Raises
     ------
     ConversionError
-        The model cannot become a container, or not the whole of it; an option doesn't fit it.
+        The model cannot become a container, or only in part; or an option does not fit it.
     UnsupportedOpError
-        It uses an operator that dcz does not have.
+        The model uses an operator that dcz lacks.
     InputError
-        `out` is the model itself, or the file of an option.
+        `out` is the file of the model or of an option.
     OSError
         A file cannot be read or written.
     """
@@ -169,7 +170,7 @@ def convert(
         out = with_ending(model, ".dcz")
         if out == Path(model) and out.is_file():
             raise _unknown_kind(out).at(out)
-    # Paths and options first: a mistake in them should not cost the time of a conversion.
+    # Paths and options come first, so that a mistake in them shows before the long work.
     check_output(out, *_reads(model), *files_among(preprocess, labels))
     prune = parse_prune(prune) if isinstance(prune, str) else prune
     bits = parse_bits(str(bits)) if isinstance(bits, (str, int)) else bits
@@ -182,7 +183,7 @@ def convert(
     source.check_whole(partial, None if isinstance(model, nn.Module) else model)
     _describe(source, given_preprocess, given_labels)
     if (prune is not None or bits is not None) and (integers := left_as_they_are(source)):
-        source.messages.append(f"neither pruned nor shared, since they are integers: {listed(integers)}")
+        source.messages.append(f"neither pruned nor shared, since they are integers: {quoted(integers)}")
     compression = Compression(source, prune, bits, clustering, positive_zeros=positive_zeros)
     left_behind = negative_zeros(source)
     tensors, errors = _encode(source, compression)
@@ -202,7 +203,7 @@ def convert(
                 metadata=source.metadata,
                 tied=tied,
             )
-        del tensors  # the container's description reads those of the file
+        del tensors  # `Container.info` reads the metadata from the file
         with open(file) as container:
             info = container.info()
     for message in source.messages:
@@ -212,11 +213,11 @@ def convert(
 
 
 def _encode(source: Source, compression: Compression) -> tuple[dict[str, Encoded], dict[str, TensorError]]:
-    """Compress and encode a source's tensors, and take each out of it, so that a large network is not there twice.
+    """Compress and encode a source's tensors, and drop each one, so that memory never holds a network twice.
 
-    The largest one, which takes its own size again while it is worked on, comes last, when the others are gone.
+    The largest tensor comes last, when the others are gone: the work on it takes its size again.
     """
-    source.reference = None  # it would hold all of them
+    source.reference = None  # it would keep all tensors alive
     names, errors, encoded = list(source.tensors), dict[str, TensorError](), dict[str, Encoded]()
     order = sorted(names, key=lambda name: source.tensors[name].array.nbytes)
     for name in progress(order, "tensor", len(order), "encode"):
@@ -226,7 +227,7 @@ def _encode(source: Source, compression: Compression) -> tuple[dict[str, Encoded
             errors[name] = error
         with source.timed("encode"):
             encoded[name] = encode(name, tensor)
-        del tensor  # before the next one is made
+        del tensor  # drop it before the next one is made
     return {name: encoded[name] for name in names}, {name: errors[name] for name in names if name in errors}
 
 
@@ -237,7 +238,7 @@ def load_source(
     input_shape: Sequence[int] | None = None,
     key: str | None = None,
 ) -> Source:
-    """Read a model through the front end that its type, or what its file holds, asks for.
+    """Read a model by the front end for its type, or for the kind of its file.
 
     Parameters
     ----------
@@ -262,7 +263,7 @@ def load_source(
 
 
 def _reads(model: nn.Module | str | os.PathLike[str]) -> list[Path]:
-    """The files that a model is read from."""
+    """The files of a model."""
     if isinstance(model, nn.Module):
         return []
     return course.parts(Path(model)) if os.path.isdir(model) else [Path(model)]
@@ -307,7 +308,7 @@ def _checked_shape(shape: Sequence[int]) -> Shape:
 
 
 def _describe(source: Source, preprocess: Preprocess | None, labels: list[str] | None) -> None:
-    """Settle preprocessing and labels: those given, else the front end's; check that they fit the graph."""
+    """Set preprocessing and labels: the given ones, else the front end's; check that they fit the graph."""
     if labels is not None:
         source.labels = labels
     graph = source.graph

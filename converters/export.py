@@ -1,8 +1,8 @@
-"""Export: the dense weights of a container, back under the names and element types that they came in with.
+"""``dcz.export``: the dense weights of a container, under their original names and element types.
 
-A tensor with several names (tied weights) is one tensor again. ``.pt`` files store it once under all of them. Files of
-safetensors cannot, so it stands there under its first name, and the metadata give it for each of the others, as
-``safetensors.torch.save_model`` does.
+A tensor with several names (tied weights) is stored once. A ``.pt`` file has it under all its names. A safetensors file
+cannot do that: it has the tensor under its first name, and its metadata map the other names to it, as
+``safetensors.torch.save_model`` writes them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import logging
 import os
 from pathlib import Path
 
+from ..core.errors import quoted
 from ..core.output import check_output, replacing
 from ..dcformat import ConversionError, open
-from .frontends.source import listed
 from .safetensors_file import write_safetensors
 from .torch_file import write_torch
 
@@ -21,7 +21,7 @@ log = logging.getLogger("dcz.export")
 
 
 def export(container: str | os.PathLike[str], out: str | os.PathLike[str]) -> None:
-    """Write a container's tensors as a state dict, one by one: large ones are never in memory as a whole.
+    """Write a container's tensors as a state dict, one by one; large ones in pieces, never whole in memory.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def export(container: str | os.PathLike[str], out: str | os.PathLike[str]) -> No
     Raises
     ------
     ConversionError
-        Another ending.
+        `out` has another ending.
     InputError
         `out` is the container itself.
     FormatError
@@ -55,4 +55,4 @@ def export(container: str | os.PathLike[str], out: str | os.PathLike[str]) -> No
         else:
             write_torch(file, opened.entries, opened.pieces, tied)
     if tied and suffix == ".safetensors":
-        log.info(f"stored under their first names alone, as safetensors' load_model expects: {listed(tied)}")
+        log.info(f"stored under their first names alone, as safetensors' load_model expects: {quoted(tied)}")

@@ -73,18 +73,6 @@ def numbers(array: Array, dtype: str) -> Array:
     return (array.astype(np.uint32) << 16).view(np.float32) if dtype == "BF16" else array
 
 
-def relative_error(found: Array, expected: Array) -> float:
-    """Largest difference of two answers, relative to the largest finite magnitude expected.
-
-    The same NaN or infinity in the same place is no difference.
-    """
-    same = (found == expected) | (np.isnan(found) & np.isnan(expected))
-    with np.errstate(invalid="ignore"):
-        difference = np.where(same, 0, np.abs(found - expected))
-    largest = np.abs(expected).max(initial=0, where=np.isfinite(expected))
-    return float(difference.max() / max(largest, 1e-30))
-
-
 def _float32(array: Array, dtype: str) -> Array:
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, as everywhere
         return numbers(array, dtype).astype(np.float32, copy=False)

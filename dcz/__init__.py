@@ -4,8 +4,8 @@
 >>> model = dcz.load("model.dcz")               # doctest: +SKIP
 >>> model.predict(["cat.jpg"], top=5)           # doctest: +SKIP
 
-Everything here is imported on first use: ``import dcz`` is cheap, and only what works on checkpoints imports torch
-(`convert`, `export` and their types; `verify` and `report` where they compare with a model).
+Everything here is imported on first use, so ``import dcz`` is cheap. Only the functions that work on checkpoints import
+torch: `convert` and `export`, and `verify` and `report` where they compare with a model.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Facts about the machine and the software, to stand beside every measurement."""
+"""Facts about the machine and the software, recorded with every measurement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("numpy", "numba", "bitarray", "torch")
 
 
 def facts() -> dict[str, Any]:
-    """Processor, cores that this process may use, how busy the machine is, and versions."""
+    """Processor, cores available to this process, load average, and versions."""
     return {
         "cpu": _cpu_name(),
         "cores": cores(),

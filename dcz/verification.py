@@ -1,4 +1,4 @@
-"""Verify: whether a container is sound, and equal to the model that it was made from."""
+"""Verify that a container is intact, and equal to the model that it was made from."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TOLERANCE = 1e-4
-"""Largest difference of the answers, relative to the largest magnitude: float32 sums in another order stay below."""
+"""Greatest difference accepted, relative to the largest answer; float32 sums in another order stay below."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What a check of a container found.
+    """Result of a check of a container.
 
     Attributes
     ----------
     problems : list of str
-        What is wrong, in words; empty where nothing is.
+        Problems in words; empty if there are none.
     tensors_equal : bool or None
         Whether the container holds all of the model's tensors, bit for bit. None: compared with no model.
     zero_signs : int
-        How many zeros are all that differs, in sign alone. No problem: ``--positive-zeros`` does that.
+        Number of zeros that differ in sign, if nothing else differs. No problem: ``--positive-zeros`` causes it.
     max_output_error : float or None
         Largest difference between the runtime's and torch's answers, relative to the largest magnitude that torch
         answers. None: compared with no model, or there is no graph to run.
@@ -84,7 +84,7 @@ def verify(
     Returns
     -------
     Verification
-        Damage and differences are in it, and raise nothing.
+        Damage and differences are reported in it, not raised.
 
     Raises
     ------
@@ -98,8 +98,8 @@ def verify(
     try:
         with open(path) as container:
             problems = container.verify()
-    except FormatError as damage:  # of the header or the manifest, without which nothing else can be read
-        damage.path = None  # whoever asked knows the file
+    except FormatError as damage:  # in the header or the manifest: nothing else can be read
+        damage.path = None  # the caller knows the file
         problems = [str(damage)]
     if against is None or problems:
         return Verification(problems)

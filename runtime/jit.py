@@ -1,4 +1,4 @@
-"""The decorators of the runtime's compiled functions: no fastmath, division as the processor does it."""
+"""Decorators of the runtime's compiled functions: no fastmath, division by zero gives inf or NaN."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _STAMP = stamp(Path(__file__).parent)
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a kernel on its first call for each set of argument types, or load it from the cache.
 
-    Kernels allocate nothing and so count no references: around inlined parts that take arrays, Numba would call its
-    runtime and so spill all vectors, which cost up to a third of a convolution's time.
+    Kernels allocate nothing, so reference counting is off. With it, Numba would call its runtime around inlined
+    functions that take arrays; the calls would spill all vector registers, up to a third of a convolution's time.
 
     With ``NUMBA_DISABLE_JIT=1`` the function stays as it is and runs on NumPy alone.
     """
@@ -24,14 +24,14 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Compile a part of kernels that is always inlined: a call passes arrays by some 30 words and costs 100 cycles."""
+    """Compile a function that is always inlined into kernels: a call with arrays would cost some 100 cycles."""
     return inner(function, error_model="numpy", forceinline=True, no_cpython_wrapper=True, **NO_REFERENCE_COUNTS)
 
 
 def ready(call: Call) -> Call:
-    """A call of the machine code itself: Numba's look at the types of arguments takes longer than a small layer.
+    """Bind a kernel's machine code to its arguments: a look-up by argument types would take longer than a small layer.
 
-    The kernel is compiled for them, or loaded, now. What is no kernel stays as it is.
+    The kernel is compiled for them, or loaded, now. A plain function is returned as it is.
     """
     function, arguments = call
     return (function.code(*arguments), arguments) if isinstance(function, Kernel) else call

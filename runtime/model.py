@@ -1,4 +1,4 @@
-"""A container, loaded and ready to answer."""
+"""`Model`: a container, loaded and ready to run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .. import dcformat
 from ..core.readahead import Content, Source, name_of
 from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes
 from .execute.executor import Executor
-from .execute.fork import renew_in_children
+from .execute.fork import after_fork
 from .execute.layer_times import LayerStats, LayerTimer, layer_table
 from .execute.threads import Team
 from .execute.workers import Workers
@@ -31,17 +31,17 @@ from .vision import images
 from .vision.ranking import Prediction, rank, warn_of_nan
 
 SLICES = (LANES, 4, 1)
-"""Batch sizes that are planned for; a batch is cut into such slices, the first of which run side by side, as lanes."""
+"""Batch sizes with a plan: a batch is cut into slices of these sizes. The samples of the first are vector lanes."""
 ARENA_LIMIT = 1 << 25
-"""Bytes of activations above which a slice of more than one sample is not worth it: they would leave the cache."""
+"""Greatest size in bytes of the activations of a slice of several samples: more would not fit the cache."""
 
 PARALLEL_BYTES = 1 << 20
-"""Bytes of a container from which on its layers are packed in several threads: those of a small one only get in each
-other's way, as packing is Python for the most part."""
+"""Least size in bytes of a container whose layers are packed in several threads. For a small one, packing is mostly
+Python code, and threads would wait for each other."""
 
 
 class Stats(TypedDict):
-    """Sizes in bytes, times in seconds; weights, arena and layers are those of batch size 1."""
+    """Statistics of a model: sizes in bytes, times in seconds; weights, arena and layers for batch size 1."""
 
     file_bytes: int
     weight_bytes: int
@@ -52,9 +52,9 @@ class Stats(TypedDict):
 
 
 class Model:
-    """A network that runs from a container. Safe to call from many threads at once.
+    """A network that runs from a container. Thread-safe.
 
-    Made by `load`.
+    `load` makes it.
 
     Attributes
     ----------
@@ -63,8 +63,8 @@ class Model:
     labels : list of str or None
         Class names.
     threads : int
-        Threads that a batch, or large layers, are spread over. Results do not depend on it. They may depend, by
-        rounding alone, on whether a sample is one of 16 of a batch, which run side by side, or of the rest.
+        Threads for a batch, or for large layers. Results do not depend on it. They may depend, by rounding alone, on
+        whether a sample belongs to a group of 16 of a batch, which run as vector lanes, or to the rest.
     stats : Stats
         Sizes, kernels and times.
     """
@@ -73,7 +73,7 @@ class Model:
         self.threads = _thread_count(threads)
         self._tuning = None if tuning is None else Tuning(tuning)
         start = time.perf_counter()
-        content = Content(source)  # it is small, and later plans decode the weights again
+        content = Content(source)  # kept: it is small, and later plans decode the weights again
         container = dcformat.open(content, name)
         opened = time.perf_counter()
         self._made_from = content.origin, name, threads, None if tuning is None else os.path.abspath(tuning)
@@ -89,8 +89,8 @@ class Model:
         self._plans: dict[int, Plan] = {}
         self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
         self._team = Team(self.threads)
-        self.renew()
-        renew_in_children(self)
+        self._renew()
+        after_fork(self, Model._renew)
         single = self._plan(1)
         self._arena_bytes = 4 * single.layout.elements
         self.stats = Stats(
@@ -103,7 +103,7 @@ class Model:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled is where it came from, a path or all bytes: it is loaded again."""
+        """Pickle the source, a path or all bytes: unpickling loads the model again."""
         return Model, self._made_from
 
     def __repr__(self) -> str:
@@ -115,7 +115,7 @@ class Model:
         Parameters
         ----------
         batch : array-like of floats, shape (N, *input_shape)
-            Preprocessed samples, N >= 0. Computed in float32. Left as it is.
+            Preprocessed samples, N >= 0. Computed in float32. Not changed.
 
         Returns
         -------
@@ -124,28 +124,28 @@ class Model:
         Raises
         ------
         InputError
-            An array of another shape or another type: integers are images, which `preprocess` turns into samples.
+            The array has another shape or type. Integers are refused as pixels: `preprocess` turns images into samples.
         """
         x = self._checked(batch)
         out = np.empty((len(x), *self.output_shape), dtype=np.float32)
-        if len(x) == 1:  # where a call takes microseconds, it is this one
+        if len(x) == 1:  # the fast path: such a call may take microseconds
             self._run(1, x, out)
             return out
         slices = deque(self._slices(len(x)))
         while slices and slices[0][1] == LANES and len(x) < LANES * self.threads:
-            start, size = slices.popleft()  # too few for all threads: they share its layers
+            start, size = slices.popleft()  # too few slices for all threads, so threads share layers
             self._run(size, x[start : start + size], out[start : start + size])
         calls = [partial(self._run, n, x[start : start + n], out[start : start + n]) for start, n in slices]
         if self.threads > 1 and len(calls) > 1:
-            with self._team.taken():  # no cores are left to help
+            with self._team.taken():  # all cores are busy with slices
                 self._workers.run(calls)
         else:
             for call in calls:
                 call()
         return out
 
-    def renew(self) -> None:
-        """Make threads and locks anew, in a process forked off the one that loaded."""
+    def _renew(self) -> None:
+        """Make new threads and locks: at first, and in a process forked from the one that loaded."""
         self._planning = threading.Lock()
         self._workers = Workers(self.threads)
 
@@ -155,14 +155,14 @@ class Model:
         Parameters
         ----------
         batch : array-like of floats, shape (N, *input_shape)
-            N >= 1. Runs in slices, as in a call; a layer's time is the sum over them.
+            N >= 1. Runs in slices, as in a call; the time of a layer is the sum over the slices.
         rounds : int
-            Runs, of which the median counts.
+            Number of runs; the result is the median.
 
         Returns
         -------
         list of (LayerStats, float)
-            In the order they run: what the layer is, for the largest slice, and its seconds.
+            In order of execution: the layer as planned for the largest slice, and its seconds.
         """
         x = self._checked(batch)
         slices = list(self._slices(len(x)))
@@ -193,13 +193,13 @@ class Model:
         Raises
         ------
         InputError
-            What can't be read or does not fit; names the file.
+            An item cannot be read or does not fit; the error names the file.
         """
         samples = [sample for _, sample in self.samples(items)]
         return np.stack(samples) if samples else np.empty((0, *self.input_shape), dtype=np.float32)
 
     def samples(self, items: images.Item | Iterable[images.Item]) -> Iterator[tuple[str, F32]]:
-        """Like `preprocess`, one named input at a time, so that no more than that is in memory."""
+        """Like `preprocess`, but yield one named input at a time, so that only one is in memory."""
         return self._inputs.samples(items)
 
     def predict(
@@ -210,11 +210,11 @@ class Model:
         Parameters
         ----------
         items : path, PIL image or array, or an iterable of them
-            As `preprocess` takes them. One image, in an array too, is one answer.
+            As for `preprocess`. One image gives one answer, also in an array.
         top : int
             Answers an image, best first.
         batch_size : int
-            Images that are read and run at a time.
+            Images read and run at a time.
 
         Returns
         -------
@@ -234,7 +234,7 @@ class Model:
     def classify(
         self, items: images.Item | Iterable[images.Item], top: int = 5, batch_size: int = 64
     ) -> Iterator[tuple[str, list[Prediction]]]:
-        """Like `predict`, one named answer at a time, while the next images are still on disk.
+        """Like `predict`, but yield one named answer at a time; later images are read later.
 
         Yields
         ------
@@ -250,12 +250,12 @@ class Model:
             yield from ((name, answer) for (name, _), answer in zip(chunk, answers, strict=True))
 
     def rank(self, scores: F32, top: int = 5) -> list[list[Prediction]]:
-        """The best classes for what the network answered.
+        """The best classes for an output of the network.
 
         Parameters
         ----------
         scores : ndarray of float32, shape (N, *output_shape)
-            What a call gave.
+            Result of a call.
         top : int
 
         Returns
@@ -275,11 +275,11 @@ class Model:
             raise InputError("batch has the wrong shape", expected=expected, found=array.shape, hint=hint)
         if array.dtype == np.float32:
             return array
-        with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite
+        with np.errstate(over="ignore"):  # values beyond float32 become infinite
             return array.astype(np.float32)
 
     def _slices(self, samples: int) -> Iterator[tuple[int, int]]:
-        """Cut a batch: (start, size) of slices as large as memory and the number of threads suggest."""
+        """Cut a batch into slices, (start, size), sized by memory and the number of threads."""
         start = 0
         for size in SLICES:
             if size > 1 and size * self._arena_bytes > ARENA_LIMIT:
@@ -312,7 +312,7 @@ class Model:
 
 
 def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str] | None = None) -> Model:
-    """Load a container and plan it for single samples; plans for batches are made when they are first needed.
+    """Load a container and plan it for single samples. Plans for batches are made when first needed.
 
     The first run on a machine compiles the kernels, which takes seconds; a message to the logger ``dcz.core`` says
     so. The machine code is kept next to the package, or in the user's cache folder where that can't be written, or in
@@ -325,9 +325,9 @@ def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str
     threads : int, optional
         Threads that a batch, or a single sample's large layers, are spread over; all cores without it.
     tuning : str or os.PathLike, optional
-        A file of kernels that were picked by trial (`dcz.runtime.plan.tuning`). Convolutions that it does not know are
-        timed, which takes a second or a few, and added to it; without a file, estimates pick. Answers may differ by
-        rounding between two files.
+        A file with kernel choices from trials (`dcz.runtime.plan.tuning`). Convolutions missing in it are timed, which
+        takes some seconds, and added. Without a file, cost estimates choose. Answers may differ by rounding between two
+        files.
 
     Returns
     -------
@@ -336,11 +336,11 @@ def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str
     Raises
     ------
     FormatError
-        Not a valid container, or one that holds weights but no graph.
+        The file is not a valid container, or holds weights but no graph.
     InputError
-        `tuning` is no such file.
+        `tuning` is not a tuning file.
     OSError
-        A file can't be read, or `tuning` not be written to.
+        A file cannot be read, or `tuning` cannot be written.
     """
     return Model(path, name_of(path), threads, tuning)
 

@@ -1,4 +1,4 @@
-"""Settings of the runtime that environment variables give."""
+"""Settings of the runtime from environment variables."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 
 
 def winograd() -> bool:
-    """Whether layers may be planned with Winograd's algorithm: unless ``DCZ_WINOGRAD=0``.
+    """Whether plans may use Winograd's algorithm: yes unless ``DCZ_WINOGRAD=0``.
 
-    Its rounding errors, some 1e-6 of the greatest output, exceed the 2e-7 of direct sums, and numbers that are not
-    finite spread to their neighbours.
+    Its rounding errors are some 1e-6 of the greatest output, against 2e-7 of direct sums, and a NaN or an infinity
+    spreads to the whole tile.
     """
     return os.environ.get("DCZ_WINOGRAD", "1") != "0"

@@ -1,4 +1,4 @@
-"""The networks that dcz knows by name (``--arch NAME``), with what a container needs beside their weights.
+"""The networks that dcz knows by name (``--arch NAME``), with their input shape, preprocessing and labels.
 
 To add one: a module in the file of its family, and a row here.
 """
@@ -22,7 +22,7 @@ __all__ = ["ARCHITECTURES", "CIFAR10", "IMAGENET", "MNIST", "Architecture"]
 
 MNIST = Preprocess(mode="L", resize=(28, 28), mean=(0.1307,), std=(0.3081,))
 CIFAR10 = Preprocess(resize=(32, 32), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-"""What the public CIFAR ResNets were trained with: ImageNet's mean and deviation."""
+"""Preprocessing of the public CIFAR ResNets: they were trained with ImageNet's mean and deviation."""
 IMAGENET = Preprocess(resize=256, crop=(224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 DIGITS = tuple("0123456789")
@@ -36,13 +36,13 @@ class Architecture:
     Attributes
     ----------
     name : str
-        What ``--arch`` takes.
+        Value of ``--arch``.
     factory : callable
-        Makes the network with fresh weights; cheap under ``torch.device("meta")``.
+        Makes the network with new weights; cheap under ``torch.device("meta")``.
     input_shape : tuple of int
         (C, H, W).
     preprocess : Preprocess or None
-        How an image becomes its input.
+        Preprocessing of images.
     labels : tuple of str or None
         Names of the classes in order.
     """

@@ -1,4 +1,4 @@
-"""``--arch``: from a name, or ``pkg.module:factory``, to an architecture, and to the tensors of its network."""
+"""``--arch``: look up a name, or ``pkg.module:factory``, as an architecture, and build its network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def resolve(arch: str, input_shape: Shape | None = None) -> Architecture:
     Raises
     ------
     ConversionError
-        No such name, module or factory; or a factory without `input_shape`.
+        There is no such name, module or factory; or a factory was given without `input_shape`.
     """
     if ":" not in arch:
         if arch not in ARCHITECTURES:
@@ -42,12 +42,12 @@ def resolve(arch: str, input_shape: Shape | None = None) -> Architecture:
 
 
 def build(architecture: Architecture) -> nn.Module:
-    """Make the network. A foreign factory runs on the CPU: what it computes (constants, buffers) may be needed.
+    """Build the network. A user's factory runs on the CPU, since its constants and buffers may be needed.
 
     Raises
     ------
     ConversionError
-        The factory fails, or makes no module.
+        The factory fails, or returns no module.
     """
     if architecture.name in ARCHITECTURES:
         with torch.device("meta"):
@@ -87,11 +87,11 @@ def _shapes(module: nn.Module) -> dict[str, Shape]:
 
 @contextmanager
 def _current_folder_importable() -> Iterator[None]:
-    """As with ``python -m``; without it a console script sees what is installed alone."""
+    """Put the current folder on the import path, like ``python -m``: a console script lacks it."""
     folder = os.getcwd()
     sys.path.insert(0, folder)
     try:
         yield
     finally:
-        with suppress(ValueError):  # what is imported may change the path itself
+        with suppress(ValueError):  # the imported module may change the path itself
             sys.path.remove(folder)

@@ -10,15 +10,15 @@ from torch.nn import functional as F
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut without parameters (option A).
 
-    Where the block halves the picture, the shortcut takes every second pixel and pads the channels with zeros, half
-    of them before and half after.
+    If the block halves the image, the shortcut takes every second pixel and pads the channels with zeros, half of them
+    before and half after.
 
     Parameters
     ----------
     channels_in, channels : int
-        Channels that come in and go out.
+        Channels of the input and of the output.
     stride : int
-        1, or 2 to halve the picture.
+        1, or 2 to halve the image.
     """
 
     def __init__(self, channels_in: int, channels: int, stride: int) -> None:

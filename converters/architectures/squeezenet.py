@@ -13,7 +13,7 @@ class Fire(nn.Module):
     Parameters
     ----------
     channels_in, squeeze, expand : int
-        Channels that come in, of the squeeze, and of each of the two expansions.
+        Channels of the input, of the squeeze, and of each of the two expansions.
     """
 
     def __init__(self, channels_in: int, squeeze: int, expand: int) -> None:
@@ -29,7 +29,7 @@ class Fire(nn.Module):
 
 
 class SqueezeNet(nn.Module):
-    """Fire modules between pools, and a convolution that makes the classes.
+    """Fire modules between pools, and a convolution as the classifier.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Pruning, retraining, weight sharing and trained quantization: from a dense network to one worth coding."""
+"""Compression of tensors: pruning, clustering and weight sharing. Numbers in, numbers out."""

@@ -1,6 +1,6 @@
-"""From a source to a container's tensors: as they are, or pruned and shared as asked, with the error that this makes.
+"""Applies pruning and weight sharing to the tensors of a source, and measures the error.
 
-How each tensor is then written in the fewest bytes is the writer's business, and always exact.
+This is the lossy part of a conversion, on request only. The encoding that follows is always exact.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .sharing import BitsRule, clusters_above
 
 @dataclass(frozen=True)
 class TensorError:
-    """How far a stored tensor is from the checkpoint's: largest and root-mean-square difference of their elements."""
+    """Difference of a stored tensor from the checkpoint's: largest and root-mean-square difference of elements."""
 
     max_error: float = 0.0
     rms_error: float = 0.0
@@ -31,7 +31,7 @@ class TensorError:
 def weight_names(source: Source) -> list[str]:
     """Names of the tensors that may be pruned and shared: the weights of convolutions and linear layers.
 
-    Never biases or normalisation. Without a graph, the floating-point tensors with two axes or more.
+    Biases and normalisation are never among them. Without a graph: all floating-point tensors with two axes or more.
     """
     if source.graph is None:
         return [n for n, t in source.tensors.items() if t.dtype in FLOATS and t.array.ndim >= 2 and t.array.size]
@@ -41,7 +41,7 @@ def weight_names(source: Source) -> list[str]:
 
 
 def left_as_they_are(source: Source) -> list[str]:
-    """Names of the tensors that pruning and sharing leave alone though they hold weights: those of integers."""
+    """Names of the weight tensors that pruning and sharing skip, because they hold integers."""
     if source.graph is None:
         names = [name for name, tensor in source.tensors.items() if tensor.array.ndim >= 2]
     else:
@@ -50,7 +50,7 @@ def left_as_they_are(source: Source) -> list[str]:
 
 
 def negative_zeros(source: Source) -> int:
-    """How many weights are negative zeros, as multiplying with a mask leaves them. Each is stored like any weight."""
+    """Number of negative zeros among the weights: products with a mask. Each is stored like any other weight."""
     weights = (source.tensors[name].array for name in weight_names(source))
     return sum(
         int(np.count_nonzero(bits == 1 << 8 * bits.itemsize - 1))
@@ -60,24 +60,24 @@ def negative_zeros(source: Source) -> int:
 
 
 class Compression:
-    """What becomes of a source's tensors: each of the element type that it had, pruned and shared if asked.
+    """Pruning and weight sharing, tensor by tensor; element types stay.
 
     Parameters
     ----------
     source : Source
     prune : PruneRule or None
-        Which weights become zero, layer by layer. None: no more than are.
+        Rule for weights that become zero, layer by layer. None: no pruning.
     bits : BitsRule or None
-        How many bits each layer's shared weights get. None: the weights keep their values.
+        Bits of each layer's shared weights. None: the weights keep their values.
     how : Clustering, optional
-        How the shared values are found.
+        Method to find the shared values.
     positive_zeros : bool
         Make negative zeros positive ones.
 
     Raises
     ------
     ConversionError
-        A key of `bits` that names no layer.
+        A key of `bits` names no layer.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Compression:
             raise ConversionError(f"--bits names no layer {unknown[0]!r}", expected=f"conv, fc or one of {layers}")
 
     def __call__(self, name: str, tensor: Dense) -> tuple[Dense, TensorError | None]:
-        """Make a tensor what it is to become.
+        """Prune and share a tensor, if its layer is concerned.
 
         Parameters
         ----------
@@ -109,14 +109,14 @@ class Compression:
         Returns
         -------
         after : Dense
-            `tensor` itself where it stays as it is.
+            `tensor` itself if nothing changes.
         error : TensorError or None
-            None where no bit is another.
+            None if no bit changes.
 
         Raises
         ------
         ConversionError
-            A weight that is not finite.
+            A weight is not finite.
         """
         if name not in self._weights:
             return tensor, None
@@ -161,12 +161,12 @@ def _compress_tensor(name: str, tensor: Dense, prune: PruneRule | None, bits: in
         if clusters is not None:
             piece[kept] = clusters.centroids(piece[kept])
     if tensor.dtype == "F64" and _none_moved(tensor, weight):
-        return Dense(np.where(weight == 0, weight, tensor.array), "F64")  # those that stay keep all their bits
+        return Dense(np.where(weight == 0, weight, tensor.array), "F64")  # unpruned weights keep all bits of float64
     kind = next(kind for kind, dtype in STORABLE.items() if dtype == tensor.dtype)
     return from_torch(name, torch.from_numpy(weight).to(kind))
 
 
 def _none_moved(before: Dense, after: Array) -> bool:
-    """Whether all weights that are not zero afterwards are, in float32, what they were."""
+    """Whether all non-zero weights of `after` equal, in float32, those before."""
     stays = after != 0
     return np.array_equal(after[stays], before.array[stays].astype(np.float32))

@@ -1,4 +1,4 @@
-"""Clusters of numbers on a line: k-means and three relatives of it.
+"""Clustering of numbers on a line: k-means and three related methods.
 
 On a line clusters are intervals of the sorted numbers. With prefix sums a step of Lloyd's algorithm costs O(k log n)
 instead of O(k n), and dynamic programming finds the global optimum.
@@ -34,18 +34,18 @@ class Clustering:
     Attributes
     ----------
     init : {"linear", "density", "random", "kmeans++"}
-        Where k-means starts: Deep Compression, section 3.2, and Arthur and Vassilvitskii 2007.
+        Initial centroids of k-means: Deep Compression, section 3.2, and Arthur and Vassilvitskii 2007.
     method : {"kmeans", "sklearn", "exact", "dpmeans"}
         Lloyd's algorithm, ours or scikit-learn's, which is slower and refills empty clusters in another order; the
-        global optimum by dynamic programming (slow and large on millions of numbers); or DP-means, where the numbers
-        choose how many clusters there are.
+        global optimum by dynamic programming, slow and memory-intensive for millions of numbers; or DP-means, which
+        chooses the number of clusters itself.
     seed : int
         For the inits "random" and "kmeans++".
     spread : float
         "dpmeans": no number may lie further from its centroid than this many standard deviations.
     rate : float
-        What a bit of code is worth, in hundredths of the variance: above zero, a number may go to a centroid that is
-        further away but coded shorter (entropy-constrained clustering, Chou, Lookabaugh and Gray 1989).
+        Price of a bit of code, in hundredths of the variance. Above zero, a number may go to a centroid that is further
+        away but has a shorter code (entropy-constrained clustering, Chou, Lookabaugh and Gray 1989).
     """
 
     init: str = "linear"
@@ -71,9 +71,9 @@ class Clusters:
     codebook : ndarray of float32, shape (k,)
         Ascending, distinct, none zero.
     limits : ndarray of float, shape (m,)
-        The least number of each cluster but the first.
+        The least number of each cluster except the first.
     entries : ndarray of int, shape (m + 1,)
-        Entry of the codebook of each cluster: centroids may be the same in float32.
+        Codebook entry of each cluster. Two clusters may share an entry, when their centroids are equal in float32.
     """
 
     codebook: NDArray[np.float32]
@@ -81,11 +81,11 @@ class Clusters:
     entries: NDArray[np.intp]
 
     def symbols(self, values: NDArray[Any]) -> NDArray[np.intp]:
-        """The codebook's entry of each of some numbers that the clusters were made of."""
+        """Codebook entries of numbers that the clusters were made from."""
         return self.entries[np.searchsorted(self.limits, values, side="right")]
 
     def centroids(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """The centroid of each of some numbers that the clusters were made of."""
+        """Centroids of numbers that the clusters were made from."""
         return self.codebook[self.symbols(values)]
 
 
@@ -99,7 +99,7 @@ def cluster(
     values : ndarray of float, shape (n,)
         None zero.
     k : int
-        Clusters, at most.
+        Greatest number of clusters.
     how : Clustering, optional
 
     Returns
@@ -119,7 +119,7 @@ def cluster(
 
 
 def find_clusters(ordered: NDArray[Any], k: int, how: Clustering | None = None) -> Clusters:
-    """Cluster ascending non-zero numbers. K-means takes next to no memory beside them.
+    """Cluster ascending non-zero numbers. K-means needs little memory besides them.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def find_clusters(ordered: NDArray[Any], k: int, how: Clustering | None = None) 
 
 
 def _distinct(ordered: NDArray[Any], most: int) -> NDArray[np.intp]:
-    """Where the first distinct numbers begin, `most` of them at most."""
+    """Start index of each distinct number, for the first `most` of them."""
     firsts: list[int] = []
     at = 0
     while at < len(ordered) and len(firsts) < most:
@@ -213,7 +213,7 @@ INITS: dict[str, Callable[[NDArray[Any], int, np.random.Generator], F64]] = {
 
 
 def _lloyd(ordered: NDArray[Any], centroids: F64) -> Bounds:
-    """Clusters that Lloyd's algorithm settles on; some may be empty."""
+    """Clusters at which Lloyd's algorithm converges; some may be empty."""
     sums = RunningSums(ordered)
     for _ in range(MAX_STEPS):
         bounds = _nearest(ordered, centroids)
@@ -234,7 +234,7 @@ def _sklearn(ordered: NDArray[Any], centroids: F64) -> Bounds:
     from sklearn.cluster import KMeans  # here, because it is slow to import
     from threadpoolctl import threadpool_limits
 
-    # The strict criterion of convergence alone (labels that stay), as in `_lloyd`: no tolerance.
+    # No tolerance: converged when no label changes, as in `_lloyd`.
     means = KMeans(len(centroids), init=centroids[:, None], n_init=1, max_iter=MAX_STEPS, tol=0)
     with threadpool_limits(1):
         means.fit(ordered[:, None].astype(np.float64))
@@ -246,13 +246,13 @@ def _nearest(ordered: NDArray[Any], centroids: F64) -> Bounds:
 
 
 def _first_from(ordered: NDArray[Any], limits: F64) -> Bounds:
-    """Place of the first number that is no less than each limit."""
-    nearest = limits.astype(ordered.dtype)  # as float64, all the numbers would be copied
+    """Index of the first number that is no less than each limit."""
+    nearest = limits.astype(ordered.dtype)  # a float64 limit would convert, and so copy, all numbers
     return np.searchsorted(ordered, np.where(nearest < limits, np.nextafter(nearest, np.inf), nearest))
 
 
 def _outliers(ordered: NDArray[Any], bounds: Bounds, centroids: F64) -> tuple[F64, F64]:
-    """Numbers furthest from their centroid first, and the distances; only the ends of clusters can be."""
+    """Numbers by distance from their centroid, furthest first, and the distances. Only the ends of clusters count."""
     full = np.flatnonzero(np.diff(bounds))
     ends = np.concatenate((ordered[bounds[full]], ordered[bounds[full + 1] - 1])).astype(np.float64)
     distance = np.abs(ends - np.tile(centroids[full], 2))
@@ -261,7 +261,7 @@ def _outliers(ordered: NDArray[Any], bounds: Bounds, centroids: F64) -> tuple[F6
 
 
 def _dp_means(ordered: NDArray[Any], k: int, limit: float) -> Bounds:
-    """Open a cluster at the furthest number while one lies beyond the limit (Kulis and Jordan 2012, algorithm 1)."""
+    """Add a cluster at the furthest number while one lies beyond the limit (Kulis and Jordan 2012, algorithm 1)."""
     bounds = np.array([0, len(ordered)])
     while len(bounds) <= k:
         centroids = _means(ordered, bounds)
@@ -277,7 +277,7 @@ def _dp_means(ordered: NDArray[Any], k: int, limit: float) -> Bounds:
 
 def _optimal(ordered: F64, k: int) -> Bounds:
     """The clusters of least squared error (Wang and Song 2011; Gronlund et al. 2017)."""
-    centred = ordered - ordered.mean()  # keeps the differences of prefix sums exact enough
+    centred = ordered - ordered.mean()  # centred: differences of prefix sums stay accurate
     prefix = np.concatenate(([0.0], np.cumsum(centred)))
     squares = np.concatenate(([0.0], np.cumsum(centred * centred)))
     bounds: Bounds = _compiled_bounds(prefix, squares, k)
@@ -285,7 +285,7 @@ def _optimal(ordered: F64, k: int) -> Bounds:
 
 
 def _optimal_bounds(prefix: F64, squares: F64, k: int) -> Bounds:
-    """Dynamic programming; the best last bound rises with n, so each row is filled by halving: O(k n log n)."""
+    """Dynamic programming. The best last bound rises with n, so divide and conquer fills a row: O(k n log n)."""
     n = len(prefix) - 1
     best = squares.copy()  # least error of the first j values in one cluster
     for j in range(1, n + 1):
@@ -293,7 +293,7 @@ def _optimal_bounds(prefix: F64, squares: F64, k: int) -> Bounds:
     choice = np.zeros((k, n + 1), dtype=np.int32)
     for row in range(1, k):
         current = np.full(n + 1, np.inf)
-        # Ranges of j still to fill, each with the range in which its last bound lies.
+        # Ranges of j to fill, each with the range of its last bound.
         stack = [(row + 1, n, row, n - 1)]
         while len(stack) > 0:
             low, high, first, last = stack.pop()
@@ -327,7 +327,7 @@ _compiled_bounds = compiled(_optimal_bounds, stamp(Path(__file__).parent))
 
 
 def _weigh_codes(ordered: NDArray[Any], bounds: Bounds, price: float) -> Bounds:
-    """Move the clusters' ends until squared error plus `price` times the bits of an ideal code settles."""
+    """Move the bounds of clusters until squared error plus `price` times the bits of an ideal code converges."""
     for _ in range(MAX_STEPS):
         shares = np.diff(bounds) / len(ordered)
         moved = _cheapest(ordered, _means(ordered, bounds), -price * np.log2(shares))
@@ -338,10 +338,10 @@ def _weigh_codes(ordered: NDArray[Any], bounds: Bounds, price: float) -> Bounds:
 
 
 def _cheapest(ordered: NDArray[Any], centroids: F64, penalties: F64) -> Bounds:
-    """Clusters of least ``(value - centroid)**2 + penalty``; those that nothing goes to are left out.
+    """Clusters of least ``(value - centroid)**2 + penalty``, without empty ones.
 
-    Less value**2, which is the same for all, each centroid's cost is a line in the value: the clusters are the pieces
-    of the lower envelope of k lines.
+    Without the common term value**2, the cost of a centroid is linear in the value. So the clusters are the pieces of
+    the lower envelope of k lines.
     """
     heights = centroids**2 + penalties
     hull: list[int] = []

@@ -1,6 +1,6 @@
-"""Which weights to drop: the two threshold rules of Deep Compression and its course re-implementations.
+"""Pruning masks: the two threshold rules of Deep Compression and of its course re-implementations, and more.
 
-Both look at one layer's weights and keep the large ones. Han et al. 2015 (arXiv 1506.02626, section 3) prune by a
+Both rules keep the large weights of a layer. Han et al. 2015 (arXiv 1506.02626, section 3) prune by a
 threshold of s standard deviations; the percentile rule fixes the sparsity instead.
 """
 
@@ -18,7 +18,7 @@ from ...core.errors import ConversionError
 from ...dcformat.tensors import flat_pieces
 
 Mask = NDArray[np.bool_]
-"""True where a weight stays; of the weight's shape."""
+"""True where a weight stays; shape of the weight."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def parse_prune(text: str) -> PruneRule:
     Raises
     ------
     ConversionError
-        Anything else.
+        Any other text.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def parse_prune(text: str) -> PruneRule:
 def threshold_mask(weight: NDArray[Any], rule: PruneRule) -> Mask:
     """Keep the weights above the rule's threshold.
 
-    Weights that are zero already are never kept. A rule that would drop a whole layer (all magnitudes alike, say) does.
+    Zeros are never kept. A rule may drop a whole layer, for example if all magnitudes are equal.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def threshold_mask(weight: NDArray[Any], rule: PruneRule) -> Mask:
 
 
 def largest_mask(weight: NDArray[Any], keep: int) -> Mask:
-    """Keep exactly the `keep` largest magnitudes; among equals the first in memory order.
+    """Keep exactly the `keep` largest magnitudes; among equal ones, the first in memory order.
 
     Parameters
     ----------
@@ -140,9 +140,9 @@ def magnitude_scores(weight: NDArray[Any]) -> NDArray[Any]:
 def lamp_scores(weight: NDArray[Any]) -> NDArray[np.float64]:
     """Layer-adaptive magnitudes: w squared over the sum of the squares of the layer's weights that are no smaller.
 
-    Comparable between layers, unlike magnitudes: a global threshold on them leaves no layer empty and finds good
-    densities per layer (Lee et al. 2021, arXiv 2010.07611, equation 4). They rank a layer's weights as the magnitudes
-    do, so no more than their sorted values is needed.
+    Unlike magnitudes, they are comparable between layers: a global threshold on them leaves no layer empty and finds
+    good densities per layer (Lee et al. 2021, arXiv 2010.07611, equation 4). Within a layer they have the order of the
+    magnitudes, so the sorted values are enough.
 
     Returns
     -------
@@ -157,13 +157,13 @@ def lamp_scores(weight: NDArray[Any]) -> NDArray[np.float64]:
 
 
 SCORES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {"magnitude": magnitude_scores, "lamp": lamp_scores}
-"""What `global_masks` compares between layers: a layer's scores, rising, ranked as its magnitudes."""
+"""Scores that `global_masks` compares between layers: ascending, in the order of the layer's magnitudes."""
 
 
 def global_masks(
     weights: Mapping[str, NDArray[Any]], density: float, least: float = 0.0, score: str = "magnitude"
 ) -> dict[str, Mask]:
-    """Keep the best of all layers together.
+    """Keep the weights of the best scores over all layers.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Prefix sums of many numbers in a small part of their memory."""
+"""Prefix sums of many numbers, kept at intervals to save memory."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 STEP = 64
-"""One sum in so many is kept."""
+"""Interval of the sums that are kept."""
 PIECE = STEP << 14
-"""Numbers that are made float64 at a time."""
+"""Numbers that are converted to float64 at a time."""
 
 
 class RunningSums:
-    """Sums of the first i of some numbers, in float64, added one by one from the front.
+    """Sums of the first i numbers, in float64, added one by one.
 
-    Sums that are not kept are worked out from the one before, in the same order, so they have the bits that
-    ``numpy.cumsum`` gives them.
+    Other sums are computed from the last one kept, in the same order, so they equal those of ``numpy.cumsum`` bit for
+    bit.
 
     Parameters
     ----------
     numbers : ndarray of float, shape (n,)
-        Used later on, too.
+        Not copied: must not change.
     """
 
     def __init__(self, numbers: NDArray[Any]) -> None:
@@ -38,7 +38,7 @@ class RunningSums:
             self._kept[first : first + len(sums) // STEP] = sums[STEP - 1 :: STEP]
 
     def between(self, bounds: NDArray[np.intp]) -> NDArray[np.float64]:
-        """What is added from each of some bounds to the next: differences of the sums there.
+        """Sums between adjacent bounds: differences of prefix sums.
 
         Parameters
         ----------

@@ -21,10 +21,9 @@ MAX_BITS = 8
 def share_weights(
     weight: NDArray[Any], bits: int, init: str = "linear", seed: int = 0, method: str = "kmeans"
 ) -> NDArray[np.float32]:
-    """Replace each non-zero weight by its centroid, of at most ``2**bits``.
+    """Replace each non-zero weight by one of at most ``2**bits`` centroids.
 
-    Zeros stay zero and no shared value is zero. A layer that has no more distinct non-zero values than that comes
-    back bit for bit.
+    Zeros stay zero and no centroid is zero. A layer with at most ``2**bits`` distinct non-zero values does not change.
 
     Parameters
     ----------
@@ -42,7 +41,7 @@ def share_weights(
     Raises
     ------
     ConversionError
-        A weight that is not finite, or an argument out of its range.
+        A weight is not finite, or an argument is out of range.
     """
     if not 1 <= bits <= MAX_BITS:
         raise ConversionError("bits out of range", expected=f"1 to {MAX_BITS}", found=bits)
@@ -63,7 +62,7 @@ def clusters_above(weight: NDArray[np.float32], threshold: float, bits: int, how
     threshold : float
         0 or more.
     bits : int
-        Of at most ``2**bits`` clusters.
+        There are at most ``2**bits`` clusters.
     how : Clustering
 
     Raises
@@ -86,12 +85,12 @@ def clusters_above(weight: NDArray[np.float32], threshold: float, bits: int, how
 
 @dataclass(frozen=True)
 class BitsRule:
-    """How many bits each layer's shared weights get.
+    """Bits of the shared weights, layer by layer.
 
     Attributes
     ----------
     default : int or None
-        For layers that no key names; None leaves those unshared.
+        Bits of layers without a key; None leaves them unshared.
     by_key : dict of str to int
         A layer's name, or a kind: "conv" (weights with more than two axes) or "fc" (two axes).
     """
@@ -100,7 +99,7 @@ class BitsRule:
     by_key: dict[str, int] = field(default_factory=dict)
 
     def bits(self, layer: str, axes: int) -> int | None:
-        """Bits for a layer: by its name, else its kind, else the default.
+        """Bits of a layer: by its name, else its kind, else the default.
 
         Parameters
         ----------
@@ -130,7 +129,7 @@ def parse_bits(text: str) -> BitsRule:
     Raises
     ------
     ConversionError
-        Anything else, bits outside 1..8, or a key given twice.
+        Any other text, bits outside 1..8, or a key given twice.
 
     Examples
     --------

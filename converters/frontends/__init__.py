@@ -1,1 +1,1 @@
-"""Models in: what a file or a module holds, as a graph and tensors."""
+"""Front ends: from a file or a module to a graph and tensors (`Source`)."""

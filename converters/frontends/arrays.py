@@ -1,4 +1,4 @@
-"""Between torch tensors and the arrays that a container stores. numpy has no bfloat16, so BF16 travels as its bits."""
+"""Conversion between torch tensors and NumPy arrays. NumPy has no bfloat16, so arrays hold the bits of BF16."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STORABLE = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-"""torch's element types that a container can hold, and their names there."""
+"""torch's element types that a container supports, and their names in it."""
 
 
 def from_torch(name: str, tensor: torch.Tensor) -> Dense:
@@ -41,7 +41,7 @@ def from_torch(name: str, tensor: torch.Tensor) -> Dense:
     Raises
     ------
     ConversionError
-        A sparse or quantized tensor, or an element type that a container cannot hold.
+        The tensor is sparse or quantized, or a container does not support its element type.
     """
     if tensor.layout != torch.strided or tensor.is_quantized:
         hint = "store it dense"
@@ -62,7 +62,7 @@ def from_torch(name: str, tensor: torch.Tensor) -> Dense:
 
 
 def from_state(state: Mapping[str, torch.Tensor]) -> dict[str, Dense]:
-    """Copy a state dict, bit for bit: names of one tensor (tied weights) are names of one `Dense`.
+    """Copy a state dict, bit for bit. Several names of one tensor (tied weights) map to one `Dense`.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def from_state(state: Mapping[str, torch.Tensor]) -> dict[str, Dense]:
 
 
 def _memory(tensor: torch.Tensor) -> Hashable:
-    """Where a tensor lies, and how: equal for two that are one. None: it lies nowhere."""
+    """Storage, offset and strides of a tensor: equal keys mean the same tensor. None: it has no storage."""
     if tensor.layout != torch.strided or not tensor.numel():
         return None
     return tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride(), tensor.is_neg()

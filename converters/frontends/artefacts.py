@@ -1,7 +1,7 @@
-"""Folders of the artefacts that course works on Deep Compression hand in: a network, its codebooks, its Huffman codes.
+"""Front end for artefact folders of course works on Deep Compression: a network, its codebooks, its Huffman codes.
 
-`compression.artefacts` writes them. The network alone would do for a container; the rest must agree with it, since a
-folder whose parts are of different runs is a mistake that nobody would see afterwards.
+`training.artefacts` writes such folders. A container needs the network only. The other parts must agree with it: a
+folder with parts of different runs is a mistake that would show nowhere else.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ NETWORK = "net_after_quantization.pt"
 CODEBOOK = "codebook_*.npy"
 HUFFMAN = ("huffman_encoding.npy", "huffman_freq.npy")
 COLUMNS = ("layer", "value", "count")
-"""Of the tables, which hold a record a centroid; only that of the frequencies has counts."""
+"""File names of the Huffman tables, which have a record for each centroid; only the frequency table has counts."""
 
 Row: TypeAlias = tuple[Any, ...]
 
 
 def parts(folder: Path) -> list[Path]:
-    """The files of a folder of artefacts that are read: the network, its codebook, and the Huffman tables if there.
+    """The files to read in an artefact folder: the network, its codebook, and the Huffman tables if present.
 
     Raises
     ------
     ConversionError
-        There is no network, or not exactly one codebook.
+        The folder has no network, or not exactly one codebook.
     """
     network, codebooks = folder / NETWORK, sorted(folder.glob(CODEBOOK))
     if not network.exists():
@@ -57,9 +57,9 @@ def from_artefacts(folder: Path, arch: str | None = None, input_shape: Shape | N
     Raises
     ------
     ConversionError
-        A part is missing or can't be read, or the parts disagree; names the file and the layer.
+        A part is missing or cannot be read, or the parts disagree; the error names the file and the layer.
     UnsupportedOpError
-        The architecture uses an operator that dcz does not have.
+        The architecture uses an operator that dcz lacks.
     """
     network, codebook, *huffman = parts(folder)
     try:
@@ -89,7 +89,7 @@ def _read(path: Path) -> Array:
 
 
 def _centroids(source: Source, layers: Iterable[str]) -> set[Row]:
-    """Layer, value and number of uses of each value but zero that the weights of some layers have."""
+    """Layer, value and count of every distinct non-zero value among the weights of some layers."""
     rows: set[Row] = set()
     for layer in dict.fromkeys(layers):
         if layer in source.tensors:

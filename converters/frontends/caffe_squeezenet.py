@@ -28,11 +28,11 @@ from .source import Source
 
 CODEBOOK_SIZE = 256
 PREPROCESS = Preprocess(mode="BGR", resize=227, crop=(227, 227), scale=1.0, mean=(104.0, 117.0, 123.0))
-"""Caffe's: blue first, pixels 0..255 less the mean of each channel."""
+"""Caffe's preprocessing: blue first, pixels 0..255 minus the mean of each channel."""
 
 
 class Fire(NamedTuple):
-    """Place of a fire module in torchvision's ``features``, and its channels: in, squeezed, of each expansion."""
+    """Index of each fire module in torchvision's ``features``, and its channels: input, squeeze, each expansion."""
 
     place: int
     inputs: int
@@ -51,7 +51,7 @@ FIRES = (
     Fire(12, 512, 64, 256),
 )
 POOLED_AFTER = (5, 10)
-"""Fire modules that a pool follows, besides the first convolution."""
+"""Fire modules followed by a pool. The first convolution is followed by one, too."""
 
 
 def layers() -> list[tuple[str, Shape]]:
@@ -72,7 +72,7 @@ def from_han(path: Path) -> Source:
     Raises
     ------
     ConversionError
-        The length is not what the layers' counts say, or an entry lies outside of its layer.
+        The length differs from the sum of the layers' counts, or an entry lies outside its layer.
     """
     source = Source({}, preprocess=PREPROCESS, labels=labels_preset("imagenet"))
     with source.timed("load"):

@@ -1,4 +1,4 @@
-"""ONNX files: their weights. The graph is not converted yet, so the container that comes of one holds weights only."""
+"""Front end for ONNX files. It reads weights and no graph, so the container holds weights only."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ STORABLE = {
     TensorProto.UINT4: "U8",
     TensorProto.BOOL: "BOOL",
 }
-"""ONNX's element types that a container can hold, and their names there: 4 bits are kept in 8."""
+"""ONNX's element types that a container supports, and their names in it. 4-bit numbers become 8-bit ones."""
 
 
 def from_onnx(path: Path) -> Source:
-    """Read every tensor of an ONNX file, wherever it stands (`onnx_tensors.named_tensors`); sparse ones become dense.
+    """Read every tensor of an ONNX file (`onnx_tensors.named_tensors`); sparse tensors become dense.
 
-    Tensors of a type that a container cannot hold are set aside: texts are told in `Source.messages`, numbers counted
-    in `Source.lost`.
+    Tensors of types that a container does not support are left out: `Source.messages` names texts, `Source.lost` counts
+    numbers.
 
     Raises
     ------
     ConversionError
-        Not an ONNX file, one that is damaged, or one without tensors.
+        The file is not ONNX, is damaged, or has no tensors.
     """
     source = Source({})
     with source.timed("load"):
@@ -81,13 +81,13 @@ def _add(source: Source, name: str, tensor: TensorProto | SparseTensorProto, fol
 
 def _dense(array: Array, dtype: str) -> Dense:
     if dtype == "BF16":
-        wide = array.dtype == np.float32  # older versions of onnx give the same numbers so
+        wide = array.dtype == np.float32  # the same conversion for older versions of onnx
         return Dense((array.view(np.uint32) >> 16).astype(np.uint16) if wide else array.view(np.uint16), dtype)
     return Dense(array.astype(DTYPES[dtype], copy=False), dtype)
 
 
 def _densified(tensor: SparseTensorProto, folder: Path) -> Array:
-    """The same tensor with its zeros. Positions count elements in row-major order, or have one column an axis."""
+    """Make a sparse tensor dense. Its indices are flat, in row-major order, or have one column an axis."""
     shape = tuple(tensor.dims)
     if min(shape, default=0) < 0 or prod(shape) > MAX_ELEMENTS:
         raise ValueError(f"a sparse tensor of shape {list(shape)}; a container holds up to {MAX_ELEMENTS} elements")

@@ -1,4 +1,4 @@
-"""Where an ONNX file keeps tensors: in its graph, in the graphs inside its nodes, in functions, in attributes."""
+"""All tensors of an ONNX file: in its graph, in subgraphs of its nodes, in functions, in attributes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from onnx import AttributeProto, GraphProto, NodeProto, SparseTensorProto, Tenso
 Named: TypeAlias = tuple[str, TensorProto | SparseTensorProto]
 
 ML_DOMAIN = "ai.onnx.ml"
-"""Its operators (linear models, trees, support vectors) keep their weights in attributes that are lists of floats."""
+"""Domain of classical models (linear models, trees, support vectors). Their weights are attributes: lists of floats."""
 
 
 def named_tensors(model: onnx.ModelProto) -> Iterator[Named]:
-    """Every tensor of a model under a name of its own.
+    """Every tensor of a model, under a unique name.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ def named_tensors(model: onnx.ModelProto) -> Iterator[Named]:
     Yields
     ------
     name : str
-        In the main graph the initializer's, or that of the Constant node's output. Elsewhere the way there comes
-        first: ``my.Block.w`` in a function of the domain ``my``, ``choice.then_branch.w`` in the branch of a node,
-        ``node.attribute`` for a tensor that is an attribute. A name that is taken gets a number.
+        In the main graph: the name of the initializer, or of the Constant node's output. Elsewhere, with the path to
+        it: ``my.Block.w`` in a function of the domain ``my``, ``choice.then_branch.w`` in the branch of a node,
+        ``node.attribute`` for a tensor that is an attribute. A duplicate name gets a number.
     tensor : TensorProto or SparseTensorProto
         Initializers first, then by node.
     """
@@ -73,7 +73,7 @@ def _of_nodes(nodes: Iterable[NodeProto], prefix: str) -> Iterator[Named]:
 
 
 def _of_constant(attribute: AttributeProto, name: str) -> Iterator[Named]:
-    """A Constant node holds one attribute: a tensor, or numbers or texts, one or a list."""
+    """The value of a Constant node. Its attribute is a tensor, a number, a text, or a list."""
     if attribute.name.startswith(("value_float", "value_int")):
         kind = np.float32 if "float" in attribute.name else np.int64
         yield name, numpy_helper.from_array(np.array(helper.get_attribute_value(attribute), kind))

@@ -1,4 +1,4 @@
-"""Preprocessing and labels: by name, from a file, or as given; and whether they fit the network."""
+"""Preprocessing and labels: look-up by name or file, and checks against the network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def resolve_preprocess(given: Preprocess | str | os.PathLike[str]) -> Preprocess
     Raises
     ------
     ConversionError
-        Neither, or a file that doesn't hold such fields.
+        It is neither, or the file lacks the fields.
     """
     if isinstance(given, Preprocess):
         return given
@@ -52,7 +52,7 @@ def resolve_labels(given: Sequence[str] | str | os.PathLike[str]) -> list[str]:
     Raises
     ------
     ConversionError
-        No such name or file, or one that doesn't hold labels.
+        There is no such name or file, or the file holds no labels.
     """
     if not isinstance(given, (str, os.PathLike)):
         return list(given)
@@ -65,7 +65,7 @@ def resolve_labels(given: Sequence[str] | str | os.PathLike[str]) -> list[str]:
     if path.suffix == ".json":
         labels = _read_json(path, f"unknown labels {str(given)!r}", expected)
     else:
-        # Not splitlines: a label may hold what Unicode counts as the end of a line, such as U+2028.
+        # Not splitlines: a label may hold a Unicode line separator such as U+2028.
         lines = _read_text(path, f"unknown labels {str(given)!r}", expected).split("\n")
         labels = [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
@@ -90,9 +90,9 @@ def fit_preprocess(preprocess: Preprocess, input_shape: Shape) -> Preprocess:
     Parameters
     ----------
     preprocess : Preprocess
-        With a crop, or with a resize to (height, width).
+        It has a crop, or a resize to (height, width).
     input_shape : tuple of int
-        (C, H, W), or (features,), which an image of the architecture's own size fills.
+        (C, H, W), or (features,) for a flat image of the architecture's own size.
     """
     if len(input_shape) == 1:
         return preprocess
@@ -129,7 +129,7 @@ def check_preprocess(preprocess: Preprocess, input_shape: Shape) -> None:
 
 def _read_text(path: str | os.PathLike[str], what: str, expected: str) -> str:
     try:
-        return Path(path).read_bytes().decode("utf-8-sig")  # read_text would make ends of lines of lone CRs
+        return Path(path).read_bytes().decode("utf-8-sig")  # read_text would turn a lone CR into a line end
     except (FileNotFoundError, IsADirectoryError):
         raise ConversionError(what, expected=expected) from None
     except UnicodeDecodeError:

@@ -1,21 +1,19 @@
-"""What every front end yields: a network's tensors, and its graph where one is known."""
+"""`Source`, the result of every front end: a network's tensors, and its graph if known."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ...core.errors import quoted
 from ...dcformat import ConversionError, Dense, Graph, Preprocess
 
 if TYPE_CHECKING:
     from torch import nn
-
-SHOWN = 3
-"""Names that a message lists before it counts the rest."""
 
 
 @dataclass
@@ -28,24 +26,24 @@ class Source:
         Every tensor, in the checkpoint's order and under the checkpoint's names. Several names of one tensor (tied
         weights) have one `Dense`.
     graph : Graph or None
-        Names tensors as `tensors` does. None: weights only.
+        Refers to `tensors` by name. None: weights only.
     preprocess : Preprocess or None
-        How an image becomes the input, where the front end knows.
+        Preprocessing of images, if the front end knows it.
     labels : sequence of str or None
-        Names of the classes, where the front end knows.
+        Names of the classes, if the front end knows them.
     metadata : dict of str to str
         Free text that came with the model.
     reference : callable or None
         Makes the network as a torch module in eval mode, with these weights, independently of `graph`: to verify
         against.
     lost : dict of str to int
-        Numbers of the model that the container will not hold, by the name under which the model keeps them.
+        Count of the numbers that a container cannot hold, by their name in the model.
     way_out : str or None
-        What the user can do about `lost`, where the front end knows.
+        Advice to the user about `lost`, if there is any.
     batch : int or None
-        The batch size that `reference` is bound to, as exported programs are; None: any.
+        Fixed batch size of `reference`, as of exported programs; None: any.
     messages : list of str
-        What the user should know: what was recognised, what was set aside.
+        Notes for the user: what was recognised, what was set aside.
     seconds : dict of str to float
         Time spent, by stage.
     """
@@ -72,7 +70,7 @@ class Source:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
     def untie(self) -> dict[str, str]:
-        """Leave each tensor its first name alone, in the graph too.
+        """Remove all but the first name of each tensor, in the graph as well.
 
         Returns
         -------
@@ -88,7 +86,7 @@ class Source:
         return tied
 
     def check_whole(self, partial: bool, path: str | os.PathLike[str] | None = None) -> None:
-        """Say what is lost: in an error that names the file, or in a message where `partial` allows it.
+        """Report lost numbers: in an error that names the file, or in a message if `partial` allows them.
 
         Raises
         ------
@@ -103,11 +101,4 @@ class Source:
 
     def what_is_lost(self) -> str:
         """`lost` in words: how many numbers, and where the first of them are."""
-        return f"{sum(self.lost.values()):,} numbers of the model, in {listed(self.lost)}"
-
-
-def listed(names: Iterable[object]) -> str:
-    """Quote the first few names and count the rest, for a message."""
-    quoted = [repr(name) for name in names]
-    more = f" and {len(quoted) - SHOWN} more" if len(quoted) > SHOWN else ""
-    return ", ".join(quoted[:SHOWN]) + more
+        return f"{sum(self.lost.values()):,} numbers of the model, in {quoted(self.lost)}"

@@ -27,12 +27,12 @@ from .streams import safe_streams
 
 COMMANDS = (convert, infer, info, verify, export, compress, report, bench, warm, demo)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Errors of a write that a disk has no room for."""
+"""Error numbers of a write for which the disk has no space."""
 
 
 def build_parser() -> Parser:
     """Build the parser of the whole command line; each command module adds its own part."""
-    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)  # so that it never undoes what came before
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)  # keeps flags given before COMMAND
     common.add_argument("-v", "--verbose", action="store_true", help="say more on stderr: times, compilation")
     common.add_argument("-q", "--quiet", action="store_true", help="no progress and no messages but errors")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -77,37 +77,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(stop.code or 0)
     with safe_streams(), warnings.catch_warnings(), _log_to_stderr(args.verbose, args.quiet), _sigterm_raises():
         if not args.debug:
-            warnings.simplefilter("ignore")  # libraries' deprecations are no message to somebody who converts a file
+            warnings.simplefilter("ignore")  # the user of a command cannot act on a library's deprecation
         try:
             code: int = args.run(args)
-            if sys.stdout is not None:  # where it was closed beforehand there is none
-                sys.stdout.flush()  # here, so that a closed pipe is noticed below
+            if sys.stdout is not None:  # None where the caller closed it
+                sys.stdout.flush()  # flush now, so that the handler below sees a closed pipe
             return code
         except KeyboardInterrupt:
             return _fail("interrupted", 130)
         except _Terminated:
             return _fail("terminated", 143)
-        except BrokenPipeError:  # the reader of our output (head, less) has gone: no error to report
+        except BrokenPipeError:  # the reader (head, less) has closed the pipe: not an error
             _forget_stdout()
             return 1
         except Exception as error:
             if args.debug:
                 raise
             if isinstance(error, OSError) and error.errno in NO_ROOM and not error.filename:
-                error.filename = "standard output"  # whatever else writes names its file
+                error.filename = "standard output"  # every other write names its file
                 _forget_stdout()
             return _fail(f"error: {explain(error)}", 1)
 
 
 class _Terminated(BaseException):
-    """SIGTERM: like KeyboardInterrupt, no error that somebody may handle on the way, so that all is cleaned up."""
+    """SIGTERM arrived. Like KeyboardInterrupt it is no `Exception`, so only cleanup code sees it on its way."""
 
 
 @contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """While it lasts, SIGTERM ends a command as Ctrl-C does; but where the program around it handles it in its own way.
+    """Within the context, SIGTERM ends a command like Ctrl-C, unless the calling program has its own handler.
 
-    Only the main thread can tell Python so.
+    Only the main thread can install a signal handler.
     """
     ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     if not ours:
@@ -121,12 +121,12 @@ def _sigterm_raises() -> Iterator[None]:
 
 
 def _terminate(*_: object) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would break off the cleaning up
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal would interrupt the cleanup
     raise _Terminated
 
 
 def _forget_stdout() -> None:
-    """Let nothing be left to flush at exit, where it could only fail again."""
+    """Redirect stdout to the null device: the flush at exit would only fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -146,7 +146,7 @@ class _Lines(logging.Formatter):
 
 @contextmanager
 def _log_to_stderr(verbose: bool, quiet: bool) -> Iterator[None]:
-    """While it lasts, the library's log messages are lines on stderr."""
+    """Within the context, print the library's log messages to stderr."""
     logger = logging.getLogger("dcz")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines())

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from ..runtime import Model
 
 SECONDS = 5.0
-"""About how long the rounds last altogether."""
+"""Approximate duration of all rounds together."""
 OURS = "dcz"
 FIGURES = ("median_ms", "p10_ms", "p90_ms", "min_ms", "runs")
-"""What a row says of an engine's times."""
+"""The figures of an engine's times in a row."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print medians and deciles of each engine, and how many times as long as ours the others take."""
+    """Print medians and deciles of each engine, and the ratio of the others to ours."""
     import numpy as np
 
     from ..runtime import load
@@ -57,14 +57,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> dict[str, Any]:
-    """Run the engines by turns; gives what ``--json`` prints."""
-    from ..core.timing import Turns, clock_of, milliseconds, ratio
-    from ..dcformat.tensors import relative_error
+    """Run the engines interleaved, and return the document that ``--json`` prints."""
+    from ..core.difference import relative_error
+    from ..core.timing import Interleaved, clock_of, milliseconds, ratio
 
     torch, settings = _baselines(args, batch) if args.baseline or args.device == "cuda" else ([], {})
     clocks: dict[str, Clock] = {OURS: clock_of(lambda: model(batch))}
     clocks |= {engine.name: engine.clock for engine in torch if engine.clock}
-    turns = Turns(clocks)
+    turns = Interleaved(clocks)
     rounds = turns.rounds(SECONDS)
     for _ in progress(range(rounds), "round", rounds):
         turns.round()
@@ -109,7 +109,7 @@ class _NoTorch:
 def _layers(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     dense: dict[str, float] = {}
     if args.baseline:
-        with suppress(ModuleNotFoundError):  # no torch: the engines' table says so
+        with suppress(ModuleNotFoundError):  # no torch: the table of engines says so
             from ..converters.torch.baseline import time_layers
 
             dense = time_layers(args.model, batch, args.threads)

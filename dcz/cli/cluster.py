@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("dcz.cluster")
 
 CONNECT_SECONDS = 30
-"""How long a scheduler may take to answer."""
+"""Seconds within which a scheduler must answer."""
 WORKER_SECONDS = 30
-"""How long a scheduler may have no worker, and how often it is asked while a batch takes longer."""
+"""Seconds that a scheduler may be without workers; also the interval of that check while a batch runs."""
 
 
 def classify(
@@ -75,7 +75,7 @@ def classify(
 
 @contextmanager
 def _errors_in_our_words(scheduler: str | None) -> Iterator[None]:
-    """While it lasts, a lost scheduler and dead workers are one line; distributed's own lines go with ``-v`` alone."""
+    """Within the context, a lost scheduler or a dead worker is one error line; distributed's own log needs ``-v``."""
     from distributed import KilledWorker
     from distributed.comm import CommClosedError
 
@@ -98,7 +98,7 @@ def _errors_in_our_words(scheduler: str | None) -> Iterator[None]:
 
 
 def _wait(client: Client, task: Future) -> None:
-    """Wait for a task, as long as there are workers to do it."""
+    """Wait for a task; raise an error when no worker is left to run it."""
     from distributed import wait
 
     from ..dcformat import InputError
@@ -117,9 +117,9 @@ def _wait(client: Client, task: Future) -> None:
 def _answer(
     paths: list[str], model: str, folder: str, top: int, batch_size: int, threads: int
 ) -> list[tuple[str, list[Prediction]]]:
-    """What a worker does: answer for some images, named as the user named them.
+    """Classify some images on a worker, under the names that the user gave.
 
-    `folder` is the user's, and ends in ``/./``: what starts so in here was a relative path there.
+    `folder` is the user's current folder with ``/./`` at the end. A path that starts with it was relative there.
     """
     from ..dcformat import DczError
 
@@ -134,7 +134,7 @@ def _answer(
 
 @lru_cache(maxsize=2)
 def _load(model: str, changed: int, threads: int) -> Model:
-    """The model, once a worker; again if its file has changed."""
+    """The worker's model, loaded once, and again when its file changes."""
     from ..runtime import load
 
     return load(model, threads=threads)

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show the main job on real data; exit code 1 if an answer is not torch's."""
+    """Run the demo; exit code 1 if an answer differs from torch's."""
     from ..converters.convert import convert
     from ..runtime import load
 

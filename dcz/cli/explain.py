@@ -1,4 +1,4 @@
-"""What an error is, in one line for the person at the terminal."""
+"""Error messages: one line for the person at the terminal."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def explain(error: Exception) -> str:
 def missing(module: str) -> str:
     """Say that a module of `PACKAGES` is not installed, and the command that brings it.
 
-    The command names what is missing of the extra of dcz that the module belongs to, with the versions that dcz
-    accepts: no package index needs to have dcz.
+    The command lists the missing packages of the extra that the module belongs to, with the versions that dcz accepts.
+    It does not name dcz, which the user's package index may lack.
     """
     package = PACKAGES[module.partition(".")[0]]
     wanted = [text for name, text in _extra_with(package).items() if name == package or not _installed(name)]
@@ -40,7 +40,7 @@ def missing(module: str) -> str:
 
 
 def _extra_with(package: str) -> dict[str, str]:
-    """What the extra of dcz with a package asks for, by package; where dcz runs from its sources, the package alone."""
+    """Requirements of the extra that holds a package, by name; the package alone where dcz runs from its sources."""
     try:
         declared = metadata.requires("dcz") or []
     except metadata.PackageNotFoundError:

@@ -87,7 +87,7 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
 
 @contextmanager
 def _kept() -> Iterator[None]:
-    """Keep what is imported: to search it for garbage, now, later and at exit, takes a fifth of a short run."""
+    """Exempt imported modules from garbage collection: searching them takes a fifth of a short run."""
     gc.disable()
     try:
         yield
@@ -97,7 +97,7 @@ def _kept() -> Iterator[None]:
 
 
 def _tell(seconds: dict[str, float], plan: float, images: int) -> None:
-    """Say where the time went. Loading includes planning, and compiling happens within the other stages."""
+    """Report the time of each stage. Loading includes planning; compilation is part of the stage that needs it."""
     print(
         f"dcz: import {seconds['import']:.3f} s, load {seconds['load']:.3f} s (plan {plan:.3f} s), "
         f"inference of {images} with reading {seconds['inference']:.3f} s; compile {seconds['compile']:.3f} s of these",

@@ -63,7 +63,7 @@ def layers(info: dict[str, Any], extra: tuple[str, ...] = (), verbose: bool = Fa
 
 
 def totals(info: dict[str, Any]) -> str:
-    """Bytes by part and the ratios, with the two formulas that are in use beside that of the real file."""
+    """Bytes by part, and three ratios: of the real file, by the course formula, by the paper's formula."""
     parts = ", ".join(f"{name} {count:,}" for name, count in info["bytes"].items())
     file, dense = info["file_bytes"], info["dense_bytes"]
     lines = [f"bytes    {parts}", f"file     {file:,} of {dense:,} bytes in fp32"]

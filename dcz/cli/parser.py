@@ -1,4 +1,4 @@
-"""The parser of the command line: an error is one line, which names the word that may have been meant."""
+"""The parser of the command line: an error is one line and suggests the nearest known word."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but a wrong command line costs one line, not the usage of everything."""
+    """An argparse parser whose error message is one line instead of the whole usage text."""
 
     def error(self, message: str) -> NoReturn:
         """Print the message and where the help is, and exit with code 2."""
@@ -23,12 +23,12 @@ class Parser(argparse.ArgumentParser):
         ----------
         argv : sequence of str
         defaults : argparse.Namespace
-            Filled with what the command line says; its `parser` is that of the command.
+            Filled from the command line; its attribute `parser` is the parser of the command.
 
         Raises
         ------
         SystemExit
-            It is wrong, or asks for nothing but help or the version.
+            The command line is wrong, or asks for the help or the version.
         """
         args, unknown = self.parse_known_args(argv, defaults)
         parser: Parser = getattr(args, "parser", self)
@@ -51,5 +51,5 @@ class Parser(argparse.ArgumentParser):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> list[str]:
-    """A question about the known word that is nearest to one that is not; empty if none is near."""
+    """Suggest the known word nearest to an unknown one; empty if none is near."""
     return [f"did you mean {near!r}?" for near in get_close_matches(word, known, n=1)]

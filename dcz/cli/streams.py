@@ -1,4 +1,4 @@
-"""Standard streams that lose no answer: stdout in any encoding, and a stderr that is closed, full or broken."""
+"""Safe standard streams: stdout in any encoding, and a stderr that may be closed, full or broken."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
 ESCAPE = "dcz.escape"
-"""Error handler for encodings: escapes as in JSON, which serve in text too."""
+"""Error handler for encodings: escapes a character as JSON does, in JSON and in text alike."""
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:
@@ -25,7 +25,7 @@ codecs.register_error(ESCAPE, _escape)
 
 
 class _Messages:
-    """A stream for messages that drops what it cannot write: it is full, its reader has gone, or it was closed."""
+    """A stream for messages. It drops a message when the stream is full or closed, or its reader has gone."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -45,10 +45,10 @@ class _Messages:
 
 @contextmanager
 def safe_streams() -> Iterator[None]:
-    """While it lasts, what stdout cannot encode is escaped, and what stderr does not take is dropped."""
+    """Within the context, stdout escapes characters it cannot encode, and stderr drops messages it cannot write."""
     stderr = sys.stderr
     with _escaping(sys.stdout), open(os.devnull, "w") as nowhere:
-        sys.stderr = cast(TextIO, _Messages(stderr or nowhere))  # there is none where it was closed beforehand
+        sys.stderr = cast(TextIO, _Messages(stderr or nowhere))  # None where the caller closed it
         try:
             yield
         finally:
@@ -65,5 +65,5 @@ def _escaping(stream: TextIO | None) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # it flushes, too
+        with suppress(OSError):  # reconfigure flushes, which may fail
             stream.reconfigure(errors=errors)

@@ -51,7 +51,7 @@ def shape(sizes: Iterable[int]) -> str:
 def to_json(value: object) -> str:
     """JSON for stdout: one document, keys in the order they were made; null for numbers that JSON lacks.
 
-    Control characters are escaped, those too that JSON would let through to the terminal.
+    All control characters are escaped, including those that JSON permits but a terminal would obey.
     """
     document = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
     return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Say for each model how many kernels were compiled, and how long it took; at last where they are kept."""
+    """Print how many kernels were compiled for each model, how long it took, and where they are kept."""
     from ..core.errors import InputError
     from ..core.jit import COMPILATIONS, folder_in_use
     from ..runtime import load
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def run_all_plans(model: Model) -> None:
-    """Make a model run every plan that it has, and its helpers, so that no kernel is left to compile.
+    """Run every plan of a model, and its helper threads, so that no kernel is left to compile.
 
     Parameters
     ----------
@@ -48,4 +48,4 @@ def run_all_plans(model: Model) -> None:
 
     batch = np.zeros((sum(SLICES), *model.input_shape), np.float32)
     model(batch)  # a slice of each size
-    model(batch[:1])  # alone: slices that run at once leave no helpers for large layers
+    model(batch[:1])  # alone: while several slices run, no helper thread is free for a large layer

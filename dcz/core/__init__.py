@@ -1,1 +1,1 @@
-"""What every folder stands on, and what knows none of them: compilation, memory, files, text and times."""
+"""The base layer: errors, compilation, memory, files, text and timing. It imports no other folder of dcz."""

@@ -7,21 +7,30 @@
     │   ├── TruncatedError                 ... they end too early
     │   ├── ChecksumError                  ... they were changed
     │   └── UnsupportedVersionError        ... they were written by a newer dcz
-    ├── UnsupportedOpError (NotImplementedError)   the network uses an operator that dcz has not
+    ├── UnsupportedOpError (NotImplementedError)   the network uses an operator that dcz lacks
     ├── ConversionError (ValueError)     a checkpoint cannot become a container
-    └── InputError (ValueError)          what was given to work on does not fit the model, or names a bad output
+    └── InputError (ValueError)          an input does not fit the model, or an output path is wrong
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
+
+SHOWN = 3
+"""Names that a message lists before it counts the rest."""
 
 
-def listed(names: Sequence[object], most: int = 3) -> str:
-    """The first of some names, for a message, and how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(map(str, names[:most])) + more
+def listed(names: Iterable[object], separator: str = ", ", rest: str = " and") -> str:
+    """List the first few names and count the rest, for a message: ``a, b, c and 2 more``."""
+    all_names = [str(name) for name in names]
+    more = f"{rest} {len(all_names) - SHOWN:,} more" if len(all_names) > SHOWN else ""
+    return separator.join(all_names[:SHOWN]) + more
+
+
+def quoted(names: Iterable[object]) -> str:
+    """List names like `listed`, each in quotes."""
+    return listed(map(repr, names))
 
 
 class DczError(Exception):
@@ -38,7 +47,7 @@ class DczError(Exception):
     where : str, optional
         The place in it: a section, a byte offset, a node, a key.
     expected, found : object, optional
-        What should stand there and what does.
+        The value that should be there, and the one that is.
     hint : str, optional
         What the user can do about it.
     """
@@ -75,7 +84,7 @@ class DczError(Exception):
         return text
 
     def at(self, path: str | os.PathLike[str]) -> DczError:
-        """Return self with the file named, for code that learns the path further out."""
+        """Add the path to the error if it has none, and return it: for callers that know the path."""
         if self.path is None:
             self.path = os.fspath(path)
         return self
@@ -86,7 +95,7 @@ class FormatError(DczError, ValueError):
 
 
 class TruncatedError(FormatError):
-    """The bytes end before what they announce."""
+    """The bytes end before the length that they state."""
 
 
 class ChecksumError(FormatError):
@@ -136,4 +145,4 @@ class ConversionError(DczError, ValueError):
 
 
 class InputError(DczError, ValueError):
-    """What was given to work on (an image, a batch) does not fit the model, or the output would overwrite an input."""
+    """An input (an image, a batch) does not fit the model, or the output would overwrite an input."""

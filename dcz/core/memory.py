@@ -1,7 +1,7 @@
-"""Memory for what is large: on large pages, where the system has them.
+"""Memory for large arrays: on large pages, where the system has them.
 
-The first touch of a page costs some microseconds, .8 ms a MiB on small pages; and weights that a kernel reads from end
-to end come from large ones up to twice as fast.
+The first access to a page costs some microseconds: .8 ms a MiB on small pages. A kernel that reads weights from end to
+end does so up to twice as fast from large pages.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ CACHE_LINE, LARGE_PAGE, FROM_NUMPY = 64, 1 << 21, 1 << 22
 
 
 def room(count: int, dtype: DTypeLike, zeroed: bool = False) -> NDArray[Any]:
-    """Array, uninitialised if not `zeroed`, from the start of a cache line on, or, from a MiB on, of a large page.
+    """Allocate an array aligned to a cache line, or, from 1 MiB on, to a large page; uninitialised unless `zeroed`.
 
-    NumPy asks the system for large pages from 4 MiB on; what is never touched takes no memory.
+    NumPy asks the system for large pages from 4 MiB on. Memory that is never accessed is never allocated.
     """
     nbytes = count * np.dtype(dtype).itemsize
     large = nbytes >= LARGE_PAGE // 2

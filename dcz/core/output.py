@@ -1,4 +1,4 @@
-"""Where results go: refuse what cannot be written to before the work is done, and replace files whole or not at all."""
+"""Output files: check before the work that a path can be written, and replace a file as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ except ModuleNotFoundError:  # Windows: unfinished files are not locked there, a
     fcntl = None  # type: ignore[assignment]
 
 UNFINISHED = ".dcz-part"
-"""Ending of the temporary files; by it a later write knows those that a killed process left behind."""
+"""Ending of temporary files. A later write recognises by it the ones that a killed process left behind."""
 
 
 def with_ending(path: str | os.PathLike[str], ending: str) -> Path:
-    """The path of a result that is named after what it is made of: ``net.dcz`` for ``net.pt``.
+    """The path of a result that is named after its source: ``net.dcz`` for ``net.pt``.
 
     Raises
     ------
@@ -38,22 +38,21 @@ def with_ending(path: str | os.PathLike[str], ending: str) -> Path:
 
 
 def check_output(path: str | os.PathLike[str], *reads: str | os.PathLike[str] | None) -> None:
-    """Refuse a path that a result cannot be written to. To be asked before the work, as `replacing` comes after it.
+    """Refuse a path that a result cannot be written to. Call it before the work; `replacing` comes after it.
 
     Parameters
     ----------
     path : path
         Of the result.
     *reads : path or None
-        Files that the result is made of. One that is missing ends the check: whoever reads it says so.
+        Files that the result is made from. If one is missing, the check ends: its reader reports that.
 
     Raises
     ------
     InputError
         The result would take the place of one of `reads`.
     OSError
-        A folder, a path in a folder that does not exist, one that may not be written to, or one on a file system that
-        is read-only; names `path`.
+        `path` is a folder, its folder does not exist, or writing is not permitted; the error names `path`.
     """
     given = [read for read in reads if read is not None]
     if not all(map(os.path.exists, given)):
@@ -71,17 +70,17 @@ def check_output(path: str | os.PathLike[str], *reads: str | os.PathLike[str] | 
 
 
 def files_among(*options: object) -> list[str | os.PathLike[str]]:
-    """Those of some options that are files, and not names of something else: for `check_output`."""
+    """The options that are paths of existing files: for `check_output`."""
     return [option for option in options if isinstance(option, str | os.PathLike) and os.path.isfile(option)]
 
 
 def make_folder(path: str | os.PathLike[str]) -> None:
-    """Make a folder for results, if there is none. Like `check_output`, to be asked before the work.
+    """Make a folder for results if it does not exist. Call it before the work, like `check_output`.
 
     Raises
     ------
     OSError
-        It cannot be made, or not be written to; names `path`.
+        The folder cannot be made or written to; the error names `path`.
     """
     os.makedirs(path, exist_ok=True)
     if not os.access(path, os.W_OK | os.X_OK):
@@ -89,18 +88,18 @@ def make_folder(path: str | os.PathLike[str]) -> None:
 
 
 def _error(number: int, path: str | os.PathLike[str]) -> OSError:
-    """The subclass of OSError that the number stands for."""
+    """The OSError for an error number."""
     return OSError(number, os.strerror(number), os.fspath(path))
 
 
 def _why_not(path: str | os.PathLike[str]) -> int:
-    """The error number of a path that `os.access` says may not be written to."""
+    """The error number for a path that is not writable: a read-only file system, or no permission."""
     read_only = hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY
     return errno.EROFS if read_only else errno.EACCES
 
 
 def _is_special(path: str | os.PathLike[str]) -> bool:
-    """Whether there is a device or a pipe, which is written to and never replaced."""
+    """Whether the path is a device or a pipe: it is written to and never replaced."""
     try:
         return not stat.S_ISREG(os.stat(path).st_mode)
     except FileNotFoundError:
@@ -109,16 +108,17 @@ def _is_special(path: str | os.PathLike[str]) -> bool:
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a temporary file (to write and read) beside a target; rename it over the target if all went well.
+    """Open a temporary file (to write and read) beside a target; rename it over the target on success.
 
-    A link stays one: what it leads to is replaced. A device or a pipe stays too, and gets what was written. Temporary
-    files that a killed process left behind for the same target are removed first; those of living ones are locked, and
-    stay.
+    A symbolic link stays: its target is replaced. A device or a pipe stays: the content is copied to it. Temporary
+    files that killed processes left behind for the same target are removed first; those of running processes are
+    locked, and stay.
 
     Raises
     ------
     OSError
-        Names the target, whatever file was at fault, and whatever a library made of the failed write.
+        The write failed. The error names the target, even where the temporary file failed or a library raised another
+        type.
     """
     check_output(path)
     try:
@@ -132,7 +132,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def _handed_on(device: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A temporary file that is copied to a device or a pipe when it is whole."""
+    """A temporary file whose content is copied to a device or a pipe at the end."""
     with tempfile.TemporaryFile() as file:
         yield file
         file.seek(0)
@@ -142,7 +142,7 @@ def _handed_on(device: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def _beside(target: Path) -> Iterator[IO[bytes]]:
-    """A temporary file beside the target, renamed over it when it is whole."""
+    """A temporary file beside the target, renamed over it at the end."""
     _remove_stale(target)
     with contextlib.ExitStack() as lock:
         temporary = _unfinished(target, lock)
@@ -160,7 +160,7 @@ def _beside(target: Path) -> Iterator[IO[bytes]]:
 
 
 def _beginning(target: Path) -> str:
-    """How the names of a target's temporary files begin; short, since a name may be as long as the system allows."""
+    """Prefix of the names of a target's temporary files; short, as names have a greatest length."""
     return f".{target.name[:40]}."
 
 
@@ -172,11 +172,11 @@ def _unfinished(target: Path, lock: contextlib.ExitStack) -> str:
             os.close(held)
             return path
         lock.callback(os.close, held)
-        with contextlib.suppress(OSError):  # a file system without locks: nobody can take it for stale there
+        with contextlib.suppress(OSError):  # no locks on this file system, so no process removes the file as stale
             fcntl.flock(held, fcntl.LOCK_EX)
         if os.fstat(held).st_nlink:
             return path
-        # Another process took it for stale, and removed it, before it was locked.
+        # Another process removed it as stale before it was locked.
 
 
 def _remove_stale(target: Path) -> None:
@@ -185,12 +185,12 @@ def _remove_stale(target: Path) -> None:
         return
     for path in target.parent.glob(f"{glob.escape(_beginning(target))}*{UNFINISHED}"):
         with contextlib.suppress(OSError), path.open("r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while the writer lives
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer runs
             path.unlink()
 
 
 def _failed_write(error: BaseException | None) -> OSError | None:
-    """The failed write of a temporary file that an error is, or was raised over as torch's and zipfile's are."""
+    """The OSError of a failed write: the error itself, or its context, as torch and zipfile raise their own over it."""
     while isinstance(error, Exception) and not isinstance(error, DczError):
         if isinstance(error, OSError):
             ours = error.filename is None or str(error.filename).endswith(UNFINISHED)

@@ -1,4 +1,4 @@
-"""Progress of work that takes a while, on a terminal; a library that nobody told to speak is silent."""
+"""Progress bars on a terminal. They are off unless the program lets log messages of dcz through."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 def progress(items: Iterable[Item], unit: str, total: int, title: str | None = None) -> Iterable[Item]:
-    """Go through items with a progress bar, where one is shown.
+    """Iterate over items with a progress bar, if bars are shown.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def progress(items: Iterable[Item], unit: str, total: int, title: str | None = N
 
 @contextmanager
 def status(text: str) -> Iterator[None]:
-    """Show a line, where bars are shown, while something lasts that no bar can measure."""
+    """Show a status line, if bars are shown, during work without a measure of progress."""
     if not _shown():
         yield
         return
@@ -38,10 +38,10 @@ def status(text: str) -> Iterator[None]:
 
 
 def progress_bar(*items: Any, **options: Any) -> Any:
-    """Make a bar on stderr that goes away when it is done.
+    """Make a progress bar on stderr that disappears at the end.
 
     It is shown on a terminal or in a notebook, if the logger ``dcz`` lets messages of level INFO through. The command
-    line lets them through but for ``--quiet``.
+    line does so without ``--quiet``.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def progress_bar(*items: Any, **options: Any) -> Any:
     if _in_notebook():
         from tqdm.auto import tqdm
     else:
-        from tqdm import tqdm  # a third of the time, as it brings no asyncio
+        from tqdm import tqdm  # imports in a third of the time: no asyncio
 
     return tqdm(*items, **options, leave=False, disable=not _shown())
 

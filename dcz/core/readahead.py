@@ -1,4 +1,4 @@
-"""The content of a file that is used from its front while the rest is still on its way from the disk."""
+"""Read-ahead: the content of a file, used from its start while a thread reads the rest."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from ..core.errors import InputError
 from .memory import room
 
 FIRST_PIECE, PIECE = 1 << 16, 1 << 20
-"""Bytes that are read at a time: few at first, so that the manifest comes soon."""
+"""Bytes of each read: few at first, so that the manifest arrives early."""
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]"
-"""What a container is read from: a path, its bytes, or a binary file, from its start on."""
+"""Source of a container: a path, its bytes, or a binary file, read from its start."""
 
 
 class Content:
-    """A whole file in memory, read by a thread of its own. Safe to use from several threads.
+    """A whole file in memory, read by its own thread. Thread-safe.
 
     Parameters
     ----------
     source : path, bytes-like, or binary file
-        Of a binary file all is read at once, and it is left open.
+        A binary file is read completely at once, and stays open.
 
     Attributes
     ----------
     origin : str or bytes
-        Where the same content can be had again: the absolute path of a file, or else the content itself.
+        Source of the same content: the absolute path of a file, else the content itself.
 
     Raises
     ------
@@ -53,7 +53,7 @@ class Content:
             return
         file = Path(source).open("rb", buffering=0)  # noqa: SIM115 (the thread closes it)
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):  # a pipe does not tell its size
+        if not stat.S_ISREG(status.st_mode):  # a pipe has no size
             with file:
                 self._hold(file.read())
             return
@@ -62,7 +62,7 @@ class Content:
         self._view, self._arrived, self._ended = space.data.toreadonly(), 0, False
         try:
             Thread(target=self._read, args=(file, space.data), name="dcz-reader", daemon=True).start()
-        except RuntimeError:  # no thread can be started
+        except RuntimeError:  # the system starts no more threads
             self._read(file, space.data)
 
     def _hold(self, data: bytes) -> None:
@@ -71,11 +71,11 @@ class Content:
         self._arrived, self._ended = len(data), True
 
     def __len__(self) -> int:
-        """Bytes of the file, those that have not come yet among them."""
+        """Size of the file in bytes, including those not read yet."""
         return len(self._view)
 
     def read(self, offset: int, count: int) -> memoryview:
-        """Some bytes, fewer where the file has lost some since it was opened. Waits until they have come.
+        """Return a range of bytes, after waiting for it; fewer if the file was truncated since it was opened.
 
         Raises
         ------
@@ -118,7 +118,7 @@ def check_binary(file: IO[bytes]) -> None:
 
 
 def name_of(source: Source) -> str:
-    """What to call a source in messages."""
+    """Name of a source for messages."""
     if isinstance(source, str | os.PathLike):
         return os.fspath(source)
     if isinstance(source, bytes | bytearray | memoryview):

@@ -1,7 +1,7 @@
-"""Timing engines against each other: they take turns, so that a slow spell of the machine hits all of them.
+"""Interleaved timing: engines run in turn, so that a slow phase of the machine affects all of them.
 
-A clock is a function from a number of runs to the seconds that so many runs take together. What it runs, and where, is
-its own affair: a call in this process, kernels on a GPU between two events, a worker at the other end of a pipe.
+A clock is a function: it takes a number of runs and returns the seconds that they take together. It may run a function
+in this process, kernels on a GPU between two events, or a worker at the other end of a pipe.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import numpy as np
 Clock = Callable[[int], float]
 
 TURN_SECONDS = 0.004
-"""A turn repeats a run for about this long: enough for the clock and for warm caches, and short enough that on a busy
-machine some turns run without interruption."""
+"""Approximate duration of a turn, which repeats short runs. It is long enough for the clock and for warm caches, and
+short enough that on a busy machine some turns are not interrupted."""
 MOST_REPEATS = 200
 
 
 def clock_of(run: Callable[[], Any], timer: Callable[[], float] = time.perf_counter) -> Clock:
-    """Clock of a function that is done when it returns.
+    """Clock of a function that has finished its work when it returns.
 
     Parameters
     ----------
     run : callable
     timer : callable
-        Tells the time in seconds. ``time.process_time`` leaves out what other processes took from this one: for one
-        thread on a busy machine.
+        Returns the time in seconds. ``time.process_time`` excludes the time of other processes: for one thread on a
+        busy machine.
     """
 
     def clock(runs: int) -> float:
@@ -41,16 +41,16 @@ def clock_of(run: Callable[[], Any], timer: Callable[[], float] = time.perf_coun
     return clock
 
 
-class Turns:
-    """Engines that run by turns.
+class Interleaved:
+    """Interleaved runs of several engines.
 
-    Each is first run three times: once to warm up, twice to find out how often a turn repeats it.
+    Each engine first runs three times: once to warm up, twice to determine the repetitions of a turn.
 
     Parameters
     ----------
     clocks : mapping of str to Clock
     turn_seconds : float
-        About how long a turn lasts; one run if that is longer.
+        Approximate duration of a turn; at least one run.
 
     Attributes
     ----------
@@ -70,33 +70,33 @@ class Turns:
             self._round_seconds += once * (self._repeats[name] + 1)
 
     def rounds(self, budget: float, least: int = 5, most: int = 200) -> int:
-        """How many rounds fit into `budget` seconds, but at least and at most so many."""
+        """Number of rounds that fit into `budget` seconds, limited to the range from `least` to `most`."""
         return max(least, min(most, int(budget / max(1e-9, self._round_seconds))))
 
     def round(self) -> None:
-        """Give each engine a turn; every round starts with another one, so that none always follows the same."""
+        """Run one turn of each engine. Each round starts with another engine, so the order varies."""
         names = list(self._clocks)
         first = len(self.seconds[names[0]]) % len(names)
         for name in names[first:] + names[:first]:
             repeats = self._repeats[name]
             if repeats > 1:
-                self._clocks[name](1)  # fills the caches again that the others used
+                self._clocks[name](1)  # refills the caches that the other engines used
             self.seconds[name].append(self._clocks[name](repeats) / repeats)
 
 
 def milliseconds(seconds: list[float]) -> dict[str, float | int]:
-    """Median, first and last decile and least of the rounds in milliseconds, and their number.
+    """Median, first and last decile and minimum of the rounds in milliseconds, and their number.
 
-    The least is what the machine can do when nothing else runs; the deciles say how much else there was.
+    The minimum is the time on an idle machine; the deciles show how busy it was.
     """
     least, low, median, high = (1e3 * np.quantile(seconds, (0, 0.1, 0.5, 0.9))).tolist()
     return {"median_ms": median, "p10_ms": low, "p90_ms": high, "min_ms": least, "runs": len(seconds)}
 
 
 def ratio(seconds: list[float], reference: list[float]) -> dict[str, float]:
-    """How many times as long as the reference.
+    """Ratio to the reference.
 
-    Quantiles of the rounds' own ratios, so that noise which both had cancels; and the ratio of the least times.
+    Quantiles of the ratios of single rounds, in which noise common to both cancels; and the ratio of the minima.
     """
     low, median, high = np.quantile(np.array(seconds) / np.array(reference), (0.1, 0.5, 0.9)).tolist()
     return {"median": median, "p10": low, "p90": high, "of_least": min(seconds) / min(reference)}

@@ -1,7 +1,7 @@
 """Charts as inline SVG: pure functions from numbers to markup.
 
-Lengths along x are percentages and text stands outside, so that a chart fills a phone and a desk alike without scaling
-its text. Colours are classes of `report.css`: dark mode and print are decided there.
+Lengths along x are percentages and text stands outside the chart, so a chart fits any screen without scaling its text.
+Colours are classes of `report.css`, which handles dark mode and print.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from .html import Markup, tag
 
 HEIGHT = 1000
-"""Units of a histogram's height: its fullest bin."""
+"""Height of a histogram's fullest bin, in units of the drawing."""
 COLUMN_HEIGHT = 56
 """Pixels of the tallest column; its name stands below."""
 MIN_COLUMNS = 6
-"""Fewer columns leave room on the right instead of growing wide."""
+"""With fewer columns, space is left on the right, and columns do not grow wider."""
 
 
 def bar(parts: Mapping[str, float], total: float, label: str, unit: str = "bytes") -> Markup:
@@ -26,7 +26,7 @@ def bar(parts: Mapping[str, float], total: float, label: str, unit: str = "bytes
     parts : mapping of str to float
         Sizes by name; the name is also the class of its colour. Nothing is drawn for those that are zero.
     total : float
-        What the full width stands for, at least the sum of the parts.
+        Value of the full width, at least the sum of the parts.
     label : str
         What the bar shows, for those who don't see it.
     unit : str
@@ -68,12 +68,12 @@ def columns(heights: Mapping[str, float], label: str, tooltips: Sequence[str]) -
 
 
 def outline(heights: Sequence[float], label: str, behind: Sequence[float] | None = None) -> Markup:
-    """A histogram of many narrow bins, as one shape; another of the same bins may stand behind it.
+    """A histogram of many narrow bins, as one shape; a second histogram may be drawn behind it.
 
     Parameters
     ----------
     heights, behind : sequence of float
-        Counts by bin. Each of the two is as high as the chart at its fullest bin.
+        Counts by bin. Each histogram is scaled to its own fullest bin.
     label : str
         What the chart shows, for those who don't see it.
     """

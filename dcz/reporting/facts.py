@@ -1,4 +1,4 @@
-"""What the page tells, gathered from a container: each number is made here, none while the page is laid out."""
+"""Facts about a container: every number of the page is computed here, before the layout."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ PARTS = ("symbols", "gaps", "values", "codebook", "tables")
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A step from dense to coded.
+class SizeStep:
+    """A step from dense to coded, and the bytes after it.
 
     Attributes
     ----------
     name : str
     nbytes : int
     counted : str
-        What was counted.
+        Meaning of `nbytes` at this step.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Layer:
         Its entry in what `Container.info` gives.
     spread : Spread or None
     symbols, gaps : CodeLengths or None
-        Of its streams, if it has them.
+        Code lengths of its streams, if it has them.
     errors : (float, float) or None
         Largest and root mean square difference from the checkpoint, where one was given that has the tensor.
     """
@@ -78,20 +78,20 @@ class Facts:
         Name of the container's file.
     sha256 : str
     crc32 : int
-        Both of the whole file.
+        Checksums of the whole file.
     info : mapping
         What `Container.info` gives.
-    stages : list of Stage
+    stages : list of SizeStep
     layers : list of Layer
     others : list of mapping
         Entries of the other tensors: vectors, scalars, integers.
     graph : Graph or None
     shapes : list of tuple of int
-        Of the graph's values.
+        Shapes of the graph's values.
     preprocess : Preprocess or None
     labels : list of str or None
     against : str or None
-        Name of the checkpoint that it was compared with.
+        Name of the checkpoint it was compared with.
     times : LayerTimes or None
     """
 
@@ -99,7 +99,7 @@ class Facts:
     sha256: str
     crc32: int
     info: Mapping[str, Any]
-    stages: list[Stage]
+    stages: list[SizeStep]
     layers: list[Layer]
     others: list[Mapping[str, Any]]
     graph: Graph | None
@@ -207,18 +207,18 @@ def fixed_width(codebook_size: int | None) -> int:
     return ((codebook_size or 1) - 1).bit_length()
 
 
-def stages(info: Mapping[str, Any], graph: Graph | None, gap_symbols: Mapping[str, int]) -> list[Stage]:
-    """Bytes after each step of Deep Compression (Han, Mao, Dally 2015, figure 1), for what the file holds.
+def stages(info: Mapping[str, Any], graph: Graph | None, gap_symbols: Mapping[str, int]) -> list[SizeStep]:
+    """Bytes after each step of Deep Compression (Han, Mao, Dally 2015, figure 1), for the tensors of the file.
 
-    A tensor counts from the step on that was done to it: one that is stored without gaps is dense in "pruned", one that
-    is stored without a codebook keeps its fp32 values in "shared".
+    A step changes the bytes of a tensor only if it was applied: a tensor stored without gaps counts as dense in
+    "pruned", one stored without a codebook keeps its fp32 values in "shared".
 
     Parameters
     ----------
     info : mapping
         What `Container.info` gives.
     graph : Graph or None
-        Its tensors are counted; without it all but counters are, as in ``dense_bytes``.
+        Only its tensors count; without a graph all but counters do, as in ``dense_bytes``.
     gap_symbols : mapping of str to int
         Length of each tensor's stream of gaps, escapes included.
     """
@@ -234,10 +234,10 @@ def stages(info: Mapping[str, Any], graph: Graph | None, gap_symbols: Mapping[st
         codebook = row["codebook_size"]
         shared += gaps + (-(-stored * fixed_width(codebook) // 8) + 4 * codebook if codebook else 4 * stored)
     return [
-        Stage("fp32", info["dense_bytes"], "4 bytes for each weight"),
-        Stage("pruned", pruned, "4 bytes for each stored weight, and its gap at the layer's fixed gap width"),
-        Stage("shared", shared, "symbols and gaps at fixed width, and the codebooks in fp32"),
-        Stage("coded", info["file_bytes"], "the whole file: Huffman-coded streams, tables, manifest, labels"),
+        SizeStep("fp32", info["dense_bytes"], "4 bytes for each weight"),
+        SizeStep("pruned", pruned, "4 bytes for each stored weight, and its gap at the layer's fixed gap width"),
+        SizeStep("shared", shared, "symbols and gaps at fixed width, and the codebooks in fp32"),
+        SizeStep("coded", info["file_bytes"], "the whole file: Huffman-coded streams, tables, manifest, labels"),
     ]
 
 

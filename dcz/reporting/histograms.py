@@ -1,4 +1,4 @@
-"""What a layer's histograms show: how its weights are spread, and how long the codes of its streams are."""
+"""Histograms of a layer: the distribution of its weights, and the code lengths of its streams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Spread:
     counts : list of int
         Weights in each.
     distinct : int
-        Different values among them.
+        Number of distinct values.
     before : list of int or None
         Weights of the checkpoint that fall in the same bins, where one was given.
     """
@@ -38,14 +38,14 @@ class Spread:
 
 @dataclass(frozen=True)
 class CodeLengths:
-    """How long the Huffman codes of a stream are.
+    """Lengths of the Huffman codes of a stream.
 
     Attributes
     ----------
     codes : list of int
         Number of codes of length 0, 1, 2, ... bits.
     used : list of int
-        How many of the stream's symbols have a code of that length.
+        Number of the stream's symbols with a code of that length.
     fixed_bits : int
         Width that symbols without a Huffman code would need.
     """
@@ -74,7 +74,7 @@ def spread(tensor: Tensor, before: Dense | None = None) -> Spread | None:
     Returns
     -------
     Spread or None
-        None where there is no finite weight but zero.
+        None if there is no finite non-zero weight.
     """
     values, counts = _values(tensor)
     if not len(values):
@@ -118,7 +118,7 @@ def floats(tensor: Dense) -> NDArray[np.float64]:
 
 
 def _values(tensor: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
-    """Values that are finite and not zero, and how often each occurs: once, if that is None."""
+    """Finite non-zero values, and the count of each; None: each occurs once."""
     counts = None
     match tensor:
         case Dense():

@@ -1,4 +1,4 @@
-"""HTML from function calls: text is escaped because it is text, never because somebody remembered to."""
+"""HTML from function calls. Escaping follows from the type: every plain string is escaped."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Markup(str):
 
 
 Content: TypeAlias = "str | int | float | Iterable[Content] | None"
-"""What an element may hold: markup, text, a number, nothing, or several of these."""
+"""Content of an element: markup, text, a number, None, or several of these."""
 
 
 def escape(value: object) -> Markup:
-    """Text as HTML, for content and for quoted attributes; what HTML does not allow becomes U+FFFD."""
+    """Text as HTML, for content and for quoted attributes; characters that HTML forbids become U+FFFD."""
     return Markup(html.escape(UNPRINTABLE.sub("\ufffd", str(value))))
 
 
 def join(*content: Content) -> Markup:
-    """Put content one behind the other.
+    """Concatenate content.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def table(
     Returns
     -------
     Markup
-        Within a region that scrolls sideways, by keyboard too, where the table is wider than the page.
+        The table in a region that scrolls sideways, also by keyboard, if it is wider than the page.
     """
 
     def row(cells: Iterable[Content]) -> Markup:

@@ -1,8 +1,8 @@
-"""Where the boxes and the lines of a drawn graph go: rows from top to bottom, edges that lead down.
+"""Layout of a drawn graph: boxes in rows from top to bottom, edges that lead down.
 
 The method is that of Sugiyama, Tagawa and Toda 1981 ("Methods for visual understanding of hierarchical system
-structures"): longest paths give the rows, barycentres the order within a row, and edges past a row hold a place in it.
-Places are then moved towards their neighbours' as far as their row has room.
+structures"): longest paths give the rows, barycentres the order within a row, and an edge that passes a row occupies a
+place in it. Each place then moves towards its neighbours as far as its row permits.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 SWEEPS = 8
-"""How often rows are put in order, and then moved, from top to bottom and back."""
+"""Passes over the rows, down and up: first to order them, then to move the places."""
 PASSING = 12.0
-"""Width that an edge takes in the rows that it passes."""
+"""Width of an edge in the rows that it passes."""
 WEIGHT = 8.0
-"""How much more a box counts than a passing edge: to its neighbours, and where both want the same place."""
+"""Weight of a box relative to a passing edge, for its neighbours and in conflicts about a place."""
 
 Point = tuple[float, int]
-"""A place from the left, and the number of its row."""
+"""Distance from the left edge, and number of the row."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def lay_out(count: int, edges: Sequence[tuple[int, int]], width: float, gap: flo
 
 
 def _neighbours(count: int, chains: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[list[int]]]:
-    """For each vertex those above it that it hangs on, and those below."""
+    """For each vertex, its neighbours in the row above and in the row below."""
     above: list[list[int]] = [[] for _ in range(count)]
     below: list[list[int]] = [[] for _ in range(count)]
     for chain in chains:
@@ -88,7 +88,7 @@ def _neighbours(count: int, chains: Sequence[Sequence[int]]) -> tuple[list[list[
 
 
 def _in_order(row_of: Sequence[int], chains: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The vertices of each row, near to those that they hang on."""
+    """The vertices of each row, ordered to lie near their neighbours."""
     rows: list[list[int]] = [[] for _ in range(max(row_of, default=-1) + 1)]
     for vertex, row in enumerate(row_of):
         rows[row].append(vertex)
@@ -111,7 +111,7 @@ def _moved(
     sizes: Sequence[float],
     weights: Sequence[float],
 ) -> list[float]:
-    """The places from the left: each vertex as near to its neighbours as its row allows."""
+    """The distances from the left: each vertex as near to its neighbours as its row permits."""
     left = [0.0] * len(sizes)
     for sweep in range(SWEEPS + 1):  # ends downwards
         near = neighbours[sweep % 2]
@@ -127,9 +127,10 @@ def _moved(
 
 
 def _apart(wanted: Sequence[float], weights: Sequence[float], sizes: Sequence[float]) -> list[float]:
-    """Places in the given order that overlap nowhere, of least weighted squared distance from those wanted.
+    """Places in the given order, without overlap, of least weighted squared distance from the wanted ones.
 
-    Less the sizes before them, they must not fall: isotonic regression, by pooling adjacent violators.
+    After subtraction of the sizes before them, the places must not decrease: isotonic regression, solved by pooling
+    adjacent violators.
     """
     before, offsets = 0.0, []
     for size in sizes:

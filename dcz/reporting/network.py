@@ -1,4 +1,4 @@
-"""The drawn graph: a box for each layer with what follows it alone, shaded by its bytes, and a line for each value."""
+"""The drawing of the graph: one box a layer, with the nodes that only it feeds, and one line a value."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from itertools import pairwise
 from typing import Any
 
 from ..dcformat import Graph
+from .elements import count, shape
 from .facts import Facts
 from .html import Markup, tag
 from .layout import Layout, Point, lay_out
-from .words import count, shape
 
 MAX_BOXES = 300
-"""Graphs of more boxes are not drawn: nobody could follow the lines."""
+"""Greatest number of boxes that is drawn: the lines of a larger graph are not readable."""
 MAX_PASSED = 6000
-"""Graphs whose lines pass more boxes altogether are not drawn either."""
+"""Greatest number of boxes that the lines may pass altogether, likewise."""
 BOX, ROW, GAP = 24, 40, 14
 """Pixels: height of a box, from one row to the next, between neighbours."""
 MARGIN, BASELINE = 8, 16
 """Pixels from a box's sides to its text, and from its head to the text's foot."""
 CHARACTER = 6.7
-"""Pixels that a character of 12 pixels takes, at most on average."""
+"""Upper bound of the average width of a character at a font size of 12 pixels."""
 WIDEST = 320
 
 
 @dataclass(frozen=True)
 class Box:
-    """Nodes that are drawn as one: a node, and those after it that read nothing else and hold no matrix.
+    """Nodes that are drawn as one box: a node, and its followers that read nothing else and hold no matrix.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Box:
 
 
 def network(facts: Facts) -> Markup | None:
-    """Draw the graph; None where there is none, or one that is too large."""
+    """Draw the graph; None if there is none, or if it is too large."""
     if facts.graph is None:
         return None
     made = boxes(facts.graph, {row["name"]: row for row in facts.info["tensors"]})
@@ -68,7 +68,7 @@ def network(facts: Facts) -> Markup | None:
 
 
 def boxes(graph: Graph, tensors: Mapping[str, Mapping[str, Any]]) -> list[Box]:
-    """What is drawn as one box each, in the order of the nodes.
+    """The boxes, in the order of the nodes.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def _picture(layout: Layout, content: list[Any], label: str) -> Markup:
 
 
 def _path(route: list[Point]) -> str:
-    """From the foot of the first box to the head of the last, straight through the rows that it passes."""
+    """A path from the bottom of the first box to the top of the last, vertical in the rows that it passes."""
     steps = [f"M{_number(route[0][0])} {route[0][1] * ROW + BOX}"]
     for (x, row), (next_x, next_row) in pairwise(route):
         foot, head = row * ROW + BOX, next_row * ROW

@@ -1,32 +1,32 @@
-"""The page as a whole: one file that needs no network, no script and no other file."""
+"""The page: one HTML file without scripts that needs no network and no other file."""
 
 from __future__ import annotations
 
 from importlib.resources import files
 
-from . import contents, sizes
+from . import file_sections, size_sections
+from .elements import name, shape
 from .facts import Facts
+from .histogram_section import histograms
 from .html import Markup, join, tag
-from .inside import inside
-from .words import name, shape
 
 SECTIONS = {
-    "sizes": (sizes.headline, "Sizes"),
-    "stages": (sizes.waterfall, "Stages"),
-    "parts": (sizes.parts, "Parts"),
-    "layers": (sizes.layers, "Layers"),
-    "times": (sizes.times, "Times"),
-    "inside": (inside, "Histograms"),
-    "inputs": (contents.inputs, "Preprocessing"),
-    "labels": (contents.labels, "Labels"),
-    "provenance": (contents.provenance, "Provenance"),
-    "graph": (contents.graph, "Graph"),
-    "tensors": (contents.tensors, "All tensors"),
+    "sizes": (size_sections.headline, "Sizes"),
+    "stages": (size_sections.waterfall, "Stages"),
+    "parts": (size_sections.parts, "Parts"),
+    "layers": (size_sections.layers, "Layers"),
+    "times": (size_sections.times, "Times"),
+    "inside": (histograms, "Histograms"),
+    "inputs": (file_sections.inputs, "Preprocessing"),
+    "labels": (file_sections.labels, "Labels"),
+    "provenance": (file_sections.provenance, "Provenance"),
+    "graph": (file_sections.graph, "Graph"),
+    "tensors": (file_sections.tensors, "All tensors"),
 }
-"""In the order of the page, by id: what makes each, and its name in the menu."""
+"""Sections by id, in the order of the page: the function that makes each, and its name in the menu."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-"""The browser refuses to load or run anything, whatever names a file brings in."""
+"""Content security policy: the browser loads and runs nothing, whatever the names in a file contain."""
 
 
 def render(facts: Facts) -> str:

@@ -1,4 +1,4 @@
-"""The page from Python: all steps in one call."""
+"""``dcz.report``: all steps from a container to its page."""
 
 from __future__ import annotations
 

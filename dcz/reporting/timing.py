@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from ..runtime.execute.layer_times import LayerStats
 
 SECONDS = 4.0
-"""About how long a measurement lasts; a large network gets `LEAST` rounds all the same."""
+"""Approximate duration of a measurement; at least `LEAST` rounds."""
 LEAST, MOST = 11, 100
 HINT = "write it with: dcz bench MODEL.dcz --layers --json > FILE.json"
 
 
 @dataclass(frozen=True)
 class LayerTime:
-    """How long one layer of the plan takes.
+    """Time of one layer of the plan.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class LayerTime:
         Its weight tensor, or its operator where it has none.
     op : str
     kernel : str
-        That the runtime chose.
+        Name of the kernel that the runtime chose.
     microseconds : float
     dense : float or None
         Microseconds of the same layer with dense weights, where that was measured.
@@ -65,10 +65,10 @@ class LayerTimes:
 
 
 def measure(path: str | os.PathLike[str]) -> LayerTimes:
-    """Time each layer as it is stored, and once more without a zero among its weights, by turns.
+    """Time each layer as it is stored and with dense weights, interleaved.
 
-    Both run in this runtime, each layer in the kernel that suits it: the difference is what sparsity saves here.
-    One sample, one thread; the median of the rounds counts.
+    Both run in this runtime, each layer in its best kernel, so the difference is the effect of sparsity here.
+    One sample, one thread; the figure is the median of the rounds.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def measure(path: str | os.PathLike[str]) -> LayerTimes:
     def once() -> list[Any]:
         return [timer.time(number, sample) for number in range(2)]
 
-    once()  # compiles what is not compiled yet
+    once()  # compiles kernels that are not compiled yet
     rounds = max(LEAST, min(MOST, int(SECONDS / max(1e-6, float(np.sum(once()))))))
     seconds = np.median([once() for _ in progress(range(rounds), "round", rounds)], axis=0)
     rows = [_measured(*row) for row in zip(timer.layers, *seconds.tolist(), strict=True)]
@@ -110,7 +110,7 @@ def _measured(layer: LayerStats, seconds: float, dense: float) -> LayerTime:
 
 
 def _without_zeros(container: Container, name: str) -> Tensor:
-    """A tensor, or, of a layer's weights, the shape alone: times do not depend on values."""
+    """A tensor; for the weights of a layer, a constant array of its shape, since times do not depend on values."""
     shape = container.entries[name].shape
     if len(shape) < 2:
         return container.decode(name)

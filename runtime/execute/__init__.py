@@ -1,1 +1,1 @@
-"""Running a plan: the executor, its threads, and what a fork makes anew."""
+"""Execution of a plan: the executor, its threads, and their renewal after a fork."""

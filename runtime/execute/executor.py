@@ -1,4 +1,4 @@
-"""Runs a plan: one arena, and a list of calls bound to it."""
+"""The executor of a plan: one arena, and a list of calls bound to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..plan.plan import Plan
 
 
 class Executor:
-    """A plan bound to an arena of its own. Serves one caller at a time; executors share the plan's weights.
+    """A plan bound to its own arena. Serves one caller at a time; executors of one plan share its weights.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ class Executor:
         Parameters
         ----------
         batch : ndarray of float32, shape (plan.batch, *input shape)
-            Left as it is.
+            Not changed.
         out : ndarray of float32, shape (plan.batch, *output shape), C-contiguous
-            Gets the answer.
+            Receives the answer.
         """
         self._take(batch)
         for function, arguments in self._calls:
@@ -70,7 +70,7 @@ class Executor:
             self._input[...] = batch
 
     def time_steps(self, batch: F32) -> NDArray[np.float64]:
-        """Run the network once, and tell how many seconds each step of the plan took.
+        """Run the network once, and return the seconds of each step of the plan.
 
         Parameters
         ----------

@@ -1,31 +1,36 @@
-"""What a child process makes anew: threads and locks do not follow it through a fork."""
+"""After a fork: a child process inherits neither threads nor usable locks, so it makes new ones."""
 
 from __future__ import annotations
 
 import os
-from typing import Protocol
-from weakref import WeakSet
+from collections.abc import Callable
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+Owner = TypeVar("Owner")
+
+_handlers: WeakKeyDictionary[Any, Callable[[Any], None]] = WeakKeyDictionary()
 
 
-class Renewable(Protocol):
-    """Something that keeps threads, or locks that other threads may hold."""
+def after_fork(owner: Owner, renew: Callable[[Owner], None]) -> None:
+    """Call ``renew(owner)`` in every process that is forked from this one, as long as the owner lives.
 
-    def renew(self) -> None:
-        """Forget threads, locks and queues, and make new ones."""
+    Servers load a model first and fork their workers then.
+
+    Parameters
+    ----------
+    owner : object
+        Keeps threads, or locks that other threads may hold.
+    renew : callable
+        Drops the owner's threads, locks and queues, and makes new ones.
+    """
+    _handlers[owner] = renew
 
 
-_living: WeakSet[Renewable] = WeakSet()
-
-
-def renew_in_children(it: Renewable) -> None:
-    """Have `it` renewed in every process that is forked off this one, as servers do that load first and fork then."""
-    _living.add(it)
-
-
-def _renew() -> None:
-    for it in list(_living):
-        it.renew()
+def _renew_all() -> None:
+    for owner, renew in list(_handlers.items()):
+        renew(owner)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+    os.register_at_fork(after_in_child=_renew_all)

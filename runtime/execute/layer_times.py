@@ -1,7 +1,7 @@
-"""What a plan's layers are, and how long each takes.
+"""The layer table of a plan, and the times of its layers.
 
-Plans of one graph may have different numbers of steps: a pool is part of the convolution before it in one, and a step
-of its own in another. Where plans are timed together, a layer is all steps up to a value that every plan makes.
+Plans of one graph may have different numbers of steps: one plan may fuse a pool into the convolution before it, another
+may not. When plans are timed together, a layer is the steps up to a value that every plan computes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class LayerTimer:
     Attributes
     ----------
     layers : list of LayerStats
-        In the order they run, as they are in the first plan.
+        In order of execution, as in the first plan.
     """
 
     def __init__(self, plans: Sequence[Plan]) -> None:
@@ -55,7 +55,7 @@ class LayerTimer:
         Parameters
         ----------
         number : int
-            Of the plan, in the sequence that was given.
+            Index of the plan.
         batch : ndarray of float32, shape (plan.batch, *input shape)
 
         Returns
@@ -69,7 +69,7 @@ class LayerTimer:
 
 
 def layer_table(plan: Plan) -> list[LayerStats]:
-    """What the steps of a plan are, one line each."""
+    """The layer table of a plan: one line a step."""
     return [_layer([step]) for step in plan.steps]
 
 
@@ -83,6 +83,6 @@ def _layer(steps: Sequence[Step]) -> LayerStats:
 
 
 def _starts(steps: Sequence[Step], common: set[int]) -> NDArray[np.intp]:
-    """Index of each step that begins a layer: the first one, and those behind a step that makes a common value."""
+    """Index of the first step of each layer: step 0, and each step after one that computes a common value."""
     starts = (i for i in range(len(steps)) if i == 0 or steps[i - 1].use.makes in common)
     return np.fromiter(starts, np.intp)

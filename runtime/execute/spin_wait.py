@@ -1,7 +1,7 @@
-"""Waiting without sleeping: for some microseconds, where waking a thread up would take 50 to 100.
+"""Spin-waiting: for some microseconds, as waking a sleeping thread takes 50 to 100.
 
-Python's global lock makes it worse: who finds it taken sleeps too. So a thread that waits here holds no lock, and when
-what it waits for has come, it lingers until whoever told it has let go of the lock.
+Python's global lock costs more: a thread that finds the lock taken sleeps, too. So a thread waits here without the
+lock. When the flag is set, it waits a little longer, until the thread that set the flag has released the lock.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ..jit import kernel, ready
 from ..simd.llvm.types import build_address, build_call, intrinsic
 
 ROUNDS = 20_000
-"""How often to look: some 300 us."""
+"""Polls of the flag: some 300 us."""
 LINGER = 150
-"""Rounds to linger: 4 us. After half as many, who told it often has the lock still; twice as many are lost time."""
+"""Polls after the flag is set: 4 us. After half of them, the setter often still holds the lock; more is a waste."""
 _X86 = platform.machine() in ("x86_64", "AMD64")
 
 
 @intrinsic
 def _peek(typingctx: Any, flags: Any, place: Any) -> Any:
-    """``flags[place]``, read anew each time."""
+    """Load ``flags[place]`` from memory on each call (an atomic load, acquire order)."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         address = build_address(context, builder, flags, args[0], args[1], ir.IntType(64))
@@ -40,7 +40,7 @@ def _peek(typingctx: Any, flags: Any, place: Any) -> Any:
 
 @intrinsic
 def _pause(typingctx: Any) -> Any:
-    """Leave the core's resources to others for a moment, where there is an instruction for it."""
+    """Pause for a moment in favour of the core's other hardware thread, on processors with such an instruction."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         if _X86:
@@ -61,7 +61,7 @@ def _watch(flags: NDArray[np.int64], place: int, value: int) -> None:
 
 
 def watch(flags: NDArray[np.int64], place: int, value: int) -> None:
-    """Wait until ``flags[place] >= value``, or for some 300 us: whoever calls looks again.
+    """Wait until ``flags[place] >= value``, but some 300 us at most: the caller must check again.
 
     Parameters
     ----------

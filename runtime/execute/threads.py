@@ -1,4 +1,4 @@
-"""Threads that help with the large layers of a single sample."""
+"""Helper threads for the large layers of a single sample."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.contract import Call
-from .fork import renew_in_children
+from .fork import after_fork
 from .spin_wait import watch
 from .workers import tell_no_threads
 
 Flags = NDArray[np.int64]
 Part = Sequence[Call]
 Job = tuple[deque[Part], "SimpleQueue[BaseException | None]"]
-"""Parts that nobody has begun, and a place to tell of each that a helper has done: what it raised, or None."""
+"""A queue of parts not yet begun, and a queue of results: for each finished part of a helper its exception, or None."""
 
 RELUCTANCE = 32
-"""A caller to whom helpers have cost time works alone for so many times as long: it loses some 3 %, even if other cores
-stay busy."""
+"""When helpers have cost a caller time, it works alone for this multiple of the loss. So the loss stays at some 3 %,
+even if the other cores stay busy."""
 LONGEST_ALONE = 1.0
-"""But no more than so many seconds: what costs more than a turn of another job on a core does not come back soon."""
+"""Longest time to work alone, in seconds. A loss greater than the time slice of another process is an exception and
+unlikely to recur soon."""
 CREDIT = 2e-3
-"""The most that time won counts against time lost later, in seconds: about what it costs if a helper has to pause."""
+"""Greatest credit of time gained against a later loss, in seconds: about the cost of one pause of a helper."""
 
 JOBS, PARTS = 0, 1
-"""What a team's flags tell: how many jobs there have been, and how many parts of this one helpers have done. They tell
-when it is time to look; what counts are the queues."""
+"""Flags of a team: the number of jobs so far, and the number of parts that helpers have finished of the current job.
+They only say when to look into the queues."""
 
 
 class Team:
-    """A caller and its helpers. Many may call at once: one gets the helpers, the others work alone.
+    """A caller and its helper threads. Thread-safe: of several callers one gets the helpers, the others work alone.
 
-    The caller takes parts too, and never waits for a helper that has not begun. Where helpers cost time all the same,
-    as they come late or pause because other cores are busy, it works alone for a while.
+    The caller runs parts as well, and never waits for a helper that has not begun. Helpers can still cost time: they
+    start late or pause when other cores are busy. Then the caller works alone for a while.
 
     Parameters
     ----------
@@ -54,11 +55,11 @@ class Team:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._cores = os.sched_getaffinity(0) if _core() >= 0 else set()
-        self.renew()
-        renew_in_children(self)
+        self._renew()
+        after_fork(self, Team._renew)
 
-    def renew(self) -> None:
-        """Forget the helpers, if there are any; new ones are hired with the next work."""
+    def _renew(self) -> None:
+        """Forget the helpers, if there are any; the next work starts new ones."""
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._flags = np.zeros(2, np.int64)
         self._helpers: list[Thread] = []
@@ -73,9 +74,9 @@ class Team:
         Parameters
         ----------
         parts : sequence of sequence of Call
-            Run in any order and at once; the calls of each in order.
+            Run in parallel and in any order; the calls of one part run in order.
         whole : sequence of Call
-            The same for a caller that works alone.
+            The same work for a caller that works alone.
         """
         with self.taken() as mine:
             if not mine or time.perf_counter() < self._alone_until or not self._hire():
@@ -103,15 +104,15 @@ class Team:
             self._account(time.perf_counter(), begin + alone)
 
     def _account(self, end: float, alone: float) -> None:
-        """Keep account of time won, where a layer has ended and would have done so for a caller alone."""
+        """Update the time gained by helpers: compare the end of a layer with the estimated end without them."""
         self._won = min(CREDIT, self._won + alone - end)
         if self._won < 0:
             self._alone_until, self._won = end + min(LONGEST_ALONE, -RELUCTANCE * self._won), 0.0
 
     def _hire(self) -> bool:
-        """Have all helpers that there can be; gives whether there are any."""
+        """Start the missing helpers, as far as the system permits; return whether there are any."""
         for number in range(len(self._helpers) + 1, self._most + 1):
-            watch(self._flags, PARTS, 0)  # compiled now: else it would count as time lost, and a lot
+            watch(self._flags, PARTS, 0)  # compiled now, so that compilation does not count as a loss
             arguments = self._jobs, self._flags
             helper = Thread(target=_help, args=arguments, name=f"dcz-helper_{number}", daemon=True)
             try:
@@ -125,17 +126,17 @@ class Team:
         return self._most > 0
 
     def _step_aside(self) -> None:
-        """Keep helpers off the caller's core: the system often wakes them there, to take turns for milliseconds."""
+        """Keep helpers off the caller's core, where the system often wakes them to share it for milliseconds."""
         core = _core()
         if core == self._core:
             return
         self._core, others = core, self._cores - {core}
-        with suppress(OSError):  # the system may forbid it
+        with suppress(OSError):  # the system may deny it
             for helper in self._helpers if others else ():
                 os.sched_setaffinity(helper.native_id or 0, others)
 
     def _recall(self) -> None:
-        """Take the job back from helpers that have not come for it."""
+        """Withdraw the job from helpers that have not taken it."""
         try:
             while True:
                 self._jobs.get_nowait()
@@ -144,7 +145,7 @@ class Team:
 
     @contextmanager
     def taken(self) -> Iterator[bool]:
-        """Take the helpers, if they are free (the answer), so that nobody else gets them meanwhile."""
+        """Reserve the helpers for the context, if they are free; yields whether they were."""
         mine = self._free.acquire(blocking=False)
         try:
             yield mine
@@ -158,7 +159,7 @@ def _no_core() -> int:
 
 
 _core: Callable[[], int] = ctypes.CDLL(None).sched_getcpu if sys.platform == "linux" else _no_core
-"""The core that the caller runs on, or -1 if the system does not tell."""
+"""The core that the caller runs on; -1 if unknown."""
 
 
 def _next(waiting: deque[Part]) -> Part | None:
@@ -174,7 +175,7 @@ def _run(part: Part) -> None:
 
 
 def _help(jobs: SimpleQueue[Job | None], flags: Flags) -> None:
-    """What a helper does, until there is no team any more."""
+    """Main loop of a helper thread, until the team is gone."""
     while (job := jobs.get()) is not None:
         seen = int(flags[JOBS])
         waiting, done = job
@@ -185,5 +186,5 @@ def _help(jobs: SimpleQueue[Job | None], flags: Flags) -> None:
             except BaseException as error:
                 done.put(error)
             flags[PARTS] = done.qsize()
-        del job, waiting, done, part  # an idle helper keeps no model in memory
+        del job, waiting, done, part  # so that an idle helper keeps no model in memory
         watch(flags, JOBS, seen + 1)

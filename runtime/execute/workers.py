@@ -1,4 +1,4 @@
-"""Threads that share out calls which need no order: slices of a batch, layers to pack."""
+"""A thread pool for independent calls: slices of a batch, layers to pack."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _log = logging.getLogger("dcz.runtime")
 
 
 class Workers:
-    """A pool of threads. Where none can be started, the caller does the work: from then on always.
+    """A thread pool. If no thread can be started, the caller does the work, then and from then on.
 
     Parameters
     ----------
     threads : int
-        With one there is no pool.
+        With 1 there is no pool.
     """
 
     def __init__(self, threads: int) -> None:
@@ -29,12 +29,12 @@ class Workers:
         self._pool = _pool(threads) if threads > 1 else None
 
     def run(self, calls: Iterable[Callable[[], None]]) -> None:
-        """Make all calls, at once and in any order; the caller waits.
+        """Run all calls in parallel and in any order, and wait for them.
 
         Raises
         ------
         Exception
-            What a call raised; no other one is begun then.
+            The exception of a call. No further call is begun after it.
         """
         waiting = deque(calls)
         done: SimpleQueue[BaseException | None] = SimpleQueue()
@@ -68,7 +68,7 @@ class Workers:
         except RuntimeError:
             self._pool = None
             tell_no_threads()
-            work()  # those that came find less to do, or nothing
+            work()  # threads that did start find less work left, or none
 
 
 def _pool(threads: int) -> ThreadPoolExecutor | None:
@@ -82,5 +82,5 @@ def _pool(threads: int) -> ThreadPoolExecutor | None:
 
 @cache
 def tell_no_threads() -> None:
-    """Log, once a process, that the system allows no more threads, or that the process ends."""
+    """Log once in a process that no thread could be started: the system permits no more, or the process is ending."""
     _log.warning("no thread can be started: the calling thread works alone")

@@ -1,1 +1,1 @@
-"""From a graph to a plan: which layers run together, by which kernels, in what memory."""
+"""The planner, from graph to plan: fusion of layers, choice of kernels, memory map."""

@@ -1,4 +1,4 @@
-"""What is folded into a layer, as numbers: bias and batch normalisation as scale and shift."""
+"""Folding of bias and batch normalisation into a scale and a shift."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ...dcformat import Node, Tensor
 from ..kernels.contract import F32
 
 Decode = Callable[[str], Tensor]
-"""Gives a tensor of the container by name."""
+"""A function from a name to a tensor of the container."""
 _F64: TypeAlias = NDArray[np.float64]
 
 
 def scale_and_shift(node: Node | None, norms: Sequence[Node], decode: Decode) -> tuple[F32 | None, F32 | None]:
-    """Fold a node's bias and the batch normalisations behind it into ``scale * x + shift``.
+    """Fold a node's bias and the batch normalisations after it into ``scale * x + shift``.
 
     Computed in float64 (Ioffe & Szegedy 2015, algorithm 2), then rounded once.
 
@@ -32,7 +32,7 @@ def scale_and_shift(node: Node | None, norms: Sequence[Node], decode: Decode) ->
     Returns
     -------
     scale, shift : ndarray of float32, shape (channels,), or None
-        None stands for ones, and for zeros.
+        None stands for a scale of ones, or a shift of zeros.
     """
     scale: _F64 | None = None
     shift = _vector(node, "bias", decode) if node is not None else None
@@ -41,7 +41,7 @@ def scale_and_shift(node: Node | None, norms: Sequence[Node], decode: Decode) ->
         gamma, beta = _vector(norm, "weight", decode), _vector(norm, "bias", decode)
         assert variance is not None
         assert mean is not None
-        with np.errstate(divide="ignore", invalid="ignore"):  # a broken variance gives inf or NaN, as in any framework
+        with np.errstate(divide="ignore", invalid="ignore"):  # a negative variance gives inf or NaN, as elsewhere
             factor = (1.0 if gamma is None else gamma) / np.sqrt(variance + cast(float, norm.attrs["eps"]))
             shift = ((0.0 if shift is None else shift) - mean) * factor + (0.0 if beta is None else beta)
             scale = factor if scale is None else scale * factor

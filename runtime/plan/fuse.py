@@ -1,11 +1,11 @@
-"""From graph to layers: what can run as one kernel becomes one layer.
+"""Fusion, from graph to layers: nodes that one kernel can compute become one layer.
 
-Folded, wherever the value in between has no other reader:
+The following nodes are fused where no other node reads the value in between:
 
 - batch_norm, add and relu or relu6 into the convolution or linear layer before them (its epilogue),
 - relu or relu6 into an add or a batch_norm that stays on its own,
-- max pooling of 2 x 2 into the convolution before it, whose builder may leave it to a step of its own,
-- slices into the slice or pad behind them: the option-A shortcut of CIFAR ResNets becomes one strided copy.
+- max pooling of 2 x 2 into the convolution before it, whose builder may still make it a separate step,
+- slices into the slice or pad after them: the option-A shortcut of CIFAR ResNets becomes one strided copy.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ FREE: Limits = (-math.inf, math.inf)
 
 @dataclass(frozen=True)
 class Layer:
-    """A node with what was folded into it.
+    """A node with the nodes fused into it.
 
     Attributes
     ----------
     node : Node
-        The node that does the main work.
+        The main node.
     inputs : tuple of int
-        Values it reads, the residual excepted.
+        Values it reads, without the residual.
     output : int
-        The value it makes: that of the last node folded into it.
+        The value it computes: that of the last node fused into it.
     slices : tuple of Node
-        Slices taken of the input beforehand, in order.
+        Slices applied to the input first, in order.
     norms : tuple of Node
-        Batch normalisations applied to what the node makes, in order.
+        Batch normalisations applied to the output of the node, in order.
     residual : int or None
-        Value that is added after them.
+        Value that is added after the normalisations.
     limits : Limits
-        What that is clamped to.
+        Least and greatest value of the sum: the activation.
     pool : Node or None
-        Maximum pooling, by windows of 2 x 2, of what comes after that.
+        Maximum pooling with windows of 2 x 2, applied last.
     pooled : int or None
-        The value that is pooled, and so need not be made.
+        The value that is pooled; it need not be stored.
     """
 
     node: Node
@@ -61,7 +61,7 @@ class Layer:
 
 
 def fuse(graph: Graph) -> list[Layer]:
-    """Turn a graph into layers; nodes that the output does not depend on are dropped.
+    """Turn a graph into layers. Nodes that the output does not depend on are dropped.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def fuse(graph: Graph) -> list[Layer]:
     Returns
     -------
     list of Layer
-        In an order in which they can run: by the value that they make.
+        In order of execution: by the number of the value that they compute.
     """
     live = _live_nodes(graph)
     readers = Counter(value for _, node in live for value in node.inputs)
@@ -83,7 +83,7 @@ def fuse(graph: Graph) -> list[Layer]:
 
 
 def _live_nodes(graph: Graph) -> list[tuple[int, Node]]:
-    """The nodes that the output depends on, each with the value that it makes, in order."""
+    """The nodes that the output depends on, in order, each with the value that it computes."""
     needed = {graph.output}
     live = []
     for index in range(len(graph.nodes) - 1, -1, -1):
@@ -94,9 +94,10 @@ def _live_nodes(graph: Graph) -> list[tuple[int, Node]]:
 
 
 def _fold(node: Node, output: int, layers: dict[int, Layer], readers: Mapping[int, int]) -> Layer | None:
-    """Fold a node into the layer that makes one of its inputs, which leaves `layers`; None where that can't be.
+    """Fuse a node into the layer that computes one of its inputs, and remove that layer from `layers`. None:
+    impossible.
 
-    Of two layers the later takes the node: a layer runs where its last node stood, when all else it reads is made.
+    Of two such layers the later one is chosen. A layer runs at its last node's place, when all its inputs are computed.
     """
     for value in sorted(node.inputs, reverse=True):
         layer = layers.get(value)
@@ -129,7 +130,7 @@ def _folded(layer: Layer, node: Node) -> Layer | None:
 
 
 def limits_of(node: Node) -> Limits:
-    """What an activation that clamps clamps to."""
+    """The limits of a clamping activation."""
     return {"relu": (0.0, math.inf), "relu6": (0.0, 6.0)}[node.op]
 
 

@@ -1,11 +1,11 @@
-"""One arena for all activations: which values share memory, and where each lies.
+"""Memory map of the arena: one block of memory for all activations, in which values may share addresses.
 
-A value lives from the step that makes it to the last step that reads it. Values whose lives do not overlap get the same
-memory; some values are the same memory while both live:
+A value lives from the step that computes it to the last step that reads it. Values whose lifetimes do not overlap may
+share memory. Some values share memory while both live:
 
-- a view (flatten) is its input;
-- the parts of a concatenation are made in their place in it, where each is one run of memory;
-- an elementwise step writes over an input that nobody reads again.
+- a view (flatten) has the memory of its input;
+- the parts of a concatenation are computed in place, where each part is contiguous in it;
+- an elementwise step overwrites an input that no later step reads.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ ALIGNMENT = 16
 
 
 def aligned(elements: int) -> F32:
-    """Zeroed memory that starts at a multiple of 64 bytes."""
+    """Allocate zeroed memory at a multiple of 64 bytes."""
     return memory.room(elements, np.float32, zeroed=True)
 
 
 @dataclass(frozen=True)
 class Use:
-    """What one step does to memory.
+    """Memory use of one step.
 
     Attributes
     ----------
@@ -39,13 +39,13 @@ class Use:
     makes : int
         Value.
     view : bool
-        What it makes is what it reads, element for element.
+        The output equals the input, element for element.
     joins : bool
-        What it makes is the values that it reads one after the other, in memory's order.
+        The output is the concatenation of the inputs in memory order.
     overwrites : tuple of int
-        Values that it may write its output over, as long as it reads them once.
+        Inputs that the output may overwrite, provided the step reads them once.
     scratch : int
-        Elements of scratch that it needs while it runs.
+        Elements of scratch memory.
     """
 
     reads: tuple[int, ...]
@@ -57,15 +57,15 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where everything lies, in float32 elements from the arena's start.
+class MemoryMap:
+    """Offsets of all values, in float32 elements from the start of the arena.
 
     Attributes
     ----------
     values : dict of int to int
         Offset of each value.
     scratch : list of int
-        Offset of each step's scratch.
+        Offset of the scratch memory of each step.
     elements : int
         Size of the arena.
     """
@@ -75,8 +75,8 @@ class Layout:
     elements: int
 
 
-def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -> Layout:
-    """Lay out values and scratch.
+def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -> MemoryMap:
+    """Assign offsets to values and scratch memory.
 
     Parameters
     ----------
@@ -85,11 +85,11 @@ def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -
     uses : sequence of Use
         The steps, in the order in which they run.
     given, kept : int
-        The value that is there before the first step, and the one that must be there after the last.
+        The input value, present before the first step, and the value that must remain after the last.
 
     Returns
     -------
-    Layout
+    MemoryMap
     """
     homes = _share(sizes, uses, given, kept)
     lives = {given: (-1, -1)}
@@ -107,11 +107,11 @@ def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -
     scratch = [_Block(use.scratch, step, step) for step, use in enumerate(uses)]
     elements = _place([*blocks.values(), *scratch])
     offsets = {value: blocks[home].offset + within for value, (home, within) in homes.items()}
-    return Layout(offsets, [block.offset for block in scratch], elements)
+    return MemoryMap(offsets, [block.offset for block in scratch], elements)
 
 
 def _share(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -> dict[int, tuple[int, int]]:
-    """For each value the value whose memory it lies in (itself, if none), and the offset in there."""
+    """For each value, the value whose memory it uses (its own by default), and the offset there."""
     parent: dict[int, tuple[int, int]] = {}
     for use in uses:
         if use.view:
@@ -158,7 +158,7 @@ class _Block:
 
 
 def _place(blocks: Sequence[_Block]) -> int:
-    """Give each block the smallest gap that fits among those alive when it starts; return the size of all."""
+    """Best fit: place each block in the smallest gap between live blocks; return the total size."""
     total = 0
     living: list[_Block] = []
     for block in sorted(blocks, key=lambda b: (b.first, -b.elements)):

@@ -12,14 +12,14 @@ from ..execute.threads import Team
 from ..execute.workers import Workers
 from .fold import Decode
 from .fuse import Layer, fuse
-from .memory import Layout, lay_out
+from .memory import MemoryMap, lay_out
 from .step import Context, Step
 from .steps import STEPS
 from .tuning import Tuning
 
 MAX_ARENA = 1 << 30
-"""Float32 elements a sample: 4 GiB, twice what a container's values may take at a time. Scratch comes on top of those,
-and places of concatenations that wait for their parts."""
+"""Greatest arena in float32 elements a sample: 4 GiB, twice the limit of a container's live values. The rest is for
+scratch memory, and for concatenations that wait for their parts."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Plan:
     batch : int
         Samples a run.
     lanes : int
-        How many of them lie side by side in memory: 1 or 16.
+        Samples interleaved in memory: 1 or 16.
     shapes : list of tuple of int
         Shape of each value of the graph, without the batch axis.
     output : int
-        The value to answer with.
+        The output value.
     steps : list of Step
-    layout : Layout
-        Where each value lies in the arena.
+    layout : MemoryMap
+        Offsets in the arena.
     """
 
     batch: int
@@ -46,7 +46,7 @@ class Plan:
     shapes: list[Shape]
     output: int
     steps: list[Step]
-    layout: Layout
+    layout: MemoryMap
 
 
 def plan(
@@ -68,20 +68,19 @@ def plan(
     shapes : list of tuple of int
         What `dcz.dcformat.infer_shapes` gives for it.
     decode : callable
-        ``decode(name) -> Tensor``. Each tensor is decoded when its layer is packed and dropped afterwards: at no time
-        are decoded weights of more layers than there are threads in memory.
+        ``decode(name) -> Tensor``. Each tensor is decoded when its layer is packed, and dropped afterwards: memory
+        never holds decoded weights of more layers than there are threads.
     batch : int
     team : Team, optional
-        Threads that will run the large layers of a single sample, or of samples side by side; the answers do not depend
-        on it.
+        Threads that will run the large layers; answers do not depend on it.
     packers : int
         Threads that decode and pack layers; the plan does not depend on it.
     lanes : int
-        Samples that lie side by side: 1, or 16 for a batch of 16. Rounding differs between the two.
+        Samples interleaved in memory: 1, or 16 for a batch of 16. Rounding differs between the two.
     elements : mapping of str to int, optional
-        Of each tensor, by name, so that several packers can begin with the largest.
+        Size of each tensor, by name: several packers begin with the largest.
     tuning : Tuning, optional
-        Picks kernels by trial; without it estimates decide.
+        Chooses kernels by trial; without it cost estimates decide.
 
     Returns
     -------
@@ -90,7 +89,7 @@ def plan(
     Raises
     ------
     FormatError
-        A sample takes more than `MAX_ARENA` of memory.
+        A sample needs more memory than `MAX_ARENA`.
     """
     context = Context(batch, lanes, shapes, decode, team or Team(1), tuning)
     layers = fuse(graph)
@@ -106,7 +105,7 @@ def plan(
 
 
 def _pack(layers: list[Layer], context: Context, packers: int, elements: Mapping[str, int]) -> list[Step]:
-    """Make the steps. Several threads begin with the largest: begun last, it would keep the others waiting."""
+    """Make the steps. Several threads begin with the largest layer, so that none waits for it at the end."""
     if packers == 1:
         return [step for layer in layers for step in _steps(layer, context)]
 

@@ -1,4 +1,4 @@
-"""What a plan is made of: layers with their kernels chosen and their weights packed."""
+"""`Step`, the element of a plan: a layer with its kernel chosen and its weights packed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .memory import Use
 from .tuning import Tuning
 
 Bind = Callable[[list[F32], F32, F32], list[Call]]
-"""``bind(inputs, output, scratch)``: arrays of shape (samples, ..., lanes) in the arena, to calls ready to run.
+"""``bind(inputs, output, scratch)`` turns arrays of shape (samples, ..., lanes) in the arena into calls.
 
-Either the samples lie one after the other, and there is one lane, or 16 lie side by side, as the lanes of a vector.
+Either samples are contiguous and there is one lane, or 16 samples are interleaved as vector lanes.
 """
 
 
@@ -32,11 +32,11 @@ class Step:
     Attributes
     ----------
     op : str
-        The operator that does the main work.
+        The main operator.
     kernel : str
         Name of the kernel, for tables.
     use : Use
-        The values that it reads and makes, and how they may share memory.
+        The values that it reads and computes, and how they may share memory.
     bind : Bind
     weight_bytes : int
         Memory that its packed weights take.
@@ -54,7 +54,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Context:
-    """What a builder knows besides its layer."""
+    """Context of a builder, besides its layer."""
 
     batch: int
     lanes: int
@@ -65,7 +65,7 @@ class Context:
 
     @property
     def samples(self) -> int:
-        """Samples, or vectors of samples, that lie one after the other."""
+        """Number of samples, or of groups of 16."""
         return self.batch // self.lanes
 
 
@@ -74,12 +74,12 @@ Builder = Callable[[Layer, Context], Step]
 
 
 def pair(value: object) -> tuple[int, int]:
-    """An attribute that is a pair of integers."""
+    """Read an attribute that is a pair of integers."""
     return cast(tuple[int, int], value)
 
 
 def shared(team: Team, parts: list[list[Call]], whole: list[Call]) -> list[Call]:
-    """What runs a layer with helpers: its parts, but for those without work, or the whole for a caller alone."""
+    """The calls of a layer with helpers: its parts, without empty ones, and the whole for a caller alone."""
     busy = [calls for calls in parts if calls]
     if len(busy) < 2:
         return whole
@@ -88,7 +88,7 @@ def shared(team: Team, parts: list[list[Call]], whole: list[Call]) -> list[Call]
 
 
 def transfers(copies: list[tuple[F32, F32]]) -> list[Call]:
-    """Copies (to, from), but for data that was made in its place."""
+    """Calls that copy pairs (to, from), without pairs that share memory already."""
     return [(np.copyto, copy) for copy in copies if copy[0].ctypes.data != copy[1].ctypes.data]
 
 

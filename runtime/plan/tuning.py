@@ -1,11 +1,11 @@
-"""Choosing kernels by trial: the best few by estimated cost are timed once, and what was fastest is kept in a file.
+"""Choice of kernels by trial: the best few by estimated cost are timed once, and a file keeps the fastest.
 
-The estimates are fitted to one kind of processor; on another one, and for odd shapes, a trial is the better judge.
-Fully connected layers are bound by memory, which a trial in warm caches would not show: they stay with the estimates.
+The estimates are fitted to one kind of processor. On another one, and for unusual shapes, a trial is more accurate.
+Fully connected layers are memory-bound, which a trial with warm caches would not show: estimates choose their kernels.
 
-The file is JSON: ``{"format": 1, "picks": {LAYER: CHOICE}}``. LAYER tells the processor, the layer's sizes and how many
-weights it has, so one file serves many models and machines. Where a version of the kernels does not know a CHOICE, it
-makes the trial again.
+The file is JSON: ``{"format": 1, "picks": {LAYER: CHOICE}}``. LAYER encodes the processor, the sizes of the layer and
+its number of weights, so one file serves many models and machines. If this version lacks the kernel of a CHOICE, the
+trial is repeated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numba import config
 
 from ...core.output import check_output, replacing
-from ...core.timing import Clock, Turns, clock_of
+from ...core.timing import Clock, Interleaved, clock_of
 from ...dcformat import InputError, Tensor
 from ..jit import ready
 from ..kernels.contract import ConvGeometry, Epilogue, PackedLayer
@@ -30,27 +30,27 @@ from .select import Choice
 
 FORMAT = 1
 SECONDS, TURN_SECONDS = 0.03, 0.001
-"""What the trials of a layer, and of one choice at a time, may take: more where five rounds take more."""
+"""Approximate seconds for the trials of a layer, and for a turn of one choice. At least five rounds are run."""
 UNLIKELY = 2.0
-"""Times the least estimate from which on a choice is not tried."""
+"""Greatest ratio to the least estimate at which a choice is tried."""
 GAIN = 0.97
-"""Share of the estimated best one's time that another choice must keep within."""
+"""Another choice replaces the first estimate only if its time is within this share of the first one's."""
 
 
 class Tuning:
-    """The kernels that trials picked.
+    """Kernel choices from trials, kept in a file.
 
     Parameters
     ----------
     path : str or os.PathLike
-        The file; one that does not exist starts empty.
+        The file. If it does not exist, it starts empty.
 
     Raises
     ------
     InputError
-        Not such a file.
+        The file is not a tuning file.
     OSError
-        It cannot be read, or not be written to.
+        The file cannot be read or written.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -63,17 +63,17 @@ class Tuning:
     def pick(
         self, choices: Sequence[Choice], weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, lanes: int
     ) -> PackedLayer:
-        """Pack a layer by the choice of an earlier trial, or else of one made now.
+        """Pack a layer with the choice of an earlier trial, else of a new one.
 
         Parameters
         ----------
         choices : sequence of Choice
-            The one estimated to be fastest first.
+            The fastest by estimate first.
         weight : Tensor
         geometry : ConvGeometry
         epilogue : Epilogue
         lanes : int
-            Samples that lie side by side.
+            Samples interleaved in memory.
         """
         layer, known = _layer(weight, geometry, epilogue, lanes), {choice.name: choice for choice in choices}
         with self._trying:
@@ -83,7 +83,7 @@ class Tuning:
         return known[self._picks[layer]].pack()
 
     def save(self) -> None:
-        """Write the file, if there were trials since."""
+        """Write the file if there were new trials."""
         if self._picks != self._kept:
             with replacing(self._path) as file:
                 text = json.dumps({"format": FORMAT, "picks": self._picks}, indent=1, sort_keys=True)
@@ -107,7 +107,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def _layer(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, lanes: int) -> str:
-    """What decides how fast a layer's choices are. Not its batch: a batch that is split must give the same bits."""
+    """Key of a layer's trials: all that decides their speed. Not the batch: a split batch must give the same bits."""
     processor = config.CPU_NAME or llvm.get_host_cpu_name()
     sizes = " ".join(f"{name}={value}" for name, value in asdict(geometry).items() if name != "batch")
     added = " residual" * epilogue.residual + " pool" * epilogue.pool
@@ -115,7 +115,7 @@ def _layer(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, lanes: in
 
 
 def _fastest(choices: Sequence[Choice], geometry: ConvGeometry, epilogue: Epilogue, lanes: int) -> str:
-    """Name of the fastest choice; the first one where no other is clearly faster."""
+    """Name of the fastest choice; the first choice unless another is clearly faster."""
     g = geometry
     samples, rng = g.batch // lanes, np.random.default_rng(0)
     x = aligned(samples * g.in_channels * g.height * g.width * lanes)
@@ -136,7 +136,7 @@ def _fastest(choices: Sequence[Choice], geometry: ConvGeometry, epilogue: Epilog
 
         return clock_of(run)
 
-    turns = Turns({name: clock(layer) for name, layer in packed.items()}, TURN_SECONDS)
+    turns = Interleaved({name: clock(layer) for name, layer in packed.items()}, TURN_SECONDS)
     for _ in range(turns.rounds(SECONDS)):
         turns.round()
     seconds = {name: min(times) for name, times in turns.seconds.items()}

@@ -1,4 +1,4 @@
-"""Which files under some paths are images."""
+"""Search for image files in folders."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ _log = logging.getLogger("dcz.runtime")
 
 
 def find(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Replace folders by the images in them. A message to the logger ``dcz.runtime`` says which files are none.
+    """Replace folders by the images in them. A log message of ``dcz.runtime`` names the files passed over.
 
     Parameters
     ----------
     paths : iterable of path
-        Files, which are taken as they are, and folders, of which the files with a suffix of `SUFFIXES` are taken: by
-        name, and those of a folder before those of its subfolders. Hidden files and folders do not count; links to
-        folders are followed.
+        Files are taken as they are. Of folders, the files with a suffix in `SUFFIXES` are taken, sorted by name, those
+        of a folder before those of its subfolders. Hidden files and folders are skipped; links to folders are followed.
 
     Returns
     -------
@@ -34,9 +33,9 @@ def find(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     Raises
     ------
     InputError
-        A path that does not exist, or a folder without images.
+        A path does not exist, or a folder holds no images.
     OSError
-        A folder that cannot be read.
+        A folder cannot be read.
     """
     found: list[str] = []
     others: list[str] = []
@@ -75,12 +74,12 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _hidden(name: str) -> bool:
-    """Whether a file or folder is there for programs alone: ``.ipynb_checkpoints``, and macOS's ``._cat.png``."""
+    """Whether a file or folder is hidden: ``.ipynb_checkpoints``, ``._cat.png`` of macOS."""
     return name.startswith(".")
 
 
 def _leads_back(folder: Path, name: str) -> bool:
-    """Whether a folder is a link to one that it is in."""
+    """Whether a folder is a link to one of its own parents."""
     sub = folder / name
     return sub.is_symlink() and folder.resolve().is_relative_to(sub.resolve())
 

@@ -1,4 +1,4 @@
-"""Image files and arrays to network inputs.
+"""Conversion of image files and arrays to network inputs.
 
 What an image becomes
     It is turned as its EXIF orientation says; transparent parts are laid over black (the colour that crops are padded
@@ -45,12 +45,12 @@ _log = logging.getLogger("dcz.runtime")
 
 
 class Inputs:
-    """Makes the inputs of a network. Safe to use from several threads.
+    """Makes the inputs of a network. Thread-safe.
 
     Parameters
     ----------
     preprocess : Preprocess or None
-        The container's. Without it a warning is logged with the first image, and none with the others.
+        The container's preprocessing. Without it, the first image logs a warning.
     shape : tuple of int
         Shape of one input.
     """
@@ -69,14 +69,14 @@ class Inputs:
         Yields
         ------
         name : str
-            The path; ``image 3`` for the fourth item if it came without a path. One of a batch has its place added:
+            The path, or ``image 3`` for the fourth item if it has no path. A sample of a batch has its index appended:
             ``path[3]``.
         sample : ndarray of float32, shape `shape`
 
         Raises
         ------
         InputError
-            What can't be read, or does not fit the network; names the file.
+            An item cannot be read, or does not fit the network; the error names the file.
         """
         listed = [items] if _is_item(items) else items
         for index, item in enumerate(cast("Iterable[Item]", listed)):
@@ -103,7 +103,7 @@ class Inputs:
         return Preprocess(mode=mode, mean=(0.0,) * self._shape[0], std=(1.0,) * self._shape[0])
 
     def _batch(self, item: Item) -> list[Image.Image] | NDArray[Any]:
-        """What an item holds: images, and arrays that are each an image or an input."""
+        """The content of an item: images, and arrays that are each an image or an input."""
         content = read_file(item, self._given) if isinstance(item, (str, os.PathLike)) else item
         if isinstance(content, Image.Image):
             return [content]
@@ -154,12 +154,12 @@ class Inputs:
 
 
 def _is_item(items: Item | Iterable[Item]) -> bool:
-    """Whether this is one item, as an array is, or a tensor: what they hold may be one image."""
+    """Whether an object is one item rather than a sequence of items; arrays and tensors are one item."""
     return isinstance(items, (str, os.PathLike, Image.Image)) or hasattr(items, "__array__")
 
 
 def _images(array: NDArray[np.uint8], grey: bool) -> NDArray[np.uint8]:
-    """An image, or a batch of them, as (N, H, W, C). `grey`: what the network takes."""
+    """An image, or a batch of images, as (N, H, W, C). `grey`: whether the network takes grey images."""
     shape = array.shape
     if 0 not in shape:
         match array.ndim:
@@ -182,12 +182,12 @@ def _images(array: NDArray[np.uint8], grey: bool) -> NDArray[np.uint8]:
 
 
 def as_array(content: ArrayLike) -> NDArray[Any]:
-    """What is an array, or can be one.
+    """Convert an array-like object to an array.
 
     Raises
     ------
     InputError
-        A list of lists that differ in length.
+        Nested lists differ in length.
     """
     try:
         return np.asarray(content)
@@ -196,7 +196,7 @@ def as_array(content: ArrayLike) -> NDArray[Any]:
 
 
 def _load(image: Image.Image) -> None:
-    """Decode an image that may have been opened alone."""
+    """Decode an image that may have been opened without decoding."""
     try:
         image.load()
     except Exception as error:  # decoders raise whatever they like on broken bytes
@@ -204,18 +204,18 @@ def _load(image: Image.Image) -> None:
 
 
 def read_file(path: str | os.PathLike[str], preprocess: Preprocess | None = None) -> Image.Image | NDArray[Any]:
-    """Read an image or an array whole, so that whatever is wrong with its file shows here.
+    """Read an image or an array completely, so that every fault of its file is found here.
 
     Parameters
     ----------
     path : str or os.PathLike
     preprocess : Preprocess, optional
-        An image that its resize would make too large is refused before it is decoded.
+        If its resize would make an image too large, the image is refused before decoding.
 
     Raises
     ------
     InputError
-        No file, no image of a known format, a damaged one, or one that is too large.
+        The file does not exist, is no image of a known format, is damaged, or is too large.
     """
     try:
         with open(path, "rb") as file:

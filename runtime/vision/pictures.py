@@ -1,4 +1,4 @@
-"""A picture's pixels before they become numbers: upright, 8-bit, opaque, grey or RGB, resized and cropped."""
+"""Image normalisation before conversion to numbers: upright, 8-bit, opaque, grey or RGB, resized and cropped."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture upright, by its EXIF orientation."""
+"""The transposition that makes an image upright, by EXIF orientation."""
 
 _BRIDGES = {"La": "LA", "LAB": "RGB"}
-"""Modes that Pillow converts to few others, and one of those."""
+"""Intermediate modes: Pillow converts these modes to few others directly."""
 
 
 def fit_image(image: Image.Image, preprocess: Preprocess) -> Image.Image:
-    """Turn an image upright, 8-bit, opaque, grey or RGB, and give it its size.
+    """Make an image upright, 8-bit, opaque, grey or RGB, and resize and crop it.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def fit_image(image: Image.Image, preprocess: Preprocess) -> Image.Image:
     Raises
     ------
     InputError
-        It would be too large after resizing.
+        The image would be too large after resizing.
     """
     image = _opaque(_upright(image)).convert("L" if preprocess.mode == "L" else "RGB")
     check_resized(image.size, preprocess)
@@ -50,7 +50,7 @@ def fit_image(image: Image.Image, preprocess: Preprocess) -> Image.Image:
 
 
 def check_resized(size: tuple[int, int], preprocess: Preprocess) -> None:
-    """Refuse an image that resizing would make too large. A few bytes can ask for all memory: a line, one pixel wide.
+    """Refuse an image that resizing would make too large: a line one pixel wide could take all memory.
 
     Parameters
     ----------
@@ -73,17 +73,17 @@ def check_resized(size: tuple[int, int], preprocess: Preprocess) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turn an image as its EXIF block says; without one, or with a damaged one, it stays as it is."""
+    """Rotate an image by its EXIF orientation; no change without an EXIF block, or with a damaged one."""
     try:
         turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception as error:  # Pillow raises whatever it likes on broken blocks
+    except Exception as error:  # Pillow raises many kinds of errors on damaged blocks
         _log.debug("EXIF block is damaged: %r; the image is not turned", error)
         return image
     return image if turn is None else image.transpose(turn)
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """Make an image 8-bit, and lay what is transparent over black."""
+    """Make an image 8-bit, and lay transparent parts over black."""
     if image.mode.startswith("I"):  # 16-bit grey, as 16-bit or as 32-bit integers
         return Image.fromarray((np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8))
     if image.mode in _BRIDGES:
@@ -108,12 +108,12 @@ def _resized(size: tuple[int, int], preprocess: Preprocess) -> tuple[int, int]:
 
 
 def _centre(image: Image.Image, crop: tuple[int, int]) -> Image.Image:
-    """Cut from the centre, as torchvision does; what lies outside of the image is black."""
+    """Cut from the centre, as torchvision does; pixels outside the image are black."""
     height, width = crop
     left, top = _edge(image.width, width), _edge(image.height, height)
     return image.crop((left, top, left + width, top + height))
 
 
 def _edge(have: int, wanted: int) -> int:
-    """Where a crop begins; below zero where the image is smaller."""
+    """Start of a crop; negative if the image is smaller."""
     return -((wanted - have) // 2) if have < wanted else round((have - wanted) / 2.0)

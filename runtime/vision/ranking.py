@@ -1,4 +1,4 @@
-"""What a network answered, as class labels with probabilities."""
+"""Ranking: from the output of a network to class labels with probabilities."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Prediction(NamedTuple):
 
 
 def rank(scores: F32, graph: Graph, labels: Sequence[str] | None, top: int) -> list[list[Prediction]]:
-    """The best classes for what a network answered.
+    """The best classes for an output of a network.
 
     Parameters
     ----------
     scores : ndarray of float32, shape (N, ...)
     graph : Graph
-        The network, whose last operator tells whether the scores are probabilities already.
+        The network. Its last operator decides whether the scores are probabilities already.
     labels : sequence of str or None
     top : int
 
@@ -54,7 +54,7 @@ def _label(index: int, labels: Sequence[str] | None) -> str:
 
 
 def _probabilities(scores: F32, graph: Graph) -> NDArray[np.float64]:
-    """Class probabilities from what the network answers, shape (N, classes)."""
+    """Class probabilities from an output of the network, shape (N, classes)."""
     value = graph.output
     while value > 0 and graph.nodes[value - 1].op == "flatten":
         value = graph.nodes[value - 1].inputs[0]
@@ -70,12 +70,12 @@ def _probabilities(scores: F32, graph: Graph) -> NDArray[np.float64]:
 
 
 def warn_of_nan(answers: Collection[tuple[str, Sequence[Prediction]]]) -> None:
-    """Log one warning that names the images for which a network answered with NaN, if there are any.
+    """Log one warning that names the images with NaN in their answers, if there are any.
 
     Parameters
     ----------
     answers : collection of (str, sequence of Prediction)
-        All of a run, by name.
+        All answers of a run, by name.
     """
     lost = [name for name, best in answers if any(isnan(one.score) for one in best)]
     if lost:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import layers
+from benchmarks.interleaved import cold_clock
 from benchmarks.kernels import LAYERS, Conv, Linear
 from benchmarks.suite import Options
-from benchmarks.turns import cold_clock
 
 
 def test_a_layer_is_timed_beside_dense_ones() -> None:

@@ -17,7 +17,7 @@ import dcz
 from benchmarks import onnx_file, peers
 from benchmarks.peers import MissingToolError, Peer, Tool, process
 from benchmarks.peers.process import Worker
-from dcz.dcformat.tensors import relative_error
+from dcz.core.difference import relative_error
 
 HALF = """
 import sys

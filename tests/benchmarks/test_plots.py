@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import pages, plots
+from benchmarks import docs_page, plots
 from benchmarks.suite import Benchmark, Record
 
 Rows = list[dict[str, Any]]
@@ -123,7 +123,7 @@ def test_the_page_shows_the_plot_by_theme(tmp_path: Path) -> None:
     record = Record.start(tmp_path, "sizes", "command")
     record.add("A", sizes())
     record.finish()
-    pages.update(tmp_path, {"sizes": Benchmark("sizes", "?", lambda options: {}, lambda rows: [])}, page)
+    docs_page.update(tmp_path, {"sizes": Benchmark("sizes", "?", lambda options: {}, lambda rows: [])}, page)
     text = page.read_text()
     assert 'srcset="figures/sizes-dark.svg"' in text
     assert 'src="figures/sizes.svg"' in text

@@ -1,10 +1,10 @@
-"""Turns with clocks that lie about time, so that what they report is known."""
+"""Interleaved with clocks that lie about time, so that what they report is known."""
 
 from __future__ import annotations
 
 import pytest
 
-from dcz.core.timing import MOST_REPEATS, Turns, clock_of, milliseconds, ratio
+from dcz.core.timing import MOST_REPEATS, Interleaved, clock_of, milliseconds, ratio
 
 
 class FakeClock:
@@ -25,7 +25,7 @@ def fakes(**seconds: float) -> tuple[dict[str, FakeClock], list[tuple[str, int]]
 
 def test_a_short_run_is_repeated_and_counted_once() -> None:
     clocks, log = fakes(fast=0.001, slow=0.5)
-    turns = Turns(clocks, turn_seconds=0.01)
+    turns = Interleaved(clocks, turn_seconds=0.01)
     del log[:]
     turns.round()
     assert log == [("fast", 1), ("fast", 10), ("slow", 1)]
@@ -34,7 +34,7 @@ def test_a_short_run_is_repeated_and_counted_once() -> None:
 
 def test_every_round_starts_with_another_engine() -> None:
     clocks, log = fakes(a=1.0, b=1.0, c=1.0)
-    turns = Turns(clocks)
+    turns = Interleaved(clocks)
     del log[:]
     for _ in range(3):
         turns.round()
@@ -43,13 +43,13 @@ def test_every_round_starts_with_another_engine() -> None:
 
 def test_repeats_have_a_limit() -> None:
     clocks, log = fakes(instant=0.0)
-    Turns(clocks).round()
+    Interleaved(clocks).round()
     assert log[-1] == ("instant", MOST_REPEATS)
 
 
 def test_rounds_fit_the_budget() -> None:
     clocks, _ = fakes(a=0.1, b=0.3)  # a round with warm-ups takes 0.8 s
-    turns = Turns(clocks)
+    turns = Interleaved(clocks)
     assert turns.rounds(8.0, least=1) == 10
     assert turns.rounds(0.1) == 5
     assert turns.rounds(1e9, most=7) == 7

@@ -4,21 +4,7 @@ import numpy as np
 import pytest
 
 from dcz.dcformat import Dense, Shared, SparseRaw, SparseShared
-from dcz.dcformat.tensors import bit_patterns, relative_error
-
-
-def test_relative_error_is_relative_to_the_largest_expected() -> None:
-    assert relative_error(np.array([1.0, -4.5]), np.array([1.0, -4.0])) == 0.125
-    assert relative_error(np.zeros(2), np.zeros(2)) == 0
-
-
-def test_the_same_nan_or_infinity_is_no_difference() -> None:
-    expected = np.array([np.nan, np.inf, -np.inf, 2])
-    assert relative_error(expected, expected) == 0
-    assert relative_error(expected + np.array([0, 0, 0, 1]), expected) == 0.5
-    for other in ([np.nan, np.inf, np.inf, 2], [np.nan, np.inf, -np.inf, np.nan], [1, np.inf, -np.inf, 2]):
-        assert not relative_error(np.array(other), expected) < 1e30
-    assert relative_error(np.full(2, np.nan), np.full(2, np.nan)) == 0
+from dcz.dcformat.tensors import bit_patterns
 
 
 def test_bit_patterns_are_those_of_little_endian_elements() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from dcz.dcformat import Graph, Node
 from dcz.reporting import Facts
+from dcz.reporting.elements import shape
 from dcz.reporting.network import MAX_BOXES, Box, boxes, network
-from dcz.reporting.words import shape
 
 TENSORS = {
     "a": {"shape": [8, 3, 3, 3], "bytes": {"symbols": 70, "gaps": 30}},

@@ -12,7 +12,7 @@ import pytest
 
 from dcz.dcformat import write
 from dcz.reporting import Facts, LayerTimes, collect, render
-from dcz.reporting.inside import DRAWN
+from dcz.reporting.histogram_section import DRAWN
 from dcz.reporting.timing import LayerTime
 
 VOID = {"meta", "link", "wbr"}

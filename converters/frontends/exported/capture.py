@@ -14,9 +14,10 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
 from torch.utils import _pytree
 
+from ....core.errors import quoted
 from ....dcformat import ConversionError, Graph, Shape, UnsupportedOpError
 from ..arrays import from_torch
-from ..source import Source, listed
+from ..source import Source
 from .constants import Constants
 from .fold import fold
 from .fx_builder import DOCS, FxBuilder
@@ -86,8 +87,8 @@ class Capture:
         source.graph = self.graph.renamed(names)
         source.messages += self.messages
         if computed:
-            instead = f" in place of {listed(replaced)}" if replaced else ""
-            source.messages.append(f"stored as the network computes them: {listed(computed)}{instead}")
+            instead = f" in place of {quoted(replaced)}" if replaced else ""
+            source.messages.append(f"stored as the network computes them: {quoted(computed)}{instead}")
 
 
 def _prefix(names: Mapping[str, str], own: str) -> str:

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from ....core.errors import listed, quoted
 from ....dcformat import ConversionError, Shape
 from ...architectures import ARCHITECTURES, Architecture
 from ...architectures.lookup import resolve, signature
-from ..source import SHOWN, listed
 from .parametrized import masked_by
 
 WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
@@ -82,8 +82,7 @@ class Reading:
     @property
     def first_misfits(self) -> str:
         """A few of the misfits, and how many more there are."""
-        more = f"; and {len(self.misfits) - SHOWN} more" if len(self.misfits) > SHOWN else ""
-        return "; ".join(self.misfits[:SHOWN]) + more
+        return listed(self.misfits, separator="; ", rest="; and")
 
 
 def find(shapes: Mapping[str, Shape]) -> Match | None:
@@ -114,7 +113,7 @@ def fit(shapes: Mapping[str, Shape], arch: str, input_shape: Shape | None = None
         raise ConversionError(what, hint=_way_out(shapes, arch))
     places = [_common_start(r.names[own] for own in best.names if own in r.names) for r in readings if r.complete]
     if best.outside and len(places) > 1:
-        what = f"the checkpoint holds {arch} {len(places)} times, under {listed(places)}"
+        what = f"the checkpoint holds {arch} {len(places)} times, under {quoted(places)}"
         raise ConversionError(what, hint="pick one with --key (key=), or save it alone")
     return Match(architecture, best.names, best.aside + best.outside)
 
@@ -126,7 +125,7 @@ def nearest(shapes: Mapping[str, Shape]) -> str | None:
         return None
     if reading.misfits:
         return f"the nearest is {name}, but {reading.first_misfits}"
-    return f"the tensors of {name} are there beside {listed(reading.outside)}, and --arch {name} takes them alone"
+    return f"the tensors of {name} are there beside {quoted(reading.outside)}, and --arch {name} takes them alone"
 
 
 def is_counter(name: str) -> bool:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ....core.errors import quoted
 from ....dcformat import ConversionError
-from ..source import listed
 
 _PATH = r"((?:.*\.)?)"
 _MASK = re.compile(_PATH + r"(?:([^.]+)_)?mask")
@@ -116,7 +116,7 @@ def fold(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
                 plain = {name if key == first else key: weight if key == first else kept[key] for key in kept}
                 made.append(name)
         if made:
-            messages.append(f"{form.what} applied: {listed(made)}")
+            messages.append(f"{form.what} applied: {quoted(made)}")
     return plain, messages
 
 
@@ -162,4 +162,4 @@ def apply_masks(state: Mapping[str, Tensor], aside: list[str]) -> tuple[dict[str
             hint = "apply it to the weight before saving, and save the state dict without it"
             raise ConversionError(f"the mask {name!r} holds more than zeros and ones", hint=hint)
         kept[weight] = mask.to(kept[weight].dtype) * kept[weight]
-    return kept, [f"masks applied: {listed(masks)}"] if masks else []
+    return kept, [f"masks applied: {quoted(masks)}"] if masks else []

@@ -9,11 +9,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ....core.errors import quoted
 from ....dcformat import ConversionError, Shape
 from ...architectures.lookup import build
 from ..arrays import from_state
 from ..exported.capture import capture
-from ..source import Source, listed
+from ..source import Source
 from .checkpoint import read_safetensors, read_torch
 from .file_kind import Kind, kind_of
 from .matching import Match, find, fit, nearest
@@ -93,7 +94,7 @@ def load_state(
         state, masked = apply_masks(state, match.aside)
         applied += masked
     if beside:
-        source.messages.append(f"set aside: {listed(beside)}")
+        source.messages.append(f"set aside: {quoted(beside)}")
     source.messages += applied
     if match is None:
         source.lost, source.way_out = found.inside, QUANTIZED if found.quantized else None

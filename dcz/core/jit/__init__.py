@@ -1,11 +1,11 @@
 """How kernels are compiled: without the GIL, and with a disk cache that starts fast and never gives stale code.
 
-Numba's own cache looks at the source file of a kernel alone. A kernel inlines what it calls, so an edit of an imported
-file would leave stale machine code behind; here a stamp covers every source of a package, and whether bounds are
-checked. And what Numba does before a cached kernel runs takes longer than to read a large model: it readies its
-compiler, looks for extensions, learns the types of the arguments, unpickles what its compiler knew of the kernel, and
-parses the LLVM module beside the machine code. Here a kernel that is on disk is its machine code, which is linked and
-called; Numba comes in when one has to be compiled.
+Numba's own cache looks at the source file of a kernel alone. But a kernel inlines the functions that it calls, so an
+edit of an imported file would leave stale machine code behind. Here a stamp covers every source file of a package, and
+the setting of bounds checks. Numba's cache is also slow to start: before a cached kernel runs, Numba initialises its
+compiler, looks for extensions, infers the types of the arguments, unpickles compiler data and parses an LLVM module.
+That takes longer than reading a large model. Here the disk holds machine code alone, which is linked and called;
+Numba's compiler starts only when a kernel has to be compiled.
 """
 
 from .cache import Stamp, folder_in_use, stamp

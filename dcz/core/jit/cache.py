@@ -1,7 +1,7 @@
-"""Machine code on disk: a file for each function and set of types, good for as long as its sources do not change.
+"""Machine code on disk: one file for each function and set of argument types, valid until a source file changes.
 
-It is read from any of the folders where it may lie, and written to the first that lets it be: so it may come with an
-image or an installer, and be read by users who may not write to it.
+Code is read from any of the cache folders, and written to the first that permits it. So a container image or an
+installer can bring it along for users without write access.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _DIGEST_BYTES = sha256().digest_size
 
 
 class Key(NamedTuple):
-    """Tells machine code apart.
+    """Key of a piece of machine code.
 
     Attributes
     ----------
     identity : tuple
-        Tells functions of one file apart, and ways to compile one.
+        Distinguishes functions of one file, and compilation options of one function.
     kinds : tuple
         Types of the arguments.
     valid : Stamp
@@ -47,10 +47,10 @@ class Key(NamedTuple):
 
 
 def stamp(folder: Path) -> Stamp:
-    """What the machine code of a package depends on: every source file in its folder and below.
+    """The stamp of a package: a digest of every source file in its folder and below, on which its machine code depends.
 
-    Names and contents count, not times: a container image or an archive keeps them in whole seconds, or not at all, and
-    kernels that came with it would be compiled again.
+    It covers names and contents, not times: container images and archives round or drop times, so kernels that came
+    with one would be compiled again.
     """
     digest = sha256()
     for path in sorted(folder.rglob("*.py")):
@@ -64,7 +64,7 @@ _used: set[Path] = set()
 
 
 def load(function: Callable[..., Any], key: Key) -> MachineCode | None:
-    """Read what `save` kept; None if it is not there, stale, or not whole any more: machine code is run unseen."""
+    """Read what `save` kept; None if it is missing, stale or damaged, which a digest shows."""
     for path in _paths(function, key):
         try:
             content = path.read_bytes()
@@ -78,7 +78,7 @@ def load(function: Callable[..., Any], key: Key) -> MachineCode | None:
 
 
 def save(function: Callable[..., Any], key: Key, code: MachineCode) -> bool:
-    """Keep machine code, over what is stale. Tells whether it could be: where not, the next process compiles again."""
+    """Keep machine code, replacing a stale file. False if no folder is writable: the next process compiles again."""
     paths = _paths(function, key)
     if not paths:
         return False
@@ -95,14 +95,14 @@ def save(function: Callable[..., Any], key: Key, code: MachineCode) -> bool:
 
 
 def folder_in_use() -> Path | None:
-    """The folder below which all machine code lies that this process read or kept; None if there is none."""
-    with suppress(ValueError):  # there was no machine code, or some on each of two drives
+    """The common parent folder of all machine code that this process read or wrote; None if there is none."""
+    with suppress(ValueError):  # no machine code, or files on two drives
         return Path(os.path.commonpath(_used))
     return None
 
 
 def _digest(key: Key, data: bytes) -> bytes:
-    """Of machine code and all that it is good for."""
+    """Digest of machine code together with its key, the stamp of this module and the machine."""
     return sha256(repr((_STAMP, _machine(), *key)).encode() + data).digest()
 
 
@@ -119,7 +119,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _paths(function: Callable[..., Any], key: Key) -> list[Path]:
-    """Where the machine code of a function may lie. Nowhere for a closure, as the key does not tell its values."""
+    """Candidate paths for the machine code of a function. None for a closure: the key does not cover its values."""
     if function.__closure__:
         return []
     module, name = Path(function.__code__.co_filename).stem, function.__qualname__
@@ -130,14 +130,14 @@ def _paths(function: Callable[..., Any], key: Key) -> list[Path]:
 
 @cache
 def _machine() -> tuple[str, ...]:
-    """The processor and the Python that machine code is for."""
+    """The processor and the Python version that machine code is for."""
     return *target(), sys.version, getattr(sys, "abiflags", "")
 
 
 @cache
 def _folders(source: str) -> list[Path]:
-    """Where the machine code of a source file may lie: ``NUMBA_CACHE_DIR``, beside it, the user's cache folder."""
-    if not os.path.isfile(source):  # what was typed in
+    """Cache folders for a source file: in ``NUMBA_CACHE_DIR``, beside the file, in the user's cache folder."""
+    if not os.path.isfile(source):  # typed into a console
         return []
     package = os.path.dirname(os.path.abspath(source))
     name = f"{os.path.basename(package)}_{sha256(package.encode()).hexdigest()[:16]}"
@@ -146,7 +146,7 @@ def _folders(source: str) -> list[Path]:
 
 
 def _user_cache() -> str | None:
-    """The user's cache folder, where the system has it; None for a user without a home."""
+    """The user's cache folder by the convention of the system; None for a user without a home."""
     if sys.platform == "win32":
         folder = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
@@ -159,7 +159,7 @@ def _user_cache() -> str | None:
 
 @cache
 def _tell_uncached() -> None:
-    """Say it once a process."""
+    """Warn once in a process that code cannot be kept."""
     logging.getLogger("dcz.core").warning(
         "compiled kernels cannot be kept: each process compiles them; set NUMBA_CACHE_DIR to a folder with room"
     )

@@ -1,4 +1,4 @@
-"""What this process has compiled, and word of it: a first run of some seconds must not look like a hang."""
+"""Counts and reports compilations, so that a first run of some seconds does not look like a hang."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _log = logging.getLogger("dcz.core")
 
 
 class Compilations:
-    """An account of compilations. Those that kept machine code makes unnecessary are not on it.
+    """Statistics of compilations. Kernels that are loaded from the disk cache do not count.
 
-    The first one is a message at level INFO; each is a line on a terminal while it lasts.
+    The first compilation logs a message at level INFO; each shows a status line on a terminal.
 
     Attributes
     ----------
     kernels : int
-        How many there were.
+        Number of kernels compiled.
     seconds : float
-        How long they took altogether.
+        Total time.
     unkept : int
-        Of how many kernels the machine code could not be kept: the next process compiles them again.
+        Number of kernels whose machine code could not be kept: the next process compiles them again.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Compilations:
 
     @contextmanager
     def expected(self, kernels: int) -> Iterator[None]:
-        """Count up to a total while it lasts: this many compilations are to come."""
+        """Announce a number of compilations, so that status lines can show progress."""
         self._total = self.kernels + kernels
         try:
             yield
@@ -42,7 +42,7 @@ class Compilations:
 
     @contextmanager
     def one(self, name: str) -> Iterator[None]:
-        """Tell of the compilation of a kernel while it lasts, then count it."""
+        """Show a status line while a kernel is compiled, then count it."""
         if self.kernels == 0:
             _log.info("compiling kernels, first run only")
         number, start = self.kernels + 1, time.perf_counter()
@@ -52,4 +52,4 @@ class Compilations:
 
 
 COMPILATIONS = Compilations()
-"""Those of this process, in any thread: whoever compiles holds the compiler's lock."""
+"""Statistics of this process. All threads share it: a thread that compiles holds the compiler's lock."""

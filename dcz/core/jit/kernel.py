@@ -1,4 +1,4 @@
-"""Kernels: functions that are compiled on their first call for each set of argument types, unless the disk has them."""
+"""Kernels: functions compiled on the first call for each set of argument types, or loaded from the disk cache."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from .numba_adapter import COMPILER_LOCK, compile_for, link, type_of_dispatcher
 Kinds = tuple[Any, ...]
 _OPTIONS = {"nogil": True, "no_cfunc_wrapper": True}
 _C_LAYOUT, _F_LAYOUT, _ALIGNED, _WRITEABLE = 1, 2, 0x100, 0x400
-"""Flags of arrays that make a difference to Numba; the first hides the second."""
+"""Flags of arrays that change the Numba type. C layout takes precedence over F layout."""
 
 
 class Kernel:
-    """A function that is compiled for each set of argument types: on its first call, unless the cache has it.
+    """A function that is compiled on the first call for each set of argument types, or loaded from the disk cache.
 
-    Other compiled functions call it as they call those of `numba.njit`.
+    Other compiled functions can call it like a function of `numba.njit`.
 
     Parameters
     ----------
     function : callable
     valid : Stamp
-        The cache holds as long as it does not change.
+        Cached code is valid as long as the stamp is the same.
     **options
-        Of `numba.njit`.
+        Options of `numba.njit`.
     """
 
     def __init__(self, function: Callable[..., Any], valid: Stamp, **options: Any) -> None:
@@ -48,7 +48,7 @@ class Kernel:
         return self.code(*arguments)(*arguments)
 
     def code(self, *arguments: Any) -> Callable[..., Any]:
-        """The machine code for arguments of these types, as a function; to call it saves a look at them."""
+        """The machine code for arguments of these types, as a function: to call without a look-up."""
         kinds = kinds_of(arguments)
         if kinds not in self._codes:
             with COMPILER_LOCK:
@@ -57,7 +57,7 @@ class Kernel:
         return self._codes[kinds]
 
     def is_made(self, kinds: Kinds) -> bool:
-        """Whether there is machine code for these types; what is on disk is linked now. Under the compiler's lock."""
+        """Whether there is machine code for these types, perhaps on disk. The caller holds the compiler's lock."""
         if kinds not in self._codes:
             kept = cache.load(self._function, self._key(kinds))
             if kept is not None:
@@ -65,7 +65,7 @@ class Kernel:
         return kinds in self._codes
 
     def make(self, kinds: Kinds, arguments: tuple[Any, ...]) -> None:
-        """Compile for arguments of these types, and keep the machine code. Under the compiler's lock."""
+        """Compile for arguments of these types, and keep the machine code. The caller holds the compiler's lock."""
         with COMPILATIONS.one(self._function.__name__):
             self._codes[kinds], code = compile_for(self.dispatcher, arguments)
         if code is None or not cache.save(self._function, self._key(kinds), code):
@@ -77,12 +77,12 @@ class Kernel:
 
 @typeof_impl.register(Kernel)  # type: ignore[untyped-decorator]
 def _typeof_kernel(value: Kernel, context: Any) -> Any:
-    """A kernel that another one calls is what Numba knows it as."""
+    """To a kernel that calls it, a kernel has the Numba type of its dispatcher."""
     return type_of_dispatcher(value.dispatcher)
 
 
 def kinds_of(arguments: tuple[Any, ...]) -> Kinds:
-    """What tells Numba's types of arguments apart."""
+    """A key that differs where Numba's types of the arguments differ."""
     return tuple(map(_kind, arguments))
 
 
@@ -97,7 +97,7 @@ def _kind(value: Any) -> Any:
 def make_ready(calls: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]]) -> None:
     """Load or compile the kernels among the functions of some calls, for the types of their arguments.
 
-    What has to be compiled is counted first, so that progress can be shown against it.
+    Kernels to compile are counted first, so that progress has a total.
     """
     with COMPILER_LOCK:
         missing = {}
@@ -124,5 +124,5 @@ def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
 
 
 def inner(function: Callable[..., Any], **options: Any) -> Any:
-    """Compile a function that only compiled ones call, with them."""
+    """Compile a function that only compiled functions call, as part of them."""
     return njit(**_OPTIONS, **options)(function)

@@ -1,7 +1,7 @@
 """All that dcz uses of Numba beyond its documented interface, and nothing else.
 
-A release of Numba may rename or drop any of it. `tests/core/jit/test_numba_adapter.py` names each, and says which is
-gone.
+A release of Numba may rename or drop any of these names. `tests/core/jit/test_numba_adapter.py` lists them, and reports
+a missing one.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from numba.core.serialize import dumps
 Function = Callable[..., Any]
 
 COMPILER_LOCK = global_compiler_lock
-"""Held by whoever compiles or links, in the whole process; one thread may take it several times."""
+"""Held by the thread that compiles or links, one in the whole process; re-entrant."""
 NO_REFERENCE_COUNTS = {"_nrt": False}
 """Option of `numba.njit` for functions that allocate nothing."""
 
 
 class MachineCode(NamedTuple):
-    """A compiled function in a form that `serialized` can keep and another process can link.
+    """A compiled function in a form that `serialized` can write and another process can link.
 
     Attributes
     ----------
     entry : str
-        Symbol of the function that takes and gives Python objects.
+        Symbol of the function that takes and returns Python objects.
     environments : list of (str, list, str)
-        Module, constants and symbol of what it refers to while it runs; its own stands first.
+        Module, constants and symbol of each environment that the code refers to; its own is the first.
     object_code : bytes
         An object file.
     """
@@ -47,13 +47,13 @@ class MachineCode(NamedTuple):
 
 
 def compile_for(dispatcher: Any, arguments: tuple[Any, ...]) -> tuple[Function, MachineCode | None]:
-    """Compile what `numba.njit` made for the types of some arguments.
+    """Compile a function of `numba.njit` for the types of some arguments.
 
     Returns
     -------
     callable
     MachineCode or None
-        None if it needs a library that has to be started, which linking alone would not do.
+        None if the code needs a library that must be initialised, which linking does not do.
     """
     function: Function = dispatcher._compile_for_args(*arguments)
     result = next(made for made in dispatcher.overloads.values() if made.entry_point is function)
@@ -67,7 +67,7 @@ def compile_for(dispatcher: Any, arguments: tuple[Any, ...]) -> tuple[Function, 
 
 
 def link(code: MachineCode, source: Function) -> Function:
-    """Make a function of machine code; `source` is what it was compiled from."""
+    """Make a function from machine code; `source` is the Python function it was compiled from."""
     _link_runtime()
     codegen = cpu_target.target_context.codegen()
     codegen._engine._ee.add_object_file(llvm.ObjectFileRef.from_data(code.object_code))
@@ -83,7 +83,7 @@ def link(code: MachineCode, source: Function) -> Function:
 
 @cache
 def _link_runtime() -> None:
-    """Tell the linker where Numba's runtime is: all that the machine code refers to besides itself."""
+    """Give the linker the addresses of Numba's runtime, the only external symbols in the machine code."""
     for name, address in _nrt_python.c_helpers.items():
         llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
@@ -96,10 +96,10 @@ def serialized(value: Any) -> bytes:
 
 @cache
 def target() -> tuple[str, ...]:
-    """The system, processor and features that machine code is for."""
+    """The system, processor and CPU features that machine code is for."""
     return tuple(map(str, cpu_target.target_context.codegen().magic_tuple()))
 
 
 def type_of_dispatcher(dispatcher: Any) -> Any:
-    """Numba's type of what `numba.njit` made, as another compiled function sees it."""
+    """Numba's type of a function of `numba.njit`, as another compiled function sees it."""
     return types.Dispatcher(dispatcher)

@@ -15,7 +15,7 @@ from ..step import Builder, Context, Step
 
 
 def clamp(layer: Layer, context: Context) -> Step:
-    """An activation that no other layer could take in."""
+    """An activation that was not fused into another layer."""
     limits = limits_of(layer.node)
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
@@ -45,7 +45,7 @@ def add(layer: Layer, context: Context) -> Step:
 
 
 def batch_norm(layer: Layer, context: Context) -> Step:
-    """A normalisation that no layer before it could take in."""
+    """A normalisation that was not fused into another layer."""
     scale, shift = scale_and_shift(None, [layer.node], context.decode)
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
@@ -56,7 +56,7 @@ def batch_norm(layer: Layer, context: Context) -> Step:
 
 
 def softmax(layer: Layer, context: Context) -> Step:
-    """Softmax along an axis, or its logarithm."""
+    """Softmax along an axis, or log-softmax."""
     axis, log = cast(int, layer.node.attrs["axis"]), bool(layer.node.attrs["log"])
     shape = context.shapes[layer.output]
     view = context.samples * prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]) * context.lanes

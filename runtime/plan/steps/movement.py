@@ -21,7 +21,7 @@ def flatten(layer: Layer, context: Context) -> Step:
 
 
 def concat(layer: Layer, context: Context) -> Step:
-    """Values one behind the other along an axis."""
+    """Concatenation along an axis."""
     axis = cast(int, layer.node.attrs["axis"])
     sizes = [context.shapes[value][axis] for value in layer.inputs]
     one_run = context.samples * prod(context.shapes[layer.output][:axis]) == 1
@@ -34,7 +34,7 @@ def concat(layer: Layer, context: Context) -> Step:
 
 
 def slice_pad(layer: Layer, context: Context) -> Step:
-    """Slices, and a pad behind them if there is one: one strided copy into a frame of zeros."""
+    """Slices, and the pad after them if there is one: one strided copy into a zeroed array."""
     pad = layer.node if layer.node.op == "pad" else None
     slices = [*layer.slices] if pad else [*layer.slices, layer.node]
 
@@ -48,7 +48,7 @@ def slice_pad(layer: Layer, context: Context) -> Step:
         before, sizes = cast(tuple[int, ...], pad.attrs["before"]), source.shape[1:-1]
         for axis, (start, size) in enumerate(zip(before, sizes, strict=True), 1):
             target = target[(slice(None),) * axis + (slice(start, start + size),)]
-        frame = [out[:, : before[0]], out[:, before[0] + sizes[0] :]]  # each in one piece
+        frame = [out[:, : before[0]], out[:, before[0] + sizes[0] :]]  # each part is contiguous
         if out.shape[2:] != source.shape[2:]:
             frame.append(out[:, before[0] : before[0] + sizes[0]])
         return [*((edge.fill, (0.0,)) for edge in frame if edge.size), copy(target, source)]

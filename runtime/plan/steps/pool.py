@@ -14,11 +14,11 @@ from ..memory import Use
 from ..step import Builder, Context, Step, pair, shared, view
 
 PARALLEL_PIXELS = 1 << 18
-"""Input pixels of all channels, some .08 ms, from which on a layer is worth helpers."""
+"""Least number of input pixels, over all channels, of a layer that is shared among threads: some .08 ms."""
 
 
 def pool2d(layer: Layer, context: Context) -> Step:
-    """Pooling by a kernel, or adaptive, as the simplest kernel that does the same."""
+    """Pooling by windows, or adaptive pooling, by the simplest kernel that computes it."""
     attrs, op = layer.node.attrs, layer.node.op
     if "output" in attrs:
         return _adaptive(layer, context)
@@ -70,7 +70,7 @@ def _windows(
 
 
 def _adaptive(layer: Layer, context: Context) -> Step:
-    """Adaptive pooling, as the simplest kernel that does the same."""
+    """Adaptive pooling, by the simplest kernel that computes it."""
     largest = layer.node.op == "adaptive_max_pool2d"
     (_, height, width), (_, out_h, out_w) = context.shapes[layer.inputs[0]], context.shapes[layer.output]
     if (out_h, out_w) == (height, width):

@@ -1,4 +1,4 @@
-"""Steps of convolution and fully connected layers: a kernel is chosen, and weights are packed for it."""
+"""Steps of convolutions and fully connected layers: choose a kernel, and pack the weights for it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from ..select import Choice
 from ..step import Builder, Context, Step, pair, shared
 
 PARALLEL_WORK = 1 << 22
-"""Multiply-adds, some .18 ms, from which on a layer is worth helpers: 15 us if they wait, 100 if they sleep."""
+"""Least number of multiply-adds of a layer that is shared among threads: some .18 ms. Waiting helpers cost 15 us,
+sleeping ones 100."""
 LINEAR_WORK = 4
-"""Multiply-adds in whose time a fully connected layer takes a weight."""
+"""Time of a weight of a fully connected layer, in multiply-adds."""
 
 
 def conv2d(layer: Layer, context: Context) -> Step:
-    """Convolution, with a pool behind it where the kernel can take that in and it pays."""
+    """Convolution, with the pool after it where the kernel can fuse it and that is faster."""
     weight = context.decode(layer.node.params["weight"]).float32()
     geometry = _conv_geometry(layer, weight, context)
     layer, epilogue, choices = _conv_choices(layer, weight, geometry, context)
@@ -65,7 +66,7 @@ def _conv_geometry(layer: Layer, weight: Tensor, context: Context) -> ConvGeomet
 def _conv_choices(
     layer: Layer, weight: Tensor, geometry: ConvGeometry, context: Context
 ) -> tuple[Layer, Epilogue, list[Choice]]:
-    """The choices of a convolution, and what they are for: layer and epilogue, without the pool if that pays."""
+    """The choices of a convolution, with its layer and epilogue; without the pool where a separate step is faster."""
     epilogue = _epilogue(layer, context)
     if context.lanes > 1:
         return layer, epilogue, select_batch16.conv_choices(weight, geometry, epilogue)
@@ -85,7 +86,7 @@ def _epilogue(layer: Layer, context: Context) -> Epilogue:
 
 
 def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) -> Step:
-    """The step of a packed layer of so many multiply-adds a sample."""
+    """The step of a packed layer, given its multiply-adds a sample."""
     residual = () if layer.residual is None else (layer.residual,)
     alone = context.samples == 1 and work * context.lanes >= PARALLEL_WORK
     parts = context.team.threads if alone else 1

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dcz.converters import compare, convert
-from dcz.converters.frontends.source import Source, listed
+from dcz.converters.frontends.source import Source
 from dcz.dcformat import ConversionError, Dense, Graph, make_node
 
 
@@ -57,9 +57,3 @@ def test_a_tensor_keeps_its_first_name_alone() -> None:
     assert source.graph is not None
     assert source.graph.tensor_names() == ["x", "z"]
     assert source.untie() == {}
-
-
-def test_long_lists_are_cut() -> None:
-    assert listed(["a", "b", "c"]) == "'a', 'b', 'c'"
-    assert listed(["a", "b", 3, "d", "e"]) == "'a', 'b', 3 and 2 more"
-    assert listed([]) == ""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import dcz
-from dcz.core.timing import Turns
+from dcz.core.timing import Interleaved
 from dcz.dcformat import Graph, InputError, make_node, write
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
 from dcz.runtime.plan import select, tuning
@@ -26,7 +26,7 @@ def timed(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> list[list[str]]:
     """Let trials find these seconds for a choice, one second for others; gives the names that were tried."""
     tried: list[list[str]] = []
 
-    class Measured(Turns):
+    class Measured(Interleaved):
         def rounds(self, budget: float, least: int = 5, most: int = 200) -> int:
             tried.append(list(self.seconds))
             return 1
@@ -35,7 +35,7 @@ def timed(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> list[list[str]]:
             for name, found in self.seconds.items():
                 found.append(seconds.get(name.split()[0], 1.0))
 
-    monkeypatch.setattr(tuning, "Turns", Measured)
+    monkeypatch.setattr(tuning, "Interleaved", Measured)
     return tried
 
 

@@ -1,4 +1,4 @@
-"""Words that all sections share: names, counts, shapes, headings."""
+"""Elements that all sections share: names, counts, shapes, headings."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .html import Content, Markup, escape, tag
 TIMES = "\u00d7"
 """The multiplication sign."""
 MAX_NAME = 160
-"""Characters of a name that are shown: a file may hold longer ones, but nobody can read them."""
+"""Characters of a name that are shown; longer names are cut in the middle."""
 
 
 def name(value: str) -> Markup:
-    """A name from the file, apart from the text around it: it may be long, or run from right to left.
+    """A name from the file, isolated from the text around it: it may be long, or run from right to left.
 
     Lines may break after its dots.
     """
@@ -23,7 +23,7 @@ def name(value: str) -> Markup:
 
 
 def count(value: int, noun: str, plural: str | None = None) -> str:
-    """``1 layer``, ``1,000 layers``; the plural is given where an s does not make it."""
+    """``1 layer``, ``1,000 layers``; give an irregular plural."""
     return f"{value:,} {noun if value == 1 else plural or f'{noun}s'}"
 
 
@@ -33,18 +33,18 @@ def shape(sizes: Sequence[int]) -> str:
 
 
 def section(key: str, title: str, *content: Content) -> Markup:
-    """A section of the page with its heading, which folds it up."""
+    """A section of the page; a click on its heading folds it."""
     heading = tag("summary", tag("h2", title, id=f"{key}-title"))
     return tag("section", tag("details", heading, *content, open=True), id=key, aria_labelledby=f"{key}-title")
 
 
 def definitions(items: Sequence[tuple[str, Content]]) -> Markup:
-    """A list of names and what they stand for, both from anywhere."""
+    """A definition list; names and values may come from the file."""
     return tag("dl", [tag("div", tag("dt", name(key)), tag("dd", value)) for key, value in items], class_="facts")
 
 
 def percent(part: float, whole: float) -> str:
-    """A share with one decimal; ``-`` of nothing."""
+    """A share with one decimal; ``-`` if the whole is 0."""
     return f"{part / whole:.1%}" if whole else "-"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from tqdm import tqdm
 
-from dcz.core.timing import Clock, Turns
+from dcz.core.timing import Clock, Interleaved
 
 LEAST_ROUNDS = 3
 LONGEST_SECONDS = 90.0
@@ -40,7 +40,7 @@ def cold_clock(run: Callable[[], object], timer: Callable[[], float]) -> Clock:
     return clock
 
 
-def take_turns(clocks: Mapping[str, Clock], seconds: float, longest: float = LONGEST_SECONDS) -> Turns:
+def time_interleaved(clocks: Mapping[str, Clock], seconds: float, longest: float = LONGEST_SECONDS) -> Interleaved:
     """Time engines by turns for about `seconds`.
 
     Parameters
@@ -49,11 +49,11 @@ def take_turns(clocks: Mapping[str, Clock], seconds: float, longest: float = LON
     seconds, longest : float
         How long the rounds should last, and may last.
     """
-    return run_rounds(Turns(clocks), seconds, longest)
+    return run_rounds(Interleaved(clocks), seconds, longest)
 
 
-def run_rounds(turns: Turns, seconds: float, longest: float = LONGEST_SECONDS) -> Turns:
-    """Run rounds of engines that are ready, as `take_turns` does."""
+def run_rounds(turns: Interleaved, seconds: float, longest: float = LONGEST_SECONDS) -> Interleaved:
+    """Run rounds of engines that are ready, as `time_interleaved` does."""
     begun = time.perf_counter()
     for number in tqdm(range(turns.rounds(seconds)), desc="rounds", unit="round", leave=False, disable=None):
         if number >= LEAST_ROUNDS and time.perf_counter() - begun > longest:

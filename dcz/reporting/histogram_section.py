@@ -1,20 +1,20 @@
-"""The section that looks into each layer: how its weights are spread, and how long its codes are."""
+"""The section of histograms: weights and code lengths, layer by layer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from . import charts
+from .elements import count, name, section, shape
 from .facts import Facts, Layer
 from .histograms import CodeLengths, Spread
 from .html import Content, Markup, tag
-from .words import count, name, section, shape
 
 DRAWN = 200
-"""Layers that get charts, the largest ones: a network of a thousand layers must not make a page of many megabytes."""
+"""Number of layers that get charts, the largest ones: a thousand layers would make a page of many megabytes."""
 
 
-def inside(facts: Facts) -> Markup | None:
+def histograms(facts: Facts) -> Markup | None:
     """A card for each layer: histograms of its weights, and of the code lengths of symbols and gaps."""
     if not facts.layers:
         return None

@@ -1,4 +1,4 @@
-"""The sections about bytes and time, one function each: facts in, markup out. None where there is nothing to tell."""
+"""The sections about bytes and time: one function each, from facts to markup. None: the section is left out."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from math import prod
 
 from . import charts
+from .elements import TIMES, count, definitions, name, percent, section
 from .facts import PARTS, Facts
 from .html import Markup, join, table, tag
 from .timing import LayerTime
-from .words import TIMES, count, definitions, name, percent, section
 
 DRAWN = tag("span", "drawn", class_="unseen")
-"""Header of a column of bars: the eye needs none."""
+"""Header of a column of bars, for screen readers only."""
 
 
 def headline(facts: Facts) -> Markup:
-    """Sizes and the ratio of the two files, then the two formulas that are in use, named as such."""
+    """Bytes in fp32 and in the file, their ratio, and the ratios by the formulas of courses and of the paper."""
     info = facts.info
     times, grew = info["ratio"], 0 < info["ratio"] < 1
     figures = [
@@ -38,7 +38,7 @@ def headline(facts: Facts) -> Markup:
 
 
 def waterfall(facts: Facts) -> Markup:
-    """From fp32 to coded: what is left after each stage, and what it saved."""
+    """From fp32 to coded: bytes after each stage, and bytes that it saved."""
     largest = max((stage.nbytes for stage in facts.stages), default=0) or 1
     rows, before = [], None
     for stage in facts.stages:
@@ -107,7 +107,7 @@ def layers(facts: Facts) -> Markup | None:
 
 
 def times(facts: Facts) -> Markup | None:
-    """How long each layer takes, where that was measured."""
+    """Time of each layer, if it was measured."""
     measured = facts.times
     if measured is None or not measured.rows:
         return None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import pages, scaling
+from benchmarks import docs_page, scaling
 from benchmarks.suite import Benchmark, Record, Table
 
 PAGE = "# Title\n\n<!-- begin one -->\nold\n<!-- end one -->\n\nkept\n\n<!-- begin two -->\nstays\n<!-- end two -->\n"
@@ -31,7 +31,7 @@ def test_tables_of_the_latest_finished_run_stand_between_the_markers(
         record.document["started"] += str(n)  # both within one second
         record.finish()
     Record.start(tmp_path, "two", "broken off").add("case", [])
-    pages.update(tmp_path, benchmarks, page)
+    docs_page.update(tmp_path, benchmarks, page)
     text = page.read_text()
     assert "| ours | 2 |" in text
     assert "| ours | 1 |" not in text
@@ -40,14 +40,14 @@ def test_tables_of_the_latest_finished_run_stand_between_the_markers(
     assert "`python -m benchmarks one`" in text
     assert "\nkept\n" in text
     assert "\nstays\n" in text
-    pages.update(tmp_path, benchmarks, page)
+    docs_page.update(tmp_path, benchmarks, page)
     assert page.read_text() == text
 
 
 def test_every_benchmark_has_its_place_in_the_docs() -> None:
     from benchmarks.__main__ import BENCHMARKS
 
-    text = pages.PAGE.read_text()
+    text = docs_page.PAGE.read_text()
     for name in BENCHMARKS:
         assert f"<!-- begin {name} -->\n" in text
         assert f"<!-- end {name} -->\n" in text

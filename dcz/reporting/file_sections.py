@@ -1,19 +1,19 @@
-"""The sections about what else is in the file: preprocessing, labels, graph, tensors, provenance."""
+"""The sections about the content of the file: preprocessing, labels, graph, tensors, provenance."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from .elements import TIMES, count, definitions, name, number, section, shape
 from .facts import PARTS, Facts
 from .html import Content, Markup, table, tag
 from .network import network
-from .words import TIMES, count, definitions, name, number, section, shape
 
 FIRST_LABELS = 20
 
 
 def inputs(facts: Facts) -> Markup | None:
-    """What goes in: shape and preprocessing; what comes out: labels."""
+    """Shape of the input, and preprocessing."""
     if facts.graph is None:
         return None
     items: list[tuple[str, Content]] = [("input of one sample", shape(facts.graph.input_shape))]
@@ -34,7 +34,7 @@ def inputs(facts: Facts) -> Markup | None:
 
 
 def labels(facts: Facts) -> Markup | None:
-    """How many classes have names, and the first of them."""
+    """The number of labels, and the first of them."""
     if not facts.labels:
         return None
     first = tag("ol", [tag("li", name(label)) for label in facts.labels[:FIRST_LABELS]], start=0, class_="labels")
@@ -44,7 +44,7 @@ def labels(facts: Facts) -> Markup | None:
 
 
 def graph(facts: Facts) -> Markup | None:
-    """The drawing, and the list of nodes."""
+    """The drawing of the graph, and the list of nodes."""
     if facts.graph is None:
         return None
     rows = [
@@ -89,7 +89,7 @@ def tensors(facts: Facts) -> Markup | None:
 
 
 def provenance(facts: Facts) -> Markup:
-    """Where the file comes from, and how to recognise it."""
+    """Checksums and metadata: the identity and the origin of the file."""
     items: list[tuple[str, Content]] = [
         ("file", name(facts.file)),
         ("format version", facts.info["format_version"]),
