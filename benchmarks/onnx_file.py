@@ -1,4 +1,4 @@
-"""A container's network as an ONNX file with dense weights, for the engines that read those. The batch is fixed."""
+"""ONNX files with dense weights, made from containers, for other engines. The batch size is fixed."""
 
 from __future__ import annotations
 
@@ -146,4 +146,4 @@ NODES: Mapping[str, Callable[[_Builder, Node, list[str], str], None]] = {
     "slice": _slice,
     "pad": _pad,
 }  # fmt: skip
-"""One builder an operator; the axes of our attributes do not count the batch."""
+"""The builder of each operator. Axes in our attributes do not count the batch."""
