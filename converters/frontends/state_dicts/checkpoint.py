@@ -93,8 +93,7 @@ def read_torch(path: Path) -> Any:
         The file does not exist or cannot be read.
     """
     try:
-        with torch.serialization.safe_globals(HARMLESS), path.open("rb") as file:  # by a path, torch.load would look at
-        its ending
+        with torch.serialization.safe_globals(HARMLESS), path.open("rb") as file:  # torch.load goes by a path's ending
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise _refusal(error) from error
