@@ -17,7 +17,7 @@ class DenseFiles:
     Parameters
     ----------
     container : Path
-    batch : ndarray of float32, shape (N, *input_shape)
+    batch : ndarray of float32, shape ``(N, *input_shape)``
     folder : Path
         Folder for the files.
 

@@ -75,7 +75,7 @@ def verify(
         Architecture of `against`, as for `dcz.convert`.
     input_shape : sequence of int, optional
         Shape of one sample for `against`; by default the container's.
-    inputs : ndarray of float32, shape (N, *input_shape), optional
+    inputs : ndarray of float32, shape ``(N, *input_shape)``, optional
         Samples on which the answers are compared; random by default.
     key : str, optional
         Which dictionary of `against` is the state dict, as for `dcz.convert`.

@@ -114,12 +114,12 @@ class Model:
 
         Parameters
         ----------
-        batch : array-like of floats, shape (N, *input_shape)
+        batch : array-like of floats, shape ``(N, *input_shape)``
             Preprocessed samples, N >= 0. Computed in float32. Not changed.
 
         Returns
         -------
-        ndarray of float32, shape (N, *output_shape)
+        ndarray of float32, shape ``(N, *output_shape)``
 
         Raises
         ------
@@ -154,7 +154,7 @@ class Model:
 
         Parameters
         ----------
-        batch : array-like of floats, shape (N, *input_shape)
+        batch : array-like of floats, shape ``(N, *input_shape)``
             N >= 1. Runs in slices, as in a call; the time of a layer is the sum over the slices.
         rounds : int
             Number of runs; the result is the median.
@@ -188,7 +188,7 @@ class Model:
 
         Returns
         -------
-        ndarray of float32, shape (N, *input_shape)
+        ndarray of float32, shape ``(N, *input_shape)``
 
         Raises
         ------
@@ -254,7 +254,7 @@ class Model:
 
         Parameters
         ----------
-        scores : ndarray of float32, shape (N, *output_shape)
+        scores : ndarray of float32, shape ``(N, *output_shape)``
             Result of a call.
         top : int
 

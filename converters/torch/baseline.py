@@ -84,7 +84,7 @@ def baselines(
     Parameters
     ----------
     path : str or os.PathLike
-    batch : ndarray of float32, shape (N, *input_shape)
+    batch : ndarray of float32, shape ``(N, *input_shape)``
         Input of each run. It is copied to the device before, outside the timing.
     device : {"cpu", "cuda"}
     threads : int

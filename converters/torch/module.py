@@ -37,7 +37,7 @@ class GraphModule(nn.Module):
             self.register_parameter(attribute, nn.Parameter(value, requires_grad=False))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map a batch (N, *input_shape) to (N, *output shape)."""
+        """Map a batch ``(N, *input_shape)`` to ``(N, *output shape)``."""
         values = [x]
         for node in self.graph.nodes:
             values.append(self._step(node, values))

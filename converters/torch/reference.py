@@ -23,13 +23,13 @@ def ask(module: nn.Module, inputs: Array, batch: int | None = None) -> Array:
     ----------
     module : nn.Module
         In eval mode. Its tensors are changed.
-    inputs : ndarray of float32, shape (N, *input_shape)
+    inputs : ndarray of float32, shape ``(N, *input_shape)``
     batch : int, optional
         Fixed batch size of the module. The last batch is filled with copies of its last sample.
 
     Returns
     -------
-    ndarray of float32 or float64, shape (N, *output_shape)
+    ndarray of float32 or float64, shape ``(N, *output_shape)``
 
     Raises
     ------

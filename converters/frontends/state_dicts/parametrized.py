@@ -51,13 +51,13 @@ def masked(weight: Tensor, mask: Tensor) -> Tensor | None:
 
 
 def weight_norm(g: Tensor, v: Tensor) -> Tensor | None:
-    """W = g v / |v| (Salimans and Kingma 2016, arXiv 1602.07868, equation 2); g has the axes of the norm."""
+    """``W = g v / |v|`` (Salimans and Kingma 2016, arXiv 1602.07868, equation 2); g has the axes of the norm."""
     axes = [-1] if g.ndim == 0 else [i for i in range(v.ndim) if g.shape == _only(v.shape, i)]
     return torch._weight_norm(v, g, axes[0]) if axes and _floats_alike(g, v) else None
 
 
 def spectral_norm(weight: Tensor, u: Tensor, v: Tensor) -> Tensor | None:
-    """W / (u^T W v) (Miyato et al. 2018, arXiv 1802.05957, algorithm 1), with the u and v of the last training step."""
+    """``W / (u^T W v)`` (Miyato et al. 2018, arXiv 1802.05957, algorithm 1), with u and v of the last training step."""
     if weight.ndim < 2 or not _floats_alike(weight, u, v):
         return None
     for axis in range(weight.ndim):
