@@ -1,8 +1,8 @@
 """The benchmarks: ``python -m benchmarks [--quick] [NAME...]``, from the root of the repository.
 
-Every run is written to benchmarks/results/NAME-TIME.json as it goes, with the machine's facts; an older file is never
-touched. Tables go to stdout, progress and errors to stderr. ``--docs`` writes tables and plots of the latest finished
-runs into docs/benchmarks.md instead.
+Every run is written to benchmarks/results/NAME-TIME.json during the run, with facts about the machine. Older files are
+never changed. Tables go to stdout, progress and errors to stderr. ``--docs`` writes tables and plots of the latest
+finished runs into docs/benchmarks.md instead.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ QUICK_BENCHMARKS = ("sizes", "latency", "load", "accuracy")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run what was asked for; 1 if a case failed."""
+    """Run the chosen benchmarks; 1 if a case failed."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     if unknown := set(arguments.names) - set(BENCHMARKS):
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(benchmark: Benchmark, options: Options, folder: Path, command: str, resume: bool) -> bool:
-    """Measure the cases that are not on file yet, print the tables; whether all went well."""
+    """Measure the cases that are not on file yet, print the tables; return whether all succeeded."""
     unfinished = Record.resume(folder, benchmark.name, command) if resume else None
     record = unfinished or Record.start(folder, benchmark.name, command)
     sound = True
@@ -94,7 +94,7 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _public(argv: Sequence[str]) -> list[str]:
-    """The command line without the folders of one machine, and as it was when its run began."""
+    """The command line without folders of this machine, as it was when the run began."""
     return [
         argument if not argument.startswith("/") else Path(argument).name for argument in argv if argument != "--resume"
     ]

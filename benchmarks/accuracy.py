@@ -1,6 +1,6 @@
-"""Are the answers as good? Every container of ``models/``, and the demo's LeNet-5, on the test set it was made for.
+"""Accuracy: every container of ``models/``, and the demo's LeNet-5, on its test set.
 
-The same pictures go through our runtime and through the container's network in torch. Test sets are not in the
+The same images run through our runtime and through the container's network in torch. Test sets are not in the
 repository: ``--mnist``, ``--cifar10`` and ``--imagenet`` name their folders.
 """
 
@@ -31,7 +31,7 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
 
 
 def measure(path: Path, options: Options) -> list[Row]:
-    """Score one container; a row that says why where its test set is not given."""
+    """Score one container; without its test set, a row with the reason."""
     with dcz.open(path) as container:
         preprocess, labels, file_bytes = container.preprocess, container.labels, container.file_bytes
     model = dcz.load(path, threads=options.threads)

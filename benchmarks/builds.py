@@ -1,7 +1,7 @@
-"""Has a change cost speed? This checkout and another one, on the same containers, by turns.
+"""Comparison of two builds: this checkout and another one, on the same containers, interleaved.
 
-Each build runs in a process of its own, so that nothing is shared but the machine, with a cache of compiled kernels of
-its own. ``--build FOLDER`` names the other checkout: ``git worktree add ../before v0.2.0``, say.
+Each build runs in its own process with its own cache of compiled kernels, so the two share only the machine. ``--build
+FOLDER`` names the other checkout: ``git worktree add ../before v0.2.0``, say.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
 
 
 def measure(name: str, batch_size: int, options: Options, other: Path) -> list[Row]:
-    """Times a call and times of starting, of both builds on one container; and whether they answer the same bits."""
+    """Times of a call and of start-up of both builds on one container, and whether answers are bit-equal."""
     from dcz.core.timing import milliseconds, ratio
 
     network = container(name, options)

@@ -1,8 +1,8 @@
-"""Do published checkpoints survive? Each is converted and exported back, and its answers are held against torch's.
+"""Round trips of published checkpoints: each is converted and exported, and its answers are compared with torch's.
 
-``--checkpoints FOLDER`` is searched for state dicts, ONNX files and Song Han's SqueezeNet. A network that the test set
-of ``--cifar10`` or ``--mnist`` is for is scored on it, as it is and pruned and shared without retraining. An
-``.npz`` beside a checkpoint with ``images_rgb_u8`` and ``logits_caffe`` is a reference to reproduce.
+``--checkpoints FOLDER`` is searched for state dicts, ONNX files and Song Han's SqueezeNet. A network for CIFAR-10 or
+MNIST is scored on the test set of ``--cifar10`` or ``--mnist``, as it is, and after pruning and sharing without
+retraining. An ``.npz`` beside a checkpoint with ``images_rgb_u8`` and ``logits_caffe`` is a reference to reproduce.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
 
 
 def measure(path: Path, options: Options) -> list[Row]:
-    """One row for the lossless container, and one for a pruned and shared network that can be scored."""
+    """One row for the lossless container, and one for the pruned and shared network if it can be scored."""
     options.work.mkdir(parents=True, exist_ok=True)
     out = options.work / f"{path.stem}.dcz"
     row = _convert(path, out) | _round_trip(path, out, options.work) | _reference(path, out)
@@ -56,7 +56,7 @@ def _convert(path: Path, out: Path, **options: str) -> Row:
 
 
 def _round_trip(path: Path, out: Path, folder: Path) -> Row:
-    """Whether both kinds of export give every tensor back bit for bit, under the same names in the same order."""
+    """Whether both kinds of export restore every tensor bit for bit, under the same names in the same order."""
     from dcz.converters.convert import load_source
     from dcz.converters.export import export
 

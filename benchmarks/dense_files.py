@@ -1,4 +1,4 @@
-"""A network with dense weights in the files that other engines read."""
+"""Files of a network with dense weights, in the formats of other engines."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from . import onnx_file
 
 
 class DenseFiles:
-    """Files of one network for one batch, each made when it is first asked for.
+    """Files of one network for one batch, each made on first use.
 
     Parameters
     ----------
     container : Path
-    batch : ndarray of float32, shape (N, *input_shape)
+    batch : ndarray of float32, shape ``(N, *input_shape)``
     folder : Path
-        Where they go.
+        Folder for the files.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class DenseFiles:
         return path
 
     def _copy(self, path: Path) -> None:
-        shutil.copyfile(self._container, path)  # engines write what they prepare beside the file that they are given
+        shutil.copyfile(self._container, path)  # engines write prepared files beside their input file
 
     def _onnx(self, path: Path) -> None:
         onnx_file.write(self._container, path, len(self._batch))

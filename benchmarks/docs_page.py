@@ -1,6 +1,6 @@
-"""Writes the tables and plots of the latest finished runs between the markers of docs/benchmarks.md.
+"""Update of docs/benchmarks.md: tables and plots of the latest finished runs, between markers.
 
-A place for them is a pair of lines, ``<!-- begin NAME -->`` and ``<!-- end NAME -->``; the rest is left alone.
+The markers are a pair of lines, ``<!-- begin NAME -->`` and ``<!-- end NAME -->``. Other text does not change.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FIGURES = "figures"
 
 
 def update(results: Path, benchmarks: Mapping[str, Benchmark], page: Path = PAGE) -> None:
-    """Bring the page up to date; benchmarks without a finished run or without a place keep what is there.
+    """Update the page. A benchmark without a finished run or without markers keeps its text.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def update(results: Path, benchmarks: Mapping[str, Benchmark], page: Path = PAGE
 
 
 def render(benchmark: Benchmark, record: Record, drawn: Sequence[plots.Picture] = ()) -> str:
-    """Where the numbers come from, then the plots and the tables."""
+    """The section of a run: its origin, then the plots and the tables."""
     document = record.document
     machine, rows = document["machine"], record.rows
     versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items() if version)

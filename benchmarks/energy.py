@@ -1,9 +1,9 @@
-"""Energy of a fully connected layer: from the processor's counters where they can be read, else from a model.
+"""Energy of a fully connected layer: from the processor's counters if they are readable, else from a model.
 
 The model counts operations and bytes at 45 nm, 0.9 V, with the energies of M. Horowitz, "Computing's energy problem
 (and what we can do about it)", ISSCC 2014, as table 1 of Han et al., "Learning both weights and connections" (2015)
-gives them for 32 bits. Every weight comes from DRAM once, activations from a small SRAM. It says nothing about a given
-machine and leaves out instructions and idle power; a modelled figure is marked so wherever it is shown.
+gives them for 32 bits. Every weight comes from DRAM once, activations from a small SRAM. The model does not describe a
+given machine, and leaves out instructions and idle power. A modelled figure is always marked as one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COUNT_SECONDS = 2.0
 def compare(
     dense: Callable[[], object], ours: Callable[[], object], features: tuple[int, int], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Microjoules of one run of each, and how they were found.
+    """Microjoules of one run of each, and the method.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ def counter_files(folder: Path = RAPL) -> list[Path]:
 
 
 def count(run: Callable[[], object], counters: list[Path], seconds: float = COUNT_SECONDS) -> float:
-    """Microjoules that one run adds to what the packages draw anyway, which an idle spell as long tells.
+    """Microjoules of one run beyond the idle power of the packages, which an idle phase of the same length measures.
 
-    A counter that wraps around within the measurement would give a negative figure; at `seconds` of a few it does not.
+    A counter that wraps around during the measurement would give a negative figure; with a few `seconds` none does.
     """
     start, before, runs = time.perf_counter(), _sum(counters), 0
     while time.perf_counter() - start < seconds:

@@ -1,4 +1,4 @@
-"""Rounds of engines by turns, within limits and with a progress bar."""
+"""Interleaved rounds of engines, within time limits and with a progress bar."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from dcz.core.timing import Clock, Interleaved
 
 LEAST_ROUNDS = 3
 LONGEST_SECONDS = 90.0
-"""Where a round takes long, no further one is begun after so many seconds; but there are `LEAST_ROUNDS`."""
+"""Seconds after which no further round begins, except to reach `LEAST_ROUNDS`."""
 
 FLUSH_BYTES = 96 << 20
 """More than a core's share of the last-level cache."""
 
 
 def cache_flusher() -> Callable[[], object]:
-    """Make a function that fills the caches with something else."""
-    other = np.ones(FLUSH_BYTES, np.uint8)  # zeros that nobody wrote would all be one page, and stay in the cache
+    """Make a function that fills the caches with other data."""
+    other = np.ones(FLUSH_BYTES, np.uint8)  # unwritten zeros would share one page, which stays in the cache
     return other.max
 
 
 def cold_clock(run: Callable[[], object], timer: Callable[[], float]) -> Clock:
-    """Clock of single runs with caches full of something else."""
+    """Clock of single runs with cold caches."""
     flush = cache_flusher()
 
     def clock(runs: int) -> float:
@@ -41,19 +41,19 @@ def cold_clock(run: Callable[[], object], timer: Callable[[], float]) -> Clock:
 
 
 def time_interleaved(clocks: Mapping[str, Clock], seconds: float, longest: float = LONGEST_SECONDS) -> Interleaved:
-    """Time engines by turns for about `seconds`.
+    """Time engines, interleaved, for about `seconds`.
 
     Parameters
     ----------
     clocks : mapping of str to Clock
     seconds, longest : float
-        How long the rounds should last, and may last.
+        Intended and greatest duration of all rounds.
     """
     return run_rounds(Interleaved(clocks), seconds, longest)
 
 
 def run_rounds(turns: Interleaved, seconds: float, longest: float = LONGEST_SECONDS) -> Interleaved:
-    """Run rounds of engines that are ready, as `time_interleaved` does."""
+    """Run rounds of prepared engines, like `time_interleaved`."""
     begun = time.perf_counter()
     for number in tqdm(range(turns.rounds(seconds)), desc="rounds", unit="round", leave=False, disable=None):
         if number >= LEAST_ROUNDS and time.perf_counter() - begun > longest:

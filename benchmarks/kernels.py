@@ -2,11 +2,11 @@
 
     python -m benchmarks.kernels [--only PATTERN] [--runs N] [--batch N] [--candidates] [--no-numpy] [--cpu-time]
 
-For work on a kernel: prints medians as it goes, and with --candidates those of the kernels that were not chosen. What
-is kept, with the machine's facts, is the benchmark `layers` of ``python -m benchmarks``.
+For work on a kernel: it prints medians during the run, and with --candidates those of the kernels that were not chosen.
+The benchmark `layers` of ``python -m benchmarks`` records results with facts about the machine.
 
-One thread; engines take turns. Fully connected layers run with cold caches: a buffer larger than the last-level cache
-is read before each run. Weights are random at the given density, with codebooks as the paper has them (8 bits in
+One thread; engines are interleaved. Fully connected layers run with cold caches: a buffer larger than the last-level
+cache is read before each run. Weights are random at the given density, with codebooks as the paper has them (8 bits in
 convolutions, 5 bits in fully connected layers).
 """
 
@@ -43,7 +43,7 @@ Run = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Conv:
-    """A square convolution to be timed."""
+    """A square convolution to time."""
 
     name: str
     channels: tuple[int, int]
@@ -58,7 +58,7 @@ class Conv:
 
 @dataclass(frozen=True)
 class Linear:
-    """A fully connected layer to be timed."""
+    """A fully connected layer to time."""
 
     name: str
     features: tuple[int, int]
@@ -139,7 +139,7 @@ def random_weight(rng: np.random.Generator, shape: tuple[int, ...], density: flo
     mask = rng.random((shape[0], int(np.prod(shape[1:])))) < density
     columns = np.nonzero(mask)[1].astype(np.int32)
     indptr = np.concatenate([[0], np.cumsum(mask.sum(axis=1))]).astype(np.int64)
-    live = (1 << bits) - 1  # zero takes a symbol in the paper's codebooks too
+    live = (1 << bits) - 1  # the paper's codebooks have a symbol for zero, too
     codebook = np.sort(rng.standard_normal(live)).astype(np.float32)
     return SparseShared(shape, indptr, columns, codebook, rng.integers(0, live, len(columns)).astype(np.uint8))
 
@@ -163,7 +163,7 @@ def ours(packed: PackedLayer, x: np.ndarray, out: np.ndarray) -> Run:
 
 
 def engines_of(layer: Conv | Linear, batch: int, every: bool) -> tuple[dict[str, Run], dict[str, Any]]:
-    """Engines of a layer, in one thread, and facts about it.
+    """Engines for a layer, in one thread, and facts about the layer.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def engines_of(layer: Conv | Linear, batch: int, every: bool) -> tuple[dict[str,
     batch : int
         Samples.
     every : bool
-        All of our kernels, not only the one that is chosen.
+        All of our kernels, not only the chosen one.
     """
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
@@ -271,7 +271,7 @@ def _checked(facts: dict[str, Any], engines: dict[str, Run], out: np.ndarray, re
 
 
 def interleaved_engines(layer: Conv | Linear, engines: dict[str, Run], timer: Callable[[], float]) -> Interleaved:
-    """Engines that take turns: single runs from cold caches, where the layer is to be timed so, or short repeats."""
+    """Interleaved engines: single runs with cold caches, for layers that need it, or short repeats."""
     if isinstance(layer, Linear) and layer.cold:
         return Interleaved({name: cold_clock(run, timer) for name, run in engines.items()}, turn_seconds=0)
     return Interleaved({name: clock_of(run, timer) for name, run in engines.items()})

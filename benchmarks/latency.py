@@ -1,7 +1,7 @@
-"""How long does an answer take? Ours, the dense network in torch, and the peers that are installed, by turns.
+"""Latency: dcz, the dense network in torch, and the installed peers, interleaved.
 
-torch runs in this process, peers in processes of their own at the other end of a pipe, where the time is taken. All get
-the same batch; how far their answers lie from torch's is a column.
+torch runs in this process. Peers run in their own processes, connected by a pipe, and time themselves. All get the same
+batch; a column gives the difference of their answers from torch's.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .suite import Benchmark, Options, Row, Table, figure
 
 OURS = "dcz"
 LARGE_ERROR = 1e-3
-"""Relative to the largest answer: beyond it, an engine computes something else, and the table says so."""
+"""Greatest difference, relative to the largest answer, without a mark: beyond it, the table shows the error."""
 SINGLE = ("vgg-16", "vgg-19")
-"""Networks of which a batch takes most engines a minute."""
+"""Networks whose batches take most engines a minute."""
 PIPED = tuple(name for name in PEERS if name not in ("dcz", "torch"))
-"""Engines in other processes; torch and ours are nearer."""
+"""Engines in other processes."""
 
 
 def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
@@ -46,7 +46,7 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
 def measure(
     find: Callable[[str, Options], Container | None], name: str, batch_size: int, options: Options
 ) -> list[Row]:
-    """Time one network at one batch size: a row an engine."""
+    """Time one network at one batch size: a row for each engine."""
     import dcz
     from dcz.converters.torch.baseline import MODES, baselines
     from dcz.core.difference import relative_error
@@ -56,7 +56,7 @@ def measure(
     assert network is not None
     batch = network.batch(batch_size)
     model = dcz.load(network.path, threads=options.threads)
-    modes = MODES[:2] if options.quick else MODES  # compiling takes longer than all the rest
+    modes = MODES[:2] if options.quick else MODES  # compilation takes longer than everything else
     torch = list(baselines(network.path, batch, threads=options.threads, modes=modes, timer=options.timer))
     clocks = {OURS: clock_of(lambda: model(batch), options.timer)} | {b.name: b.clock for b in torch if b.clock}
     answers = {OURS: model(batch)} | {b.name: b.answer for b in torch if b.answer is not None}
@@ -83,13 +83,13 @@ def measure(
 
 
 def start_peers(files: DenseFiles, options: Options, stack: ExitStack) -> Iterator[tuple[str, Worker | str]]:
-    """Every peer's worker, or the reason why there is none; they end with the stack."""
+    """The worker of every peer, or the reason why there is none. The exit stack ends the workers."""
     for name in tqdm(PIPED, desc="start", unit="engine", leave=False, disable=None):
         peer = PEERS[name]
         if options.quick and not peer.quick:
             continue
         try:
-            peer.command(options.peers)  # a file is not made for an engine that is missing
+            peer.command(options.peers)  # no file is made for a missing engine
             dense = files.path(peer.reads)
             worker = Worker(peer, dense, files.batch, options.threads, options.peers, options.cpu_time)
             yield name, stack.enter_context(worker)

@@ -1,8 +1,8 @@
-"""Single layers: ours beside oneDNN, with weights that it reordered beforehand, and eager torch; one thread.
+"""Single layers: dcz, oneDNN with prepacked weights, and eager torch; one thread.
 
-Fully connected layers of AlexNet and VGG-16 begin with cold caches, as they do in a network: what runs before them has
-filled the caches with something else. All others run warm. Weights are random at the densities of the paper, at a tenth
-of the weights, and at 30 % for shapes of other networks.
+Fully connected layers of AlexNet and VGG-16 start with cold caches, as in a network, where earlier layers fill the
+caches. All others run warm. Weights are random at the densities of the paper, at a tenth of the weights, and at 30 %
+for shapes of other networks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("dcz", "prepacked", "eager")
 SHARE = 5
-"""A layer gets the time of a case of other benchmarks divided by this."""
+"""Divisor of the time of a case: the share of a layer."""
 LARGE_NETWORKS = ("alexnet", "vgg16")
 
 
@@ -35,7 +35,7 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
 
 
 def measure_peaks() -> list[Row]:
-    """What no kernel can exceed."""
+    """Upper bounds of the speed of any kernel."""
     from .machine_peaks import peaks
 
     return [{"peaks": peaks()}]
@@ -60,7 +60,7 @@ def measure(layer: Conv | Linear, options: Options) -> list[Row]:
 
 
 def group(layer: Conv | Linear) -> str:
-    """What a layer is counted with."""
+    """The group of a layer in the tables."""
     from .kernels import Linear
 
     if isinstance(layer, Linear):

@@ -1,7 +1,7 @@
-"""From a file to the first answer: seconds and memory, each engine in a fresh process, the file dropped from the cache.
+"""Loading: seconds and memory from a file to the first answer, in a new process, with the file out of the page cache.
 
-Compiled kernels of ours are on disk already; what compiling them takes on a new machine is told by ``dcz infer -v``.
-Engines get as many threads as the command line says; ours starts with as many as there are cores, too.
+Our kernels are compiled and on disk already; ``dcz infer -v`` shows the time of compilation on a new machine.
+Engines use the number of threads of the command line. dcz starts a second time with all cores.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
 
 
 def measure(name: str, options: Options) -> list[Row]:
-    """Start every engine anew a few times, by turns; the medians count."""
+    """Start every engine several times, interleaved; the figures are medians."""
     network = container(name, options)
     starts: dict[str, list[dict[str, float]]] = {}
     rows: list[Row] = []
@@ -48,7 +48,7 @@ def measure(name: str, options: Options) -> list[Row]:
                 continue
             peer, threads = peers[engine]
             try:
-                peer.command(options.peers)  # a file is not made for an engine that is missing
+                peer.command(options.peers)  # no file is made for a missing engine
                 dense = files.path(peer.reads)
                 first = engine not in starts
                 with Worker(peer, dense, files.batch, threads, options.peers, prepare=first) as worker:

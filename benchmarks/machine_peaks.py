@@ -1,4 +1,4 @@
-"""What one thread of this machine can do at most: multiplications a second, and bytes from memory."""
+"""Peak rates of one thread of this machine: multiply-adds, and bytes read from memory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dcz.runtime import simd
 from dcz.runtime.jit import kernel
 
 READ_FLOATS = 64 << 20
-"""More than any cache holds."""
+"""More than any cache can hold."""
 ROUNDS = 10_000
 
 
 def peaks() -> dict[str, float]:
-    """Measure them: float32 multiplications with addition in 10^9 a second, and reading in 10^9 bytes a second."""
+    """Measure the peaks: float32 multiply-adds in 10^9 a second, and memory reads in 10^9 bytes a second."""
     small, large = np.zeros(1024, np.float32), np.ones(READ_FLOATS, np.float32)
     _multiply(small, 10), _read(large)
     multiply, read = [], []

@@ -1,7 +1,7 @@
-"""How much memory do conversion and export take? Each command in a fresh process, whose peak the system tells.
+"""Memory of conversion and export: the peak of each command in a new process, as the system reports it.
 
-A checkpoint whose weights are pruned and shared already is converted as it is, one that is dense is pruned and shared
-on the way, and the first container is exported. What importing torch and dcz takes counts, and is told beside it.
+A checkpoint with pruned and shared weights is converted without change; a dense one is pruned and shared during
+conversion; the first container is exported. The memory of importing torch and dcz counts, and is also shown separately.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .suite import HERE, Benchmark, Options, Row, Table
 from .weights import NETWORKS, SEED, shapes, state_dict
 
 MOST = {"convert": 2.5, "export": 1.3}
-"""What a command may take at most, in bytes of the network in fp32, where the network is large."""
+"""Greatest accepted memory of a command for a large network, in multiples of the network in fp32."""
 LARGE = 1 << 28
-"""Bytes from which on a network is large: beside it, what is imported counts for less than half."""
+"""Least size of a large network in bytes: the memory of imports is less than half of it."""
 LOSSY = ("--prune", "percent:80", "--bits", "5")
 
 _CHILD = """

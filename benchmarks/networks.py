@@ -1,4 +1,4 @@
-"""The networks of the benchmarks as containers: trained ones where they are, generated weights elsewhere."""
+"""The networks of the benchmarks as containers: trained weights if available, else generated ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUICK = ("lenet-300-100", "lenet-5", "resnet-20", "vgg16-half", "squeezenet")
 
 @dataclass(frozen=True)
 class Container:
-    """A network to measure; `weights` says where its weights come from."""
+    """A network to measure; `weights` is the origin of its weights."""
 
     name: str
     title: str
@@ -26,7 +26,7 @@ class Container:
     weights: str
 
     def batch(self, size: int) -> NDArray[np.float32]:
-        """Noise of the network's input shape."""
+        """Random input of the network's input shape."""
         import dcz
 
         with dcz.open(self.path) as container:
@@ -36,7 +36,7 @@ class Container:
 
 
 def container(name: str, options: Options) -> Container:
-    """Find or make the container of a network, a trained one if there is one."""
+    """Find or make the container of a network, preferably a trained one."""
     return trained(name, options) or untrained(name, options)
 
 

@@ -1,4 +1,4 @@
-"""A container's network as an ONNX file with dense weights, for the engines that read those. The batch is fixed."""
+"""ONNX files with dense weights, made from containers, for other engines. The batch size is fixed."""
 
 from __future__ import annotations
 
@@ -148,4 +148,4 @@ NODES: Mapping[str, Callable[[_Builder, Node, list[str], str], None]] = {
     "slice": _slice,
     "pad": _pad,
 }  # fmt: skip
-"""One builder an operator of the networks that are compared; the axes of our attributes do not count the batch."""
+"""One builder an operator of the networks that are compared; axes in our attributes do not count the batch."""

@@ -1,7 +1,7 @@
 """Plots for the docs: dots and lines from the rows of a run, as SVG for light and for dark pages.
 
 Engines and coders differ in colour and in shape (colours of Okabe and Ito, which are told apart without red or green
-as well); a hollow mark answers something else than the network that it was given. Text stays text.
+as well); a hollow mark means that answers differ from those of the network. Text stays text.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ THEMES = {
     "": {"text": "#1f2328", "line": "#d1d9e0"},
     "-dark": {"text": "#e6edf3", "line": "#3d444d"},
 }
-"""Colours of text and of lines by the ending of a file's name; the page's own ground shows through."""
+"""Colours of text and lines by file name ending; the background is transparent."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """How a series is drawn."""
+    """Style of a series."""
 
     colour: str
     shape: str
@@ -75,9 +75,9 @@ class Picture:
     Attributes
     ----------
     name : str
-        Of its file.
+        Name of its file.
     alt : str
-        What it shows, for those who don't see it.
+        Text alternative.
     draw : callable
         ``draw(panels)`` fills the axes.
     height : float
@@ -95,7 +95,7 @@ class Picture:
 
 
 def pictures(benchmark: str, rows: list[Row]) -> list[Picture]:
-    """The plots of a run; none for benchmarks that tables tell enough of."""
+    """The plots of a run; none for benchmarks with tables only."""
     makers = {"sizes": _sizes, "latency": _latency, "load": _load, "accuracy": _accuracy, "scaling": _density}
     return makers[benchmark](rows) if benchmark in makers else []
 
@@ -123,7 +123,7 @@ def save(picture: Picture, folder: Path) -> None:
 
 
 def markdown(picture: Picture, folder: str) -> str:
-    """The picture for a page, by the reader's theme."""
+    """Markup of a picture that follows the reader's theme."""
     alt = picture.alt.replace('"', "'")
     return (
         f'<picture>\n<source media="(prefers-color-scheme: dark)" srcset="{folder}/{picture.name}-dark.svg">\n'
@@ -163,7 +163,7 @@ def _dots(
     """A line of dots for each group, from top to bottom: `values` by series and group, on a logarithmic axis."""
     groups = list(dict.fromkeys(group for of in values.values() for group in of))
     for number, (series, of) in enumerate(values.items()):
-        shift = (number / max(len(values) - 1, 1) - 0.5) * 0.5  # so that equal values are seen side by side
+        shift = (number / max(len(values) - 1, 1) - 0.5) * 0.5  # equal values appear side by side
         places = [groups.index(group) + shift for group in of]
         _points(panel, list(of.values()), places, series, [(series, group) in hollow for group in of])
     panel.set_yticks(range(len(groups)), groups)

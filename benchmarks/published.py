@@ -1,4 +1,4 @@
-"""Figures as they stand in Han, Mao, Dally, "Deep Compression" (arXiv 1510.00149 v5): tables 2 to 5, 8 and 9."""
+"""Published figures of Han, Mao, Dally, "Deep Compression" (arXiv 1510.00149 v5): tables 2 to 5, 8 and 9."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Layer:
     shape : tuple of int
         Of the weights.
     density : float
-        Share of the weights that pruning left (P).
+        Share of the weights that remain after pruning (P).
     bits : int
         Of a weight's index into the codebook (P+Q).
     weight_bits, gap_bits : float

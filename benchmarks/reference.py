@@ -1,4 +1,4 @@
-"""What the textbook coders need for the same weights, in exact bits: the yardsticks that a container is held against.
+"""Reference sizes: exact bits of textbook coders for the same weights, to compare a container with.
 
 Nothing is written: a Huffman code's total length follows from the histogram alone.
 """
@@ -35,7 +35,7 @@ class Streams:
 
     @staticmethod
     def of(weights: NDArray[np.float32]) -> Streams:
-        """Take a tensor apart."""
+        """Split a tensor into its streams."""
         flat = weights.ravel()
         positions = np.flatnonzero(flat)
         gaps = np.diff(positions, prepend=-1) - 1
@@ -68,7 +68,7 @@ def gap_coded_bytes(streams: Streams, width: int) -> int:
     """Bytes with relative indices of a fixed width as in the paper, gaps and symbols Huffman-coded apart.
 
     A run of 2^width zeros costs a filler: the longest gap and a stored zero (Han et al., arXiv 1510.00149, section 2,
-    figure 2). Counts bits and fp32 centroids; leaves out the code tables, so it favours the reference.
+    figure 2). It counts bits and fp32 centroids, and leaves out the code tables, in favour of the reference.
     """
     coded = paper_streams(streams, width)
     return -(-(coded.gap_bits + coded.symbol_bits) // 8) + CENTROID_BYTES * len(streams.symbol_counts)
@@ -84,7 +84,7 @@ class PaperStreams:
 
 
 def paper_streams(streams: Streams, width: int) -> PaperStreams:
-    """What becomes of gaps and symbols with relative indices of a fixed width; see `gap_coded_bytes`."""
+    """Histograms of gaps and symbols with relative indices of a fixed width; see `gap_coded_bytes`."""
     span = 1 << width
     zeros = np.arange(len(streams.gap_counts))
     fillers = int((streams.gap_counts * (zeros // span)).sum())
@@ -100,7 +100,7 @@ def best_gap_coded_bytes(streams: Streams) -> tuple[int, int]:
 
 
 def zero_order_bytes(streams: Streams) -> float:
-    """N H(density) + nnz H(symbols), and the centroids: what a coder needs that sees no structure in the positions."""
+    """Bytes of a coder without a model of positions: N H(density) + nnz H(symbols), and the centroids."""
     stored = int(streams.symbol_counts.sum())
     positions = entropy_bits(np.array([stored, streams.size - stored]))
     return (positions + entropy_bits(streams.symbol_counts)) / 8 + CENTROID_BYTES * len(streams.symbol_counts)

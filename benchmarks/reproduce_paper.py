@@ -1,4 +1,4 @@
-"""The tables and the speed-up figure of the Deep Compression paper, measured here, with its own figures beside them.
+"""Tables and speed-up figure of the Deep Compression paper, measured here, beside the published figures.
 
 Sizes: weights generated at the paper's densities (`benchmarks.weights`), counted as the paper counts (relative indices
 of its width with fillers, fp32 centroids), and as bytes in a container. Times: its fully connected layers, cold caches,
@@ -125,7 +125,7 @@ def measure_times(name: str, batch: int, options: Options) -> list[Row]:
     layer = FC_LAYERS[name]
     described = kernels.Linear(name, layer.features, layer.density)
     engines, facts = kernels.engines_of(described, batch, False)
-    del engines["numpy"]  # threads of its BLAS wait awake after a product: processor time of whoever is next
+    del engines["numpy"]  # BLAS threads spin after a product, at the cost of the next engine
     engines["scipy"] = _scipy_csr(described, batch)
     turns = kernels.interleaved_engines(described, engines, options.timer)
     for _ in range(5 if options.quick else 21):
@@ -142,7 +142,7 @@ def measure_times(name: str, batch: int, options: Options) -> list[Row]:
 
 
 def _scipy_csr(layer: object, batch: int) -> Callable[[], object]:
-    """What the paper's sparse CPU column is: compressed sparse rows times a vector or a matrix, by a library."""
+    """The paper's sparse CPU column: CSR times a vector or a matrix, by a library."""
     from scipy.sparse import csr_matrix
 
     from . import kernels
@@ -156,7 +156,7 @@ def _scipy_csr(layer: object, batch: int) -> Callable[[], object]:
 
 
 def _on_gpu(features: tuple[int, int], batch: int) -> dict[str, float] | str:
-    """Microseconds a sample of the dense layer by precision, or why there are none."""
+    """Microseconds a sample of the dense layer by precision, or the reason why there are none."""
     from dcz.converters.torch.baseline import baselines
     from dcz.dcformat import Graph, make_node, write
 

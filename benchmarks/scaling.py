@@ -1,9 +1,9 @@
-"""How cost grows: latency with density, layer size, batch and threads; decoding with the size of the file.
+"""Scaling: latency by density, layer size, batch and threads; decoding time by size of the file.
 
-What several threads gain on single samples is measured by turns of models that have one thread and all cores.
+The gain of threads on single samples is measured with interleaved models of one thread and of all cores.
 
-Single layers are those of `benchmarks.kernels`: ours, oneDNN with weights that it reordered beforehand, and eager
-torch, warm caches, one thread.
+Single layers are those of `benchmarks.kernels`: dcz, oneDNN with prepacked weights, and eager torch; warm caches, one
+thread.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Is a container as small as the same weights under the best textbook coding?
+"""Size of containers beside textbook codings and other coders of the same weights.
 
 For each network: bytes of the ``.dcz`` file, whole, beside what the paper's coding, the best fixed gap width a layer, a
 zero-order coder, NNC, Core ML, general compressors and safetensors need for the same tensors, and ONNX Runtime's
@@ -31,7 +31,7 @@ from .weights import NETWORKS, SEED, Network, state_dict
 
 LIMITS = {"xz": 20 << 20, "brotli": 20 << 20, "nnc": 256 << 20}
 QUICK_LIMITS = dict.fromkeys(("xz", "brotli", "coreml"), 2 << 20)
-"""Dense bytes up to which slow coders are tried: they take many minutes on more; or, in a quick run, many seconds."""
+"""Greatest dense size for slow coders, normally and in a quick run: beyond it, they take many minutes, or seconds."""
 EXTRA = "install with: pip install '.[bench]'"
 COLUMNS = {
     "fp32": "fp32",
@@ -87,7 +87,7 @@ def measure(network: Network, seed: int, folder: Path, environments: Path, limit
 
 
 def references(network: Network, tensors: Mapping[str, NDArray[Any]]) -> dict[str, int | None]:
-    """Bytes that other codings need. All store what is no weight (biases, normalisation) as it is."""
+    """Bytes of other codings. All store biases and normalisation without change."""
     weights = {name: tensor for name, tensor in tensors.items() if tensor.ndim >= 2}
     streams = [Streams.of(tensor) for tensor in weights.values()]
     exact = sum(tensor.nbytes for name, tensor in tensors.items() if name not in weights)
@@ -106,10 +106,10 @@ def references(network: Network, tensors: Mapping[str, NDArray[Any]]) -> dict[st
 def other_coders(
     tensors: Mapping[str, NDArray[Any]], container: Path, folder: Path, environments: Path, limits: Mapping[str, int]
 ) -> tuple[dict[str, int], dict[str, str]]:
-    """Bytes that other people's coders need, and why some have none.
+    """Bytes of third-party coders, and reasons for missing ones.
 
-    General compressors get all tensors as they lie in memory; NNC and Core ML the weights alone, what else there is
-    counts as it is.
+    General compressors get all tensors as in memory. NNC and Core ML get the weights; other tensors count with their
+    size in memory.
     """
     content = b"".join(tensor.tobytes() for tensor in tensors.values())
     weights = {name: tensor for name, tensor in tensors.items() if tensor.ndim >= 2}

@@ -1,4 +1,4 @@
-"""What a benchmark is, and the file that keeps its results: one JSON a run, written as it goes, never overwritten."""
+"""`Benchmark`, and the file of its results: one JSON file for each run, written during the run, never overwritten."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for; see ``python -m benchmarks --help``."""
+    """Options of the command line; see ``python -m benchmarks --help``."""
 
     quick: bool = False
     networks: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Options:
 
     @property
     def timer(self) -> Callable[[], float]:
-        """What times are read from."""
+        """The timer."""
         return time.process_time if self.cpu_time else time.perf_counter
 
     @property
@@ -61,7 +61,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A question, the cases that answer it, and how the answer is shown.
+    """A question, its cases, and the tables of the answer.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ class Benchmark:
     question : str
         One line.
     cases : callable
-        ``cases(options)`` maps keys to functions; each measures one case and gives its rows. Rows of a run that was
-        broken off are taken up again by their keys. A row's "problems" are a failure of the run.
+        ``cases(options)`` maps keys to functions; each measures one case and returns its rows. An interrupted run is
+        resumed by these keys. "problems" in a row mean that the run failed.
     tables : callable
         ``tables(rows)`` of all rows.
     """
@@ -117,7 +117,7 @@ class Record:
 
     @staticmethod
     def resume(folder: Path, name: str, command: str) -> Record | None:
-        """The latest run of this command that was broken off, if there is one."""
+        """The latest interrupted run of this command, if there is one."""
         records = [
             record
             for record in read_all(folder, name)
@@ -126,12 +126,12 @@ class Record:
         return records[-1] if records else None
 
     def add(self, key: str, rows: list[Row]) -> None:
-        """Keep the rows of a case."""
+        """Record the rows of a case."""
         self.document["cases"][key] = rows
         self._save()
 
     def finish(self) -> None:
-        """Every case is done."""
+        """Mark the run as finished."""
         self.document["finished"] = _stamp()
         self.document["load_average_at_end"] = facts()["load_average"]
         self._save()
@@ -148,7 +148,7 @@ class Record:
 
 
 def read_all(folder: Path, name: str) -> list[Record]:
-    """Every run of a benchmark, oldest first; files of another kind are left out."""
+    """Every run of a benchmark, oldest first; other files are skipped."""
     records = []
     for path in sorted(folder.glob(f"{name}-*.json")):
         document = json.loads(path.read_text() or "{}")
@@ -158,7 +158,7 @@ def read_all(folder: Path, name: str) -> list[Record]:
 
 
 def not_run(rows: list[Row]) -> list[str]:
-    """A line for each thing that was not measured, with the reason: engines with ``not_run``, names in ``missing``."""
+    """A line for each missing measurement, with the reason: engines with ``not_run``, names in ``missing``."""
     networks = list(dict.fromkeys(row["network"] for row in rows if "network" in row))
     where: dict[tuple[str, str], list[str]] = {}
     for row in rows:
@@ -181,7 +181,7 @@ def figure(value: float) -> str:
 
 
 def markdown(table: Table) -> str:
-    """A table as the docs have it."""
+    """A table in Markdown."""
     from dcz.cli.text import cell
 
     lines = [f"| {' | '.join(table.header)} |"]

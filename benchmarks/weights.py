@@ -1,6 +1,6 @@
 """Seeded weights for the networks of the Deep Compression paper, pruned and shared at its densities and bits.
 
-The trained networks are not to be had everywhere, and coders and kernels only see statistics: a Gaussian, scaled per
+The trained networks were not published, and coders and kernels depend on statistics only: a Gaussian, scaled per
 output row and per input column by log-normal factors (trained layers have strong and weak channels, so their zeros
 cluster), pruned by magnitude to the layer's density, then shared by k-means. No accuracy follows from such weights;
 sizes and times do.
@@ -27,7 +27,7 @@ LLOYD_STEPS = 50
 
 @dataclass(frozen=True)
 class Network:
-    """A reference network and how far each of its weight tensors is compressed.
+    """A reference network, and the compression of each of its weight tensors.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ def gaussian(shape: tuple[int, ...], rng: np.random.Generator) -> Weights:
     weights = rng.standard_normal((rows, columns, prod(shape[2:])), dtype=np.float32)
     weights *= np.exp(SIGMA * rng.standard_normal((rows, 1, 1), dtype=np.float32))
     weights *= np.exp(SIGMA * rng.standard_normal((columns, 1), dtype=np.float32))
-    weights *= np.float32(np.sqrt(2 / prod(shape[1:])))  # He et al. 2015: activations neither die nor explode
+    weights *= np.float32(np.sqrt(2 / prod(shape[1:])))  # He et al. 2015: the variance of activations stays
     return weights.reshape(shape)
 
 

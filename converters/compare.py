@@ -64,7 +64,7 @@ def compare(
         the container has no graph, only tensors are compared, and no architecture is needed.
     input_shape : sequence of int, optional
         Shape of one sample; by default the container's, which it must agree with.
-    inputs : ndarray of float32, shape (N, *input_shape), optional
+    inputs : ndarray of float32, shape ``(N, *input_shape)``, optional
         Input of both; by default standard normal noise.
     seed : int
         Seed of the noise.

@@ -1,7 +1,7 @@
-"""``.safetensors`` files, written tensor by tensor: the library's own writer wants all of them in memory.
+"""Writer of ``.safetensors`` files, tensor by tensor: the library's own writer needs all of them in memory.
 
-Bytes of the header as u64, the header (JSON, filled up with spaces to 8 bytes), then the tensors. The file is the one
-that ``safetensors.torch.save`` makes, but that metadata stand in the order of their keys, not in any.
+Bytes of the header as u64, the header (JSON, filled up with spaces to 8 bytes), then the tensors. The file equals that
+of ``safetensors.torch.save``, except that metadata are sorted by key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..dcformat import TensorEntry
 from ..dcformat.tensors import DTYPES, Array
 
 ORDER = ("U64", "I64", "F64", "F32", "U32", "I32", "BF16", "F16", "U16", "I16", "I8", "U8", "BOOL")
-"""The library sorts tensors by element type, so that each lies at a multiple of its size, then by name."""
+"""Order of the library: by element type, so that each tensor is aligned to its element size, then by name."""
 
 
 def write_safetensors(
@@ -31,7 +31,7 @@ def write_safetensors(
     file : binary file
     entries : mapping of str to TensorEntry
     pieces : callable
-        Elements of the tensor of a name, in order, in contiguous arrays.
+        A function from a name to the elements of the tensor, in contiguous arrays.
     metadata : mapping of str to str, optional
 
     Raises

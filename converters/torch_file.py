@@ -1,7 +1,7 @@
-"""``.pt`` files, written tensor by tensor: ``torch.save`` wants all of them in memory.
+"""Writer of ``.pt`` files, tensor by tensor: ``torch.save`` needs all of them in memory.
 
 A zip archive of stored records: a pickle of the state dict that names each tensor's storage, and the storages. The
-names in the pickle are those that ``torch.load`` has to know for ever, since older files hold them.
+pickle uses names of older files, which ``torch.load`` has to support for ever.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ STORAGES: dict[str, Any] = {
     "U8": torch.ByteStorage,
     "BOOL": torch.BoolStorage,
 }
-"""Kinds of storage. Tensors of other element types lie in an untyped one, and name their type themselves."""
+"""Typed storages. Tensors of other element types have an untyped storage, and state their type themselves."""
 ALIGNMENT = 64
-"""Of the storages in the file, for those who map it."""
+"""Alignment of storages in the file, for readers that map it."""
 RECORD_HEADER = 30 + 20 + 4
-"""Bytes before a record, its name apart: a local header, its sizes in 64 bits, and the head of the filler."""
+"""Bytes before a record without its name: the local header, 64-bit sizes, and the header of the padding field."""
 
 
 def write_torch(
@@ -53,9 +53,9 @@ def write_torch(
         Seekable.
     entries : mapping of str to TensorEntry
     pieces : callable
-        Elements of the tensor of a name, in order, in contiguous arrays.
+        A function from a name to the elements of the tensor, in contiguous arrays.
     tied : mapping of str to str, optional
-        Further names of tensors: the name in `entries` of each. They come back as one tensor.
+        Further names of tensors, each with its name in `entries`. They are loaded as one tensor.
 
     Raises
     ------
@@ -70,9 +70,9 @@ def write_torch(
 
 
 def _add(archive: zipfile.ZipFile, name: str, parts: Iterable[bytes | memoryview]) -> None:
-    record = zipfile.ZipInfo(f"archive/{name}")  # dated 1980, so that the same container gives the same file
+    record = zipfile.ZipInfo(f"archive/{name}")  # a fixed date, so that equal containers give equal files
     filler = -(archive.start_dir + RECORD_HEADER + len(record.filename)) % ALIGNMENT
-    record.extra = b"FB" + filler.to_bytes(2, "little") + bytes(filler)  # as torch fills up
+    record.extra = b"FB" + filler.to_bytes(2, "little") + bytes(filler)  # the padding of torch
     with archive.open(record, "w", force_zip64=True) as stream:
         for part in parts:
             stream.write(part)
@@ -93,7 +93,7 @@ class _Tensor(NamedTuple):
     key: str
 
     def rebuild(self) -> tuple[Any, ...]:
-        """What torch calls to make the tensor, and with what."""
+        """The function that torch calls to rebuild the tensor, and its arguments."""
         shape, dtype = self.entry.shape, self.entry.dtype
         strides = tuple(prod(max(1, extent) for extent in shape[axis + 1 :]) for axis in range(len(shape)))
         size = prod(shape)
@@ -108,11 +108,11 @@ class _Tensor(NamedTuple):
 
 class _Pickler(pickle.Pickler):
     def persistent_id(self, value: Any) -> tuple[Any, ...] | None:
-        """Name a storage as torch does."""
+        """Persistent id of a storage, as in torch."""
         return ("storage", value.kind, value.key, "cpu", value.elements) if isinstance(value, _Storage) else None
 
     def reducer_override(self, value: Any) -> Any:
-        """Pickle the stand-in of a tensor as that tensor."""
+        """Pickle a placeholder as the tensor that it stands for."""
         return value.rebuild() if isinstance(value, _Tensor) else NotImplemented
 
 

@@ -119,7 +119,7 @@ class Model:
 
         Returns
         -------
-        ndarray of float32, shape (N, *output_shape)
+        ndarray of float32, shape ``(N, *output_shape)``
 
         Raises
         ------
@@ -254,7 +254,7 @@ class Model:
 
         Parameters
         ----------
-        scores : ndarray of float32, shape (N, *output_shape)
+        scores : ndarray of float32, shape ``(N, *output_shape)``
             Result of a call.
         top : int
 

@@ -1,6 +1,6 @@
-"""Other engines and other coders, each in a process and, but for torch, a virtual environment of its own.
+"""Other engines and coders. Each runs in its own process and, except torch, in its own virtual environment.
 
-``python -m benchmarks.peers onnxruntime openvino`` makes the environments (in ``runs/peers``); what is not there is
+``python -m benchmarks.peers onnxruntime openvino`` makes the environments (in ``runs/peers``). Tools without one are
 reported as missing.
 """
 
@@ -17,12 +17,12 @@ from typing import Any
 
 HERE = Path(__file__).parent
 SAME_TORCH = f"torch=={version('torch').partition('+')[0]}"
-"""A network that this process exports must be read by the same release."""
+"""The same release must read the networks that this process exports."""
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A program of someone else's that a script beside this file runs.
+    """Third-party software, run by a script beside this file.
 
     Attributes
     ----------
@@ -30,11 +30,11 @@ class Tool:
     script : str
         Here.
     packages : tuple of str
-        What pip installs for it.
+        Packages that pip installs for it.
     bare : tuple of str
-        What pip installs without what that asks for, since the script needs nothing of it.
+        Packages that pip installs without dependencies, which the script does not need.
     environment : str
-        Whose virtual environment it shares, if it has none of its own.
+        Name of the virtual environment, if it shares another tool's.
     """
 
     name: str
@@ -44,19 +44,19 @@ class Tool:
     environment: str = ""
 
     def python(self, folder: Path) -> Path:
-        """Its interpreter: that of this process where it needs no packages of its own."""
+        """Its Python interpreter; that of this process if it needs no packages."""
         if not (self.packages or self.environment):
             return Path(sys.executable)
         scripts = "Scripts/python.exe" if os.name == "nt" else "bin/python"
         return (folder / (self.environment or self.name) / scripts).absolute()
 
     def command(self, folder: Path) -> list[str]:
-        """How its script is started.
+        """Command that starts its script.
 
         Raises
         ------
         MissingToolError
-            It is not installed.
+            The tool is not installed.
         """
         python = self.python(folder)
         if not python.exists():
@@ -72,11 +72,11 @@ class Peer(Tool):
     Attributes
     ----------
     reads : {"onnx", "one.onnx", "pt2", "dcz"}
-        What kind of file; see `benchmarks.dense_files`.
+        Kind of file; see `benchmarks.dense_files`.
     prepares : bool
         Whether its script makes files before it loads; see `worker.serve`.
     quick : bool
-        Whether quick runs have it: not those that answer something else, or take long to prepare.
+        Whether it is part of quick runs: not if its answers differ, or its preparation takes long.
     """
 
     reads: str = "onnx"
@@ -119,11 +119,11 @@ def install(name: str, folder: Path, run: Callable[..., Any] = subprocess.run) -
     Raises
     ------
     MissingToolError
-        pip does not manage.
+        pip fails.
     """
     tool = (PEERS | CODERS)[name]
     python = str(tool.python(folder))
-    pip = [python, "-m", "pip", "install", *([] if sys.stderr.isatty() else ["--quiet"])]  # it draws bars of its own
+    pip = [python, "-m", "pip", "install", *([] if sys.stderr.isatty() else ["--quiet"])]  # pip draws its own bars
     try:
         run([sys.executable, "-m", "venv", "--clear", str(folder / name)], check=True)
         run([*pip, *tool.packages], check=True)

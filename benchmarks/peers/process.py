@@ -1,4 +1,4 @@
-"""Our side of a tool's process: an engine at the other end of a pipe, or a coder that is run once."""
+"""Client side of a tool's process: an engine behind a pipe, or a coder that runs once."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from . import MissingToolError, Peer, Tool, error_line
 
 PREPARE_SECONDS = 900
 ANSWER_SECONDS = 600
-"""An engine that says nothing for so long is given up."""
+"""Seconds without an answer after which an engine is given up."""
 
 
 class Worker:
-    """An engine's process, between `start` and `close`. A context manager.
+    """The process of an engine, from `start` to `close`. A context manager.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class Worker:
     cpu_time : bool
         Count processor time.
     prepare : bool
-        Make what the engine reads; False where an earlier worker has made it.
+        Make the files that the engine reads; False if an earlier worker has made them.
     variables : mapping of str to str, optional
-        Of its environment, beside those of this process.
+        Environment variables, in addition to those of this process.
 
     Attributes
     ----------
@@ -75,17 +75,17 @@ class Worker:
         self.facts: dict[str, Any] = json.loads(self._read())
 
     def clock(self, runs: int) -> float:
-        """Seconds that so many runs take there."""
+        """Seconds of a number of runs, measured in the other process."""
         return float(self._ask("run", runs))
 
     def answer(self, path: Path) -> NDArray[np.float32]:
-        """What it answers to the batch; travels through a file."""
+        """Its answer to the batch, transferred by a file."""
         self._ask("answer", str(path))
         result: NDArray[np.float32] = np.load(path)
         return result
 
     def close(self) -> None:
-        """Hang up, and wait until it is gone."""
+        """Close the pipe, and wait for the end of the process."""
         if self._process.poll() is None:
             self._process.communicate()
         self._messages.close()
@@ -137,7 +137,7 @@ def count(coder: Tool, folder: Path, model: Path, weights: Path) -> int:
 
 
 def _finish(command: list[str], environment: dict[str, str] | None = None) -> str:
-    """Run a command to its end; what it printed."""
+    """Run a command to its end; return its output."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PREPARE_SECONDS)
     except subprocess.TimeoutExpired as error:

@@ -1,7 +1,8 @@
 """A Core ML package (iOS 18) with sparse and palettised weights: a bit mask, and indices into a table of centroids.
 
 The package holds each weight tensor as a convolution or a linear layer of its own; biases and normalisation, which Core
-ML stores as they are, are not in it. No weight changes: thresholds and palettes only take what is zero and shared.
+ML stores as they are, are not in it. No weight changes: thresholds and palettes only encode existing zeros and shared
+values.
 """
 
 import sys
@@ -17,7 +18,7 @@ SMALLEST = np.finfo(np.float32).smallest_subnormal.item()
 
 
 def program(weights):
-    """One layer a tensor, each with an input of its own; the builder reads their names off a function's signature."""
+    """One layer for each tensor, each with its own input. The builder takes their names from a function's signature."""
     inputs = [Builder.TensorSpec(shape=(1, weight.shape[1], *weight.shape[2:])) for weight in weights]
     names = ", ".join(f"x{i}" for i in range(len(weights)))
 

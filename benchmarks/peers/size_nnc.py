@@ -1,8 +1,7 @@
 """Neural Network Coding (ISO/IEC 15938-17) without loss, by nncodec: DeepCABAC over the centroids' numbers.
 
-Counts the arithmetic code of each tensor, which is decoded again and compared, and its centroids as fp32; leaves out
-the standard's headers, so it favours the reference. Loads nncodec's coder alone: the rest of it asks for torch,
-torchvision and OpenCV.
+It counts the arithmetic code of each tensor, which is decoded and compared, and its centroids in fp32. It leaves out
+the standard's headers, in favour of NNC. It loads only nncodec's coder: the rest needs torch, torchvision and OpenCV.
 """
 
 import importlib.machinery

@@ -1,4 +1,4 @@
-"""Ours, through the same pipe as the others."""
+"""dcz, through the same pipe as the others."""
 
 from worker import serve
 
@@ -10,7 +10,7 @@ def load(path, threads, batch):
 
 
 def prepare(path, batch):
-    load(path, 1, batch)(batch)  # compiles the kernels, if that has not happened on this machine
+    load(path, 1, batch)(batch)  # compiles the kernels, if this machine has not yet
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""ncnn on the CPU in float32, converted by pnnx. It takes one sample at a time: a batch is a loop here."""
+"""ncnn on the CPU in float32, converted by pnnx. ncnn takes one sample at a time, so a batch is a loop here."""
 
 import importlib.util
 import re
@@ -11,7 +11,7 @@ REDUCED = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf
 
 
 def prepare(path, batch, fp16=False):
-    (package,) = importlib.util.find_spec("pnnx").submodule_search_locations  # importing it would ask for torch
+    (package,) = importlib.util.find_spec("pnnx").submodule_search_locations  # its import would need torch
     made = base(path, fp16)
     outputs = {"ncnnparam": "param", "ncnnbin": "bin", "ncnnpy": "py"} | {
         f"pnnx{kind}": f"pnnx.{kind}" for kind in ("param", "bin", "py", "onnx")
@@ -23,12 +23,12 @@ def prepare(path, batch, fp16=False):
 
 
 def base(path, fp16):
-    """Path of what pnnx makes, without endings."""
+    """Path of the files of pnnx, without endings."""
     return f"{path}.{'fp16' if fp16 else 'fp32'}"
 
 
 def replace_layers(text, pnnx):
-    """Write the two layers that pnnx leaves as they are with what ncnn has.
+    """Replace the two layers that pnnx does not convert by layers of ncnn.
 
     A strided slice is a pooling of 1x1 windows at that stride, and zeros before and after the channels are a padding.
     `text` is ncnn's file of layers, `pnnx` the one that it was made from.

@@ -1,4 +1,4 @@
-"""ncnn on the CPU as it comes: weights and activations stored in 16 bits, so not quite the same answers."""
+"""ncnn on the CPU with default settings: weights and activations in 16 bits, so answers differ slightly."""
 
 from functools import partial
 

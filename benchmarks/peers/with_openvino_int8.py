@@ -1,6 +1,6 @@
 """OpenVINO on the CPU, quantised to 8 bits by NNCF: smaller and faster, but not the same answers.
 
-Calibrated on noise: the times do not depend on it, and the answers' error is told, not judged.
+It is calibrated on noise: times do not depend on it, and the error of the answers is reported only.
 """
 
 from with_openvino import load as load_any

@@ -1,8 +1,9 @@
-"""The side of an engine: loads a model in a process of its own, and runs it as often as it is told on a pipe.
+"""Server side of an engine: loads a model in its own process, and runs it on commands from a pipe.
 
-Needs numpy alone, so that it works in every engine's environment. A script beside this one gives `serve` its functions;
-it is called as ``python SCRIPT MODEL INPUT.npy THREADS [--cpu-time]``, says what loading took, and then answers lines
-of JSON: ``["run", N]`` with the seconds that N runs took, ``["answer", PATH]`` after writing the answer as ``.npy``.
+Needs numpy alone, so that it works in every engine's environment. A script beside this one passes its functions to
+`serve`. It is called as ``python SCRIPT MODEL INPUT.npy THREADS [--cpu-time]``, reports the time of loading, and then
+answers lines of JSON: ``["run", N]`` with the seconds that N runs took, ``["answer", PATH]`` after writing the answer
+as ``.npy``.
 """
 
 import glob
@@ -17,17 +18,17 @@ import numpy as np
 
 
 def serve(load, module, prepare=None):
-    """Talk to the other end until it hangs up.
+    """Serve commands until the pipe is closed.
 
     Parameters
     ----------
     load : callable
-        ``load(path, threads, batch)`` gives a function from a batch to an answer.
+        ``load(path, threads, batch)`` returns a function from a batch to an answer.
     module : str
-        What to import beforehand; its version is told.
+        Module to import first; its version is reported.
     prepare : callable, optional
-        ``prepare(path, batch)`` makes, beside the model, what `load` reads. Runs in a process of its own with
-        ``--prepare``, so that it counts neither as loading nor as memory.
+        ``prepare(path, batch)`` makes the files that `load` reads, beside the model. It runs in its own process with
+        ``--prepare``, so it counts neither as loading nor as memory.
     """
     arguments = sys.argv[1:]
     if arguments[0] == "--prepare":
@@ -35,7 +36,7 @@ def serve(load, module, prepare=None):
             prepare(arguments[1], np.load(arguments[2]))
         return
     channel = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints goes elsewhere
+    os.dup2(2, 1)  # output of libraries goes elsewhere
     path, batch, threads = arguments[0], np.load(arguments[1]), int(arguments[2])
     timer = time.process_time if "--cpu-time" in arguments else time.perf_counter
     start = time.perf_counter()
@@ -69,7 +70,7 @@ def serve(load, module, prepare=None):
 
 
 def peak_mib():
-    """The most memory that this process ever held, in MiB."""
+    """Peak memory of this process, in MiB."""
     try:
         with open("/proc/self/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
@@ -78,8 +79,8 @@ def peak_mib():
 
 
 def _forget_cached(path):
-    """Ask the system to drop the file, and what was made of it, from its page cache, where it can be asked."""
+    """Ask the system to drop the file, and files made from it, from its page cache, if it can."""
     for name in glob.glob(glob.escape(path) + "*") if hasattr(os, "posix_fadvise") else ():
         with open(name, "rb") as file:
-            os.fsync(file.fileno())  # what is not on disk yet is not dropped
+            os.fsync(file.fileno())  # pages not written to disk yet are not dropped
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

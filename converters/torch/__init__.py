@@ -1,1 +1,1 @@
-"""The network in torch again: to verify a container against, and to measure it beside."""
+"""The network of a container in torch: to verify the container, and as a baseline of measurements."""

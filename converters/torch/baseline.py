@@ -1,7 +1,7 @@
-"""What a container is measured against: its network, dense again, in torch, on the CPU or on a GPU.
+"""Baseline of measurements: the dense network of a container in torch, on the CPU or on a GPU.
 
 The code is the same for both devices; only the clock differs (events on CUDA, the wall clock elsewhere), and the
-precisions that are worth a row.
+precisions that are measured.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from .module import GraphModule
 
 MODES = ("eager", "channels_last", "compile")
 PRECISIONS = {"cpu": ("fp32",), "cuda": ("fp32", "tf32", "fp16")}
-"""fp32 has TF32 switched off; tf32 keeps float32 tensors and lets the tensor cores round factors; fp16 is all half."""
+"""fp32: TF32 is off. tf32: float32 tensors, but tensor cores round the factors. fp16: half precision throughout."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A dense network, ready to be timed, or the reason why it is not.
+    """A dense network, ready to be timed, or the reason why there is none.
 
     Attributes
     ----------
     name : str
         Mode and precision: "torch eager fp32".
     clock : callable or None
-        ``clock(runs)`` gives the seconds that so many runs take.
+        ``clock(runs)`` returns the seconds of that number of runs.
     answer : ndarray of float32 or None
-        What it answers to the batch.
+        Its answer to the batch.
     setup_seconds : float
-        Time to build it and to answer once; compiling counts.
+        Time to build it and to answer once, with compilation.
     not_run : str or None
-        Why there is no clock.
+        The reason why there is no clock.
     """
 
     name: str
@@ -84,24 +84,24 @@ def baselines(
     Parameters
     ----------
     path : str or os.PathLike
-    batch : ndarray of float32, shape (N, *input_shape)
-        What each run answers. It lies on the device beforehand: copying it there is not timed.
+    batch : ndarray of float32, shape ``(N, *input_shape)``
+        Input of each run. It is copied to the device before, outside the timing.
     device : {"cpu", "cuda"}
     threads : int
         torch's threads on the CPU, from now on, for the whole process.
     modes : sequence of str
         Of `MODES`.
     precisions : sequence of str, optional
-        Of "fp32", "tf32" and "fp16"; those of `PRECISIONS` for the device by default.
+        Some of "fp32", "tf32" and "fp16"; by default those of `PRECISIONS` for the device.
     timer : callable
-        Tells the time in seconds; on CUDA, events do.
+        Returns the time in seconds. Not used on CUDA, where events are.
 
-    What an earlier call compiled is forgotten: its engines compile again if they are run again.
+    Compiled code of an earlier call is dropped: its engines compile again when they run.
 
     Yields
     ------
     Baseline
-        One a mode and precision. What a machine cannot do is there too, and says why.
+        One for each mode and precision, including those that the machine does not support, with the reason.
     """
     chosen = list(product(PRECISIONS[device] if precisions is None else precisions, modes))
     if device == "cuda" and not torch.cuda.is_available():
@@ -109,8 +109,8 @@ def baselines(
         return
     torch.set_num_threads(threads)
     if "compile" in modes:
-        torch.compiler.reset()  # what was compiled before counts against a limit
-    torch.backends.cudnn.benchmark = True  # let cuDNN try its algorithms: the best that eager torch can do
+        torch.compiler.reset()  # code compiled before counts against a limit
+    torch.backends.cudnn.benchmark = True  # cuDNN tries its algorithms: the best of eager torch
     for precision, mode in chosen:
         start = time.perf_counter()
         try:
@@ -119,7 +119,7 @@ def baselines(
             answer = run().float().cpu().numpy()
         except FormatError:
             raise
-        except Exception as error:  # a compiler that is missing, an operator without a half-precision kernel, ...
+        except Exception as error:  # no compiler, an operator without a half-precision kernel, ...
             yield Baseline(_name(mode, precision), not_run=(str(error).strip() or repr(error)).splitlines()[0])
             continue
         clock = _event_clock(run, tf32) if device == "cuda" else clock_of(run, timer)
@@ -129,7 +129,7 @@ def baselines(
 def time_layers(path: str | os.PathLike[str], batch: Array, threads: int = 1, rounds: int = 20) -> dict[str, float]:
     """Median seconds of each convolution and linear layer in eager torch on the CPU, by the name of its weight tensor.
 
-    The operator alone: what follows it (normalisation, activation, addition) is not counted.
+    Only the operator counts, without the normalisation, activation or addition after it.
     """
     torch.set_num_threads(threads)
     module = dense_module(path)
@@ -142,7 +142,7 @@ def time_layers(path: str | os.PathLike[str], batch: Array, threads: int = 1, ro
 
 
 def settings(device: str = "cpu") -> dict[str, Any]:
-    """The settings of torch that times depend on."""
+    """Settings of torch that affect times."""
     facts: dict[str, Any] = {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
@@ -170,7 +170,7 @@ def _runner(module: nn.Module, batch: Array, device: str, mode: str, precision: 
     module = module.to(device=device, dtype=dtype, memory_format=layout)  # type: ignore[call-overload]
     x = torch.from_numpy(batch).to(device=device, dtype=dtype).contiguous(memory_format=layout)
     if mode == "compile":
-        # Freezing makes the weights constants, which inductor may then store in the order that its kernels like.
+        # Freezing makes the weights constants, so inductor can reorder them for its kernels.
         module = torch.compile(module, fullgraph=True, dynamic=False, options={"freezing": True})  # type: ignore[assignment]
 
     def run() -> Tensor:
@@ -185,10 +185,10 @@ def _allow_tf32(allow: bool) -> None:
 
 
 def _event_clock(run: Callable[[], Tensor], tf32: bool) -> Callable[[int], float]:
-    """Time between two events in the stream: what the GPU needed, waiting for launches included."""
+    """Time between two events in the stream: GPU time, including waits for launches."""
 
     def clock(runs: int) -> float:
-        _allow_tf32(tf32)  # a setting of the process, and the turn before was another engine's
+        _allow_tf32(tf32)  # a setting of the process, which other engines change
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         torch.cuda.synchronize()
         start.record()

@@ -1,4 +1,4 @@
-"""A container's network as a torch module: the opinion of another engine on the same graph and weights."""
+"""A container's network as a torch module: a second implementation of the same graph and weights."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ class GraphModule(nn.Module):
     ----------
     graph : Graph
     tensors : mapping of str to Dense or ndarray
-        At least those that the graph names; they become parameters.
+        At least the tensors that the graph names; they become parameters.
     """
 
     def __init__(self, graph: Graph, tensors: Mapping[str, Array | Dense]) -> None:
         super().__init__()
         self.graph = graph
-        # Parameter names may not hold dots, so they are numbered.
+        # Parameter names must not contain dots, so they are numbers.
         self._attribute = {name: f"tensor_{i}" for i, name in enumerate(graph.tensor_names())}
         for name, attribute in self._attribute.items():
             value = to_torch(as_dense(tensors[name])).float()
             self.register_parameter(attribute, nn.Parameter(value, requires_grad=False))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map a batch (N, *input_shape) to (N, *output shape)."""
+        """Map a batch ``(N, *input_shape)`` to ``(N, *output shape)``."""
         values = [x]
         for node in self.graph.nodes:
             values.append(self._step(node, values))
         return values[self.graph.output]
 
     def time_weighted(self, x: Tensor) -> Iterator[tuple[str, float]]:
-        """Run once; gives the weight's name and the seconds of each convolution and linear layer."""
+        """Run once; return the weight's name and the seconds of each convolution and linear layer."""
         values = [x]
         for node in self.graph.nodes:
             start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Ask a model in torch, whatever its element type, batch size and form of answer: the other opinion in a comparison."""
+"""Reference answers: run a torch model of any element type, batch size and form of output."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from ...dcformat.tensors import Array
 
 
 def ask(module: nn.Module, inputs: Array, batch: int | None = None) -> Array:
-    """What a module answers, computed in float32, or in float64 where it holds such tensors.
+    """Run a module, in float32, or in float64 if it holds such tensors.
 
-    Half floats are widened first. That is exact, so the answers are those of the same weights, without the rounding
-    of half precision.
+    Half-precision tensors are widened first. This is exact: the weights are the same, and only the rounding of half
+    precision is gone.
 
     Parameters
     ----------
     module : nn.Module
-        In eval mode; its tensors are changed.
-    inputs : ndarray of float32, shape (N, *input_shape)
+        In eval mode. Its tensors are changed.
+    inputs : ndarray of float32, shape ``(N, *input_shape)``
     batch : int, optional
-        The batch size that the module is bound to. The last batch is filled up with copies of its last sample.
+        Fixed batch size of the module. The last batch is filled with copies of its last sample.
 
     Returns
     -------
-    ndarray of float32 or float64, shape (N, *output_shape)
+    ndarray of float32 or float64, shape ``(N, *output_shape)``
 
     Raises
     ------
     ConversionError
-        The module fails, or does not answer one tensor.
+        The module fails, or does not return one tensor.
     """
     size = batch or len(inputs)
     dtype = widen(module)
@@ -50,7 +50,7 @@ def _run(module: nn.Module, x: Tensor) -> Array:
     try:
         with torch.no_grad():
             answer = module(x)
-    except Exception as error:  # whatever the model's own code may raise
+    except Exception as error:  # the model's own code may raise anything
         text = str(error).strip() or type(error).__name__
         what = f"torch cannot run the model on an input of shape {list(x.shape)}: {text.splitlines()[0]}"
         raise ConversionError(what) from error
@@ -62,7 +62,7 @@ def _run(module: nn.Module, x: Tensor) -> Array:
 
 
 def _tensors_in(answer: object) -> Iterator[Tensor]:
-    """The tensors of an answer: segmentation networks put theirs in a dict, others in a tuple beside None."""
+    """The tensors of an output: a tensor, a dict (segmentation networks), or a tuple that may hold None."""
     if isinstance(answer, Tensor):
         yield answer
     elif isinstance(answer, Mapping):
@@ -74,9 +74,10 @@ def _tensors_in(answer: object) -> Iterator[Tensor]:
 
 
 def widen(module: nn.Module) -> torch.dtype:
-    """Make all floating-point tensors of a module float32, or float64 if one of them is, on the CPU; gives the type.
+    """Convert all floating-point tensors of a module to float32, or float64 if there is one, on the CPU; return the
+    type.
 
-    Parameters, buffers, tensors that are plain attributes, and the element types that an exported program names.
+    This covers parameters, buffers, plain attributes, and element types in the code of an exported program.
     """
     held = [*module.parameters(), *module.buffers(), *(value for *_, value in _attributes(module))]
     wide = torch.float64 if any(tensor.dtype == torch.float64 for tensor in held) else torch.float32
@@ -96,7 +97,7 @@ def widen(module: nn.Module) -> torch.dtype:
 
 
 def _attributes(module: nn.Module) -> Iterator[tuple[nn.Module, str, Tensor]]:
-    """Floating-point tensors that are neither parameters nor buffers, as the constants of exported programs are."""
+    """Floating-point tensors that are neither parameters nor buffers, such as constants of exported programs."""
     for part in module.modules():
         for name, value in list(vars(part).items()):
             if isinstance(value, Tensor) and value.is_floating_point():

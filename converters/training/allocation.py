@@ -1,7 +1,7 @@
-"""Bits for each layer by rate against distortion: where a bit more helps most under a total budget.
+"""Bit allocation by rate and distortion: bits for each layer under a total budget.
 
-Each layer's error at 1 to 8 bits is weighed by how much the loss feels it; the choice that is best for one price of a
-bit, the same for all layers, is best for the total that it comes to (Shoham and Gersho 1988).
+Each layer's error at 1 to 8 bits is weighted by its effect on the loss. The best choice at one price of a bit, common
+to all layers, is also the best choice for its total number of bits (Shoham and Gersho 1988).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .constraints import prunable
 from .datasets import Split
 
 CODEBOOK_BITS = 16
-"""Roughly what one centroid costs in the container."""
+"""Approximate cost of a centroid in the container."""
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
@@ -32,13 +32,13 @@ def importance(
 ) -> dict[str, NDArray[np.float32]]:
     """Mean square, over some batches, of a batch's gradient of the loss, for every prunable weight.
 
-    It stands for the diagonal of the Fisher information, whose empirical form would take a gradient a picture.
+    It approximates the diagonal of the Fisher information, whose empirical form needs a gradient for each image.
 
     Parameters
     ----------
     model : nn.Module
     split : Split
-        The training set; `batches` of it are looked at.
+        The training set, of which `batches` batches are used.
     preprocess : Preprocess
     """
     model.eval()
@@ -57,7 +57,7 @@ def importance(
 
 
 class Allocation:
-    """Chooses the bits of each layer for any total.
+    """Allocation of bits to layers, for any total.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Allocation:
         Pruned weights by name.
     how : Clustering, optional
     weighing : mapping of str to ndarray, optional
-        What an error of each weight costs, of the weights' shapes; see `importance`. Ones by default.
+        Cost of a squared error of each weight, in the weights' shapes; see `importance`. Ones by default.
     """
 
     def __init__(self, weights: Arrays, how: Clustering | None = None, weighing: Arrays | None = None) -> None:
@@ -82,14 +82,14 @@ class Allocation:
         Parameters
         ----------
         average : float
-            Bits a non-zero weight, codebooks counted in, that the whole network may take at most.
+            Greatest number of bits for each non-zero weight of the network, including codebooks.
 
         Raises
         ------
         ConversionError
-            One bit a weight is more than that.
+            `average` is less than one bit for each weight takes.
         """
-        budget = average * self._count * (1 + 1e-12)  # a total's own average is within it
+        budget = average * self._count * (1 + 1e-12)  # so that the average of a total is within it
         low, high = -60.0, 60.0  # of log2 of the price: from free to unaffordable
         chosen, total = self._choose(2.0**high)
         if total > budget:
@@ -105,19 +105,20 @@ class Allocation:
         return BitsRule(None, {name.removesuffix(".weight"): bits + 1 for name, bits in chosen.items()})
 
     def turning_point(self, reached: Callable[[BitsRule], bool], steps: int = 7) -> tuple[BitsRule, BitsRule]:
-        """Where a property turns true as the bits grow: the last choice found without it, and the first with it.
+        """Bisection for a property that becomes true as bits grow: the last choice found without it, and the first with
+        it.
 
         Parameters
         ----------
         reached : callable
-            Tells whether the network with these bits has the property.
+            Whether the network with these bits has the property.
         steps : int
             Halvings of the range of bits; each calls `reached` once.
 
         Returns
         -------
         without, having : BitsRule
-            The fewest bits twice where even these have the property, the most bits twice where even those lack it.
+            Twice the fewest bits if these have the property; twice the most bits if these lack it.
         """
         least, most = (self._choose(price)[1] / self._count for price in (2.0**60, 0.0))
         low, high = self.rule(least), self.rule(most)

@@ -1,4 +1,4 @@
-"""What course works on Deep Compression hand in: the networks between the stages, codebooks, Huffman codes, a summary.
+"""Artefacts of course works on Deep Compression: the network of each stage, codebooks, Huffman codes, a summary.
 
 Plain arrays: every ``.npy`` loads without pickle, and every ``.pt`` with ``weights_only=True``.
 """
@@ -31,13 +31,13 @@ def write_artefacts(folder: Path, name: str, networks: Mapping[str, Mapping[str,
     Parameters
     ----------
     folder : Path
-        Made where it is missing.
+        Created if missing.
     name : str
-        Of the network, for the codebook's file name.
+        Name of the network, for the codebook's file name.
     networks : mapping of str to state dict
         Keys from `STAGES`.
     model : nn.Module
-        The last stage; layers with more than 256 distinct values have no codebook.
+        The network of the last stage. Layers with more than 256 distinct values have no codebook.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stage, state in networks.items():

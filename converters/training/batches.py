@@ -1,4 +1,4 @@
-"""Batches of pictures as a network takes them: shuffled, augmented, normalised."""
+"""Batches of images for training: shuffled, augmented, normalised."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ AUGMENTATIONS: dict[str, tuple[int, bool]] = {"none": (0, False), "mnist": (2, F
 
 
 def normalise(images: U8, preprocess: Preprocess) -> torch.Tensor:
-    """Turn uint8 pictures (N, H, W, C) into the float32 batch (N, C, H, W), channels last in memory."""
+    """Turn uint8 images (N, H, W, C) into the float32 batch (N, C, H, W), channels last in memory."""
     mean, std = torch.tensor(preprocess.mean), torch.tensor(preprocess.std)
     batch = torch.from_numpy(images.astype(np.float32))
     return ((batch * preprocess.scale - mean) / std).permute(0, 3, 1, 2)
 
 
 def augment(images: U8, name: str, rng: np.random.Generator) -> U8:
-    """Shift each picture at random over a black border, and mirror it or not, as `AUGMENTATIONS` says.
+    """Shift each image at random over a black border, and mirror it at random, as `AUGMENTATIONS` says.
 
     Parameters
     ----------
@@ -57,16 +57,16 @@ def training_batches(
     split : Split
     preprocess : Preprocess
     size : int
-        Pictures a batch; the remainder of the epoch is left out.
+        Images in a batch; the remainder of the epoch is left out.
     augmentation : str
         A key of `AUGMENTATIONS`.
     seed : (int, int)
-        The run's seed and the epoch: the same pair gives the same batches, whatever came before.
+        The run's seed and the epoch. The same pair always gives the same batches.
 
     Raises
     ------
     ConversionError
-        An unknown augmentation, or fewer pictures than one batch takes.
+        The augmentation is unknown, or there are fewer images than a batch takes.
     """
     if augmentation not in AUGMENTATIONS:
         raise ConversionError("unknown augmentation", expected=", ".join(AUGMENTATIONS), found=repr(augmentation))
@@ -83,7 +83,7 @@ def training_batches(
 def ordered_batches(
     split: Split, preprocess: Preprocess, size: int = 500
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """All pictures once, in order, as they are: (pictures, labels)."""
+    """All images once, in order, without augmentation: (pictures, labels)."""
     for start in range(0, len(split), size):
         images = split.images[start : start + size]
         yield normalise(images, preprocess), torch.from_numpy(split.labels[start : start + size])

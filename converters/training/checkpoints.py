@@ -1,4 +1,4 @@
-"""Checkpoints that a run starts from or learns from."""
+"""Checkpoints of a run: initial weights and teachers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load_checkpoint(model: nn.Module, arch: str, path: str | os.PathLike[str]) -
     Raises
     ------
     ConversionError
-        Not a checkpoint, or its keys or shapes are another network's.
+        The file is no checkpoint, or its keys or shapes belong to another network.
     OSError
         The file cannot be read.
     """
@@ -32,17 +32,17 @@ def load_checkpoint(model: nn.Module, arch: str, path: str | os.PathLike[str]) -
         state, match = load_state(Path(path), Source({}), arch)
     except ConversionError as error:
         raise error.at(path) from None
-    assert match is not None  # a checkpoint fits the architecture of that name, or there was an error
+    assert match is not None  # with `arch` given there is a match, or an error before
     model.load_state_dict(match.own(state))
 
 
 def load_network(path: str | os.PathLike[str], pupil: Architecture) -> nn.Module:
-    """Load a network of whatever known architecture the checkpoint's keys and shapes tell, to teach another.
+    """Load a teacher: a network of any known architecture, found by the checkpoint's keys and shapes.
 
     Raises
     ------
     ConversionError
-        Not a checkpoint, no known architecture fits, or its inputs or classes are not the pupil's.
+        The file is no checkpoint, no known architecture fits, or its inputs or classes differ from the student's.
     OSError
         The file cannot be read.
     """
@@ -62,14 +62,14 @@ def load_network(path: str | os.PathLike[str], pupil: Architecture) -> nn.Module
 
 
 def save(state: Mapping[str, Any], path: Path) -> None:
-    """Write a ``.pt`` file, in a new folder if need be; whoever stops it in the middle leaves the old file whole."""
+    """Write a ``.pt`` file, and its folder if missing. An interrupted write leaves the old file intact."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         torch.save(state, file)
 
 
 def digest(state: Mapping[str, torch.Tensor]) -> str:
-    """Tell whether two networks have the same weights: the SHA-256 of their names and bytes, in hexadecimal."""
+    """Digest of the weights of a network: the SHA-256 of names and bytes, in hexadecimal."""
     total = hashlib.sha256()
     for name, value in state.items():
         total.update(name.encode())

@@ -1,7 +1,7 @@
-"""What a network must stay while it trains: pruned as its masks say, or shared as its codebooks say.
+"""Constraints on weights during training: masks keep them pruned, codebooks keep them shared.
 
-A training loop calls `before_step` between the gradients and the optimiser's step, and `after_step` behind it. The
-loop knows nothing else of pruning and sharing.
+The training loop calls `before_step` between the gradients and the optimiser's step, and `after_step` after it. It
+knows nothing else about pruning and sharing.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ class Constraint(Protocol):
     """A property of the weights that training must keep."""
 
     def replaces(self) -> Mapping[str, nn.Parameter]:
-        """Parameters of the model, by name, that train through another: the optimiser takes that one instead."""
+        """Replacements, by name of a parameter of the model: the parameter that the optimiser trains instead."""
 
     def before_step(self, model: nn.Module) -> None:
         """Change the gradients."""
 
     def after_step(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: float) -> None:
-        """Change the weights; `progress` of the training runs from 0 to 1."""
+        """Change the weights; `progress` is the part of the training that is done, 0 to 1."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint needs to hold."""
+        """State for a checkpoint."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` gave."""
+        """Restore the state from `state_dict`."""
 
 
 def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -50,7 +50,7 @@ def weights_of(model: nn.Module) -> dict[str, NDArray[np.float32]]:
 
 
 def nonzero_masks(model: nn.Module) -> dict[str, Mask]:
-    """The masks of the weights that are not zero now."""
+    """Masks of the weights that are not zero now."""
     return {name: weight != 0 for name, weight in weights_of(model).items()}
 
 
@@ -72,11 +72,11 @@ class Masks:
         self._masks = {name: torch.from_numpy(np.ascontiguousarray(mask)) for name, mask in masks.items()}
 
     def apply(self, model: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> None:
-        """Zero the pruned weights, and what the optimiser remembers of them."""
+        """Zero the pruned weights, and their state in the optimiser."""
         weights = prunable(model)
         for name, mask in self._masks.items():
             weight = weights[name]
-            weight.detach()[~mask] = 0.0  # not a product: that would leave negative zeros
+            weight.detach()[~mask] = 0.0  # not a product, which would give negative zeros
             if optimizer is not None:
                 for value in optimizer.state[weight].values():
                     if isinstance(value, Tensor) and value.shape == mask.shape:
@@ -99,7 +99,7 @@ class Masks:
                 gradient.mul_(mask)
 
     def after_step(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: float) -> None:
-        """Nothing: what has no gradient and no momentum stays."""
+        """Nothing: a weight without gradient and momentum does not change."""
 
     def state_dict(self) -> dict[str, Any]:
         """The masks."""
@@ -113,21 +113,21 @@ class Masks:
 class GradualPruning(Masks):
     """Masks that tighten while the network trains, fast at first and gently at the end.
 
-    The way from dense to the target is ``1 - (1 - t)**3`` (Zhu and Gupta 2017, arXiv 1710.01878, equation 1), where t
-    runs from 0 to 1 over the share `ramp` of the training that follows on the share `begin`.
+    Progress from dense to the target is ``1 - (1 - t)**3`` (Zhu and Gupta 2017, arXiv 1710.01878, equation 1). t rises
+    from 0 to 1 during the share `ramp` of the training, which starts after the share `begin`.
 
     Parameters
     ----------
     target : callable
-        ``target(weights, way) -> masks``, with `way` from 0 (dense) to 1 (the goal); see `targets`.
+        ``target(weights, way) -> masks``, with the progress `way` from 0 (dense) to 1 (the target); see `targets`.
     ramp : float
-        Share of the training over which the masks tighten; the rest recovers.
+        Share of the training during which the masks tighten; the rest is recovery.
     begin : float
         Share of the training before the masks first tighten, for a network that must learn something first.
     start : mapping of str to ndarray of bool, optional
-        What is left of the weights already: nothing grows back.
+        Masks to start from: pruned weights stay pruned.
     every : int
-        Steps between two changes of the masks.
+        Number of steps between two changes of the masks.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class GradualPruning(Masks):
         self._done = False
 
     def after_step(self, model: nn.Module, optimizer: torch.optim.Optimizer, progress: float) -> None:
-        """Tighten the masks when it is time."""
+        """Tighten the masks every `every` steps."""
         self._steps += 1
         left = self._begin + self._ramp - progress
         time = 1 - left / self._ramp if self._ramp > 0 and left > 1e-9 else 1.0
@@ -160,7 +160,7 @@ class GradualPruning(Masks):
         self._done = time >= 1.0
 
     def state_dict(self) -> dict[str, Any]:
-        """The masks, and how far they are."""
+        """The masks, and their progress."""
         return {"masks": super().state_dict(), "steps": self._steps, "done": self._done}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -170,24 +170,24 @@ class GradualPruning(Masks):
 
 
 class SharedWeights:
-    """Weights that are entries of a codebook, trained through it.
+    """Shared weights: entries of a codebook, trained through it.
 
     The gradient of a centroid is the sum of the gradients of its members (Deep Compression, equation 3). Zeros stay
-    zero, and who shares with whom never changes.
+    zero, and the assignment of weights to centroids never changes.
 
     Parameters
     ----------
     model : nn.Module
-        Its non-zero weights are clustered, and replaced by their centroids.
+        Its non-zero weights are clustered and replaced by their centroids.
     bits : BitsRule
     how : Clustering, optional
     grid : int
-        Bits of a uniform grid, sign included, that the centroids are snapped to, one scale a layer; 0 for none. The
-        optimiser moves the centroids off the grid, and the network sees them snapped.
+        Bits, with sign, of a uniform grid for the centroids, one scale for each layer; 0 for none. The optimiser
+        updates unrounded centroids, and the network uses the rounded ones.
     vectors : int
-        Bits of such a grid for biases and normalisation, each number for itself; 0 leaves them alone.
+        Bits of such a grid for biases and normalisation, rounded element by element; 0 for none.
     half : bool
-        Snap to half-precision numbers what is on no grid, biases and normalisation included.
+        Round numbers without a grid to half precision, including biases and normalisation.
     """
 
     def __init__(
@@ -237,12 +237,12 @@ class SharedWeights:
         self._scales[name] = float(np.float32(largest / self._levels[name])) if grid else 0.0
 
     def _values(self, name: str) -> Tensor:
-        """A codebook as the network sees it. Zero is no centroid of pruned weights."""
+        """A codebook as the network uses it. Zero is excluded, since it means pruned."""
         values, scale = self._codebooks[name].detach(), self._scales[name]
         least = scale or torch.finfo(values.dtype).tiny
         if scale:
             levels = torch.round(values.double() / scale).clamp(-self._levels[name], self._levels[name])
-            values = (levels * scale).float() + 0.0  # the sum makes -0 to 0
+            values = (levels * scale).float() + 0.0  # + 0.0 turns -0 into 0
         elif self._half:
             values, least = values.half().float() + 0.0, torch.finfo(torch.float16).tiny
         if name in self._pruned:
@@ -255,14 +255,14 @@ class SharedWeights:
             parameter = parameters[name].detach()
             flat = torch.zeros(parameter.numel(), dtype=parameter.dtype)
             flat[self._places[name]] = self._values(name)[self._symbols[name]]
-            parameter.copy_(flat.view(parameter.shape))  # whose memory may have its channels last
+            parameter.copy_(flat.view(parameter.shape))  # its memory may be channels-last
 
     def replaces(self) -> Mapping[str, nn.Parameter]:
-        """The shared weights train through their codebooks."""
+        """The codebooks, which train in place of the shared weights."""
         return self._codebooks
 
     def before_step(self, model: nn.Module) -> None:
-        """Sum the gradients of each centroid's members."""
+        """Sum the gradients of the weights of each centroid."""
         parameters = dict(model.named_parameters())
         for name, codebook in self._codebooks.items():
             gradient = parameters[name].grad
@@ -275,12 +275,12 @@ class SharedWeights:
         self._write(model)
 
     def state_dict(self) -> dict[str, Any]:
-        """Codebooks, and who shares what."""
+        """The codebooks, and the assignment of weights."""
         codebooks = {name: codebook.detach() for name, codebook in self._codebooks.items()}
         return {"codebooks": codebooks, "places": self._places, "symbols": self._symbols, "scales": self._scales}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a checkpoint, in the same parameters: the optimiser holds them."""
+        """Restore a checkpoint into the same parameters: the optimiser refers to them."""
         self._places, self._symbols = dict(state["places"]), dict(state["symbols"])
         self._scales = dict(state["scales"])
         for name, values in state["codebooks"].items():

@@ -1,7 +1,7 @@
-"""Data sets as their authors publish them, read from a folder into memory.
+"""Data sets in their published forms, read from a folder into memory.
 
 MNIST (idx files, plain or gzip), CIFAR-10 (python or binary batches, or one lossless .npz a split), and folders of
-images (``train/CLASS/*`` and ``test/CLASS/*``), whose pictures are decoded when they are asked for.
+images (``train/CLASS/*`` and ``test/CLASS/*``), whose pictures are decoded on access.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ I64 = NDArray[np.int64]
 
 
 class Images(Protocol):
-    """Pictures by index: an ndarray of uint8 (N, H, W, C), or what behaves like one."""
+    """Images by index: an ndarray of uint8 (N, H, W, C), or an object that behaves like one."""
 
     def __len__(self) -> int: ...
 
@@ -36,7 +36,7 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures and the class of each.
+    """Images, and the class of each.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Dataset:
         "mnist", "cifar10" or "image folders".
     train, test : Split
     classes : tuple of str
-        Names of the classes in order, where the folder has them; empty otherwise.
+        Names of the classes in order, if the folder has them; otherwise empty.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Dataset:
                 raise InputError(what, expected=f"{len(split.images)} labels", found=len(split.labels))
 
     def hold_out(self, count: int, seed: int = 0) -> tuple[Split, Split]:
-        """Split the training set in two: (what to train on, `count` pictures to choose by), drawn at random."""
+        """Split the training set at random: (images to train on, `count` held-out images for choices)."""
         if not 0 < count < len(self.train):
             expected = f"1 to {len(self.train) - 1}"
             raise InputError("validation split does not fit the training set", expected=expected, found=count)
@@ -86,18 +86,18 @@ class Dataset:
 
 
 def load_dataset(folder: str | Path, preprocess: Preprocess) -> Dataset:
-    """Read the data set in a folder, whichever of the known ones it is.
+    """Read the data set in a folder, of any known kind.
 
     Parameters
     ----------
     folder : str or Path
     preprocess : Preprocess
-        Its mode and sizes say what an image folder's pictures become; the other data sets come as they are.
+        Its mode and sizes are applied to the images of image folders; other data sets are read unchanged.
 
     Raises
     ------
     InputError
-        The folder holds none of the known data sets, or a file of one that cannot be read.
+        The folder holds no known data set, or a file cannot be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -110,7 +110,7 @@ def load_dataset(folder: str | Path, preprocess: Preprocess) -> Dataset:
                 return Dataset("cifar10" if kind.startswith("CIFAR") else kind.lower(), train, test, classes)
             except InputError as error:
                 raise error.at(folder) from error.__cause__
-            except Exception as error:  # unpacking, unpickling and decoding raise whatever they like on broken bytes
+            except Exception as error:  # decoders and unpicklers raise many kinds of errors on damaged bytes
                 raise InputError(f"cannot read this folder as {kind}: {error}", path=folder) from error
     raise InputError(
         "no data set in this folder",
@@ -171,7 +171,7 @@ _GLOBALS_OF_ARRAYS = {
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Unpickles dicts of arrays and nothing else: the python batches are pickles, and a pickle can run any code."""
+    """Unpickler for dicts of arrays and nothing else: the python batches are pickles, and pickles can run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Refuse every global that an array does not need."""
@@ -213,7 +213,7 @@ def _read_npz(path: Path) -> Split:
     with np.load(path, allow_pickle=False) as file:
         planes = np.cumsum(np.cumsum(file["delta"], axis=3, dtype=np.uint8), axis=2, dtype=np.uint8)
         labels = _labels(file["labels"])
-    planes[0] += planes[1]  # red and blue are stored minus green
+    planes[0] += planes[1]  # red and blue are stored as differences from green
     planes[2] += planes[1]
     return Split(np.ascontiguousarray(planes.transpose(1, 2, 3, 0)), labels)
 

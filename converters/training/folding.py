@@ -12,11 +12,11 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 @torch.no_grad()
 def fold_normalisation(model: nn.Module) -> None:
-    """Rewrite every batch norm of a network in place, so that it computes what it did (up to rounding).
+    """Rewrite every batch norm of a network in place; its function stays the same, up to rounding.
 
     Afterwards the running mean is 0, the running variance 1 - eps, the weight is the scale and the bias the shift;
-    the bias of a layer right before it in a sequence moves into the shift as well. The network must not train on
-    batch statistics any more.
+    the bias of a layer right before it in a sequence moves into the shift as well. The network must not train with
+    batch statistics afterwards.
     """
     for module in model.modules():
         if isinstance(module, NORMS):

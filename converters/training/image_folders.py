@@ -1,7 +1,7 @@
-"""Folders of pictures, ``train/CLASS/*`` and ``test/CLASS/*``: looked through before a training, decoded during it.
+"""Image folders, ``train/CLASS/*`` and ``test/CLASS/*``: checked before a training, decoded during it.
 
-Names that begin with a dot are nobody's classes or pictures. What else is not used is told, and what leaves a network
-with wrong classes or stops it in a late epoch is refused.
+Names that begin with a dot are skipped. Other unused files are reported. An error is raised for anything that would
+give wrong classes, or stop the training in a late epoch.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 PICTURES = frozenset(SUFFIXES) - {".npy"}
 NAMED = 3
-"""Files and classes that a message names; it counts the others."""
+"""Number of files and classes that a message names; it counts the others."""
 
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Pictures decoded on access, resized and cropped as the network's preprocessing says.
+    """Images decoded on access, resized and cropped by the network's preprocessing.
 
     Attributes
     ----------
@@ -50,12 +50,12 @@ class ImageFiles:
         return np.stack([_decode(self.paths[i], self.preprocess) for i in np.arange(len(self))[indices]])
 
     def subset(self, indices: NDArray[np.int64]) -> ImageFiles:
-        """Some of the pictures."""
+        """A subset of the images."""
         return ImageFiles(tuple(self.paths[i] for i in indices), self.preprocess)
 
 
 def _decode(path: Path, preprocess: Preprocess) -> NDArray[np.uint8]:
-    """The pixels that the runtime would see."""
+    """The pixels of images, as the runtime would prepare them."""
     image = read_file(path)
     assert isinstance(image, Image.Image)
     fitted = fit_image(image, preprocess)
@@ -69,7 +69,7 @@ def class_names(folder: Path) -> tuple[str, ...]:
 
 
 def list_pictures(folder: Path, classes: Sequence[str]) -> dict[str, list[tuple[Path, int]]]:
-    """Find the pictures of both parts, ``train`` and ``test``, and the number of each one's class.
+    """Find the images of both parts, ``train`` and ``test``, and their class numbers.
 
     Parameters
     ----------
@@ -80,13 +80,13 @@ def list_pictures(folder: Path, classes: Sequence[str]) -> dict[str, list[tuple[
     Returns
     -------
     dict of str to list of (Path, int)
-        By part; in order of classes, then of names.
+        By part; sorted by class, then by name.
 
     Raises
     ------
     InputError
-        A part that is missing, a class of the training set without pictures, a class of the test set alone, or pictures
-        that cannot be read.
+        A part is missing, a class of the training set has no images, a class is in the test set only, or images cannot
+        be read.
     """
     if not classes:
         raise InputError("no class folder", path=folder / "train", expected="a folder of pictures a class")
@@ -129,18 +129,18 @@ def _list_part(folder: Path, classes: Sequence[str]) -> list[tuple[Path, int]]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What is in a folder, sorted, but for what is hidden: ``.ipynb_checkpoints``, ``._cat.jpg``. None: no entries."""
+    """Entries of a folder, sorted, without hidden ones (``.ipynb_checkpoints``, ``._cat.jpg``). None: no entries."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
 
 
 def _check_readable(paths: Sequence[Path]) -> None:
-    """Read the headers of all pictures, and name some of those that are none."""
+    """Read the headers of all images, and name some of the files that are none."""
     problems = []
     for path in progress(paths, "picture", len(paths), "check pictures"):
         try:
             with Image.open(path, formats=FORMATS) as image:
                 image.verify()
-        except Exception as error:  # decoders raise whatever they like on broken bytes
+        except Exception as error:  # decoders raise many kinds of errors on damaged bytes
             problems.append((path, error))
     if problems:
         expected, found = "PNG, JPEG, WebP or BMP", some([path for path, _ in problems])
@@ -149,7 +149,7 @@ def _check_readable(paths: Sequence[Path]) -> None:
 
 
 def some(things: Sequence[object]) -> str:
-    """The first of some things, and how many more there are, for a message."""
+    """The first items, and the number of the others, for a message."""
     more = f" and {len(things) - NAMED:,} more" if len(things) > NAMED else ""
     return ", ".join(map(str, things[:NAMED])) + more
 

@@ -1,4 +1,4 @@
-"""Run a recipe: train, prune, retrain, share, fine-tune, code; each stage measured in bytes of a real file."""
+"""Run a recipe: train, prune, retrain, share, fine-tune, code. Each stage is measured in bytes of a real file."""
 
 from __future__ import annotations
 
@@ -47,27 +47,27 @@ def compress(
     data : path
         Folder of the data set.
     out : path
-        The container, overwritten when the new one is whole.
+        The container; replaced when the new one is complete.
     recipe : Recipe, path or str
-        A recipe, its file, or the name of one that dcz brings along.
+        A recipe, its file, or the name of a bundled one.
     checkpoint : path, optional
-        Weights to start from; the leading "train" stages are skipped, but for one that lets a pruned network regrow.
+        Initial weights. Leading "train" stages are then skipped, unless they regrow a pruned network.
     teacher : nn.Module or path, optional
-        For stages that distill: a network, or a checkpoint of a known architecture with the same input; by default
-        the network as it came into the first such stage, mostly the dense one.
+        Teacher for stages with distillation: a network, or a checkpoint of a known architecture with the same input. By
+        default the network before the first such stage, usually the dense one.
     work : path, optional
-        Folder for checkpoints and the state dict of each stage: a run that was stopped goes on from there.
+        Folder for checkpoints and the state dict of each stage, from which an interrupted run resumes.
     artefacts : path, optional
-        Folder for the networks, codebooks and codes that course works hand in (`artefacts.write_artefacts`).
+        Folder for networks, codebooks and codes in the form of course works (`artefacts.write_artefacts`).
     threads : int, optional
-        Of torch, in the whole process; left as they are without it.
+        Threads of torch, for the whole process; by default unchanged.
 
     Raises
     ------
     ConversionError
-        The recipe doesn't fit the network, the checkpoint is another network's, or the loss is not finite.
+        The recipe does not fit the network, the checkpoint belongs to another network, or the loss is not finite.
     InputError
-        The folder holds no known data set, or one that is not for the network; or `out` is one of the files read.
+        The folder holds no known data set, or one that does not fit the network; or `out` is one of the files read.
     OSError
         `out`, `work` or `artefacts` cannot be written to.
     """
@@ -111,7 +111,7 @@ def compress(
         log.info("%d of %d training pictures are held out to choose by", held_out, pictures)
     origin = [recipe.arch, recipe.seed, held_out, recipe.start, dataset.name, pictures]
     origin += [None if network is None else digest(network.state_dict()) for network in (given, teacher)]
-    trial = Path(out).with_name(f".{Path(out).name}.trial")  # what the last stage would ship as
+    trial = Path(out).with_name(f".{Path(out).name}.trial")  # the container of the last stage
     run = Run(architecture, recipe, dataset, Path(work) if work is not None else None, trial, teacher, origin)
     try:
         reports = [run.stage(number, stage, model) for number, stage in stages]
@@ -129,7 +129,7 @@ def compress(
 
 @torch.no_grad()
 def _check_fit(model: nn.Module, dataset: Dataset, architecture: Architecture) -> int:
-    """Count the network's classes; raise InputError where a data set's pictures or classes are not the network's."""
+    """Count the network's classes; raise InputError if the data set's images or classes do not fit it."""
     assert architecture.preprocess is not None
     channels, height, width = architecture.input_shape
     found = dataset.train.images[:1].shape[1:]
@@ -146,7 +146,7 @@ def _check_fit(model: nn.Module, dataset: Dataset, architecture: Architecture) -
 
 
 def _labels(dataset: Dataset, architecture: Architecture, classes: int) -> tuple[str, ...] | None:
-    """Names of the network's classes: the data set's, if it has names."""
+    """Names of the network's classes: those of the data set, if it has names."""
     names = dataset.classes
     if not names:
         return architecture.labels
@@ -157,7 +157,7 @@ def _labels(dataset: Dataset, architecture: Architecture, classes: int) -> tuple
 
 
 def runtime_accuracy(path: str | os.PathLike[str], split: Split, architecture: Architecture, batch: int = 250) -> float:
-    """Share of right answers of a container, run by `dcz.runtime` on every picture of a split."""
+    """Accuracy of a container, run by `dcz.runtime` on every image of a split."""
     assert architecture.preprocess is not None
     model = load(path)
     right = 0

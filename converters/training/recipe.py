@@ -1,4 +1,4 @@
-"""Recipes: the stages of a compression as TOML, checked before anything runs.
+"""Recipes: the stages of a compression in TOML, checked before the run.
 
 ::
 
@@ -43,14 +43,14 @@ OWN_KEYS = {
         *("init", "method", "spread", "rate", "grid", "vectors", "half", "fold"),
     ),
 }
-"""What a stage of each kind takes beside the settings of its training."""
+"""Keys of each kind of stage, besides training settings."""
 
-MAX_GRID = 11  # what the container's grid codebooks hold
+MAX_GRID = 11  # limit of grid codebooks in the container
 
 STARTS = ("plain", "whitened")
 
 VALIDATION = 5000
-"""Pictures that are held out where a recipe does not say how many, if there are ten times as many."""
+"""Default number of held-out images, for training sets of at least ten times as many."""
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -63,7 +63,7 @@ class Stage:
     ----------
     do : {"train", "prune", "share"}
     settings : Settings
-        How it trains; ``epochs = 0`` does not.
+        Training settings; ``epochs = 0``: no training.
     regrow : bool
         "train": let pruned weights grow again, from zero: the second dense phase of Dense-Sparse-Dense training
         (Han et al. 2016, arXiv 1607.04381).
@@ -74,9 +74,9 @@ class Stage:
     layers : mapping of str to float
         "prune": share that each layer keeps, by name or kind.
     least : float
-        "prune" with `density`: what each layer keeps at least.
+        "prune" with `density`: least share that each layer keeps.
     score : {"magnitude", "lamp"}
-        "prune" with `density`: how layers compare.
+        "prune" with `density`: score for comparison between layers.
     ramp : float
         "prune": share of the epochs over which the masks tighten; 0 prunes at once.
     begin : float
@@ -84,18 +84,17 @@ class Stage:
     bits : str
         "share": as for `sharing.parse_bits`.
     average_bits : float or None
-        "share", instead of `bits`: what a non-zero weight may take on average; see `allocation.Allocation`.
+        "share", instead of `bits`: average bits for a non-zero weight; see `allocation.Allocation`.
     max_bytes : int or None
-        "share", instead of `bits`: the most bits that keep the container, before any fine-tuning, within these bytes.
+        "share", instead of `bits`: greatest size of the container in bytes, before fine-tuning.
     max_drop : float or None
-        "share", instead of `bits`: the fewest bits that lose at most this share of the held-out pictures, before any
-        fine-tuning.
+        "share", instead of `bits`: greatest loss of accuracy on held-out images, as a share, before fine-tuning.
     init, method, spread, rate
         "share": as in `clustering.Clustering`.
     grid, vectors : int
         "share": bits of a uniform grid for centroids, and for biases and normalisation; 0 leaves them off it.
     half : bool
-        "share": what is on no grid is made of half-precision numbers.
+        "share": numbers without a grid are rounded to half precision.
     fold : bool
         "share": make each batch norm one scale and shift a channel first; training needs ``frozen = true`` then.
     """
@@ -165,7 +164,7 @@ class Stage:
             raise ConversionError(f"a {self.do} stage takes one of {listed}")
 
     def target(self) -> Target:
-        """What a "prune" stage aims at."""
+        """The target of a "prune" stage."""
         if self.rule:
             return RuleTarget(parse_prune(self.rule))
         if self.density is not None:
@@ -173,11 +172,11 @@ class Stage:
         return LayerTarget(self.layers)
 
     def clustering(self, seed: int) -> Clustering:
-        """How a "share" stage clusters."""
+        """The clustering of a "share" stage."""
         return Clustering(self.init, self.method, seed, self.spread, self.rate)
 
     def check_layers(self, weights: Sequence[str]) -> None:
-        """Raise ConversionError where the stage names a layer that the network has not."""
+        """Raise ConversionError if the stage names a layer that the network lacks."""
         unknown = parse_bits(self.bits).unknown(list(weights)) if self.bits else []
         known = {"conv", "fc", *(name.removesuffix(".weight") for name in weights)}
         unknown += [name for name in self.layers if name not in known]
@@ -202,12 +201,11 @@ class Recipe:
         A known architecture.
     stages : tuple of Stage
     validation : int or None
-        Pictures of the training set that are held out; 0 trains on all, when nothing is left to choose. None, or a
-        number that is more than half of a training set, becomes `VALIDATION`, or a tenth of a smaller training set.
+        Number of held-out images of the training set. 0 trains on all of them, for a recipe without choices. None, or
+        more than half of the training set, means `VALIDATION`, or a tenth of a smaller training set.
     seed : int
     start : {"plain", "whitened"}
-        What a network without a checkpoint starts from: its own initialisation, or that with
-        `starting.start_whitened` on top.
+        Initialisation without a checkpoint: that of the network, or followed by `starting.start_whitened`.
     """
 
     arch: str
@@ -223,7 +221,7 @@ class Recipe:
             raise ConversionError("validation out of range", expected="0 or more pictures", found=self.validation)
 
     def held_out(self, pictures: int) -> int:
-        """How many pictures of a training set of so many are held out."""
+        """Number of held-out images of a training set, given its size."""
         if self.validation is not None and 2 * self.validation <= pictures:
             return self.validation
         return min(VALIDATION, max(1, pictures // 10))
@@ -235,12 +233,12 @@ def load_recipe(path: str | Path) -> Recipe:
     Parameters
     ----------
     path : str or Path
-        The name of a recipe that dcz brings along, whatever file has that name too, or a TOML file.
+        The name of a bundled recipe, which takes precedence over a file of that name, or a TOML file.
 
     Raises
     ------
     ConversionError
-        No such recipe, a key that no stage knows, or a value that does not fit.
+        There is no such recipe, a key is unknown, or a value does not fit.
     OSError
         The file cannot be read.
     """
@@ -260,7 +258,7 @@ def load_recipe(path: str | Path) -> Recipe:
 
 
 def parse_recipe(data: Mapping[str, Any]) -> Recipe:
-    """Make a recipe of what a TOML file holds; errors as for `load_recipe`."""
+    """Make a recipe from the content of a TOML file; errors as for `load_recipe`."""
     own_keys = {"arch": str, "validation": int, "seed": int, "start": str}
     _check("recipe", data, {**own_keys, "defaults": dict, "stage": list})
     if "arch" not in data:

@@ -1,4 +1,4 @@
-"""What a recipe made, stage by stage: the figures, and the files that they go into."""
+"""Report of a recipe, stage by stage: the figures, and their files."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class StageReport:
-    """What one stage made.
+    """Result of one stage.
 
     Attributes
     ----------
     stage : str
     accuracy : float or None
-        On the held-out part of the training set; None where nothing is held out.
+        On the held-out part of the training set; None if nothing is held out.
     nonzero, weights : int
         Of convolutions and linear layers.
     density : float
     bits : float
-        Of an index into the codebook, mean over the non-zero weights; 32 for a weight that is not shared.
+        Mean bits of a codebook index over the non-zero weights; 32 for a weight that is not shared.
     file_bytes : int
-        Of the container as it would ship.
+        Size of the container of this stage.
     ratio : float
         fp32 bytes of the dense network over `file_bytes`.
     ratio_course, ratio_paper : float or None
@@ -47,7 +47,7 @@ class StageReport:
 
 @dataclass(frozen=True)
 class CompressionReport:
-    """What a recipe made.
+    """Result of a recipe.
 
     Attributes
     ----------

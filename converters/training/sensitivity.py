@@ -1,4 +1,4 @@
-"""How much each layer can lose: accuracy against density, one layer at a time (Han et al. 2015, figure 6)."""
+"""Sensitivity of layers to pruning: accuracy by density, one layer at a time (Han et al. 2015, figure 6)."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def sensitivity(model: nn.Module, split: Split, preprocess: Preprocess, densitie
     Parameters
     ----------
     model : nn.Module
-        Left as it was.
+        Not changed afterwards.
     split : Split
-        To score on: a part of the training set, since the result makes choices.
+        Images for the score: a part of the training set, since choices follow from the result.
     preprocess : Preprocess
     densities : sequence of float
         Ascending.
@@ -45,7 +45,7 @@ def sensitivity(model: nn.Module, split: Split, preprocess: Preprocess, densitie
 
 
 def propose(scan: Scan, accuracy: float, loss: float) -> dict[str, float]:
-    """Least density of each layer that costs no more than `loss`.
+    """Least density of each layer with a loss of accuracy of at most `loss`.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ def propose(scan: Scan, accuracy: float, loss: float) -> dict[str, float]:
     accuracy : float
         Of the dense network on the same pictures.
     loss : float
-        Accuracy that a layer may cost alone; retraining wins much of it back.
+        Accepted loss of accuracy for a single layer; retraining recovers much of it.
 
     Returns
     -------
     dict of str to float
-        Layer name, as a recipe's ``layers`` takes it, to density; 1 where no density of the scan will do.
+        Density by layer name, in the form of a recipe's ``layers``; 1 if every density of the scan loses more.
     """
     return {
         name.removesuffix(".weight"): min((d for d, a in row.items() if a >= accuracy - loss), default=1.0)

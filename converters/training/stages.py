@@ -1,4 +1,4 @@
-"""The stages of a recipe, one by one: run or taken up again, and measured in bytes of a real file."""
+"""The stages of a recipe: each is run, or loaded from an earlier run, and measured in bytes of a real file."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Run:
     work : Path or None
         Folder for checkpoints and the network of each stage.
     trial : Path
-        What a stage's container is written to.
+        Path of the temporary container of a stage.
     teacher : nn.Module or None
     origin : list
-        What decides how the first stage ends, apart from the stage itself, as JSON can hold it.
+        Everything besides the stage that affects the result of the first stage, as JSON values.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Run:
         self.work = work
         self.trial = trial
         self.teacher = teacher
-        self.origin = origin  # what decides how the next stage ends, apart from the stage itself
+        self.origin = origin  # everything besides the stage that affects the next result
         self.networks: dict[str, dict[str, torch.Tensor]] = {}
         self.split: Split = dataset.train
         self.validation: Split | None = None
@@ -71,7 +71,7 @@ class Run:
             self.split, self.validation = dataset.hold_out(held_out, recipe.seed)
 
     def stage(self, number: int, stage: Stage, model: nn.Module) -> StageReport:
-        """Run one stage in place, or load what an earlier run of the same stages made of it."""
+        """Run one stage in place, or load its result from an earlier run of the same stages."""
         title = f"{number} {stage.do}"
         self.origin.append(asdict(stage))
         start = time.monotonic()
@@ -91,13 +91,13 @@ class Run:
         return self._measure(title, model, time.monotonic() - start)
 
     def _paths(self, number: int, stage: Stage) -> tuple[Path, Path]:
-        """Files of a stage's network and of what decided it."""
+        """Files of a stage's network and of its origin."""
         assert self.work is not None
         network = self.work / f"{number}-{stage.do}.pt"
         return network, network.with_suffix(".json")
 
     def _known(self, number: int, stage: Stage) -> Path | None:
-        """The network that this stage made in an earlier run, or None."""
+        """File of the network that this stage made in an earlier run, or None."""
         if self.work is None:
             return None
         network, origin = self._paths(number, stage)
@@ -117,7 +117,7 @@ class Run:
         network, origin = self._paths(number, stage)
         self.work.mkdir(parents=True, exist_ok=True)
         origin.write_text(json.dumps(self._origin(), indent=1) + "\n", encoding="utf-8")
-        save(model.state_dict(), network)  # the last of the two: where it is, the other one is
+        save(model.state_dict(), network)  # written last: if it exists, the other file does
 
     def _origin(self) -> Any:
         return json.loads(json.dumps(self.origin))
@@ -229,7 +229,7 @@ def _convert(model: nn.Module, architecture: Architecture, out: Path) -> Mapping
 
 
 def _index_bits(info: Mapping[str, Any], weights: set[str]) -> float:
-    """Bits of an index into the codebook, mean over the non-zero weights; 32 for a weight that is not shared."""
+    """Mean bits of a codebook index over the non-zero weights; 32 for a weight that is not shared."""
     total = nonzero = 0
     for row in info["tensors"]:
         if row["name"] in weights:

@@ -12,12 +12,12 @@ from .batches import normalise
 from .datasets import Split
 
 PICTURES = 500
-SHRINK = 0.05  # added to the variances: components that hardly vary are noise, and not blown up
+SHRINK = 0.05  # added to the variances, so that noise components are not amplified
 
 
 @torch.no_grad()
 def start_whitened(model: nn.Module, split: Split, preprocess: Preprocess) -> None:
-    """Let the first convolution whiten its patches, and the other ones pass on what comes in, in place.
+    """Initialise the first convolution to whiten its patches, and the others to pass their input on, in place.
 
     The first kernels become the principal components of the training pictures' patches, over the root of their
     variance, each with both signs, since a ReLU follows; the largest come first where there are fewer kernels. In
@@ -29,7 +29,7 @@ def start_whitened(model: nn.Module, split: Split, preprocess: Preprocess) -> No
     model : nn.Module
         A chain of convolutions, with ReLU between them.
     split : Split
-        Pictures that the components come from.
+        Images for the principal components.
     preprocess : Preprocess
 
     Raises

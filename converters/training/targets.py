@@ -1,4 +1,4 @@
-"""What gradual pruning aims at: each target says, for any point of the way, which weights stay."""
+"""Targets of gradual pruning: each gives the masks for any progress from dense to the target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Weights = Mapping[str, NDArray[Any]]
 
 
 class Target(Protocol):
-    """A goal of pruning: called with the weights by name and the way done, 0 (dense) to 1 (the goal)."""
+    """A target of pruning: a function of the weights by name and the progress, 0 (dense) to 1 (the target)."""
 
     def __call__(self, weights: Weights, way: float) -> dict[str, Mask]:
         """Masks at this point of the way."""
@@ -22,7 +22,7 @@ class Target(Protocol):
 
 @dataclass(frozen=True)
 class RuleTarget:
-    """The same threshold rule for every layer; its amount grows along the way."""
+    """One threshold rule for every layer; its amount grows with the progress."""
 
     rule: PruneRule
 
@@ -47,7 +47,7 @@ class GlobalTarget:
 
 @dataclass(frozen=True)
 class LayerTarget:
-    """A density for each layer, by name or kind ("conv", "fc"); layers that none names stay dense."""
+    """A density for each layer, by name or kind ("conv", "fc"); other layers stay dense."""
 
     densities: Mapping[str, float]
 

@@ -42,7 +42,7 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train.
+    """Settings of a training.
 
     Attributes
     ----------
@@ -54,23 +54,23 @@ class Settings:
     codebook_lr : float
         Learning rate of codebooks, as a multiple of `lr`.
     bias_lr : float
-        Learning rate of the biases of batch norm, as a multiple of `lr`; they learn slowly, and 16 to 64 shortens a
+        Learning rate of the biases of batch norm, as a multiple of `lr`. These learn slowly: 16 to 64 shortens a
         training from scratch (Jordan 2024, arXiv 2404.00498, section 3.3).
     schedule : {"onecycle", "cosine", "step", "constant"}
         "onecycle" warms up over a quarter of the steps and then falls as a cosine; "step" divides by 10 after a half
         and after three quarters.
     warmup : float
-        Share of the steps over which the rate first rises from zero; for "onecycle" at least a quarter.
+        Share of the steps during which the rate rises from zero; for "onecycle" at least a quarter.
     momentum, weight_decay : float
-        Decay is for weights only, not for biases, normalisation and codebooks.
+        Decay applies to weights only, not to biases, normalisation and codebooks.
     label_smoothing : float
     augment : {"none", "mnist", "cifar"}
     distill : float
-        Share of the loss that asks for the teacher's answers; 0 needs no teacher.
+        Share of the loss for agreement with the teacher; 0 needs no teacher.
     temperature : float
-        Softening of both answers (Hinton et al. 2015).
+        Softmax temperature of student and teacher (Hinton et al. 2015).
     frozen : bool
-        Train the codebooks alone, all other state fixed.
+        Train the codebooks only; all other state is fixed.
     bf16 : bool
         Compute in bfloat16 where that is safe (autocast); weights stay float32.
     """
@@ -115,7 +115,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Score:
-    """How well a network does on a split: share of right answers, and mean cross entropy in nats."""
+    """Score of a network on a split: accuracy, and mean cross entropy in nats."""
 
     accuracy: float
     loss: float
@@ -123,7 +123,7 @@ class Score:
 
 @torch.no_grad()
 def evaluate(model: nn.Module, split: Split, preprocess: Preprocess) -> Score:
-    """Score a network on every picture of a split, in float32."""
+    """Score a network on every image of a split, in float32."""
     model.eval()
     right, loss = 0, 0.0
     for images, labels in ordered_batches(split, preprocess):
@@ -149,27 +149,27 @@ def train(
 ) -> None:
     """Train a network in place.
 
-    Every epoch's batches and dropout follow from the seed and the epoch alone, so a run that was killed and is
-    started again goes on as if nothing had happened.
+    Batches and dropout of an epoch depend on the seed and the epoch only, so a resumed run gives the same result as an
+    uninterrupted one.
 
     Parameters
     ----------
     model : nn.Module
     split : Split
-        What to learn from.
+        Training images.
     preprocess : Preprocess
     settings : Settings
     constraint : Constraint, optional
-        What the weights must stay.
+        Constraint on the weights.
     teacher : nn.Module, optional
-        Whose answers to learn as well, for ``settings.distill > 0``.
+        Teacher for ``settings.distill > 0``.
     validation : Split, optional
-        Scored after each epoch, for the log alone.
+        Scored after each epoch, for the log only.
     checkpoint : Path, optional
-        Written after each epoch, and continued from where it is there already.
+        Written after each epoch; if it exists, the training resumes from it.
     seed : int
     origin : str
-        What else decides how this training ends; a checkpoint of another origin is refused.
+        Everything else that affects the result; a checkpoint of another origin is refused.
     title : str
         Name in the log and on the progress bar.
 
@@ -190,7 +190,7 @@ def train(
     shown: dict[str, Any] = {}
     with progress_bar(total=settings.epochs * steps, initial=first * steps, desc=title, unit="step") as bar:
         for epoch in range(first, settings.epochs):
-            torch.manual_seed(seed * 10_007 + epoch)  # dropout; the batches have their own generator
+            torch.manual_seed(seed * 10_007 + epoch)  # for dropout; batches have their own generator
             model.train(not settings.frozen)
             total = 0.0
             batches = training_batches(split, preprocess, settings.batch, settings.augment, (seed, epoch))
@@ -277,7 +277,7 @@ def _resume(
     optimizer: torch.optim.Optimizer,
     constraint: Constraint,
 ) -> int:
-    """Take up a checkpoint, and return the epochs that it has behind it."""
+    """Restore a checkpoint, and return the number of its completed epochs."""
     if path is None or not path.exists():
         return 0
     state = torch.load(path, weights_only=True)

@@ -50,9 +50,9 @@ class Executor:
 
         Parameters
         ----------
-        batch : ndarray of float32, shape (plan.batch, *input shape)
+        batch : ndarray of float32, shape ``(plan.batch, *input shape)``
             Not changed.
-        out : ndarray of float32, shape (plan.batch, *output shape), C-contiguous
+        out : ndarray of float32, shape ``(plan.batch, *output shape)``, C-contiguous
             Receives the answer.
         """
         self._take(batch)
@@ -74,7 +74,7 @@ class Executor:
 
         Parameters
         ----------
-        batch : ndarray of float32, shape (plan.batch, *input shape)
+        batch : ndarray of float32, shape ``(plan.batch, *input shape)``
 
         Returns
         -------

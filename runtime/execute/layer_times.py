@@ -56,7 +56,7 @@ class LayerTimer:
         ----------
         number : int
             Index of the plan.
-        batch : ndarray of float32, shape (plan.batch, *input shape)
+        batch : ndarray of float32, shape ``(plan.batch, *input shape)``
 
         Returns
         -------

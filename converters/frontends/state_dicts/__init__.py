@@ -1,1 +1,1 @@
-"""Checkpoints: what they hold, and the network that their keys and shapes belong to."""
+"""Front end for state dicts: read a checkpoint, and find the network that its keys and shapes belong to."""

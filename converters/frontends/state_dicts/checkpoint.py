@@ -1,4 +1,4 @@
-"""Checkpoint files, as ``torch.save`` and safetensors write them: what they hold, read without executing anything."""
+"""Checkpoint files of ``torch.save`` and safetensors, read without executing anything in them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ WAY_OUT = (
     "or call dcz.convert(model, ...) in Python"
 )
 MAPPED_BYTES = 1 << 26
-"""A safetensors file is opened anew after so many: what was read of it stays mapped, and counts as memory, until it is
-closed."""
+"""A safetensors file is reopened after reading this much: pages that were read stay mapped, and count as memory, until
+the file is closed."""
 
 
 def _no_bytes() -> bytes:
-    """What protocol 2 calls for an empty text or array: ``bytes()``, which might also be asked for any length."""
+    """Stand-in for ``bytes``, which pickle protocol 2 calls for an empty text or array. It accepts no length."""
     return b""
 
 
@@ -41,17 +41,17 @@ HARMLESS: list[Any] = [
     *((_no_bytes, f"{module}.bytes") for module in ("builtins", "__builtin__")),
     argparse.Namespace,
 ]
-"""What pickles numpy's numbers, texts and arrays, under numpy 1 and 2, and the options of a training script.
+"""Globals in pickles of numpy's numbers, texts and arrays, under numpy 1 and 2, and of a training script's options.
 
-None of it runs code: an accuracy or a list of options beside the weights is no reason to refuse them.
+None of them runs code, so an accuracy or a list of options beside the weights is accepted.
 """
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Tensors of a ``.safetensors`` file, in its order, and its metadata.
 
-    A name that ``safetensors.torch.save_model`` left out, since it was a second one of a tensor, comes back: the
-    metadata tell it, with the name that was kept.
+    ``safetensors.torch.save_model`` leaves out further names of a tensor, and maps them to the first name in the
+    metadata. They are restored.
 
     Raises
     ------
@@ -88,9 +88,9 @@ def read_torch(path: Path) -> Any:
     Raises
     ------
     ConversionError
-        The file is damaged or holds code.
+        The file is damaged, or holds code.
     OSError
-        There is no such file, or it may not be read.
+        The file does not exist or cannot be read.
     """
     try:
         with torch.serialization.safe_globals(HARMLESS), path.open("rb") as file:  # torch.load goes by a path's ending
@@ -98,14 +98,14 @@ def read_torch(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         raise _refusal(error) from error
     except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise  # these say it themselves
-    except Exception as error:  # damaged bytes make torch's readers raise nearly anything
+        raise  # these messages are clear
+    except Exception as error:  # torch's readers raise many kinds of errors on damaged bytes
         text = str(error).strip().splitlines() or [type(error).__name__]
         raise ConversionError(f"not a checkpoint that can be read: {text[0].rstrip('.')}") from error
 
 
 def _refusal(error: pickle.UnpicklingError) -> ConversionError:
-    """Tell a pickle that would run code from one that is damaged."""
+    """Distinguish a pickle that would run code from a damaged one."""
     culprit = re.search(r"GLOBAL ([\w.]+)|class '?([\w.]+)", str(error))
     if culprit is None:
         return ConversionError("not a checkpoint that can be read: damaged, or not written by torch.save")

@@ -1,4 +1,4 @@
-"""What kind of model a file holds, by its first bytes rather than by its name."""
+"""Detection of the kind of a model file, by its first bytes rather than by its name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ....dcformat.constants import MAGIC
 from .checkpoint import WAY_OUT
 
 LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
-"""How ``torch.save`` began its files before PyTorch 1.6: a pickle of its magic number."""
+"""Start of a file of ``torch.save`` before PyTorch 1.6: a pickle of its magic number."""
 _LUA = ("a file of Lua's Torch", "load it with the torchfile package and save its tensors with torch.save")
 _PAGE = ("a web page", "download the file itself")
 OTHERS = {
@@ -26,11 +26,11 @@ OTHERS = {
     b"\x04\x00\x00\x00\x01\x00\x00\x00\x03\x00\x00\x00V 1": _LUA,
     b"\x03\x00\x00\x00\x01\x00\x00\x00": _LUA,
 }
-"""What else bears the name of a checkpoint, by its first bytes: what it is, and the way out."""
+"""Other kinds of files that are named like checkpoints, by their first bytes: description and advice."""
 
 
 class Kind(Enum):
-    """A kind of model file that its bytes tell."""
+    """A kind of model file."""
 
     TORCH = "a file of torch.save"
     SAFETENSORS = "a safetensors file"
@@ -38,14 +38,14 @@ class Kind(Enum):
 
 
 def kind_of(path: Path) -> Kind | None:
-    """Tell what a file is, or None if its bytes do not.
+    """Return the kind of a file; None if its bytes do not show it.
 
     Raises
     ------
     ConversionError
-        It is something that no front end reads.
+        The file is of a kind that no front end reads.
     OSError
-        It cannot be read.
+        The file cannot be read.
     """
     with path.open("rb") as file:
         head = file.read(64)

@@ -1,8 +1,7 @@
-"""Which network do a checkpoint's keys and shapes belong to?
+"""Matching of a checkpoint's keys and shapes with the known architectures.
 
-The same network has many spellings: wrappers put a word into the names, frameworks a prefix before them, and tools keep
-tensors of their own beside. Names are compared without the words of wrappers, under each prefix that comes into
-question, and what is known not to be a network's is set aside.
+Names of one network vary: wrappers insert a word, frameworks add a prefix, and tools add their own tensors. So names
+are compared without the words of wrappers, under each possible prefix, and without known tensors of tools.
 """
 
 from __future__ import annotations
@@ -22,25 +21,25 @@ from ...architectures.lookup import resolve, signature
 from .parametrized import masked_by
 
 WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
-"""What wrappers call the module in them: DataParallel and AveragedModel, torch.compile, FSDP, checkpointing."""
+"""Words that wrappers insert: DataParallel and AveragedModel, torch.compile, FSDP, activation checkpointing."""
 BOOKKEEPING = frozenset({"n_averaged", "total_ops", "total_params"})
-"""Last words of the names of buffers that tools add: torch's AveragedModel, thop."""
+"""Last words of the names of buffers that tools add (torch's AveragedModel, thop)."""
 LOSSES = ("criterion", "loss")
-"""How the first word of a name begins where a training framework keeps the loss with the network."""
+"""Prefixes of the first word of names that belong to a loss, which some training frameworks keep with the network."""
 NEAR = 0.5
-"""Share of a checkpoint's and an architecture's tensors that must agree for a message to name the architecture."""
+"""Least share of matching tensors for which a message suggests an architecture."""
 
 
 class Match(NamedTuple):
-    """An architecture, and what a checkpoint has of it.
+    """An architecture, and the tensors that a checkpoint has for it.
 
     Attributes
     ----------
     architecture : Architecture
     names : dict of str to str
-        The checkpoint's name of each of its tensors.
+        The checkpoint's name for each name of the architecture.
     aside : list of str
-        Names of the checkpoint's tensors that are not the network's.
+        Names of the checkpoint's other tensors.
     """
 
     architecture: Architecture
@@ -54,22 +53,22 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """The tensors of a checkpoint as those of an architecture, under one prefix.
+    """An attempt to read a checkpoint as an architecture, under one prefix.
 
     Attributes
     ----------
     names : dict of str to str
-        The checkpoint's name by the architecture's, of those under the prefix.
+        The checkpoint's name by the architecture's name, for tensors under the prefix.
     aside : list of str
-        Bookkeeping, which no network computes with.
+        Names of tensors of tools, which no network computes with.
     outside : list of str
-        What else there is beside the prefix.
+        Other names, not under the prefix.
     misfits : list of str
-        What does not fit, in words: wrong shapes, missing and unexpected names in turn.
+        Differences in words: wrong shapes, then missing and unexpected names alternately.
     complete : bool
-        Whether none of the architecture's tensors is missing or has another shape.
+        Whether all of the architecture's tensors are there, in their shapes.
     agreement : float
-        Tensors that fit, of all that the checkpoint and the architecture have together.
+        Share of matching tensors among all tensors of the two.
     """
 
     names: dict[str, str]
@@ -81,12 +80,12 @@ class Reading:
 
     @property
     def first_misfits(self) -> str:
-        """A few of the misfits, and how many more there are."""
+        """The first misfits, and the number of the others."""
         return listed(self.misfits, separator="; ", rest="; and")
 
 
 def find(shapes: Mapping[str, Shape]) -> Match | None:
-    """The known architecture that has these keys and shapes, bookkeeping apart; None if there is none."""
+    """The known architecture with these keys and shapes, apart from tensors of tools; None if there is none."""
     for architecture in ARCHITECTURES.values():
         for reading in _readings(signature(architecture), shapes):
             if not reading.misfits and not reading.outside:
@@ -97,13 +96,13 @@ def find(shapes: Mapping[str, Shape]) -> Match | None:
 def fit(shapes: Mapping[str, Shape], arch: str, input_shape: Shape | None = None) -> Match:
     """Match a checkpoint with the architecture that the user named.
 
-    A part of the checkpoint will do, if all its names have a prefix of their own: a backbone beside a head.
+    A part of the checkpoint is enough, if all its names have a common prefix: a backbone beside a head.
 
     Raises
     ------
     ConversionError
-        There is no such architecture; it has other keys or shapes: names the first ones; or the checkpoint holds it
-        more than once.
+        There is no such architecture; it has other keys or shapes, of which the error names the first ones; or the
+        checkpoint holds it more than once.
     """
     architecture = resolve(arch, input_shape)
     readings = _readings(signature(architecture), shapes)
@@ -119,7 +118,7 @@ def fit(shapes: Mapping[str, Shape], arch: str, input_shape: Shape | None = None
 
 
 def nearest(shapes: Mapping[str, Shape]) -> str | None:
-    """What the nearest known architecture is, and what differs, in words; None if none is near."""
+    """Describe the nearest known architecture and the differences; None if none is near."""
     reading, name = _nearest(shapes)
     if reading.agreement < NEAR:
         return None
@@ -129,7 +128,7 @@ def nearest(shapes: Mapping[str, Shape]) -> str | None:
 
 
 def is_counter(name: str) -> bool:
-    """Whether a tensor only counts batches: PyTorch before 0.4.1 had none, and inference needs none."""
+    """Whether a tensor is a batch counter: PyTorch before 0.4.1 had none, and inference needs none."""
     return name.rpartition(".")[2] == "num_batches_tracked"
 
 
@@ -143,13 +142,13 @@ def _way_out(shapes: Mapping[str, Shape], arch: str) -> str | None:
 
 
 def _nearest(shapes: Mapping[str, Shape]) -> tuple[Reading, str]:
-    """The best reading as a known architecture, and the name of that."""
+    """The best reading as a known architecture, and its name."""
     readings = ((reading, name) for name, a in ARCHITECTURES.items() for reading in _readings(signature(a), shapes))
     return max(readings, key=lambda candidate: candidate[0].agreement)
 
 
 def _readings(wanted: Mapping[str, Shape], shapes: Mapping[str, Shape]) -> list[Reading]:
-    """A checkpoint as an architecture: as it is, and under each prefix under which it has half of its names or more."""
+    """Readings of a checkpoint: without a prefix, and under each prefix of at least half of its names."""
     own, plain = _unwrapped(wanted), _unwrapped(shapes)
     counts = Counter[str]()
     for name in plain:
@@ -206,13 +205,13 @@ def _is_bookkeeping(name: str) -> bool:
 
 
 def _common_start(names: Iterable[str]) -> str:
-    """The words that all names begin with."""
+    """The words with which all names begin."""
     columns = zip(*(name.split(".") for name in names), strict=False)
     return ".".join(words[0] for words in takewhile(lambda words: len(set(words)) == 1, columns))
 
 
 def _unwrapped(names: Iterable[str]) -> dict[str, str]:
-    """Names by what is left of them without the words of wrappers; as they are where two would become one."""
+    """Names by their form without the words of wrappers; unchanged names where two forms would be equal."""
     full = list(names)
     plain = {".".join(word for word in name.split(".") if word not in WRAPPERS): name for name in full}
     return plain if len(plain) == len(full) else {name: name for name in full}

@@ -1,4 +1,4 @@
-"""Which of a checkpoint's dictionaries is the state dict: training scripts put it beside, and inside, others."""
+"""Search for the state dict in a checkpoint of nested dictionaries, as training scripts write them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ....dcformat import ConversionError
 from .checkpoint import WAY_OUT
 
 USUAL = ("state_dict", "model_state_dict", "model", "net", "network", "module", "params", "weights", "ema")
-"""Keys under which training scripts keep a state dict, whatever tensors of their own they keep beside it."""
+"""Usual keys of a state dict in files of training scripts, which may keep other tensors beside it."""
 DEPTH = 6
-"""Dictionaries in dictionaries that are looked into: a bound for those that hold themselves, too."""
+"""Greatest depth of nested dictionaries that is searched; it also ends the search in recursive ones."""
 ROOT = "."
-"""What messages and ``--key`` call the outermost dictionary."""
+"""Name of the outermost dictionary in messages and for ``--key``."""
 
 Table: TypeAlias = Mapping[Any, Any]
 Place: TypeAlias = tuple[Any, ...]
@@ -25,18 +25,18 @@ Place: TypeAlias = tuple[Any, ...]
 
 @dataclass
 class StateDict:
-    """The state dict of a checkpoint, and what lies around it.
+    """The state dict of a checkpoint, and its surroundings.
 
     Attributes
     ----------
     tensors : dict of str to torch.Tensor
         In the checkpoint's order.
     beside : list
-        Keys of what holds none of the network's tensors: epochs, options, the state of an optimizer.
+        Keys of other values: epochs, options, the state of an optimizer.
     inside : dict of str to int
-        How many numbers the tensors hold that lie in tuples, lists and dictionaries among `tensors`, by key.
+        Count of numbers in tensors that lie inside tuples, lists and dictionaries among `tensors`, by key.
     quantized : bool
-        Whether torch quantized some of those inside.
+        Whether some of those tensors are quantized.
     """
 
     tensors: dict[str, torch.Tensor]
@@ -46,19 +46,19 @@ class StateDict:
 
 
 def find_state_dict(loaded: Any, key: str | None = None) -> StateDict:
-    """Find the state dict in what ``torch.load`` gives.
+    """Find the state dict in an object from ``torch.load``.
 
     Parameters
     ----------
     loaded : object
     key : str, optional
-        The keys that lead to a dictionary, joined by dots, or what its tensors' names begin with before a dot. By
-        default it is the one dictionary that may be a network's.
+        Path to a dictionary, its keys joined by dots; or the first part of its tensors' names, before a dot. By default
+        the one dictionary that may be a network's.
 
     Raises
     ------
     ConversionError
-        There is none, or more than one, or `key` leads to none.
+        There is no state dict, or more than one, or `key` leads to none.
     """
     if not isinstance(loaded, Mapping):
         raise ConversionError("not a state dict", expected="a dictionary of tensors", found=type(loaded).__name__)
@@ -83,7 +83,7 @@ def find_state_dict(loaded: Any, key: str | None = None) -> StateDict:
 
 
 def _walk(table: Table, place: Place = ()) -> Iterator[tuple[Place, Table]]:
-    """A dictionary and those that lie in it, but for what belongs to an optimizer."""
+    """A dictionary and those nested in it, without the state of optimizers."""
     yield place, table
     if len(place) < DEPTH:
         for key, value in table.items():
@@ -92,9 +92,9 @@ def _walk(table: Table, place: Place = ()) -> Iterator[tuple[Place, Table]]:
 
 
 def _candidates(tables: Mapping[Place, Table]) -> list[Place]:
-    """Where the state dict may be: the dictionaries with tensors of two axes or more, or of as many as there are.
+    """Paths of possible state dicts: dictionaries with tensors of two axes or more; if there are none, of most axes.
 
-    A dictionary gives way to one around it, or to a usual one in it, if that is as large.
+    An outer dictionary, or an inner one under a usual key, replaces a dictionary if it is as large.
     """
     tensors = {place: _tensors(table) for place, table in tables.items() if _tensors(table)}
     axes = {place: max(min(tensor.ndim, 2) for tensor in found) for place, found in tensors.items()}
@@ -129,7 +129,7 @@ def _state_dict(table: Table, prefix: str) -> StateDict:
 
 
 def _around(loaded: Table, place: Place) -> list[Any]:
-    """Keys beside those that lead to a place."""
+    """Keys that are not on the path to a dictionary."""
     keys: list[Any] = []
     for key in place:
         keys += (other for other in loaded if other != key)
@@ -142,7 +142,7 @@ def _tensors(table: Table) -> list[torch.Tensor]:
 
 
 def _inner_tensors(value: Any) -> Iterator[torch.Tensor]:
-    """Every tensor in tuples, lists and dictionaries of any depth, once."""
+    """Every tensor in nested tuples, lists and dictionaries, once."""
     waiting, seen = [value], set[int]()
     while waiting:
         item = waiting.pop()
@@ -162,7 +162,7 @@ def _size(tensors: Iterable[torch.Tensor]) -> int:
 
 
 def _is_optimizer(value: Any) -> bool:
-    """Whether a value is what ``optimizer.state_dict()`` gives: no weights, but their moments."""
+    """Whether a value is a result of ``optimizer.state_dict()``: it holds moments, no weights."""
     return isinstance(value, Mapping) and {"state", "param_groups"} <= set(value)
 
 

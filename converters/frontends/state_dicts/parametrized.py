@@ -1,6 +1,6 @@
-"""Weights that a state dict keeps in parts: pruning masks, weight norm and spectral norm that nobody made permanent.
+"""Weights in parts: pruning masks, weight norm and spectral norm that were not made permanent before saving.
 
-They are put together as torch does it in eval mode, with the same operators, so the bits are the same.
+The parts are combined with the operators that torch uses in eval mode, so the bits are the same.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _MASK = re.compile(_PATH + r"(?:([^.]+)_)?mask")
 
 
 class Form(NamedTuple):
-    """A way to keep a weight in parts.
+    """A parametrization: a weight in parts.
 
     Attributes
     ----------
     what : str
-        What it is called, for messages.
+        Name for messages.
     plain : str
-        The weight's own name, with ``{}`` for what differs from weight to weight. The module's path comes before it.
+        Name of the weight, with ``{}`` for the variable part, without the path of the module.
     parts : tuple of str
-        Names of the parts, likewise.
+        Names of the parts, in the same form.
     weight : callable
-        Puts the parts together; None where they are not what their names promise.
+        Combines the parts; returns None if they are not what their names suggest.
     """
 
     what: str
@@ -40,7 +40,7 @@ class Form(NamedTuple):
     weight: Callable[..., Tensor | None]
 
     def names(self, first: str) -> list[str]:
-        """Name of the weight of which `first` names the first part, and of all its parts; empty if it names none."""
+        """Names of the weight and of its parts, given the name of the first part; empty if `first` is none."""
         found = re.fullmatch(_PATH + re.escape(self.parts[0]).replace(r"\{\}", "([^.]*)"), first)
         return [found[1] + part.format(found[2]) for part in (self.plain, *self.parts)] if found else []
 
@@ -51,13 +51,13 @@ def masked(weight: Tensor, mask: Tensor) -> Tensor | None:
 
 
 def weight_norm(g: Tensor, v: Tensor) -> Tensor | None:
-    """W = g v / |v| (Salimans and Kingma 2016, arXiv 1602.07868, equation 2); g tells of which axes the norm is."""
+    """``W = g v / |v|`` (Salimans and Kingma 2016, arXiv 1602.07868, equation 2); g has the axes of the norm."""
     axes = [-1] if g.ndim == 0 else [i for i in range(v.ndim) if g.shape == _only(v.shape, i)]
     return torch._weight_norm(v, g, axes[0]) if axes and _floats_alike(g, v) else None
 
 
 def spectral_norm(weight: Tensor, u: Tensor, v: Tensor) -> Tensor | None:
-    """W / (u^T W v) (Miyato et al. 2018, arXiv 1802.05957, algorithm 1), with the u and v of the last training step."""
+    """``W / (u^T W v)`` (Miyato et al. 2018, arXiv 1802.05957, algorithm 1), with u and v of the last training step."""
     if weight.ndim < 2 or not _floats_alike(weight, u, v):
         return None
     for axis in range(weight.ndim):
@@ -83,12 +83,12 @@ FORMS = (
     Form("spectral norm", "{}", ("{}_orig", "{}_u", "{}_v"), spectral_norm),
     Form("spectral norm", "{}", (_INNER + "original", _INNER + "0._u", _INNER + "0._v"), spectral_norm),
 )
-"""Masks come first: what they prune may be a part of another form."""
+"""Masks come first: a pruned tensor may be part of another parametrization."""
 
 
 @torch.no_grad()
 def fold(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-    """Put together the weights that a state dict keeps in parts.
+    """Combine the weights that a state dict keeps in parts.
 
     Parameters
     ----------
@@ -98,10 +98,10 @@ def fold(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     Returns
     -------
     plain : dict of str to torch.Tensor
-        The state dict of the network without such forms: each weight under its own name, in the place of its first
-        part. What belongs to no known form is as it was.
+        The state dict of the plain network: each weight under its own name, at the position of its first part. Other
+        entries stay.
     messages : list of str
-        What was put together.
+        The weights that were combined.
     """
     plain, messages = dict(state), list[str]()
     for form in FORMS:
@@ -121,38 +121,38 @@ def fold(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
 
 
 def _goes_on(state: Mapping[str, Tensor], parts: list[str]) -> bool:
-    """Whether the weight has a further parametrization, which nobody knows."""
+    """Whether the weight has a further, unknown parametrization."""
     stem = parts[0].rpartition(".")[0] + "."
     return "parametrizations." in stem and any(name.startswith(stem) and name not in parts for name in state)
 
 
 def masked_by(mask: str) -> str | None:
-    """Name of the weight that a layer multiplies by a mask of this name: of ``fc1.mask``, ``fc1.weight``."""
+    """Name of the weight that a layer multiplies by this mask: ``fc1.weight`` for ``fc1.mask``."""
     found = _MASK.fullmatch(mask)
     return found[1] + (found[2] or "weight") if found else None
 
 
 @torch.no_grad()
 def apply_masks(state: Mapping[str, Tensor], aside: list[str]) -> tuple[dict[str, Tensor], list[str]]:
-    """Take what is no weight out of a state dict; masks among it are multiplied into their weights, as layers do.
+    """Remove entries that are no weights from a state dict; masks are first multiplied into their weights.
 
     Parameters
     ----------
     state : mapping of str to torch.Tensor
         Not changed.
     aside : list of str
-        What to take out.
+        Names of the entries to remove.
 
     Returns
     -------
     kept : dict of str to torch.Tensor
     messages : list of str
-        Which masks were applied.
+        The masks that were applied.
 
     Raises
     ------
     ConversionError
-        A mask that is not of zeros and ones.
+        A mask holds values other than 0 and 1.
     """
     kept = {name: value for name, value in state.items() if name not in aside}
     masks = {name: weight for name in aside if (weight := masked_by(name)) in kept and weight is not None}

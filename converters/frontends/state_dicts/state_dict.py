@@ -1,4 +1,4 @@
-"""Checkpoints: state dicts in files of ``torch.save`` and of safetensors, and the network of each."""
+"""Front end for checkpoints: state dicts in files of ``torch.save`` and safetensors, and their networks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .nesting import find_state_dict
 from .parametrized import apply_masks, fold
 
 QUANTIZED = "torch quantized them: convert the state dict of the float network, with --bits 8 to make it as small"
-"""The way out for packed weights, as ``torch.ao.quantization.quantize_dynamic`` leaves them."""
+"""Advice for packed weights, as ``torch.ao.quantization.quantize_dynamic`` makes them."""
 
 
 def from_state_dict(
@@ -33,22 +33,22 @@ def from_state_dict(
     Parameters
     ----------
     path : Path
-        ``.safetensors``, or what ``torch.save`` wrote.
+        A file of safetensors or ``torch.save``.
     arch : str, optional
         A name in `ARCHITECTURES` or ``pkg.module:factory``. Without it the known architectures are searched for one
         whose keys and shapes fit; if there is none, the source has no graph.
     input_shape : tuple of int, optional
         Shape of one sample; by default the architecture's own.
     key : str, optional
-        Which of the checkpoint's dictionaries is the state dict: keys joined by dots, or what its tensors' names
-        begin with.
+        Which of the checkpoint's dictionaries is the state dict: its keys, joined by dots, or the common prefix of its
+        tensors' names.
 
     Raises
     ------
     ConversionError
-        Not a state dict, or not one of that architecture.
+        The file holds no state dict, or not one of that architecture.
     UnsupportedOpError
-        The architecture uses an operator that dcz does not have.
+        The architecture uses an operator that dcz lacks.
     """
     source = Source({})
     state, match = load_state(path, source, arch, input_shape, key)
@@ -70,15 +70,15 @@ def load_state(
     path, arch, input_shape, key
         As for `from_state_dict`.
     source : Source
-        Is told what was recognised, set aside and lost.
+        Receives messages on what was recognised and set aside, and what was lost.
 
     Returns
     -------
     state : dict of str to torch.Tensor
-        The network's tensors under the checkpoint's names; weights that were kept in parts are plain ones. Without a
-        match, all of the checkpoint's tensors.
+        The network's tensors under the checkpoint's names; weights in parts are combined. Without a match, all of the
+        checkpoint's tensors.
     match : Match or None
-        None where no known architecture fits, and `arch` names none.
+        None if no known architecture fits and `arch` is not given.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def _read(path: Path, source: Source) -> Any:
     kind = kind_of(path)
     if kind is Kind.SAFETENSORS or (kind is None and path.suffix.lower() == ".safetensors"):
         tensors, metadata = read_safetensors(path)
-        # What every file of PyTorch's says need not be stored: export says it again.
+        # PyTorch's files all have this entry; export writes it again.
         source.metadata = {name: text for name, text in metadata.items() if (name, text) != ("format", "pt")}
         return tensors
     return read_torch(path)
@@ -121,7 +121,7 @@ def _read(path: Path, source: Source) -> Any:
 def _match(
     tensors: dict[str, Tensor], arch: str | None, input_shape: Shape | None
 ) -> tuple[dict[str, Tensor], list[str], Match | None]:
-    """The tensors with plain weights, what was done for that, and the architecture."""
+    """The tensors with plain weights, messages about them, and the architecture."""
     plain, applied = fold(tensors)
     if arch is None:
         return plain, applied, find(_shapes(plain))
@@ -129,7 +129,7 @@ def _match(
         return plain, applied, fit(_shapes(plain), arch, input_shape)
     except ConversionError:
         if applied:
-            with suppress(ConversionError):  # the user's network may keep its weights in parts itself
+            with suppress(ConversionError):  # the user's network may have parametrizations itself
                 return tensors, [], fit(_shapes(tensors), arch, input_shape)
         raise
 
@@ -139,7 +139,7 @@ def _shapes(state: Mapping[str, Tensor]) -> dict[str, Shape]:
 
 
 def _attach(source: Source, match: Match, state: Mapping[str, Tensor], input_shape: Shape | None) -> None:
-    """Give the source the graph of its architecture, in the checkpoint's names."""
+    """Set the source's graph: that of its architecture, with the checkpoint's names."""
     architecture = match.architecture
     module, own = build(architecture), match.own(state)
     capture(module, input_shape or architecture.input_shape).give(source, own, match.names)
