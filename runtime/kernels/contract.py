@@ -1,4 +1,4 @@
-"""What the planner and the kernels say to each other: a layer's geometry, its epilogue, and a packed layer.
+"""The contract between planner and kernels: a layer's geometry, its epilogue, and a packed layer.
 
 A kernel module offers a class that is made of ``(weight, tiling, epilogue)``, where the tiling holds the geometry: a
 `PackedLayer`. The planner chooses one by cost, asks for its scratch and binds it to buffers once; after that a call
@@ -23,11 +23,11 @@ Share = tuple[int, int]
 """A part of a layer's work: its number, from 0, and the number of parts."""
 WHOLE: Share = (0, 1)
 Tag = tuple[None, ...]
-"""Tells a kernel, by its type, of how many parts something is made, such as vectors of a tile."""
+"""A tuple whose length tells a kernel at compile time how many parts something has, such as vectors of a tile."""
 
 
 def tag(length: int) -> Tag:
-    """Make a tag: of None, which takes the least time to hand over to machine code, call after call."""
+    """Make a tag: of None, which takes the least time to pass to machine code."""
     return (None,) * length
 
 
@@ -64,7 +64,7 @@ class LinearGeometry:
 
 @dataclass(frozen=True)
 class Epilogue:
-    """What happens to each output element before it is stored.
+    """What is done to each output element before it is stored.
 
     ``min(max(scale[o] * sum + shift[o] + residual, low), high)``: bias and batch normalisation are folded into scale
     and shift, and every activation that clamps into low and high. NaN stays.
@@ -80,8 +80,8 @@ class Epilogue:
     low, high : float
         (0, inf) is ReLU, (0, 6) ReLU6.
     pool : bool
-        Whether the greatest of each 2 x 2 outputs is stored in their place, without an odd last row or column: in
-        convolutions without a residual, by kernels that can.
+        Whether the maximum of each 2 x 2 outputs is stored in their place, without an odd last row or column. Some
+        convolution kernels can do that, where there is no residual.
     """
 
     scale: F32 | None = None

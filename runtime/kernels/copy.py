@@ -1,4 +1,4 @@
-"""Copies of parts of images, such as the shortcuts of CIFAR ResNets: every other pixel, into a frame of zeros."""
+"""Copies of parts of images, such as the shortcuts of CIFAR ResNets: every second pixel, into a frame of zeros."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def copy_pixels(x: F32, out: F32, sizes: NDArray[np.int64], lanes: int) -> None:
     x, out : ndarray of float32, flat
         From the first pixel on.
     sizes : ndarray of int64, shape (3, 4)
-        How many samples, channels, rows and columns there are; how far each lies from the next in `x`, and in `out`,
-        where columns lie side by side.
+        The numbers of samples, channels, rows and columns; the distances from each to the next in `x`; and those in
+        `out`, where columns are contiguous.
     lanes : int
-        Elements of a pixel: 16, or 1, and then columns of `x` lie side by side too, or are every other one.
+        Elements of a pixel: 16; or 1, where columns of `x` are contiguous or every second one.
     """
     width, step = sizes[0, 3], sizes[1, 3]
     for n in range(sizes[0, 0]):

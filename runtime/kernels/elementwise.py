@@ -1,6 +1,6 @@
 """Kernels that work element by element, and softmax. Arrays are C-contiguous float32; NaN passes through.
 
-`low` and `high` clamp what is stored: (0, inf) is ReLU, (0, 6) ReLU6, (-inf, inf) nothing. An output may be an input.
+Outputs are clamped to `low` and `high`: (0, inf) is ReLU, (0, 6) ReLU6, (-inf, inf) nothing. An output may be an input.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def to_lanes(x: F32, out: F32) -> None:
 
 @kernel
 def from_lanes(x: F32, out: F32) -> None:
-    """Lane s of vector k becomes element k of sample s: the way back of `to_lanes`."""
+    """Lane s of vector k becomes element k of sample s: the inverse of `to_lanes`."""
     size = len(x) // LANES
     square = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     for k in range(0, size - LANES + 1, LANES):

@@ -1,4 +1,4 @@
-"""Decoded tensors in the two forms that packers take: sparse rows, or a dense array of weights or symbols."""
+"""Decoded tensors in the two forms that packed layers are made of: sparse rows, or a dense array."""
 
 from __future__ import annotations
 

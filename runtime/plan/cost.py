@@ -212,7 +212,7 @@ def winograd(costs: Costs, tiling: WinogradTiling, weight: Tensor) -> float:
     outputs = g.out_channels * tiling.vectors * c.outputs
     single = tiling.columns > tiling.vectors % tiling.columns == 1  # in the last block
     vectors = tiling.vectors - 1 + c.single if single else tiling.blocks * tiling.columns
-    sums = tiling.runs * tiling.run * (vectors * tiling.units * c.multiply + tiling.blocks * c.channel)
+    sums = tiling.runs * tiling.rows * (vectors * tiling.units * c.multiply + tiling.blocks * c.channel)
     return tiling.points**2 * (inputs + outputs + sums)
 
 
@@ -223,8 +223,8 @@ def winograd_sparse(costs: Costs, tiling: WinogradTiling, weight: Tensor) -> flo
     groups = g.groups * -(-(g.out_channels // g.groups) // width)
     inputs = g.groups * tiling.units * tiling.vectors * c.inputs
     outputs = g.out_channels * tiling.vectors * c.turned_outputs
-    halves = -(-2 * tiling.tiles // tiling.run)
-    sums = groups * halves * (tiling.run / 2 * tiling.columns * tiling.units * c.multiply + c.channel)
+    halves = -(-2 * tiling.tiles // tiling.rows)
+    sums = groups * halves * (tiling.rows / 2 * tiling.columns * tiling.units * c.multiply + c.channel)
     weights = groups * tiling.columns * tiling.units * c.weights
     return tiling.points**2 * (inputs + outputs + sums + weights) + weight.nnz * c.scattered
 
@@ -275,4 +275,4 @@ def batch16_winograd(costs: Costs, tiling: WinogradTiling, weight: Tensor) -> fl
     """Cycles of `conv.batch16.winograd`."""
     c, g = costs.batch16, tiling.geometry
     inputs, outputs = g.groups * tiling.units * c.inputs, g.out_channels * (c.outputs + c.channel)
-    return tiling.points**2 * tiling.tiles * (inputs + outputs + tiling.runs * tiling.run * tiling.units)
+    return tiling.points**2 * tiling.tiles * (inputs + outputs + tiling.runs * tiling.rows * tiling.units)

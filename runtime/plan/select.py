@@ -149,11 +149,11 @@ def _sparse_shift(problem: Problem[ConvGeometry]) -> list[ShiftTiling]:
     return [ShiftTiling.of(g, n, _block(problem)) for n in rows]
 
 
-def winograd_tilings(problem: Problem[ConvGeometry], run: int, columns: int, pack: int) -> list[WinogradTiling]:
+def winograd_tilings(problem: Problem[ConvGeometry], rows: int, columns: int, pack: int) -> list[WinogradTiling]:
     """The tiling of Winograd's algorithm, if it may be used and takes the layer."""
     if not settings.winograd() or not WinogradTiling.fits(problem.geometry):
         return []
-    tiling = WinogradTiling(problem.geometry, run, columns, pack)
+    tiling = WinogradTiling(problem.geometry, rows, columns, pack)
     return [] if problem.epilogue.pool and tiling.edge % 2 else [tiling]
 
 

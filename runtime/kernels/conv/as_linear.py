@@ -1,7 +1,7 @@
 """Convolution of an image of a few pixels, unrolled into a fully connected layer.
 
-On 2 x 2 pixels most lanes of a tile would idle, and most taps of a 3 x 3 kernel meet padding. Unrolled, each stored
-weight appears once for each output pixel where its tap meets the image.
+On 2 x 2 pixels most lanes of a tile would idle, and most taps of a 3 x 3 kernel lie in the padding. Unrolled, each
+stored weight appears once for each output pixel for which its tap lies in the image.
 """
 
 from __future__ import annotations

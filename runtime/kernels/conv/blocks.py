@@ -15,6 +15,9 @@ import numpy as np
 from ..contract import I64, ConvGeometry, Share
 from ..descriptor import Block, Conv
 
+FAR = 1 << 18
+"""Elements of an input or output that does not stay in the L2 cache: 1 MiB."""
+
 
 def block_table(g: ConvGeometry, taps: int, block_units: int, merge: bool = True) -> I64:
     """The table of blocks, shape (blocks, 8): columns are those of `Block`; POSITION is left to the packer.

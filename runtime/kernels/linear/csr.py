@@ -71,7 +71,7 @@ def linear_sparse(
 
 
 def divide(items: int, share: Share) -> tuple[int, int]:
-    """First item of a part, and of the next."""
+    """The first item of a part, and that of the next."""
     part, parts = share
     return items * part // parts, items * (part + 1) // parts
 

@@ -1,12 +1,12 @@
-"""Sparse fully connected layer with AVX-512 permutes: the windowed-permute kernel, for shared weights.
+"""Sparse fully connected layer by AVX-512 permutes of 16-bit words, for shared weights.
 
-Slices and groups are those of `slices`, with two slots for each lane, of 16 bits: 8 of symbol, 7 of position. A
-group sees the window x[base .. base + 63], or 127; permutes fetch every lane's x from the window and its weight from
-the codebook, all in registers. They permute words, so the lower and upper words of x and of the codebook lie apart.
-Slots left over have the symbol of a zero. The wider a window is in weights, the fewer slots are left over; a window of
-128 takes twice the permutes, and pays where weights are few.
+Slices and groups are those of `slices`, with two slots of 16 bits for each lane: 8 bits of symbol, 7 of position. The
+window of a group is x[base .. base + 63], or 127. Permutes fetch every lane's x from the window, and its weight from
+the codebook, both in registers. They permute words, so x and the codebook are split into lower and upper words. Empty
+slots have the symbol of a zero. The more weights a window holds, the fewer slots are empty; a window of 128 takes twice
+the permutes, and pays where weights are few.
 
-Each row is summed in an order that the packing alone tells: a batch gives the same bits however it is split.
+The order of a row's sums depends on the packing alone: a batch gives the same bits however it is split.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Sparse fully connected layer with AVX-512 permutes, three weights in 32 bits: for codebooks of up to 32.
+"""Sparse fully connected layer by AVX-512 permutes of 32-bit elements, three weights in each: codebooks of up to 32.
 
-Slices and groups are those of `slices`, with three slots for each lane, of 10 bits: 5 of symbol, 5 of position.
-A group sees the window x[base .. base + 30], and a zero behind it, which empty slots refer to. Window and codebook are
+Slices and groups are those of `slices`, with three slots of 10 bits for each lane: 5 bits of symbol, 5 of position. The
+window of a group is x[base .. base + 30], with a zero behind it, the position of empty slots. Window and codebook are
 two vectors each, so that one permute fetches every lane's x, and another its weight.
 
-Beside `linear_windowed`, whose windows are twice as wide, more slots are left over; but a slot takes two thirds of the
-memory and of the permutes, which pays unless weights are few.
+The windows of `linear_windowed` are twice as wide, so that fewer slots are empty. But here a slot takes two thirds of
+the memory and of the permutes, which pays unless weights are few.
 
-Each row is summed in an order that the packing alone tells: a batch gives the same bits however it is split.
+The order of a row's sums depends on the packing alone: a batch gives the same bits however it is split.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class LinearTriples:
     weight : Tensor
         Shared, with a finite codebook of at most `MOST_SHARED`.
     geometry : LinearGeometry
-        `WINDOW` to `linear_slices.MOST_FEATURES` inputs.
+        `WINDOW` to `slices.MOST_FEATURES` inputs.
     epilogue : Epilogue
     """
 

@@ -1,10 +1,10 @@
-"""What fully connected kernels share whose rows work side by side, one in each lane of a vector.
+"""Slices of rows: the weights of fully connected kernels that compute 16 rows at a time, one in each lane of a vector.
 
-Sixteen rows are a *slice*; rows are sorted by their number of weights, so that those of a slice end together. A slice's
-stream is cut into *groups*, a cache line each, with two or three *slots* for each lane, in 32 bits. A slot holds one
-weight, as its *entry* ``position << symbol bits | symbol``. A group has a *base*, the least column that any lane still
-waits for, and sees a *window* of the inputs from there on: the position of a weight is its column less the base. Each
-lane takes what it has in the window, as far as its slots go. Slots left over are empty.
+Sixteen rows are a *slice*. Rows are sorted by their number of weights, so that those of a slice end together. A slice's
+stream is cut into *groups*, a cache line each, with 32 bits for each lane: two or three *slots*. A slot holds one
+weight, as its *entry* ``position << symbol bits | symbol``. A group has a *base*, the least column of all weights that
+are left, and a *window* of the inputs from there on; the position of a weight is its column less the base. Each lane
+puts its next weights that lie in the window into its slots. Slots that are left over are empty.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ MOST_SLOTS = 3
 SAMPLES = 4
 """Samples that share the decoding of a slice."""
 MOST_FEATURES = 1 << 23
-"""Inputs of a layer whose weights can be told by column and symbol in 32 bits, with an end that lies beyond them."""
+"""Most inputs of a layer: column and symbol of a weight must fit 32 bits, and `_END` must differ from all of them."""
 _END = (1 << 32) - 1
-"""Stands for the next weight of a lane that has no more."""
+"""The next entry of a lane that has no more weights."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """How the weights of a kernel lie in its groups.
+    """How weights lie in the groups of a kernel.
 
     Attributes
     ----------
     slots, bits : int
         Slots of a lane, 2 or 3, and bits of a slot.
     symbol_bits : int
-        Bits of a symbol; those of the position follow.
+        Bits of a symbol; the bits of the position follow.
     window : int
         Columns of a window.
     step : int
-        A power of two that all bases are multiples of.
+        A power of two; all bases are multiples of it.
     last : int
         Greatest base.
     empty : int
@@ -84,9 +84,9 @@ def _pack(
     entries: NDArray[np.uint32],
     pending: NDArray[np.int32],
 ) -> int:
-    """Pack all slices, as far as there is room, and tell how many groups they take; the last two are scratch.
+    """Pack all slices, and return how many groups they take; groups beyond the room are counted, but not kept.
 
-    `tag` is as long as a lane has slots.
+    `tag` is as long as a lane has slots; `entries` and `pending` are scratch.
     """
     group, room, limit = 0, len(bases), window << symbol_bits
     for s in range(len(order) // LANES):
@@ -110,7 +110,7 @@ def _pack(
             if first == _END:
                 break
             base = min(first >> symbol_bits, last) & -step
-            at = min(group, room - 1)  # what finds no room is counted
+            at = min(group, room - 1)  # beyond the room, groups are only counted
             bases[at] = base
             simd.pack_slots(stream, at * WORDS, pending, waiting, base << symbol_bits, limit, empty, bits)
             group += 1
@@ -149,7 +149,7 @@ class Slices:
         shape = form.bits, form.symbol_bits, form.window, form.step, form.last, form.empty
         source = (0,) * form.slots, weights.indptr, weights.indices, weights.symbols, self.rows
         narrow = np.uint16 if columns <= 1 << 16 else np.int32
-        # Most often enough: half of the slots empty.
+        # Room for half of the slots to be empty, which is nearly always enough.
         room, groups = 0, 2 * weights.nnz // (form.slots * LANES) + len(self.rows)
         while groups > room:
             room = groups
@@ -158,7 +158,7 @@ class Slices:
         self.bases, self.stream = self.bases[:groups], self.stream[: groups * WORDS]
 
     def divide(self, share: Share) -> tuple[int, int]:
-        """First slice of a part, and of the next: slices are of unequal length, parts have about as many groups."""
+        """The first slice of a part, and that of the next: parts have about as many groups, slices differ in length."""
         part, parts = share
         groups = self.starts[-1] * np.array([part, part + 1]) // parts
         first, last = (int(n) for n in np.searchsorted(self.starts[:-1], groups))
@@ -180,10 +180,10 @@ def multiply_slices(
     Parameters
     ----------
     sum_slice : callable
-        ``sum_slice(tag, operands, first, last, sample)``: sums of the 16 rows of the slice made of groups `first` to
-        `last`, for the samples from `sample` on; the vectors of a sample, one behind the other, are parts of its sums.
+        ``sum_slice(tag, operands, first, last, sample)``: the 16 sums of a slice, groups `first` to `last`, for each
+        sample from `sample` on: some vectors, still to be added up.
     operands : tuple
-        What it takes besides.
+        Its other operands.
     four, one : Tag
         As long as four samples, and one, have vectors.
     out, residual : ndarray of float32, flat
@@ -202,18 +202,21 @@ def multiply_slices(
             simd.store(scratch, 0, sum_slice(four, operands, first, last, sample))
             for i in range(SAMPLES):
                 at, start = vectors * i * LANES, (sample + i) * outputs
-                finish(vectors, at, lane, out, residual, scratch, start, rows, epilogue, with_residual)
+                store_slice(vectors, at, lane, out, residual, scratch, start, rows, epilogue, with_residual)
         for sample in range(fours, batch):
             simd.store(scratch, 0, sum_slice(one, operands, first, last, sample))
-            finish(vectors, 0, lane, out, residual, scratch, sample * outputs, rows, epilogue, with_residual)
+            store_slice(vectors, 0, lane, out, residual, scratch, sample * outputs, rows, epilogue, with_residual)
 
 
 @inlined
-def finish(
+def store_slice(
     count: int, at: int, lane: int, out: F32, residual: F32, scratch: F32, start: int, rows: NDArray[np.int32],
     epilogue: F32, with_residual: bool,
 ) -> None:  # fmt: skip
-    """Apply the epilogue to `count` sums of 16 rows, from ``scratch[at]`` on; outputs begin at `start`."""
+    """Add up the `count` vectors of a slice's sums from ``scratch[at]`` on, apply the epilogue, and store the outputs.
+
+    The sample's outputs begin at ``out[start]``.
+    """
     tag = (0,)
     sums = simd.load(tag, scratch, at)
     for i in range(1, count):

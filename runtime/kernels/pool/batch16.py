@@ -25,7 +25,7 @@ class Windows:
         Within the image.
     step : int
     divisors : ndarray of float32, shape (out,)
-        By how much a window counts along this axis in an average.
+        Elements of a window along this axis by which an average is divided.
     """
 
     first: I64
@@ -34,7 +34,7 @@ class Windows:
     divisors: F32
 
     def arrays(self) -> tuple[I64, I64, int, F32]:
-        """All that a kernel needs to know."""
+        """The arguments of a kernel."""
         return self.first, self.last, self.step, self.divisors
 
     @classmethod

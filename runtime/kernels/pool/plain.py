@@ -1,8 +1,8 @@
 """Pooling. Images are planes: arrays of shape (batch * channels, height, width), C-contiguous float32.
 
-Windows are worked off in two passes of vectors, down and then across. The first leaves one padded line; for a stride
-above 2 that line is dealt out by the stride, so that both passes read contiguous memory. NaN wins in max pooling, as in
-PyTorch. Sums run in an order that depends on the shape of a plane alone.
+A window is reduced in two passes, down and then across. The first pass makes one padded line of a row of windows; at a
+stride above 2 the line is then dealt out by the stride, so that both passes read contiguous memory. In max pooling NaN
+wins, as in PyTorch. The order of sums depends on the shape of a plane alone.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ..contract import F32
 
 
 def scratch_elements(out_width: int, kernel: int, stride: int, dilation: int, width: int, padding: int) -> int:
-    """Elements of scratch that `pool2d` wants: a padded line, and the same line dealt out by stride."""
+    """Elements of scratch that `pool2d` needs: a padded line, and the same line dealt out by stride."""
     phase: int = _phase(out_width, kernel, stride, dilation)
     return 2 * (max(phase * stride, padding + width) + 3 * LANES)  # vectors are read beyond the end
 
 
 @kernel
 def _phase(out_width: int, kernel: int, stride: int, dilation: int) -> int:
-    """Length of one phase of a line: the elements whose places leave the same remainder by the stride."""
+    """Length of one phase of a line: the elements whose places have the same remainder by the stride."""
     return out_width + (kernel - 1) * dilation // stride
 
 
@@ -122,12 +122,12 @@ def pool2d(
 
 
 EIGHT, FOUR, TWO, ONE = (0,) * 8, (0,) * 4, (0,) * 2, (0,)
-"""Tags: so many lanes."""
+"""Tags: as long as their names say, in lanes."""
 BLOCK = 4 * LANES
 
 
 def fits_pairs(width: int, elements: int) -> bool:
-    """Whether `max_pool_pairs` can take images of an even height, so wide and with so many elements in all."""
+    """Whether `max_pool_pairs` takes images of this width and of an even height, with `elements` in all."""
     return width % (2 * LANES) == 0 or (width in (2, 4, 8, 16) and elements % BLOCK == 0)
 
 
@@ -164,16 +164,16 @@ def max_pool_pairs(x: F32, out: F32, width: int) -> None:
 
 @inlined
 def _across(x: F32, at: int) -> Any:
-    """The greater of each two neighbours of 32 elements."""
+    """The greater of each pair of neighbours, among 32 elements."""
     return simd.maximum_pairs(ONE, simd.load((0,), x, at), simd.load((0,), x, at + LANES))
 
 
 def window_counts(
     size: int, out: int, kernel: int, stride: int, padding: int, count_include_pad: bool
 ) -> NDArray[np.float32]:
-    """By how much the windows along one axis count in an average, as PyTorch counts.
+    """The elements of each window along one axis by which an average is divided, as PyTorch counts them.
 
-    With `count_include_pad` padding counts, but not what ceil_mode adds behind it.
+    With `count_include_pad` padding counts, but not the elements that ceil_mode adds behind it.
 
     Returns
     -------
@@ -193,7 +193,7 @@ def global_avg_pool(x: F32, out: F32) -> None:
     Parameters
     ----------
     x : ndarray of float32, flat
-        As many rows of equal length as `out` is long.
+        ``len(out)`` rows of equal length.
     out : ndarray of float32, shape (planes,)
     """
     size = len(x) // max(1, len(out))

@@ -1,10 +1,10 @@
 """Sparse convolution of 16 samples side by side, a sample a lane; fully connected layers are images of one pixel.
 
-Activations lie as (channels, height, width, 16), so a pixel of all samples is one vector: a tap is an aligned load
-whatever its place, no lane idles at the edge of an odd image, and strides cost nothing. A *tile* is a rectangle of
-output pixels, ``rows`` high, whose sums a kernel keeps in registers. A *unit* is an input channel, or every n-th column
-of one where the horizontal stride is n; packing it copies the pixels that the tile sees, padding as zeros, rows
-separated by stride, so that the tile meets each tap as a grid of vectors with rows `pitch` apart. Blocks of units,
+Activations lie as (channels, height, width, 16), so one vector holds a pixel of all samples. Then each tap is an
+aligned load, no lane idles at the edge of an odd image, and strides cost nothing. A *tile* is a rectangle of output
+pixels, ``rows`` high, whose sums a kernel keeps in registers. A *unit* is an input channel, or every n-th column of one
+where the horizontal stride is n. Packing a unit copies the pixels that the tile sees, with zeros for padding and rows
+separated by stride; so the pixels of each tap are a grid of vectors, whose rows lie `pitch` apart. Blocks of units and
 segments of weights are those of `conv.blocks`.
 """
 
@@ -26,12 +26,11 @@ from ...contract import F32, I64, WHOLE, Call, ConvGeometry, Epilogue, LinearGeo
 from ...descriptor import Batch16, Block, Conv, layer_fields, pack
 from ...epilogue import clamp, epilogue_array, limits, scale_shift
 from ...weights import SparseWeights
-from ..blocks import block_table, cut, divide_work, most_outputs, most_units, part_of
-from ..direct import tile as conv_tile
+from ..blocks import FAR, block_table, cut, divide_work, most_outputs, most_units, part_of
 from ..direct.weight_stream import Stream, make_stream
 
 LATENCY = 4
-"""A tile of fewer pixels than this leaves multiply-adds waiting for each other."""
+"""In a tile of fewer pixels than this, multiply-adds wait for each other."""
 
 WINDOW, PAIR = (0, 0, 0, 0), (0, 0)
 """Tags: pixels, and rows, of a window that is pooled."""
@@ -126,7 +125,7 @@ class LaneTiling:
         return most_outputs(self.blocks) * self.shape[0] * self.shape[1] * LANES
 
     def descriptor(self, epilogue: Epilogue) -> I64:
-        """Everything a kernel needs to know, as one int64 array."""
+        """The descriptor: the fields of `Conv` and `Batch16`, and behind them the phases of rows and of columns."""
         fields = pack(
             Conv,
             Batch16,
@@ -164,7 +163,7 @@ def pack_lanes(
         As long as the tile has columns.
     x : ndarray of float32, flat
     again : bool
-        Whether `tile` holds other units, packed for the same tile: where they have padding, these have it too.
+        Whether `tile` holds other units that were packed for the same tile: their padding is where it must be now.
     tile : ndarray of float32, flat
         Written: ``(last - first) * unit_vectors`` vectors.
     d : ndarray of int64
@@ -206,18 +205,21 @@ def pack_lanes(
 
 @inlined
 def _multiply(sums: Any, rows: Any, tile: F32, pitch: int, words: NDArray[Any], values: F32, book: Any, k: int) -> Any:
-    """`sums` and the product of weight k with the pixels that it meets."""
+    """Add to `sums` the product of weight k with the pixels of its tap."""
     return simd.fma_grid(
         sums, rows, simd.word_weight(words, values, book, k), tile, simd.word_offset(words, k) * LANES, pitch
     )
 
 
 @inlined
-def finish(
+def store_tile(
     tag: Any, rows: Any, sums: Any, out: F32, residual: F32, spare: F32, at: int, channel: int, row: int, column: int,
     scale: float, shift: float, limits: Any, d: I64,
 ) -> None:  # fmt: skip
-    """Apply the epilogue to the sums of one output channel of a tile and store them; ``spare[at:]`` may be written."""
+    """Apply the epilogue to the sums of one output channel of a tile, and store the outputs.
+
+    ``spare[at:]`` may be overwritten.
+    """
     height, width, tile_width = d[Conv.OUT_HEIGHT], d[Conv.OUT_WIDTH], len(tag) // len(rows)
     place, pitch = ((channel * height + row) * width + column) * LANES, width * LANES
     value = simd.scale_shift(sums, scale, shift)
@@ -282,11 +284,11 @@ def conv_lanes(
     epilogue : ndarray of float32
         See `kernels.epilogue`.
     d : ndarray of int64
-        The descriptor of `LaneTiling`.
+        The descriptor: `Conv` and `Batch16`.
     """
     width, pitch, book = len(columns), d[Batch16.REACH_X] * LANES, simd.load(book_tag, values, 0)
     across, bounds = (d[Conv.OUT_WIDTH] + width - 1) // width, limits(epilogue)
-    far = len(out) > conv_tile.FAR and d[Conv.POOL] == 0
+    far = len(out) > FAR and d[Conv.POOL] == 0
     for tile in range(d[Conv.FIRST], d[Conv.LAST]):
         row, column = tile // across * len(rows), tile % across * width
         for b in range(len(blocks)):
@@ -304,7 +306,7 @@ def conv_lanes(
                         place = (channel * d[Conv.OUT_HEIGHT] + row + r) * d[Conv.OUT_WIDTH] + column
                         for c in range(width):
                             simd.prefetch_rows((0,), out, (place + c) * LANES, 0)
-                # A small tile is summed in four chains, which hide the latency of the additions.
+                # A small tile is summed in four chains, to hide the latency of the additions.
                 end = position + count
                 fours = position + count // 4 * 4 if len(tag) < LATENCY else position
                 second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
@@ -321,7 +323,7 @@ def conv_lanes(
                 if blocks[b, Block.ENDS] == 0:
                     simd.store(scratch, at, sums)
                 else:
-                    finish(
+                    store_tile(
                         *(tag, rows, sums, out, residual, scratch, at, channel, row, column),
                         *(*scale_shift(epilogue, channel), bounds, d),
                     )

@@ -1,10 +1,10 @@
 """Sparse 3 x 3 convolution of small images, 16 samples side by side, that never multiplies padding.
 
-On an image of 4 x 4 pixels 44 of the 144 products of a weight and a pixel meet padding, and on one of 2 x 2 pixels 20
-of 36. Here the sums of all pixels of an image rest in registers, and the weights of a segment are sorted into
-*runs*, one for each of the nine taps. A run has a loop of its own, in which only those sums appear whose pixel the
-tap meets inside the image. Nothing is packed either, since without padding a block is a stretch of the input as it lies
-in memory: twice as many channels fit the cache, and sums rest half as often between blocks.
+On an image of 4 x 4 pixels, 44 of the 144 products of a tap and a pixel are products with padding; on one of 2 x 2
+pixels, 20 of 36 are. Here the sums of all pixels of an image stay in registers, and the weights of a segment are sorted
+by their nine taps. Each tap has a loop of its own, which computes only the sums whose input pixel lies in the image.
+Nothing is packed either: without padding, a block is a part of the input as it lies in memory. So twice as many
+channels fit the cache, and sums are stored between blocks half as often.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from ...descriptor import Block
 from ...epilogue import limits, scale_shift
 from ...weights import SparseWeights
 from ..direct.weight_stream import Stream, make_stream
-from .sparse import LATENCY, ConvLanes, LaneTiling, finish
+from .sparse import LATENCY, ConvLanes, LaneTiling, store_tile
 
 NONE, ONE = (), (0,)
-"""Tags: how far a tap looks up, down, left or right."""
+"""Tags: by how many pixels a tap lies above, below, left or right of the output's."""
 TAPS = 9
 
 
 class TapTiling(LaneTiling):
-    """How a layer is cut into blocks; the tile is the image, and lies in memory as a kernel meets it."""
+    """How a layer is cut into blocks; the tile is the image, as it lies in memory."""
 
     @staticmethod
     def fits(g: ConvGeometry) -> bool:
@@ -51,23 +51,23 @@ class TapTiling(LaneTiling):
 
     @property
     def products(self) -> float:
-        """Mean number of pixels that a weight meets."""
+        """Mean number of pixels that a weight is multiplied with."""
         height, width = self.shape
         return (3 * height - 2) * (3 * width - 2) / TAPS
 
 
 @inlined
 def _few(tag: Any, rows: Any) -> bool:
-    """Whether the tap in a corner meets so few pixels that four sums of each are needed to hide the latency."""
+    """Whether a corner tap has so few pixels that four sums of each are needed to hide the latency."""
     return (len(rows) - 1) * (len(tag) // len(rows) - 1) < LATENCY
 
 
 @inlined
-def _run(
+def _sum_tap(
     tag: Any, rows: Any, up: Any, down: Any, left: Any, right: Any, sums: Any, x: F32, image: int,
     words: NDArray[Any], values: F32, book: Any, position: int, count: int,
 ) -> Any:  # fmt: skip
-    """Four `sums`, over which weights `position` and following of one tap are spread, with their products added."""
+    """Add the products of `count` weights of one tap, from number `position` on, to four `sums` in turn."""
     first, second, third, fourth = sums
     fours = position + count // 4 * 4 if _few(tag, rows) else position
     for k in range(position, fours, 4):
@@ -85,7 +85,7 @@ def _multiply(
     rows: Any, up: Any, down: Any, left: Any, right: Any, sums: Any, x: F32, image: int,
     words: NDArray[Any], values: F32, book: Any, k: int,
 ) -> Any:  # fmt: skip
-    """`sums` and the products of weight k with the pixels that it meets."""
+    """Add to `sums` the products of weight k with the pixels of its tap."""
     weight, at = simd.word_weight(words, values, book, k), image + simd.word_offset(words, k) * LANES
     return simd.fma_shifted(sums, rows, up, down, left, right, weight, x, at)
 
@@ -93,15 +93,15 @@ def _multiply(
 @inlined
 def _row_of_taps(
     tag: Any, rows: Any, up: Any, down: Any, sums: Any, x: F32, image: int,
-    words: NDArray[Any], values: F32, book: Any, position: int, counts: NDArray[np.uint32], run: int,
+    words: NDArray[Any], values: F32, book: Any, position: int, counts: NDArray[np.uint32], tap: int,
 ) -> Any:  # fmt: skip
-    """Four `sums` with the products of three runs added, and the position behind their weights."""
-    left, middle, right = simd.get(counts, run), simd.get(counts, run + 1), simd.get(counts, run + 2)
-    sums = _run(tag, rows, up, down, ONE, NONE, sums, x, image, words, values, book, position, left)
+    """Add to four `sums` the products of three taps; give the sums, and the position behind the weights."""
+    left, middle, right = simd.get(counts, tap), simd.get(counts, tap + 1), simd.get(counts, tap + 2)
+    sums = _sum_tap(tag, rows, up, down, ONE, NONE, sums, x, image, words, values, book, position, left)
     position += left
-    sums = _run(tag, rows, up, down, NONE, NONE, sums, x, image, words, values, book, position, middle)
+    sums = _sum_tap(tag, rows, up, down, NONE, NONE, sums, x, image, words, values, book, position, middle)
     position += middle
-    sums = _run(tag, rows, up, down, NONE, ONE, sums, x, image, words, values, book, position, right)
+    sums = _sum_tap(tag, rows, up, down, NONE, ONE, sums, x, image, words, values, book, position, right)
     return sums, position + right
 
 
@@ -132,34 +132,34 @@ def conv_taps(
     scratch : ndarray of float32, flat
         The sums.
     words, values, counts
-        The stream of weights, of nine runs a segment.
+        The stream of weights, those of a segment sorted by nine taps.
     blocks : ndarray of int64, shape (blocks, 8)
     epilogue : ndarray of float32
         See `kernels.epilogue`.
     d : ndarray of int64
-        The descriptor of `conv_lanes.LaneTiling`.
+        The descriptor: `Conv` and `Batch16`.
     """
     book, bounds = simd.load(book_tag, values, 0), limits(epilogue)
     for b in range(len(blocks)):
         image = blocks[b, Block.FIRST_UNIT] * len(tag) * LANES
-        at, position, run = 0, blocks[b, Block.POSITION], blocks[b, Block.SEGMENT] * TAPS
+        at, position, tap = 0, blocks[b, Block.POSITION], blocks[b, Block.SEGMENT] * TAPS
         for channel in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT]):
             first = simd.zeros(tag)
             if blocks[b, Block.STARTS] == 0:
                 first = simd.load(tag, scratch, at)
             sums = first, simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
             stream = words, values, book
-            sums, position = _row_of_taps(tag, rows, ONE, NONE, sums, x, image, *stream, position, counts, run)
-            sums, position = _row_of_taps(tag, rows, NONE, NONE, sums, x, image, *stream, position, counts, run + 3)
-            sums, position = _row_of_taps(tag, rows, NONE, ONE, sums, x, image, *stream, position, counts, run + 6)
-            run += TAPS
+            sums, position = _row_of_taps(tag, rows, ONE, NONE, sums, x, image, *stream, position, counts, tap)
+            sums, position = _row_of_taps(tag, rows, NONE, NONE, sums, x, image, *stream, position, counts, tap + 3)
+            sums, position = _row_of_taps(tag, rows, NONE, ONE, sums, x, image, *stream, position, counts, tap + 6)
+            tap += TAPS
             first, second, third, fourth = sums
             if _few(tag, rows):
                 first = simd.add(simd.add(first, second), simd.add(third, fourth))
             if blocks[b, Block.ENDS] == 0:
                 simd.store(scratch, at, first)
             else:
-                finish(
+                store_tile(
                     *(tag, rows, first, out, residual, scratch, at, channel, 0, 0),
                     *(*scale_shift(epilogue, channel), bounds, d),
                 )

@@ -1,7 +1,7 @@
 """Convolution by Winograd's fast algorithm of 16 samples side by side: a vector holds one value of each.
 
-It is `conv_winograd` where a vector is a tile. So inputs are transformed as they lie in memory, padding by loads that
-are masked; phases are images with steps between their pixels; and outputs go straight to their places.
+It is `conv_winograd` with a tile a vector. So inputs are transformed as they lie in memory, and masked loads make the
+padding; a phase is the image with steps between its pixels; and outputs are stored straight to their places.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from ...descriptor import Conv, Winograd
 from ...epilogue import limits, scale_shift
 from ..winograd.dense import ConvWinograd, sum_run
 from ..winograd.tiles import SPACE, own_channels
-from .sparse import finish, steps
+from .sparse import steps, store_tile
 
 
 @inlined
 def _inside(n: int, start: int, size: int, stride: int) -> tuple[int, int]:
-    """First of n places, `stride` apart from `start` on, that lies in an image, and first behind it."""
+    """Of n places from `start` on, `stride` apart: the first one in an image, and the first one behind it."""
     first = min(n, steps(-start, stride))
     return first, max(first, min(n, steps(size - start, stride)))
 
@@ -103,7 +103,7 @@ def conv_winograd_lanes(
                     at, hop = d[Conv.SUMS] + ((o - channel) * columns + p) * LANES, run * columns * LANES + SPACE
                     value = simd.winograd_outputs(edge, points, scratch, at, hop)
                     row, column = (tile + p) // across * len(edge), (tile + p) % across * len(edge)
-                    finish(
+                    store_tile(
                         *(area, edge, value, out, residual, scratch, d[Winograd.OUTPUTS], o, row, column),
                         *(*scale_shift(epilogue, o), bounds, d),
                     )
@@ -125,7 +125,7 @@ class ConvWinogradLanes(ConvWinograd):
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`; activations are (channels, height, width, 16)."""
         tiling, flat_out = self.tiling, out.reshape(-1)
-        tags = tiling.points, tiling.edge, tiling.edge**2, tiling.run, tiling.run * tiling.columns
+        tags = tiling.points, tiling.edge, tiling.edge**2, tiling.rows, tiling.rows * tiling.columns
         arguments = (
             *map(tag, tags),
             *(x.reshape(-1), flat_out, flat_out if residual is None else residual.reshape(-1), scratch),

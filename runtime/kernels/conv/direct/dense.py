@@ -1,6 +1,6 @@
-"""Dense convolution: every weight meets a packed tile of pixels, several output channels at a time.
+"""Dense convolution: every weight is multiplied with a packed tile of pixels, a run of output channels at a time.
 
-Where weights are shared they stay symbols, one byte each, looked up in the codebook as they are broadcast.
+Shared weights stay symbols, one byte each, which are looked up in the codebook as they are broadcast.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from ...descriptor import Block, Conv, Direct
 from ...epilogue import epilogue_array, limits
 from ...weights import DenseWeights
 from ..blocks import most_outputs, part_of
-from . import pack_input as conv_packing
-from . import tile as conv_tile
-from .tile import Tiling
+from .pack_input import describe, pack_tile
+from .tile import Tiling, corner, prefetch_outputs, store_tile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +59,7 @@ def conv_dense(
     Parameters
     ----------
     tag, rows_tag, sums_tag : Tag
-        As long as a tile has rows, as output channels are taken at a time, and as the product of the two.
+        As long as a tile has rows, as a run has output channels, and as the product of the two.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only where the descriptor says so.
     scratch : ndarray of float32, flat
@@ -74,7 +73,7 @@ def conv_dense(
     epilogue : ndarray of float32
         See `kernels.epilogue`.
     d : ndarray of int64
-        The descriptor of `conv_tile.Tiling`.
+        The descriptor: `Conv` and `Direct`.
     """
     rows, run, bounds = len(tag), len(rows_tag), limits(epilogue)
     unit_vectors = d[Direct.UNIT_VECTORS]
@@ -82,17 +81,17 @@ def conv_dense(
         first_in = sample * d[Conv.IN_CHANNELS] * d[Direct.IN_PLANE]
         first_out = sample * d[Conv.OUT_CHANNELS] * d[Direct.OUT_PLANE]
         for tile in range(d[Conv.FIRST], d[Conv.LAST]):
-            row, column = conv_tile.corner(tile, rows, d)
+            row, column = corner(tile, rows, d)
             for b in range(len(blocks)):
                 first, last = blocks[b, Block.FIRST_UNIT], blocks[b, Block.LAST_UNIT]
-                conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
                 at, position = d[Conv.SUMS], blocks[b, Block.POSITION]
                 for channel in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT], run):
                     sums = simd.zeros(sums_tag)
                     start = first_out + channel * d[Direct.OUT_PLANE]
                     if blocks[b, Block.ENDS] != 0:
                         for r in range(run):
-                            conv_tile.expect(tag, out, start + r * d[Direct.OUT_PLANE], row, column, d)
+                            prefetch_outputs(tag, out, start + r * d[Direct.OUT_PLANE], row, column, d)
                     if blocks[b, Block.STARTS] == 0:
                         sums = simd.load(sums_tag, scratch, at)
                     for unit in range(last - first):
@@ -103,14 +102,14 @@ def conv_dense(
                     simd.store(scratch, at, sums)
                     if blocks[b, Block.ENDS] != 0:
                         end = min(channel + run, blocks[b, Block.LAST_OUTPUT])
-                        conv_tile.finish(
+                        store_tile(
                             tag, scratch, at, channel, end, out, residual, first_out, row, column, epilogue, bounds, d
                         )
                     at += run * rows * LANES
 
 
 def _stream(weights: DenseWeights, tiling: DenseTiling) -> NDArray[Any]:
-    """Weights in the order in which the kernel reads them; outputs that fill up a run have symbol 0."""
+    """Weights in the order in which the kernel reads them; missing outputs of a run have symbol 0."""
     g, run = tiling.geometry, tiling.run
     # (output, input channel, ky, kx) -> (output, unit, ky)
     by_unit = weights.symbols.transpose(0, 1, 3, 2).reshape(g.out_channels, -1, g.kernel[0])
@@ -140,7 +139,7 @@ class ConvDense:
         weights, run = DenseWeights.of(weight), tiling.run
         self._symbols, self._codebook = _stream(weights, tiling), weights.codebook
         self._epilogue = epilogue_array(epilogue, tiling.geometry.out_channels)
-        self._descriptor = conv_packing.describe(tiling, epilogue)
+        self._descriptor = describe(tiling, epilogue)
         self.weight_bytes = self._symbols.nbytes + self._codebook.nbytes
         outputs = -(-most_outputs(tiling.blocks) // run) * run
         self.scratch_elements = tiling.tile_elements + outputs * tiling.rows * LANES

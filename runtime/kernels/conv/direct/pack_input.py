@@ -1,7 +1,7 @@
-"""How the tiles of a convolution are packed: a table of masked loads, made once, and the loop that follows it.
+"""How the pixels of a tile are packed: a table of masked loads, made once, and the loop that follows it.
 
-Padding, strides, dilation and bands are all in the table, so one short loop serves every geometry. What the loop does
-for a vector depends on the tap, the row and the edges of the image that the tile meets, but not on the channel.
+Padding, strides, dilation and bands are all in the table, so one short loop serves every geometry. The loads of a
+vector depend on the tap, the row, and the edges of the image that the tile touches, but not on the channel.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .tile import Tiling
 
 
 def describe(tiling: Tiling, epilogue: Epilogue) -> I64:
-    """Everything a kernel needs to know, as one int64 array; behind the sizes lies how a tile is packed."""
+    """The descriptor: the fields of `Conv` and `Direct`, and behind them the table by which tiles are packed."""
     g, plane = tiling.geometry, tiling.plane
     offsets, masks, kinds = packing(tiling)
     table = len(Conv) + len(Direct) + np.cumsum([0, offsets.size, masks.size])
@@ -53,15 +53,15 @@ def describe(tiling: Tiling, epilogue: Epilogue) -> I64:
 def packing(tiling: Tiling) -> tuple[I64, I64, I64]:
     """How the vectors of a tile are gathered from the image.
 
-    A vector is dealt out of as many *chunks* as the horizontal stride: it has every so many elements of the chunks laid
-    end to end. (There is one chunk where the stride is not 1, 2 or 4, and each lane a piece of its own.) A chunk is put
-    together of *pieces*: loads of 16 elements of which a mask picks those that are wanted, pixels of one band or of
-    several that lie side by side.
+    At a horizontal stride of n a vector is made of n *chunks* of 16 elements: laid end to end, every n-th of their
+    elements is taken. (At strides other than 1, 2 and 4 there is one chunk, and each lane is a piece.) A chunk is made
+    of *pieces*: loads of 16 elements, of which a mask picks the pixels of one band, or of several bands that lie side
+    by side.
 
     Returns
     -------
     offsets : ndarray of int64, shape (vectors of all units of a channel, chunks, pieces)
-        Where pieces lie, from the pixel of the channel at which the tile begins.
+        Where pieces lie, counted from the pixel of the channel at which the tile begins.
     masks : ndarray of int64, shape (kinds, *shape of offsets)
         Bits of the lanes of a piece that are read, for each kind of tile; others are padding.
     kinds : ndarray of int64, shape (tiles,)
@@ -163,13 +163,13 @@ def pack_tile(
 
 @inlined
 def _piece(x: F32, source: int, offset: int, mask: int, other: Any, d: I64) -> Any:
-    """A vector of which a piece brings some lanes, and the others are given; see `packing`."""
+    """A vector with the lanes of a piece loaded, and the others taken from `other`; see `packing`."""
     return simd.load_masked_or(x, source + simd.get(d, offset), simd.get(d, mask), other)
 
 
 @inlined
 def _chunk(x: F32, source: int, offset: int, mask: int, pieces: int, d: I64) -> Any:
-    """A vector of some pieces; see `packing`."""
+    """A vector put together of pieces; see `packing`."""
     vector = simd.zeros((0,))
     for i in range(pieces):
         vector = _piece(x, source, offset + i, mask + i, vector, d)

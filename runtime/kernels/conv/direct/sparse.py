@@ -1,7 +1,7 @@
-"""Sparse convolution: each stored weight of an output channel meets a packed tile of pixels.
+"""Sparse convolution: each stored weight of an output channel is multiplied with a packed tile of pixels.
 
 Weights come as a stream (`weight_stream`); a symbol is looked up in the codebook as it is broadcast. A small codebook
-is kept in registers: loads are what limits the kernel.
+is kept in registers, since loads limit the kernel.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from ...descriptor import Block, Conv, Direct
 from ...epilogue import epilogue_array, limits
 from ...weights import SparseWeights
 from ..blocks import most_outputs, part_of
-from . import pack_input as conv_packing
-from . import tile as conv_tile
-from .tile import Tiling
+from .pack_input import describe, pack_tile
+from .tile import STORED_TOGETHER, Tiling, corner, is_contiguous, prefetch_outputs, store_contiguous, store_tile
 from .weight_stream import Stream, make_stream, sum_products
 
 
@@ -37,11 +36,11 @@ def convolve(
     Parameters
     ----------
     sum_segment : callable
-        ``sum_segment(tag, operands, scratch, at, resumes, segment, position)``: the products of a segment of weights,
-        which begin at `position`, with the packed tile in scratch, added to what lies from ``scratch[at]`` on if it
-        resumes sums, and the position behind the segment.
+        ``sum_segment(tag, operands, scratch, at, resumes, segment, position) -> (sums, position)``: the sums of a
+        segment of weights, the first of which is number `position`, times the packed tile in scratch, and the position
+        of the next segment. If it resumes sums, those from ``scratch[at]`` on are added.
     operands : tuple
-        What it takes besides.
+        Its other operands.
     tag, x, out, residual, scratch, blocks, epilogue, d
         As `conv_sparse` takes them.
     """
@@ -50,28 +49,28 @@ def convolve(
         first_in = sample * d[Conv.IN_CHANNELS] * d[Direct.IN_PLANE]
         first_out = sample * d[Conv.OUT_CHANNELS] * d[Direct.OUT_PLANE]
         for tile in range(d[Conv.FIRST], d[Conv.LAST]):
-            row, column = conv_tile.corner(tile, rows, d)
-            is_run = conv_tile.is_run(row, rows, d)
+            row, column = corner(tile, rows, d)
+            contiguous = is_contiguous(row, rows, d)
             for b in range(len(blocks)):
                 first, last = blocks[b, Block.FIRST_UNIT], blocks[b, Block.LAST_UNIT]
                 resumes, ends = blocks[b, Block.STARTS] == 0, blocks[b, Block.ENDS] != 0
-                conv_packing.pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
                 at, position, segment = d[Conv.SUMS], blocks[b, Block.POSITION], blocks[b, Block.SEGMENT]
-                for few in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT], conv_tile.FINISHED):
-                    few_end, few_at = min(few + conv_tile.FINISHED, blocks[b, Block.LAST_OUTPUT]), at
-                    for channel in range(few, few_end):
+                for begin in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT], STORED_TOGETHER):
+                    end, begin_at = min(begin + STORED_TOGETHER, blocks[b, Block.LAST_OUTPUT]), at
+                    for channel in range(begin, end):
                         if ends:
-                            conv_tile.expect(tag, out, first_out + channel * d[Direct.OUT_PLANE], row, column, d)
+                            prefetch_outputs(tag, out, first_out + channel * d[Direct.OUT_PLANE], row, column, d)
                         sums, position = sum_segment(tag, operands, scratch, at, resumes, segment, position)
                         segment += 1
-                        if ends and is_run:
-                            conv_tile.finish_run(tag, sums, channel, out, residual, first_out, row, epilogue, bounds, d)
+                        if ends and contiguous:
+                            store_contiguous(tag, sums, channel, out, residual, first_out, row, epilogue, bounds, d)
                         else:
                             simd.store(scratch, at, sums)
                         at += rows * LANES
-                    if ends and not is_run:
-                        conv_tile.finish(
-                            *(tag, scratch, few_at, few, few_end, out, residual, first_out, row, column),
+                    if ends and not contiguous:
+                        store_tile(
+                            *(tag, scratch, begin_at, begin, end, out, residual, first_out, row, column),
                             *(epilogue, bounds, d),
                         )
 
@@ -109,7 +108,7 @@ def conv_sparse(
     epilogue : ndarray of float32
         See `kernels.epilogue`.
     d : ndarray of int64
-        The descriptor of `conv_tile.Tiling`.
+        The descriptor: `Conv` and `Direct`.
     """
     operands = words, values, counts, simd.load(book_tag, values, 0)
     convolve(_sum_segment, operands, tag, x, out, residual, scratch, blocks, epilogue, d)
@@ -129,7 +128,7 @@ def _sum_segment(
 
 
 class ConvStream:
-    """A convolution packed for a kernel that takes what `conv_sparse` takes, and maybe more behind it.
+    """A convolution packed for `conv_sparse`, or for a kernel whose first arguments are the same.
 
     Parameters
     ----------
@@ -138,7 +137,7 @@ class ConvStream:
     tiling : Tiling
     epilogue : Epilogue
     more : tuple
-        What the kernel takes more.
+        The kernel's further arguments.
     """
 
     kernel_name: str
@@ -149,7 +148,7 @@ class ConvStream:
         self.tiling = tiling
         self._kernel, self._stream, self._more = kernel, stream, more
         self._epilogue = epilogue_array(epilogue, tiling.geometry.out_channels)
-        self._descriptor = conv_packing.describe(tiling, epilogue)
+        self._descriptor = describe(tiling, epilogue)
         self.weight_bytes = stream.nbytes
         self.scratch_elements = tiling.tile_elements + most_outputs(tiling.blocks) * tiling.rows * LANES
 

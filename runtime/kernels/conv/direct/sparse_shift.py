@@ -1,15 +1,14 @@
-"""Sparse convolution of kernels three taps wide: sums slide from lane to lane, where other kernels shift pixels.
+"""Sparse convolution of kernels three taps wide: it shifts sums from lane to lane, where other kernels shift pixels.
 
-In `conv_sparse` a packed tile holds every pixel three times, once for each horizontal tap, and packing the images of
-small networks takes a fifth of their time. Here it holds each pixel once. The sums of the left taps and those of the
-right taps are made apart from those of the middle taps, and slide up or down by a lane, to the pixels that they belong
-to, before all are added.
+In `conv_sparse` a packed tile holds every pixel three times, once for each horizontal tap, and packing takes a fifth of
+the time of small networks. Here it holds each pixel once. Left, middle and right taps are summed separately. Then the
+sums of the left taps slide up by a lane, those of the right taps slide down by one, and all three are added.
 
-Lanes slide in a ring, through all vectors of a tile. Where they leave a row, its neighbour of another row, or of the
-tile's other end, arrives at the first or the last pixel of a row: these lanes are cleared.
+Lanes slide in a ring, through all vectors of a tile. So the first or the last pixel of a row receives a sum of another
+row, or of the tile's other end. These lanes are cleared.
 
-Tiles know rows of at most 16 pixels, so a wide image is seen as an `upright` one, of rows of 16, of which several are a
-row of the image.
+A row of a tile has at most 16 pixels. So a wide image is seen as an `upright` one: each row of the image is several
+rows of 16 pixels.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from .tile import Tiling
 from .weight_stream import make_stream, sum_products
 
 WIDTH = 3
-"""Horizontal taps: of each output channel a block has as many runs of weights, from the left tap to the right one."""
+"""Horizontal taps: the weights of a segment are sorted by them, from left to right."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,17 +65,17 @@ class ShiftTiling(Tiling):
 
 
 def upright(layer: ConvGeometry) -> ConvGeometry:
-    """The layer as tiles see it: its vertical taps alone, and rows of at most 16 pixels."""
-    g, run = layer, ShiftTiling.vectors_of_row(layer)
-    width = g.width // run
+    """The layer as tiles see it: its vertical taps only, and rows of at most 16 pixels."""
+    g, vectors = layer, ShiftTiling.vectors_of_row(layer)
+    width = g.width // vectors
     return replace(
         g,
-        height=g.height * run,
+        height=g.height * vectors,
         width=width,
         kernel=(g.kernel[0], 1),
-        padding=(g.padding[0] * run, 0),
-        dilation=(g.dilation[0] * run, 1),
-        out_height=g.out_height * run,
+        padding=(g.padding[0] * vectors, 0),
+        dilation=(g.dilation[0] * vectors, 1),
+        out_height=g.out_height * vectors,
         out_width=width,
     )
 
@@ -95,7 +94,7 @@ def conv_sliding(
     blocks: I64,
     epilogue: F32,
     d: I64,
-    run: Any,
+    row_tag: Any,
     up: int,
     down: int,
 ) -> None:
@@ -108,16 +107,16 @@ def conv_sliding(
     book_tag, x, out, residual, scratch, words, values
         As `conv_sparse` takes them.
     counts : ndarray of uint32, shape (3 * segments,)
-        Weights of each run of each segment.
+        Weights of each horizontal tap of each segment.
     blocks, epilogue, d
         As `conv_sparse` takes them, for the `upright` layer.
-    run : Tag
+    row_tag : Tag
         As long as a row of the image has vectors.
     up, down : int
         Bits of the lanes of a row's first vector that are not the first pixel of a row, and of those of its last vector
         that are not the last.
     """
-    operands = words, values, counts, simd.load(book_tag, values, 0), run, up, down
+    operands = words, values, counts, simd.load(book_tag, values, 0), row_tag, up, down
     convolve(_sum_segment, operands, tag, x, out, residual, scratch, blocks, epilogue, d)
 
 
@@ -125,18 +124,18 @@ def conv_sliding(
 def _sum_segment(
     tag: Any, operands: Any, scratch: F32, at: int, resumes: bool, segment: int, position: int
 ) -> tuple[Any, int]:
-    """See `convolve`; a segment has a run of weights for each of the three taps."""
-    words, values, counts, book, run, up, down = operands
+    """See `convolve`; the weights of a segment are sorted by horizontal tap."""
+    words, values, counts, book, row_tag, up, down = operands
     middle = position + simd.get(counts, WIDTH * segment)
     right = middle + simd.get(counts, WIDTH * segment + 1)
     end = right + simd.get(counts, WIDTH * segment + 2)
     sums = sum_products(tag, simd.zeros(tag), scratch, words, values, book, position, middle)
-    sums = simd.slide_up(sums, run, up)
+    sums = simd.slide_up(sums, row_tag, up)
     if resumes:
         sums = simd.add(sums, simd.load(tag, scratch, at))
     sums = sum_products(tag, sums, scratch, words, values, book, middle, right)
     last = sum_products(tag, simd.zeros(tag), scratch, words, values, book, right, end)
-    return simd.add(sums, simd.slide_down(last, run, down)), end
+    return simd.add(sums, simd.slide_down(last, row_tag, down)), end
 
 
 class ConvSliding(ConvStream):

@@ -14,7 +14,7 @@ consecutive, aligned places: at vector
     unit * phases * reach + phase(ky * dilation % stride) * reach + ky * dilation // stride
 
 of the packed tile. Vertical strides separate the input rows by phase, horizontal ones are gathered. Units are taken in
-*blocks* that fit a cache; sums between blocks rest in scratch.
+*blocks* that fit a cache (`conv.blocks`).
 """
 
 from __future__ import annotations
@@ -31,23 +31,20 @@ from ....simd import LANES
 from ...contract import F32, I64, ConvGeometry, Share
 from ...descriptor import Conv, Direct
 from ...epilogue import clamp, scale_shift
-from ..blocks import block_table, cut, divide_work, most_units
+from ..blocks import FAR, block_table, cut, divide_work, most_units
 
-FAR = 1 << 18
-"""Elements of an output that does not stay in the L2 cache: 1 MiB."""
-
-FINISHED = 16
-"""Output channels whose sums wait to be finished together, near, and at the cost of one for all but the vectors."""
+STORED_TOGETHER = 16
+"""Output channels that are stored together, so that masks and places are computed once for all of them."""
 
 SHORT = 4
-"""Rows of a tile whose sums had better wait for each other in any case."""
+"""Sums of at most so many rows are always stored together: stored one by one, each would wait for its last addition."""
 
 
 @dataclass(frozen=True)
 class Plane:
     """The sizes that tiles see.
 
-    They are those of the layer, but a pointwise layer's image is one long run, cut into rows of 16 pixels.
+    They are those of the layer. But of a pointwise layer, tiles see all pixels in a line, cut into rows of 16.
     """
 
     height: int
@@ -154,25 +151,25 @@ def corner(tile: int, rows: int, d: I64) -> tuple[int, int]:
 
 
 @inlined
-def expect(tag: Any, out: F32, start: int, row: int, column: int, d: I64) -> None:
-    """Prefetch the places that `finish` is going to write, where the output is too large for the L2 cache."""
+def prefetch_outputs(tag: Any, out: F32, start: int, row: int, column: int, d: I64) -> None:
+    """Prefetch the places that `store_tile` will write, where the output is too large for the L2 cache."""
     if d[Conv.OUT_CHANNELS] * d[Direct.OUT_PLANE] > FAR:
         simd.prefetch_rows(tag, out, start + row * d[Conv.OUT_WIDTH] + column, d[Conv.OUT_WIDTH])
 
 
 @inlined
-def is_run(row: int, rows: int, d: I64) -> bool:
-    """Whether a tile is a run of pixels, long enough for its sums to be finished without a rest in scratch."""
+def is_contiguous(row: int, rows: int, d: I64) -> bool:
+    """Whether a tile's outputs lie in one piece, and its sums are worth storing at once, without a rest in scratch."""
     whole = d[Direct.SPAN] == LANES and d[Conv.OUT_WIDTH] == LANES and (row + rows) * LANES <= d[Direct.OUT_PLANE]
     return rows > SHORT and whole
 
 
 @inlined
-def finish_run(
+def store_contiguous(
     tag: Any, sums: Any, channel: int, out: F32, residual: F32, sample: int, row: int, epilogue: F32, limits: Any,
     d: I64,
 ) -> None:  # fmt: skip
-    """Apply the epilogue to the sums of one output channel of a tile that `is_run`, and store them.
+    """Apply the epilogue to the sums of one output channel of a tile that `is_contiguous`, and store the outputs.
 
     Parameters
     ----------
@@ -195,11 +192,11 @@ def finish_run(
 
 
 @inlined
-def finish(
+def store_tile(
     tag: Any, scratch: F32, at: int, first: int, last: int, out: F32, residual: F32, sample: int, row: int, column: int,
     epilogue: F32, limits: Any, d: I64,
 ) -> None:  # fmt: skip
-    """Apply the epilogue to the sums of some output channels of a tile and store them.
+    """Apply the epilogue to the sums of some output channels of a tile, and store the outputs.
 
     Masks and the places of rows are the same for all of these channels.
 
@@ -214,33 +211,33 @@ def finish(
     out, residual : ndarray of float32, flat
         `sample` is the index of the sample's first element in both.
     epilogue, limits
-        As `finish_run` takes them.
+        As `store_contiguous` takes them.
     """
     rows, width, plane = len(tag), d[Conv.OUT_WIDTH], d[Direct.OUT_PLANE]
     columns = min(d[Direct.SPAN], width - column)
     if d[Direct.BANDS] == 2 and width == LANES // 2 and plane == rows * LANES:  # the tile is the image
         for channel in range(first, last):
             sums = simd.concat_halves(simd.load(tag, scratch, at))
-            finish_run(tag, sums, channel, out, residual, sample, 0, epilogue, limits, d)
+            store_contiguous(tag, sums, channel, out, residual, sample, 0, epilogue, limits, d)
             at += rows * LANES
         return
     for band in range(d[Direct.BANDS]):
         lane = band * d[Direct.SPAN]
         pixel = (row + band * rows) * width + column
-        # Rows below the image begin behind the plane's end, and so does what the last row of a pointwise run lacks.
+        # Rows below the image begin behind the plane's end. So do the missing pixels of a pointwise layer's last row.
         place, end = sample + first * plane + pixel - lane, lane + plane - pixel
         if end >= lane + columns + (rows - 1) * width:  # all rows are whole, and so share one mask
-            _finish(tag, scratch, at, first, last, out, residual, place, lane, columns, None, epilogue, limits, d)
+            _store_band(tag, scratch, at, first, last, out, residual, place, lane, columns, None, epilogue, limits, d)
         else:
-            _finish(tag, scratch, at, first, last, out, residual, place, lane, columns, end, epilogue, limits, d)
+            _store_band(tag, scratch, at, first, last, out, residual, place, lane, columns, end, epilogue, limits, d)
 
 
 @inlined
-def _finish(
+def _store_band(
     tag: Any, scratch: F32, at: int, first: int, last: int, out: F32, residual: F32, place: int, lane: int, lanes: int,
     end: Any, epilogue: F32, limits: Any, d: I64,
 ) -> None:  # fmt: skip
-    """Finish one band, of so many lanes from `lane` on; `end` as `simd.store_rows` takes it."""
+    """Store one band: `lanes` lanes, the first of which is `lane`; `end` is that of `simd.store_rows`."""
     width, plane, last_lane = d[Conv.OUT_WIDTH], d[Direct.OUT_PLANE], lane + lanes
     for channel in range(first, last):
         scale, shift = scale_shift(epilogue, channel)

@@ -1,8 +1,8 @@
 """The stream of weights of a sparse convolution: for each block and output channel a *segment* of weights.
 
-Of each weight it holds an offset into the block's packed tile, in vectors, and a symbol, side by side in a word, as
-loads are what the kernels have too many of: in 2 bytes, of which one load brings four, where codebook and tile are
-small, or in 3. Where weights are not shared, offsets lie beside the float32 values.
+Of each weight it holds an offset into the block's packed tile, in vectors, and a symbol. Both lie in one word, since
+loads limit the kernels: in 2 bytes where codebook and tile are small, of which one load brings four, or else in 3.
+Where weights are not shared, offsets and float32 values are two arrays.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ BOOK = tag(2)
 SMALL = len(BOOK) * LANES
 """Most centroids beside words of 16 bits."""
 LATENCY = 4
-"""Fewer rows than this leave multiply-adds waiting for each other, and less than twice as many do here and there."""
-RUN_SHIFT, BLOCK_SHIFT = 16, 32
-"""A column's block, its run, and its offset in the block share a number, so that a weight takes one look-up."""
+"""In a tile of fewer rows than this, multiply-adds wait for each other; in one of less than twice as many, some do."""
+TAP_SHIFT, BLOCK_SHIFT = 16, 32
+"""A column's block, its tap and its offset in the block are packed into one number: one look-up a weight."""
 
 
 @kernel
@@ -43,23 +43,23 @@ def _segments(
     row_offset: I64,
     column: I64,
     block_start: I64,
-    runs: int,
+    taps: int,
     starts: I64,
     offsets: NDArray[Any],
     out_symbols: NDArray[Any],
 ) -> None:
-    """Sort CSR weights by run: first with nothing to fill, to count them into `starts`, then to where it says."""
+    """Sort CSR weights by segment and tap: count them into `starts`, with nothing to fill; then put them there."""
     fill = len(offsets) > 0
     for row in range(len(indptr) - 1):
         offset, block, first = row_offset[row], np.int64(-1), np.int64(0)
         for k in range(indptr[row], indptr[row + 1]):
             key = column[np.uint64(indices[np.uint64(k)])]
-            if key >> BLOCK_SHIFT != block:  # a row's weights come block by block; nobody can predict their runs
+            if key >> BLOCK_SHIFT != block:  # predictable, as a row's weights come block by block; their taps are not
                 block = key >> BLOCK_SHIFT
-                first = (block_start[row_block[row] + block] + row) * runs
-            run = np.uint64(first + (key >> RUN_SHIFT & 0xFFFF))
-            place = np.uint64(starts[run])
-            starts[run] = place + np.uint64(1)
+                first = (block_start[row_block[row] + block] + row) * taps
+            tap = np.uint64(first + (key >> TAP_SHIFT & 0xFFFF))
+            place = np.uint64(starts[tap])
+            starts[tap] = place + np.uint64(1)
             if fill:
                 offsets[place] = offset + (key & 0xFFFF)
                 out_symbols[place] = symbols[np.uint64(k)]
@@ -67,7 +67,7 @@ def _segments(
 
 @dataclass(frozen=True)
 class Stream:
-    """Weights in the order in which a kernel meets them.
+    """Weights in the order in which a kernel reads them.
 
     Attributes
     ----------
@@ -76,20 +76,20 @@ class Stream:
     values : ndarray of float32
         The codebook, filled up with zeros to `BOOK` vectors beside words of 16 bits, or, where weights are not shared,
         shape (nnz,), the weights.
-    counts : ndarray of uint32, shape (segments * runs,)
-        Weights of each run of each segment, in order: blocks, and output channels within.
-    runs : int
-        Runs of a segment.
+    counts : ndarray of uint32, shape (segments * taps,)
+        Weights of each tap of each segment, by block, output channel, tap.
+    taps : int
+        Taps that the weights of a segment are sorted by.
     """
 
     words: NDArray[Any]
     values: NDArray[np.float32]
     counts: NDArray[np.uint32]
-    runs: int = 1
+    taps: int = 1
 
     @property
     def book(self) -> Tag:
-        """Tag as long as the vectors that a kernel keeps of the codebook; empty where it looks into memory instead."""
+        """Tag as long as the vectors of the codebook that stay in registers; empty where it stays in memory."""
         return BOOK if WIDE and self.words.dtype == np.uint16 else ()
 
     @property
@@ -101,7 +101,7 @@ class Stream:
         """The table of blocks with POSITION filled in."""
         located = blocks.copy()
         starts = np.cumsum(self.counts, dtype=np.int64) - self.counts
-        located[:, Block.POSITION] = starts[blocks[:, Block.SEGMENT] * self.runs]
+        located[:, Block.POSITION] = starts[blocks[:, Block.SEGMENT] * self.taps]
         return located
 
 
@@ -112,10 +112,10 @@ def make_stream(
     unit_vectors: int,
     unit: I64,
     vector: I64 | int,
-    run: I64 | int = 0,
-    runs: int = 1,
+    tap: I64 | int = 0,
+    taps: int = 1,
 ) -> Stream:
-    """Sort the weights of a convolution by segment, and within by run.
+    """Sort the weights of a convolution by segment, and within a segment by tap.
 
     Parameters
     ----------
@@ -125,11 +125,11 @@ def make_stream(
     blocks : ndarray of int64, shape (blocks, 8)
     unit_vectors : int
         Vectors that a unit takes in the packed tile.
-    unit, vector, run : ndarray of int64, shape (columns,)
-        Unit of the group that a column's weights meet, the vector within the unit that the first pixel of a tile
-        meets, and the run that they belong to.
-    runs : int
-        Runs of a segment.
+    unit, vector, tap : ndarray of int64, shape (columns,)
+        Of each column of the weights: the unit, counted within the group, that it is multiplied with; the vector within
+        the unit for the first pixel of a tile; the tap that it is sorted by.
+    taps : int
+        Taps that the weights of a segment are sorted by.
     """
     block = np.concatenate([np.full(b[Block.LAST_UNIT] - b[Block.FIRST_UNIT], i) for i, b in enumerate(blocks)])
     offset = (np.arange(len(block)) - blocks[block, Block.FIRST_UNIT]) * unit_vectors
@@ -137,11 +137,11 @@ def make_stream(
     first_unit = np.arange(g.out_channels) // outputs * units
     places = (
         *(weights.indptr, weights.indices, weights.symbols),
-        *(block[first_unit], offset[first_unit], block[unit] << BLOCK_SHIFT | run << RUN_SHIFT | offset[unit] + vector),
-        *(blocks[:, Block.SEGMENT] - blocks[:, Block.FIRST_OUTPUT], runs),
+        *(block[first_unit], offset[first_unit], block[unit] << BLOCK_SHIFT | tap << TAP_SHIFT | offset[unit] + vector),
+        *(blocks[:, Block.SEGMENT] - blocks[:, Block.FIRST_OUTPUT], taps),
     )
     segments = int((blocks[:, Block.LAST_OUTPUT] - blocks[:, Block.FIRST_OUTPUT]).sum())
-    counts = np.zeros(segments * runs + 1, np.int64)
+    counts = np.zeros(segments * taps + 1, np.int64)
     nnz, shared = weights.nnz, weights.symbols.dtype == np.uint8
     most = most_units(blocks) * unit_vectors
     small = shared and len(weights.codebook) <= SMALL and most <= 1 << OFFSET_BITS
@@ -164,14 +164,14 @@ def make_stream(
     if small:
         words <<= SYMBOL_BITS
         words |= symbols
-    return Stream(words, values, counts[:-1].astype(np.uint32), runs)
+    return Stream(words, values, counts[:-1].astype(np.uint32), taps)
 
 
 @inlined
 def sum_products(
     tag: Any, sums: Any, tile: F32, words: NDArray[Any], values: F32, book: Any, first: int, last: int
 ) -> Any:
-    """`sums` and the products of weights `first` to `last` with the vectors of a tile that they meet.
+    """Add to `sums` the products of weights `first` to `last` with the vectors of a tile at their offsets.
 
     A short tile is summed in two or four chains, which hide the latency of the additions.
 

@@ -1,12 +1,12 @@
 """Convolution by Winograd's algorithm (`simd.winograd_points`), for layers with too few zeros to skip them.
 
 A kernel of r x r taps at stride 1 takes tiles of m x m outputs. At stride s the input comes apart into s * s *phases*,
-images of every s-th row and column, each with a kernel of its own at stride 1: more channels, fewer taps. What is
-transformed is small; the work is a product of matrices for each of the n * n points, channels summed, whose vectors
-hold one value each of 16 tiles, row by row of tiles. (`conv_winograd_lanes` is for 16 samples side by side.)
+images of every s-th row and column, each with a kernel of its own at stride 1: more channels, fewer taps. The
+transforms are a small part. The work is a product of matrices for each of the n * n points, summed over channels; a
+vector holds one value of each of 16 tiles, row by row of tiles. (`conv_winograd_lanes` is for 16 samples side by side.)
 
-So many vectors as registers hold sums for, beside a run of output channels, make a *block*. The order of sums does not
-depend on how the work is shared.
+Registers hold the sums of a *run* of output channels times a *block* of vectors. The order of sums does not depend on
+how the work is divided.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
 from ...descriptor import Conv, Winograd
 from ...epilogue import epilogue_array, limits, scale_shift
 from ...weights import DenseWeights
-from ..blocks import divide_work
-from ..direct import tile as conv_tile
-from .tiles import SPACE, WinogradTiling, expect_outputs, finish, own_channels, part_of, transform_inputs
+from ..blocks import FAR, divide_work
+from .tiles import SPACE, WinogradTiling, own_channels, part_of, prefetch_outputs, store_tiles, transform_inputs
 
 
 @kernel
@@ -59,7 +58,7 @@ def multiply(
 def sum_run(
     points: Any, rows: Any, sums_tag: Any, columns: int, group: int, channel: int, weights: F32, scratch: F32, d: I64
 ) -> None:
-    """Sum products for the run of output channels of a group that begins at `channel`, and `columns` vectors."""
+    """Sum products for `columns` vectors and the run of output channels of a group that begins at `channel`."""
     run, outputs, stride = len(rows), d[Winograd.GROUP_OUTPUTS], d[Winograd.STRIDE]
     size, units = len(points) ** 2, d[Winograd.GROUP_INPUTS] * stride * stride
     position = (group * ((outputs + run - 1) // run) + (channel - group * outputs) // run) * size * units * run
@@ -90,12 +89,12 @@ def transform_outputs(
     columns : int
         Vectors of the block.
     """
-    far = d[Conv.OUT_CHANNELS] * d[Conv.OUT_HEIGHT] * d[Conv.OUT_WIDTH] > conv_tile.FAR
+    far = d[Conv.OUT_CHANNELS] * d[Conv.OUT_HEIGHT] * d[Conv.OUT_WIDTH] > FAR
     for p in range(columns):
         if far:
-            expect_outputs(edge, out, channel + 1, tile + p * d[Winograd.PACK], d)
+            prefetch_outputs(edge, out, channel + 1, tile + p * d[Winograd.PACK], d)
         value = simd.winograd_outputs(edge, points, scratch, at + p * LANES, hop)
-        finish(edge, value, out, channel, tile + p * d[Winograd.PACK], scratch, scale, shift, limits, d)
+        store_tiles(edge, value, out, channel, tile + p * d[Winograd.PACK], scratch, scale, shift, limits, d)
 
 
 @kernel
@@ -123,7 +122,7 @@ def conv_winograd(
     """
     run, groups, inputs, pack = len(rows), d[Winograd.GROUPS], d[Winograd.GROUP_INPUTS], d[Winograd.PACK]
     bounds = limits(epilogue)
-    # Lanes without a tile are computed with what is there, which had better be numbers.
+    # Lanes without a tile are computed too; zeros are at least numbers.
     for k in range(len(points) ** 2 * d[Winograd.STRIDE]):
         simd.store(scratch, d[Winograd.PATCH] + k * LANES, simd.zeros((0,)))
     vectors = (d[Winograd.TILES] + pack - 1) // pack
@@ -185,7 +184,7 @@ def transform_weights(weights: DenseWeights, tiling: WinogradTiling) -> F32:
     g, n, r = tiling.geometry, tiling.points, tiling.reach
     target, scratch = memory.room(tiling.weight_elements, np.float32), np.empty((r * r + n * n) * LANES, np.float32)
     sizes = g.groups, g.out_channels // g.groups, g.in_channels // g.groups, g.kernel[0], g.stride[0]
-    tags = map(tag, (r, n, tiling.run))
+    tags = map(tag, (r, n, tiling.rows))
     symbols = weights.symbols.reshape(-1)
     _transform_weights(*tags, symbols, weights.codebook, np.array(sizes, np.int64), scratch, target)
     return target
@@ -218,7 +217,7 @@ class ConvWinograd:
         tiling, stride = self.tiling, self.tiling.geometry.stride[0]
         step = tiling.edge * stride
         rest = (stride * tiling.points - 1) % step + 1
-        tags = tiling.points, tiling.edge, step, rest, tiling.run, tiling.run * tiling.columns
+        tags = tiling.points, tiling.edge, step, rest, tiling.rows, tiling.rows * tiling.columns
         arguments = (
             *map(tag, tags),
             *(x.reshape(-1), out.reshape(-1), scratch, self._weights, self._epilogue, self._part(share)),
@@ -228,5 +227,5 @@ class ConvWinograd:
     def _part(self, share: Share) -> I64:
         """The descriptor of a part of the work."""
         tiling = self.tiling
-        blocks, channels = divide_work(tiling.geometry, tiling.vectors / tiling.columns, share, tiling.run)
+        blocks, channels = divide_work(tiling.geometry, tiling.vectors / tiling.columns, share, tiling.rows)
         return part_of(self._descriptor, blocks, channels)

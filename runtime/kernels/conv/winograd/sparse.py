@@ -1,12 +1,12 @@
 """Winograd's algorithm (`conv_winograd`) for layers of many channels, whose weights stay sparse in memory.
 
-Transformed, a sparse weight takes some 40 bytes in place of 3, and reading those from memory more time than making
-them. So a *group* of output channels at a time, its weights are brought from the stream to dense taps and transformed,
-to serve all tiles, or as many as are at hand.
+Transformed, a sparse weight takes some 40 bytes in place of 3, and to read those from memory takes longer than to make
+them. So the weights of a *panel* of output channels are brought from the stream to dense taps and transformed, and then
+serve all tiles whose transformed inputs fit in memory.
 
-Vectors hold 16 output channels each, for the weights come like that; what they are multiplied with is one value of
-a tile. So many tiles as registers hold sums for take turns, and an image need not fill vectors of 16 of them: 14 is a
-row of 56 pixels or two of 28. The order of sums does not depend on how the work is shared.
+Vectors hold 16 output channels each, as the weights are transformed so; each is multiplied with one value of a tile.
+Registers hold the sums of some tiles at a time, which need not be 16: 14 tiles are a row of 56 pixels, or two rows of
+28. The order of sums does not depend on how the work is divided.
 """
 
 from __future__ import annotations
@@ -24,14 +24,22 @@ from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
 from ...descriptor import Conv, Winograd, WinogradSparse
 from ...epilogue import epilogue_array, limits, scale_shift
 from ...weights import SparseWeights
-from ..blocks import divide_work
-from ..direct import tile as conv_tile
-from .tiles import SPACE, WinogradTiling, expect_outputs, finish, lay_out, own_channels, part_of, transform_inputs
+from ..blocks import FAR, divide_work
+from .tiles import (
+    SPACE,
+    WinogradTiling,
+    lay_out,
+    own_channels,
+    part_of,
+    prefetch_outputs,
+    store_tiles,
+    transform_inputs,
+)
 
 CHUNK = 16
-"""Input channels whose taps are brought from the stream at a time: of 32 output channels and 3 x 3 taps, 18 KiB."""
+"""Input channels whose taps are brought from the stream at a time: 18 KiB for 32 output channels and 3 x 3 taps."""
 INPUT_ELEMENTS = 1 << 21
-"""Most elements, 8 MiB, of transformed inputs that wait for the weights of the next group."""
+"""Most elements, 8 MiB, of transformed inputs that are kept for the weights of the next panel."""
 
 
 @kernel
@@ -39,22 +47,22 @@ def transform_weights(
     taps: Any, points: Any, width: int, offsets: Any, symbols: Any, codebook: F32, starts: Any, channel: int, end: int,
     scratch: F32, d: I64,
 ) -> None:  # fmt: skip
-    """Transform the weights of a group, by point, input channel, output channel.
+    """Transform the weights of a panel, by point, input channel, output channel.
 
     Parameters
     ----------
     taps, points : Tag
         As long as there are taps r and points n along one axis.
     width : int
-        Output channels of a group, a multiple of 16.
+        Output channels of a panel, a multiple of 16.
     offsets : ndarray of uint16
-        Of each weight, its place in a chunk: by input channel, tap, output channel, which is left out.
+        The place of each weight in a chunk, by input channel and tap; the output channel is added.
     symbols, codebook
         See `SparseWeights`.
     starts : ndarray of int32
         By chunk, output channel: the first weight.
     channel, end : int
-        Output channels of the group; those missing get zeros.
+        Output channels of the panel, from first to behind the last; missing ones get zeros.
     scratch : ndarray of float32, flat
     d : ndarray of int64
         The descriptor.
@@ -83,12 +91,12 @@ def multiply(
     sums_tag: Any, rows: Any, points: int, units: int, weights: int, inputs: int, sums_at: int, pitch: int,
     scratch: F32,
 ) -> None:  # fmt: skip
-    """Sum products over channels: for each point, some tiles times a group of output channels.
+    """Sum products over channels: for each point, some tiles times a panel of output channels.
 
     Parameters
     ----------
     sums_tag, rows : Tag
-        As long as the tiles times the vectors of a group, and as the tiles.
+        As long as the tiles times the vectors of a panel, and as the tiles.
     points, units : int
         Points, n * n, and channels to be summed.
     weights, inputs, sums_at : int
@@ -136,10 +144,10 @@ def transform_outputs(
     """
     pitch = len(area) * LANES
     tiles, bounds = min(d[Winograd.PACK], d[Winograd.TILES] - tile), limits(epilogue)
-    far = d[Conv.OUT_CHANNELS] * d[Conv.OUT_HEIGHT] * d[Conv.OUT_WIDTH] > conv_tile.FAR
+    far = d[Conv.OUT_CHANNELS] * d[Conv.OUT_HEIGHT] * d[Conv.OUT_WIDTH] > FAR
     for t in range(LANES):
         if far and t < count:
-            expect_outputs(edge, out, row + t, tile, d)
+            prefetch_outputs(edge, out, row + t, tile, d)
         if t < tiles:
             value = simd.winograd_outputs(edge, points, scratch, at + t * width, hop)
             simd.store(scratch, d[WinogradSparse.PIXELS] + t * pitch, value)
@@ -148,7 +156,7 @@ def transform_outputs(
         simd.store_grid(tall, scratch, d[WinogradSparse.TURNED] + pixel, pitch, value)
     for o in range(count):
         value = simd.load(area, scratch, d[WinogradSparse.TURNED] + o * pitch)
-        finish(edge, value, out, row + o, tile, scratch, *scale_shift(epilogue, channel + o), bounds, d)
+        store_tiles(edge, value, out, row + o, tile, scratch, *scale_shift(epilogue, channel + o), bounds, d)
 
 
 @kernel
@@ -164,7 +172,7 @@ def conv_winograd_sparse(
     taps, points, edge, area, rest, tall : Tag
         See `transform_weights`, `transform_outputs` and `dense.transform_inputs`.
     rows, sums_tag, few_rows, few_sums : Tag
-        Tiles whose sums are held in registers, and sums, and the same where there are at most half as many.
+        As long as there are tiles whose sums registers hold, and sums; the same for at most half as many tiles.
     x, out : ndarray of float32, flat
     scratch : ndarray of float32, flat
     offsets, symbols, codebook, starts
@@ -178,7 +186,7 @@ def conv_winograd_sparse(
     groups, units = d[Winograd.GROUPS], d[Winograd.GROUP_INPUTS]
     width = len(sums_tag) // len(rows) * LANES
     pitch, vector_size = pack * width, size * (units * LANES + SPACE)
-    # Lanes without a tile are computed with what is there, which had better be numbers.
+    # Lanes without a tile are computed too; zeros are at least numbers.
     for at in range(d[Winograd.PATCH], d[Winograd.INPUTS], LANES):
         simd.store(scratch, at, simd.zeros((0,)))
     for at in range(d[WinogradSparse.PIXELS], d[WinogradSparse.TURNED], LANES):
@@ -217,7 +225,7 @@ def conv_winograd_sparse(
 def _place_weights(
     indptr: I64, indices: Any, columns: int, width: int, offsets: NDArray[np.uint16], starts: NDArray[np.int32]
 ) -> None:
-    """Fill `offsets` and `starts` of `transform_weights`, for chunks of so many columns."""
+    """Fill `offsets` and `starts` of `transform_weights`, for chunks of `columns` columns."""
     outputs, chunks = len(indptr) - 1, len(starts) // (len(indptr) - 1) - 1
     for o in range(outputs):
         i = indptr[o]
@@ -236,7 +244,7 @@ class ConvWinogradSparse:
     ----------
     weight : Tensor
     tiling : WinogradTiling
-        Of stride 1. Its run is of tiles, its columns are vectors of output channels.
+        Of stride 1. Its rows are tiles, its columns vectors of output channels.
     epilogue : Epilogue
         Without a residual.
     """
@@ -276,7 +284,7 @@ class ConvWinogradSparse:
         rest = (tiling.points - 1) % tiling.edge + 1
         tags = (
             *(tiling.reach, tiling.points, tiling.edge, tiling.edge**2, rest, LANES),
-            *(n for few in (tiling.run, tiling.run // 2) for n in (few, few * tiling.columns)),
+            *(n for few in (tiling.rows, tiling.rows // 2) for n in (few, few * tiling.columns)),
         )
         arguments = (
             *map(tag, tags),

@@ -1,7 +1,7 @@
 """Tiles of images for Winograd's algorithm: from an image to transformed inputs, and from outputs to an image.
 
-What a vector of tiles sees of an input channel is gathered to a *patch* and transformed. The outputs get the epilogue,
-as vectors of tiles again, and are brought to their places.
+The inputs of a vector of tiles are gathered from a channel to a *patch*, and transformed. Its outputs, vectors of tiles
+again, get the epilogue and are scattered to their places.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from ...contract import F32, I64, ConvGeometry, Epilogue
 from ...descriptor import Conv, Winograd, layer_fields, pack
 from ...epilogue import clamp
 from ..batch16.sparse import PAIR
-from ..direct import tile as conv_tile
+from ..blocks import FAR
 
 SPACE = LANES
-"""Elements between what belongs to a point and to the next, which would often lie a multiple of 4 KiB apart: all points
-of a vector of tiles would fall to one set of the caches."""
+"""Elements between the data of a point and those of the next. Without them points would often lie a multiple of 4 KiB
+apart, and so all fall to one set of the caches."""
 
 
 @inlined
 def _gather(
     points: Any, edge: Any, step: Any, rest: Any, x: F32, plane: int, phase: int, tile: int, scratch: F32, d: I64
 ) -> None:
-    """Lay out what a vector of tiles sees of a channel: for each row of the phase, all columns of all phases."""
+    """Gather the patch of a vector of tiles: for each row of the phase, the columns of all phases."""
     n, m, stride, height, width = len(points), len(edge), d[Winograd.STRIDE], d[Conv.HEIGHT], d[Conv.WIDTH]
     reach = stride * n
     lane = 0
@@ -39,7 +39,7 @@ def _gather(
         row, column = tile // d[Winograd.ACROSS], tile % d[Winograd.ACROSS]
         count = min(d[Winograd.PACK] - lane, min(d[Winograd.ACROSS] - column, d[Winograd.TILES] - tile))
         left = len(step) * column - d[Conv.PAD_X]
-        near = count + reach // len(step) < LANES  # what the last tile sees beyond its own columns is in these vectors
+        near = count + reach // len(step) < LANES  # the last tile's inputs lie in these vectors
         for i in range(n):
             y = stride * (m * row + i) + phase - d[Conv.PAD_Y]
             at, end = d[Winograd.PATCH] + i * reach * LANES + lane, width if 0 <= y < height else 0
@@ -66,8 +66,8 @@ def _gather(
 
 
 @inlined
-def _expect_inputs(points: Any, step: Any, x: F32, plane: int, tile: int, d: I64) -> None:
-    """Ask for what a vector of tiles sees of a channel."""
+def _prefetch_inputs(points: Any, step: Any, x: F32, plane: int, tile: int, d: I64) -> None:
+    """Prefetch the inputs of a vector of tiles in a channel."""
     n, stride, height, width = len(points), d[Winograd.STRIDE], d[Conv.HEIGHT], d[Conv.WIDTH]
     lane = 0
     while lane < d[Winograd.PACK] and tile < d[Winograd.TILES]:
@@ -86,13 +86,13 @@ def transform_inputs(
     points: Any, edge: Any, step: Any, rest: Any, columns: int, x: F32, first: int, tile: int, scratch: F32, to: int,
     d: I64,
 ) -> None:  # fmt: skip
-    """Transform all channels of a group, as the vectors of tiles from `tile` on see them.
+    """Transform the inputs of the vectors of tiles from `tile` on, in all channels of a group.
 
     Parameters
     ----------
     points, edge, step, rest : Tag
-        As long as there are points n; outputs m along the edge of a tile; input columns from a tile to the next; what
-        is left of the columns that a tile sees after so many as possible of those.
+        As long as there are points n; outputs m along the edge of a tile; input columns from a tile to the next; and
+        columns of a tile's inputs behind the last whole step.
     columns : int
         Vectors of the block.
     x : ndarray of float32, flat
@@ -107,12 +107,12 @@ def transform_inputs(
         The descriptor.
     """
     n, stride, plane = len(points), d[Winograd.STRIDE], d[Conv.HEIGHT] * d[Conv.WIDTH]
-    far = d[Conv.SAMPLES] * d[Conv.IN_CHANNELS] * plane > conv_tile.FAR
+    far = d[Conv.SAMPLES] * d[Conv.IN_CHANNELS] * plane > FAR
     hop = d[Winograd.GROUP_INPUTS] * stride * stride * columns * LANES + SPACE
     for channel in range(first, first + d[Winograd.GROUP_INPUTS]):
         if far:
             for p in range(columns):
-                _expect_inputs(points, step, x, (channel + 1) * plane, tile + p * d[Winograd.PACK], d)
+                _prefetch_inputs(points, step, x, (channel + 1) * plane, tile + p * d[Winograd.PACK], d)
         for phase in range(stride):
             for p in range(columns):
                 _gather(points, edge, step, rest, x, channel * plane, phase, tile + p * d[Winograd.PACK], scratch, d)
@@ -124,14 +124,14 @@ def transform_inputs(
 
 @inlined
 def own_channels(group: int, d: I64) -> tuple[int, int]:
-    """The first output channel of a group that falls to this part of the work, and the first one behind them."""
+    """The output channels of a group that belong to this part of the work: the first one, and the first one behind."""
     outputs = d[Winograd.GROUP_OUTPUTS]
     return max(d[Winograd.FIRST_CHANNEL], group * outputs), min(d[Winograd.LAST_CHANNEL], (group + 1) * outputs)
 
 
 @inlined
-def expect_outputs(edge: Any, out: F32, channel: int, tile: int, d: I64) -> None:
-    """Ask for the places of a vector of tiles of an output channel."""
+def prefetch_outputs(edge: Any, out: F32, channel: int, tile: int, d: I64) -> None:
+    """Prefetch the places of a vector of tiles in an output channel."""
     shrink = 1 + d[Conv.POOL]
     m, height, width = len(edge) // shrink, d[Conv.OUT_HEIGHT] // shrink, d[Conv.OUT_WIDTH] // shrink
     lane = 0
@@ -147,7 +147,7 @@ def expect_outputs(edge: Any, out: F32, channel: int, tile: int, d: I64) -> None
 
 @inlined
 def _scatter(edge: Any, out: F32, plane: int, height: int, width: int, tile: int, scratch: F32, d: I64) -> None:
-    """Bring a vector of tiles, which lies in scratch pixel by pixel, to their places in an image."""
+    """Store a vector of tiles, which lies in scratch pixel by pixel, to their places in an image."""
     m = len(edge)
     lane = 0
     while lane < d[Winograd.PACK] and tile < d[Winograd.TILES]:
@@ -162,14 +162,14 @@ def _scatter(edge: Any, out: F32, plane: int, height: int, width: int, tile: int
 
 
 @inlined
-def finish(
+def store_tiles(
     edge: Any, value: Any, out: F32, channel: int, tile: int, scratch: F32, scale: float, shift: float, limits: Any,
     d: I64,
 ) -> None:  # fmt: skip
-    """Apply the epilogue to a vector of tiles, pixel by pixel, of one output channel of all samples, and store it."""
+    """Apply the epilogue to a vector of tiles of one output channel, counted through all samples, and store it."""
     value = clamp(simd.scale_shift(value, scale, shift), limits)
     height, width = d[Conv.OUT_HEIGHT], d[Conv.OUT_WIDTH]
-    if d[Conv.POOL] != 0:  # of a tile of 4 x 4 there are 2 x 2 left
+    if d[Conv.POOL] != 0:  # 4 x 4 pixels of a tile become 2 x 2
         height, width = height // 2, width // 2
         simd.store(scratch, d[Winograd.OUTPUTS], simd.max_pool_grid(edge, value))
         _scatter(PAIR, out, channel * height * width, height, width, tile, scratch, d)
@@ -185,9 +185,9 @@ class WinogradTiling:
     ----------
     geometry : ConvGeometry
         One that `fits`.
-    run, columns : int
-        Output channels, and vectors, whose sums are held in registers; in `conv_winograd_sparse` tiles, and vectors of
-        output channels.
+    rows, columns : int
+        Of the product of matrices at a point, how much is summed in registers at a time: a *run* of output channels
+        times vectors of tiles; in `conv_winograd_sparse` tiles times vectors of output channels.
     pack : int
         Tiles of a vector: up to 16, or 1 where 16 samples lie side by side.
 
@@ -197,15 +197,15 @@ class WinogradTiling:
         Taps r of a phase, outputs m of a tile, and points n, along one axis.
     """
 
-    def __init__(self, geometry: ConvGeometry, run: int, columns: int, pack: int) -> None:
-        self.geometry, self.run, self.columns, self.pack = geometry, run, columns, pack
+    def __init__(self, geometry: ConvGeometry, rows: int, columns: int, pack: int) -> None:
+        self.geometry, self.rows, self.columns, self.pack = geometry, rows, columns, pack
         self.reach = -(-geometry.kernel[0] // geometry.stride[0])
         self.edge = winograd.OUTPUTS[self.reach]
         self.points = self.edge + self.reach - 1
 
     @staticmethod
     def fits(g: ConvGeometry) -> bool:
-        """Whether there is a way: for square kernels and strides, without dilation, of few enough taps a phase."""
+        """Whether the algorithm takes a layer: square kernels and strides, no dilation, few enough taps a phase."""
         square = g.kernel[0] == g.kernel[1] and g.stride[0] == g.stride[1] and g.dilation == (1, 1)
         return square and -(-g.kernel[0] // g.stride[0]) in winograd.OUTPUTS
 
@@ -218,12 +218,12 @@ class WinogradTiling:
     def runs(self) -> int:
         """Runs of output channels, of all groups."""
         g = self.geometry
-        return g.groups * -(-(g.out_channels // g.groups) // self.run)
+        return g.groups * -(-(g.out_channels // g.groups) // self.rows)
 
     @property
     def weight_elements(self) -> int:
         """Elements of the transformed weights."""
-        return self.points**2 * self.units * self.runs * self.run
+        return self.points**2 * self.units * self.runs * self.rows
 
     @property
     def across(self) -> int:
@@ -246,7 +246,7 @@ class WinogradTiling:
         return -(-self.vectors // self.columns)
 
     def descriptor(self, epilogue: Epilogue, places: Mapping[str, int], *more: type[IntEnum], **values: int) -> I64:
-        """Everything a kernel needs to know, as one int64 array.
+        """The descriptor: the fields of `Conv` and `Winograd`, and maybe more.
 
         Parameters
         ----------
@@ -254,7 +254,7 @@ class WinogradTiling:
         places : mapping of str to int
             Those of `places`.
         *more, **values
-            Fields that the kernel has beside those of `Winograd`, and their values.
+            Further fields, and their values.
         """
         g = self.geometry
         return pack(
@@ -284,13 +284,13 @@ class WinogradTiling:
         return lay_out(
             patch=points * self.geometry.stride[0] * LANES,
             inputs=points * (self.units * self.columns * LANES + SPACE),
-            sums=points * (self.run * self.columns * LANES + SPACE),
+            sums=points * (self.rows * self.columns * LANES + SPACE),
             outputs=(self.edge**2 + 1) * LANES,
         )
 
 
 def lay_out(**sizes: int) -> tuple[dict[str, int], int]:
-    """Where parts of scratch begin that lie one after the other, and the size of all, in elements."""
+    """Lay out parts of scratch one after the other: where each begins, and the size of all, in elements."""
     ends = np.cumsum([0, *sizes.values()]).tolist()
     return dict(zip(sizes, ends, strict=False)), ends[-1]
 
