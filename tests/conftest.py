@@ -1,4 +1,4 @@
-"""What tests of several folders share; the oracle of all operators (`reference`) is a module beside it."""
+"""Fixtures shared by tests of several folders; the oracle of all operators (`reference`) is a module beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pip is told: versions that fit together, and install commands that pin them."""
+"""Packaging: pinned versions that fit together, and install commands that use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far one answer of a network is from another."""
+"""Difference between two answers of a network."""
 
 from __future__ import annotations
 

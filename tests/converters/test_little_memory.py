@@ -1,4 +1,4 @@
-"""How much memory a conversion takes, in a process of its own: torch's memory is seen from outside alone."""
+"""Memory of a conversion, measured in its own process, since torch's memory is visible only from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where results go: whole files in their place, or the old ones; clear words for what cannot be written to."""
+"""Output files: replaced as a whole or not at all; clear errors for paths that cannot be written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How kernels are compiled: without the GIL, and with a disk cache that starts fast and never gives stale code.
+"""Compilation of kernels: without the GIL, with a disk cache that starts fast and never returns stale code.
 
 Numba's own cache looks at the source file of a kernel alone. But a kernel inlines the functions that it calls, so an
 edit of an imported file would leave stale machine code behind. Here a stamp covers every source file of a package, and

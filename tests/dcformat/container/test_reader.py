@@ -1,4 +1,4 @@
-"""What a container is read from."""
+"""Sources of a container: paths, bytes, files."""
 
 import io
 import os
