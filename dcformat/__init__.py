@@ -1,4 +1,10 @@
-"""The container: bytes on one side, a graph and decoded tensors on the other. Knows no framework."""
+"""The container: bytes on one side, a graph and decoded tensors on the other. Knows no framework.
+
+What writes containers (`write`, `encode`, `Encoded`) is imported on first use: reading needs none of it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import (
     ChecksumError,
@@ -11,13 +17,15 @@ from ..core.errors import (
     UnsupportedVersionError,
 )
 from .container.reader import Container, TensorEntry, open
-from .container.writer import Encoded, encode, write
 from .graph.builder import GraphBuilder, Value
 from .graph.graph import Attr, Graph, Node, Shape
 from .graph.legal import infer_shapes, make_node
 from .graph.ops import OPS
 from .preprocess import Preprocess
 from .tensors import Dense, Shared, SparseRaw, SparseShared, Tensor
+
+if TYPE_CHECKING:
+    from .container.writer import Encoded, encode, write
 
 __all__ = [
     "OPS",
@@ -50,3 +58,13 @@ __all__ = [
     "open",
     "write",
 ]
+
+_WRITING = ("Encoded", "encode", "write")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WRITING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(".container.writer", __name__), name)
+    globals()[name] = value
+    return value

@@ -20,7 +20,7 @@ import dcz.dcformat as fmt
 from dcz.dcformat.constants import MAGIC
 from dcz.dcformat.container.layout import pack_header
 from dcz.dcformat.container.manifest import DICTIONARY, pack_json
-from dcz.dcformat.encoding.encode import encode_tensor
+from dcz.dcformat.encoding.table import encode_tensor
 from dcz.dcformat.tensors import Array, Dense
 
 INLINE_BYTES = 64

@@ -10,8 +10,7 @@ import pytest
 
 from dcz.dcformat import OPS, constants
 from dcz.dcformat.container.manifest import DICTIONARY
-from dcz.dcformat.encoding.base import Encoding
-from dcz.dcformat.encoding.decode import parse
+from dcz.dcformat.encoding.table import Encoding, parse
 
 DOC = (Path(__file__).parent.parent / "docs" / "format.md").read_text()
 TINY = (Path(__file__).parent / "vectors" / "tiny.dcz").read_bytes()

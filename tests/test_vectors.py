@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import dcz.dcformat as fmt
+from dcz.dcformat.container.reader import payload_of
 
 FOLDER = Path(__file__).parent / "vectors"
 EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text())
@@ -32,7 +33,7 @@ def test_valid_file(name: str) -> None:
         assert nodes == expected["nodes"]
         assert list(container.entries) == list(expected["tensors"])
         assert container.tied == expected.get("tied", {})
-        assert all(container.payload(key) is container.payload(name) for key, name in container.tied.items())
+        assert all(payload_of(container, key) is payload_of(container, name) for key, name in container.tied.items())
         for key, tensor in expected["tensors"].items():
             entry, array = container.entries[key], container.tensor(key)
             assert (entry.dtype, list(entry.shape), entry.encoding) == (

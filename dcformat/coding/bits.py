@@ -7,15 +7,16 @@ most significant bit of each byte on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from bitarray import bitarray
-from bitarray.util import int2ba
 from numpy.typing import NDArray
 
 from ...core.errors import FormatError, TruncatedError
 from ..jit import kernel
+
+if TYPE_CHECKING:
+    from bitarray import bitarray
 
 Bytes: TypeAlias = bytes | memoryview
 """What is read from a container; a view where the whole of it is in memory."""
@@ -116,17 +117,45 @@ def best_order(values: NDArray[np.int64]) -> int:
     return int(((2 * digits - 1).sum(axis=1) + orders * len(values)).argmin())
 
 
-def write_numbers(out: bitarray, values: Sequence[int] | NDArray[np.int64]) -> None:
-    """Append non-negative numbers < 2**32 in exponential Golomb code, at the order that takes the fewest bits.
+class BitWriter:
+    """Writes codes and numbers one behind the other: the other direction of `BitReader`.
 
-    The order k comes first, in `ORDER_BITS` bits. A number n is then ``m = (n >> k) + 1`` in Elias gamma code (as
-    many zeros as m has bits after its first one, then m) followed by the k low bits of n.
+    Attributes
+    ----------
+    bits : bitarray
+        Everything written.
     """
-    array = np.asarray(values, dtype=np.int64)
-    order = best_order(array)
-    out += int2ba(order, ORDER_BITS)
-    for value in (array + (1 << order)).tolist():  # m and the low bits, read as one number
-        out += int2ba(value, 2 * value.bit_length() - 1 - order)
+
+    def __init__(self) -> None:
+        from bitarray import bitarray  # here, since reading a container does without
+        from bitarray.util import int2ba
+
+        self.bits = bitarray()
+        self._int2ba = int2ba
+
+    def number(self, value: int, width: int) -> None:
+        """Append a number in `width` bits."""
+        self.bits += self._int2ba(value, width)
+
+    def numbers(self, values: Sequence[int] | NDArray[np.int64]) -> None:
+        """Append non-negative numbers < 2**32 in exponential Golomb code, at the order that takes the fewest bits.
+
+        The order k comes first, in `ORDER_BITS` bits. A number n is then ``m = (n >> k) + 1`` in Elias gamma code (as
+        many zeros as m has bits after its first one, then m) followed by the k low bits of n.
+        """
+        array = np.asarray(values, dtype=np.int64)
+        order = best_order(array)
+        self.number(order, ORDER_BITS)
+        for value in (array + (1 << order)).tolist():  # m and the low bits, read as one number
+            self.number(value, 2 * value.bit_length() - 1 - order)
+
+    def codes(self, symbols: NDArray[np.uint8], codes: dict[int, bitarray]) -> None:
+        """Append the code of each symbol."""
+        self.bits.encode(codes, symbols.tolist())
+
+    def tobytes(self) -> bytes:
+        """Everything written, in whole bytes; the last one is filled up with zero bits."""
+        return self.bits.tobytes()
 
 
 @kernel

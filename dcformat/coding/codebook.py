@@ -16,12 +16,10 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-from bitarray import bitarray
-from bitarray.util import int2ba
 from numpy.typing import NDArray
 
 from ...core.errors import FormatError, TruncatedError
-from .bits import BitReader, Bytes, write_numbers
+from .bits import BitReader, BitWriter, Bytes
 
 _SIGN = 1 << 15
 _MAX_LEVELS = 1 << 10
@@ -123,9 +121,9 @@ def _write_wide(codebook: NDArray[Any]) -> tuple[CodebookForm, bytes]:
 
 def _pack(patterns: NDArray[np.int64], width: int) -> bytes:
     """The first pattern in `width` bits, and the differences."""
-    out = bitarray()
-    out += int2ba(int(patterns[0]), width)
-    write_numbers(out, np.diff(patterns) - 1)
+    out = BitWriter()
+    out.number(int(patterns[0]), width)
+    out.numbers(np.diff(patterns) - 1)
     return out.tobytes()
 
 

@@ -1,21 +1,23 @@
 """Canonical Huffman codes of limited length: lengths from counts, codes from lengths, tables for the decoder.
 
-Only code lengths are stored; the codes follow from them. bitarray writes the streams, `bitstream` reads them.
+Only code lengths are stored; the codes follow from them. bitarray writes the streams, `huffman_decode` reads them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from bitarray import bitarray
-from bitarray.util import int2ba
 from numpy.typing import NDArray
 
 from ...core.errors import FormatError
 from ..constants import MAX_CODE_LENGTH
 from ..jit import kernel
-from .bits import BitReader, write_numbers, zigzag
+from .bits import BitReader, BitWriter, zigzag
+
+if TYPE_CHECKING:
+    from bitarray import bitarray
 
 Lengths = NDArray[np.uint8]
 
@@ -74,6 +76,9 @@ def coded_bits(counts: NDArray[np.int64], lengths: Lengths) -> int:
 
 def canonical_codes(lengths: Lengths) -> dict[int, bitarray]:
     """Codes in order of (length, symbol), each the one before plus one; the code of a single symbol is empty."""
+    from bitarray import bitarray
+    from bitarray.util import int2ba
+
     used = sorted((int(length), symbol) for symbol, length in enumerate(lengths) if length)
     if len(used) == 1:
         return {used[0][1]: bitarray()}
@@ -87,15 +92,15 @@ def canonical_codes(lengths: Lengths) -> dict[int, bitarray]:
 
 def encode(symbols: NDArray[np.uint8], codes: dict[int, bitarray]) -> bytes:
     """Code symbols into whole bytes, the last one filled up with zero bits."""
-    out = bitarray()
+    out = BitWriter()
     if len(codes) > 1:
-        out.encode(codes, symbols.tolist())
+        out.codes(symbols, codes)
     return out.tobytes()
 
 
-def write_lengths(out: bitarray, lengths: Lengths) -> None:
+def write_lengths(out: BitWriter, lengths: Lengths) -> None:
     """Append code lengths: a list of numbers, each the zigzag difference to the length before (the first: to 0)."""
-    write_numbers(out, zigzag(np.diff(lengths.astype(np.int64), prepend=0).tolist()))
+    out.numbers(zigzag(np.diff(lengths.astype(np.int64), prepend=0).tolist()))
 
 
 def read_lengths(reader: BitReader, count: int) -> Lengths:

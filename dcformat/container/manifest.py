@@ -25,13 +25,14 @@ from ..constants import (
     MAX_RANK,
     MAX_TENSORS,
 )
-from ..encoding.base import Encoding
+from ..encoding.table import Encoding
 from ..graph.graph import Attr, Graph, Node, Shape
 from ..graph.legal import infer_shapes, make_node
 from ..graph.ops import OPS
 from ..preprocess import Preprocess
 from ..tensors import DTYPES
 
+_ENCODINGS = {encoding.value: encoding for encoding in Encoding}
 DICTIONARY = (
     b'"metadata":{"preprocess":{"resize":[32,32],"crop":[224,224],"mode":"L","scale":1.0,"mean":[0.485,0.456,0.406],'
     b'"std":[0.229,0.224,0.225]}"labels":["0","1","2","3","4","5","6","7","8","9"],"batch_norm","relu6","adaptive_avg_pool2d",'
@@ -308,7 +309,7 @@ def _entry_from_json(row: Any) -> TensorEntry:
     shape = _ints(row[1], None, f"shape of {name!r}", limit=MAX_ELEMENTS)
     if len(shape) > MAX_RANK:
         raise FormatError(f"tensor {name!r} has too many axes", expected=f"at most {MAX_RANK}", found=len(shape))
-    if encoding not in set(Encoding):
+    if encoding not in _ENCODINGS:
         raise UnsupportedVersionError(
             f"tensor {name!r} has the unknown encoding {encoding!r}", hint="a newer dcz may know it"
         )
@@ -316,7 +317,7 @@ def _entry_from_json(row: Any) -> TensorEntry:
         raise UnsupportedVersionError(
             f"tensor {name!r} has the unknown dtype {dtype!r}", hint="a newer dcz may know it"
         )
-    return TensorEntry(name, shape, Encoding(encoding), dtype)
+    return TensorEntry(name, shape, _ENCODINGS[encoding], dtype)
 
 
 def _check_entries(tensors: tuple[TensorEntry, ...], file_bytes: int) -> None:

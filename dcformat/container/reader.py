@@ -6,25 +6,21 @@ import builtins
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from itertools import islice
-from math import prod
 from types import TracebackType
 from typing import IO, Any
-
-import numpy as np
 
 from ...core.errors import FormatError, TruncatedError
 from ...core.readahead import Content, Source, check_binary, name_of
 from ..coding.bits import Bytes
 from ..constants import MAX_MANIFEST_BYTES
-from ..encoding.base import Encoding
-from ..encoding.decode import Payload, parse
+from ..encoding.base import Payload
 from ..graph.graph import Graph
 from ..preprocess import Preprocess
-from ..tensors import DTYPES, PIECE, Array, SparseRaw, SparseShared, Tensor, to_csr
+from ..tensors import Array, SparseRaw, SparseShared, Tensor, to_csr
 from .info import describe
 from .layout import HEADER_BYTES, check_crc, plan_layout, unpack_header
 from .manifest import Manifest, TensorEntry, unpack_labels, unpack_manifest
+from .sections import Sections, located
 
 __all__ = ["Container", "TensorEntry", "open"]
 
@@ -66,7 +62,6 @@ class Container:
         self._owned = owned
         self._closed = False
         self._lock = threading.Lock()
-        self._recent = threading.local()
         self.file_bytes = len(file) if isinstance(file, Content) else file.seek(0, os.SEEK_END)
         header = self._read(0, HEADER_BYTES)
         version, manifest_bytes, crc32 = unpack_header(header)
@@ -83,13 +78,7 @@ class Container:
         if self.file_bytes > self._layout.end:
             raise FormatError("bytes behind the end", expected=f"{self._layout.end} bytes", found=self.file_bytes)
         self.entries: Mapping[str, TensorEntry] = {entry.name: entry for entry in self.manifest.tensors}
-        self._section_of: dict[str, tuple[int, int]] = {}
-        self._names: list[list[str]] = []
-        names = iter(self.entries)
-        for number, section in enumerate(self.manifest.sections):
-            self._names.append(list(islice(names, section.tensors)))
-            self._section_of |= {name: (number, place) for place, name in enumerate(self._names[number])}
-        self._section_of |= {name: self._section_of[stored] for name, stored in self.tied.items()}
+        self._sections = Sections(self.manifest, self._layout.sections, self._read)
 
     def __repr__(self) -> str:
         state = ", closed" if self._closed else ""
@@ -150,74 +139,18 @@ class Container:
         except FormatError as error:
             raise error.at(self.path) from None
 
-    def section_name(self, number: int) -> str:
-        """Name a section for messages: number, tensors, offset."""
-        names = self._names[number]
-        names = names if len(names) < 3 else [names[0], "...", names[-1]]
-        listed = ", ".join(name if name == "..." else repr(name) for name in names)
-        return f"section {number} ({listed}) at byte {self._layout.sections[number]:#x}"
-
-    def payloads(self, number: int) -> list[Payload]:
-        """Read a section and the headers of its tensors.
-
-        Raises
-        ------
-        FormatError
-            A wrong checksum, or a header that does not fit.
-        """
-        self._check_open()
-        if getattr(self._recent, "number", -1) == number:  # a layer's tensors mostly share a section
-            recent: list[Payload] = self._recent.payloads
-            return recent
-        self._recent.number, self._recent.payloads = -1, []  # its data goes before the next one's comes
-        section = self.manifest.sections[number]
-        data = self._read(self._layout.sections[number], section.nbytes)
-        check_crc([data], section.crc32, self.section_name(number))
-        payloads = self._parse(number, data, self._names[number])
-        self._recent.number, self._recent.payloads = number, payloads
-        return payloads
-
-    def _parse(self, number: int, data: Bytes, names: list[str]) -> list[Payload]:
-        """Read the headers of the tensors that fill the data."""
-        payloads: list[Payload] = []
-        offset = 0
-        for name in names:
-            entry = self.entries[name]
-            try:
-                payload = parse(data, offset, entry.shape, entry.dtype, entry.encoding)
-            except FormatError as error:
-                raise _located(error, f"tensor {name!r}, {self.section_name(number)}") from None
-            payloads.append(payload)
-            offset = payload.end
-        if offset != len(data):
-            raise FormatError(
-                "section has bytes behind its last tensor",
-                where=self.section_name(number),
-                expected=offset,
-                found=len(data),
-            )
-        return payloads
-
-    def _place(self, name: str) -> tuple[int, int]:
-        """Number of the section that holds a tensor, and its place there."""
-        if name not in self._section_of:
-            raise KeyError(f"{self.path}: no tensor {name!r}")
-        return self._section_of[name]
-
-    def payload(self, name: str) -> Payload:
-        """The parsed payload of a tensor.
-
-        Raises
-        ------
-        KeyError
-            There is no such tensor.
-        FormatError
-        """
-        number, place = self._place(name)
+    def _payload(self, name: str) -> Payload:
+        """The parsed payload of a tensor."""
+        self._check_name(name)
         try:
-            return self.payloads(number)[place]
+            return self._sections.payload(name)
         except FormatError as error:
             raise error.at(self.path) from None
+
+    def _check_name(self, name: str) -> None:
+        self._check_open()
+        if name not in self._sections:
+            raise KeyError(f"{self.path}: no tensor {name!r}")
 
     def decode(self, name: str) -> Tensor:
         """Decode a tensor into the form in which it is stored.
@@ -228,11 +161,11 @@ class Container:
             There is no such tensor.
         FormatError
         """
-        payload = self.payload(name)
+        payload = self._payload(name)
         try:
             return payload.decode()
         except FormatError as error:
-            raise _located(error, f"tensor {name!r}").at(self.path) from None
+            raise located(error, f"tensor {name!r}").at(self.path) from None
 
     def tensor(self, name: str) -> Array:
         """Decode a tensor to a dense array, shaped and typed as it came in (BF16: its bits as uint16)."""
@@ -249,36 +182,11 @@ class Container:
             There is no such tensor.
         FormatError
         """
-        number, place = self._place(name)
+        self._check_name(name)
         try:
-            if (plain := self._plain_from(number)) is None:
-                yield from self.payloads(number)[place].pieces()
-            elif place == len(self._names[number]) - 1:
-                self._check_section(number)
-                dtype = DTYPES[self.entries[name].dtype]
-                yield from (np.frombuffer(data, dtype) for data in self._read_pieces(number, plain))
-            else:
-                self._check_section(number)
-                head = self._read(self._layout.sections[number], plain)
-                yield from self._parse(number, head, self._names[number][:-1])[place].pieces()
+            yield from self._sections.pieces(name)
         except FormatError as error:
             raise error.at(self.path) from None
-
-    def _plain_from(self, number: int) -> int | None:
-        """The byte of a section at which a large plain tensor begins that ends it, if one does."""
-        entry, section = self.entries[self._names[number][-1]], self.manifest.sections[number]
-        nbytes = prod(entry.shape) * DTYPES[entry.dtype].itemsize
-        plain = entry.encoding == Encoding.RAW and entry.dtype != "BOOL" and PIECE < nbytes <= section.nbytes
-        return section.nbytes - nbytes if plain else None
-
-    def _read_pieces(self, number: int, start: int = 0) -> Iterator[Bytes]:
-        """A section from some byte on."""
-        offset, end = self._layout.sections[number], self.manifest.sections[number].nbytes
-        return (self._read(offset + begin, min(PIECE, end - begin)) for begin in range(start, end, PIECE))
-
-    def _check_section(self, number: int) -> None:
-        """Compare the checksum of a section that is too large to be in memory for that."""
-        check_crc(self._read_pieces(number), self.manifest.sections[number].crc32, self.section_name(number))
 
     def csr(self, name: str) -> SparseShared | SparseRaw:
         """Decode a tensor to CSR, whatever its encoding.
@@ -295,7 +203,14 @@ class Container:
 
     def info(self) -> dict[str, Any]:
         """Sizes, ratios and a row a tensor: what ``dcz info --json`` prints."""
-        return describe(self)
+        return describe(
+            self.manifest,
+            map(self._payload, self.entries),
+            format_version=self.format_version,
+            file_bytes=self.file_bytes,
+            manifest_bytes=self.manifest_bytes,
+            labels=len(self.labels or []),
+        )
 
     def verify(self) -> list[str]:
         """Check every checksum and decode everything.
@@ -305,16 +220,8 @@ class Container:
         list of str
             The problems; empty where the container is sound.
         """
-        problems = []
-        for number in range(len(self.manifest.sections)):
-            try:
-                for payload, name in zip(self.payloads(number), self._names[number], strict=True):
-                    try:
-                        payload.decode()
-                    except FormatError as error:
-                        problems.append(str(_located(error, f"tensor {name!r}, {self.section_name(number)}")))
-            except FormatError as error:
-                problems.append(str(error))
+        self._check_open()
+        problems = [str(error) for error in self._sections.problems()]
         try:
             self.labels  # noqa: B018  (reading them checks them)
         except FormatError as error:
@@ -337,9 +244,16 @@ class Container:
         self.close()
 
 
-def _located(error: FormatError, where: str) -> FormatError:
-    error.where = f"{where}, {error.where}" if error.where else where
-    return error
+def payload_of(container: Container, name: str) -> Payload:
+    """The parsed payload of a tensor: for what looks into a container, as the report does.
+
+    Raises
+    ------
+    KeyError
+        There is no such tensor.
+    FormatError
+    """
+    return container._payload(name)
 
 
 def open(file: Source | Content, name: str | None = None) -> Container:

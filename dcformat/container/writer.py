@@ -14,9 +14,7 @@ from ...core.errors import FormatError
 from ...core.output import replacing
 from ..coding.bits import Bytes
 from ..constants import FREE_ELEMENTS, MAX_EXPANSION
-from ..encoding.base import Encoding
-from ..encoding.decode import parse
-from ..encoding.encode import encode_raw, encode_tensor
+from ..encoding.table import Encoding, encode_raw, encode_tensor, parse
 from ..graph.graph import Graph, Shape
 from ..graph.legal import infer_shapes
 from ..preprocess import Preprocess

@@ -1,56 +1,196 @@
-"""The closed set of encodings: how a tensor's payload may be laid out."""
+"""What an encoding offers: a `Scheme` that writes and reads payloads, and the `Payload` that it reads.
+
+`table` lists the schemes by the names that stand in the manifest.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..coding.bits import Bytes
+from ..coding.entropy import Streams
+from ..constants import MAX_CODEBOOK
 from ..graph.graph import Shape
+from ..tensors import DTYPES, PIECE, Array, Dense, Tensor, bit_patterns, flat_pieces
+from .header import Header
+from .row_scales import split_rows
 
-SHAREABLE = ("F32", "F16")
+SHAREABLE = frozenset({"F32", "F16"})
 """Element types of the encodings of format 1.0 other than `raw`."""
+OTHERS = frozenset(DTYPES) - SHAREABLE
+"""Element types of the ``_any`` encodings of format 1.1."""
 
 
-class Encoding(StrEnum):
-    """How a tensor's payload is laid out; the name stands in the manifest.
+class Counted:
+    """A tensor to be encoded, and what is counted of it: once, whichever schemes ask.
 
-    Those of format 1.1 have names of their own, so that a reader of 1.0 refuses them by name. Each is laid out as its
-    `kind`: ``_any`` is for the other element types, ``_scaled`` has one scale a row in front.
+    Attributes
+    ----------
+    array : ndarray
+        Contiguous, little-endian, not empty.
     """
 
-    RAW = "raw"
-    SHARED = "shared"
-    SPARSE_SHARED = "sparse_shared"
-    SPARSE_RAW = "sparse_raw"
-    SHARED_ANY = "shared_any"
-    SPARSE_SHARED_ANY = "sparse_shared_any"
-    SPARSE_RAW_ANY = "sparse_raw_any"
-    SHARED_SCALED = "shared_scaled"
-    SPARSE_SHARED_SCALED = "sparse_shared_scaled"
+    def __init__(self, array: Array) -> None:
+        self.array = array
 
-    @property
-    def kind(self) -> Encoding:
-        """The encoding of format 1.0 that has this layout."""
-        return Encoding(self.value.removesuffix("_any").removesuffix("_scaled"))
+    @staticmethod
+    def of(tensor: Dense) -> Counted:
+        """Lay a tensor's elements out as a container stores them."""
+        return Counted(np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype]).reshape(tensor.shape))
 
-    @property
-    def scaled(self) -> bool:
-        """Whether symbols stand for levels, of which the scale of each row makes weights."""
-        return self.value.endswith("_scaled")
+    @cached_property
+    def counts(self) -> dict[int, int] | None:
+        """How often each bit pattern but zero occurs, or None for more than a codebook holds."""
+        found: Counter[int] = Counter()
+        for bits in self.pieces():
+            patterns, counts = np.unique(bits[bits != 0], return_counts=True)
+            if len(patterns) <= MAX_CODEBOOK:
+                found.update(dict(zip(patterns.tolist(), counts.tolist(), strict=True)))
+            if max(len(patterns), len(found)) > MAX_CODEBOOK:
+                return None
+        return found
 
-    @property
-    def minor_version(self) -> int:
-        """Minor version of the format that brought it."""
-        return int(self != self.kind)
+    @cached_property
+    def zeros(self) -> int:
+        """How many bit patterns are zero."""
+        stored = int(np.count_nonzero(bit_patterns(self.array))) if self.counts is None else sum(self.counts.values())
+        return self.array.size - stored
 
-    def for_dtype(self, dtype: str) -> Encoding:
-        """The encoding of this kind for an element type."""
-        return self if dtype in SHAREABLE else Encoding(f"{self}_any")
+    @cached_property
+    def levels(self) -> tuple[NDArray[np.float32], Counted] | None:
+        """Scales and levels, where each row of a float32 tensor is on a grid of its own."""
+        split = split_rows(self.array)
+        return (split[0], Counted(split[1])) if split is not None else None
 
+    def pieces(self, swapped: bool = False) -> Iterator[NDArray[Any]]:
+        """Bit patterns, flat, piece by piece: in the array's own order, or with its first two axes swapped."""
+        if not swapped:
+            yield from (bits for (bits,) in flat_pieces(bit_patterns(self.array)))
+            return
+        rows, columns, inner = *self.array.shape[:2], prod(self.array.shape[2:])
+        together = max(1, PIECE // (rows * inner))
+        height = rows if together > 1 else max(1, PIECE // inner)
+        for column in range(0, columns, together):
+            for row in range(0, rows, height):
+                yield bit_patterns(self.array[row : row + height, column : column + together].swapaxes(0, 1))
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a payload's header tells of it, for ``dcz info`` and ``dcz report``.
+
+    Attributes
+    ----------
+    nnz : int or None
+        Stored weights; None where only decoding tells.
+    gap_bits : int or None
+        Gap width; None where positions are not stored.
+    codebook_size : int
+        Centroids, or levels; 0 without a codebook.
+    centroids : int
+        Numbers that the shared weights are made of: centroids, or levels and scales.
+    streams : mapping of str to Streams
+        Entropy-coded parts that are not empty, by name: gaps, symbols.
+    """
+
+    nnz: int | None = None
+    gap_bits: int | None = None
+    codebook_size: int = 0
+    centroids: int = 0
+    streams: Mapping[str, Streams] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Payload(ABC):
+    """A tensor's payload whose header has been read and checked.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : str
+        A key of `DTYPES`.
+    data : bytes-like
+        The section that holds it.
+    end : int
+        Where it ends in `data`.
+    parts : mapping of str to int
+        Bytes of each part: codebook, tables, gaps, symbols, values.
+    """
+
+    shape: Shape
+    dtype: str
+    data: Bytes
+    end: int
+    parts: Mapping[str, int]
+
+    @abstractmethod
+    def decode(self) -> Tensor:
+        """Decode.
+
+        Raises
+        ------
+        FormatError
+            A stream that does not decode to what the header announces.
+        """
+
+    def pieces(self) -> Iterator[Array]:
+        """Decode to dense elements in order, flat, some at a time.
+
+        Raises
+        ------
+        FormatError
+            As for `decode`.
+        """
+        return self.decode().pieces()
+
+    @abstractmethod
+    def describe(self) -> Description:
+        """What the header tells, without decoding."""
+
+
+class Scheme(ABC):
+    """An encoding: how payloads are laid out, in both directions."""
+
+    @abstractmethod
     def fits(self, dtype: str, shape: Shape) -> bool:
         """Whether a tensor of this element type and shape may have it."""
-        if self == Encoding.RAW:
-            return True
-        if self.scaled:
-            return dtype == "F32" and len(shape) >= 2 and prod(shape) > 0
-        return self == self.kind.for_dtype(dtype) and prod(shape) > 0
+
+    @abstractmethod
+    def write(self, tensor: Counted) -> Bytes | None:
+        """The payload of a tensor that fits; None where its values do not allow it, or another scheme is shorter."""
+
+    @abstractmethod
+    def parse(self, header: Header) -> Payload:
+        """Read the header of a payload and check all counts and lengths, before taking memory for them.
+
+        Raises
+        ------
+        FormatError
+            Any length or count that does not fit.
+        """
+
+
+class ElementScheme(Scheme):
+    """A scheme for non-empty tensors of some element types.
+
+    Parameters
+    ----------
+    dtypes : set of str
+        Keys of `DTYPES`.
+    """
+
+    def __init__(self, dtypes: frozenset[str]) -> None:
+        self.dtypes = dtypes
+
+    def fits(self, dtype: str, shape: Shape) -> bool:
+        """Whether a tensor has one of the element types, and an element."""
+        return dtype in self.dtypes and prod(shape) > 0

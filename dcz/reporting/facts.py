@@ -14,7 +14,8 @@ from typing import Any
 from ..core.progress import progress
 from ..dcformat import Container, Dense, FormatError, Graph, Preprocess, Shape, infer_shapes, open
 from ..dcformat.container.info import is_counter
-from ..dcformat.encoding.decode import Payload
+from ..dcformat.container.reader import payload_of
+from ..dcformat.encoding.base import Description
 from ..dcformat.tensors import FLOATS
 from .histograms import CodeLengths, Spread, code_lengths, spread
 from .timing import LayerTimes
@@ -156,9 +157,9 @@ def collect(
         rows = {row["name"]: row for row in info["tensors"]}
         gap_symbols, layers = {}, []
         for name in progress(rows, "tensor", len(rows)):
-            payload = container.payload(name)
-            gap_symbols[name] = int(payload.gaps.counts.sum()) if payload.gaps else 0
-            layer = _layer(container, rows[name], payload, checkpoint)
+            described = payload_of(container, name).describe()
+            gap_symbols[name] = described.streams["gaps"].size if "gaps" in described.streams else 0
+            layer = _layer(container, rows[name], described, checkpoint)
             if layer is not None:
                 layers.append(layer)
         graph = container.graph
@@ -184,7 +185,7 @@ def collect(
 
 
 def _layer(
-    container: Container, row: Mapping[str, Any], payload: Payload, checkpoint: Checkpoint | None
+    container: Container, row: Mapping[str, Any], described: Description, checkpoint: Checkpoint | None
 ) -> Layer | None:
     tensor = container.decode(row["name"])
     if row["dtype"] not in FLOATS or len(row["shape"]) < 2:
@@ -193,13 +194,10 @@ def _layer(
     if checkpoint and (found := checkpoint.tensors.get(row["name"])) and found.shape == tuple(row["shape"]):
         before = found if found.dtype in FLOATS else None
         errors = checkpoint.errors(found, Dense(tensor.dense(), row["dtype"]))
-    symbols = gaps = None
-    if payload.symbols is not None:
-        stream = payload.symbols.decode(payload.data, "symbols")
-        symbols = code_lengths(payload.symbols.lengths, stream, fixed_width(row["codebook_size"]))
-    if payload.gaps is not None and payload.gap_bits is not None:
-        gaps = code_lengths(payload.gaps.lengths, payload.gaps.decode(payload.data, "gaps"), payload.gap_bits)
-    return Layer(row, spread(tensor, before), symbols, gaps, errors)
+    widths = {"symbols": fixed_width(row["codebook_size"]), "gaps": described.gap_bits or 0}
+    streams = described.streams.items()
+    codes = {part: code_lengths(coded.code.lengths, coded.decode(), widths[part]) for part, coded in streams}
+    return Layer(row, spread(tensor, before), codes.get("symbols"), codes.get("gaps"), errors)
 
 
 def fixed_width(codebook_size: int | None) -> int:

@@ -9,9 +9,7 @@ import pytest
 from bitarray import bitarray
 
 from dcz.dcformat import Dense, FormatError, SparseShared, Tensor
-from dcz.dcformat.encoding.base import Encoding
-from dcz.dcformat.encoding.decode import parse
-from dcz.dcformat.encoding.encode import encode_tensor
+from dcz.dcformat.encoding.table import Encoding, encode_tensor, parse
 from dcz.dcformat.tensors import dtype_name, to_csr
 
 
@@ -90,8 +88,8 @@ def check_codec(array: np.ndarray, dtype: str | None = None, *, truncate: bool =
     assert out.tobytes() == np.ascontiguousarray(array, dtype=out.dtype).tobytes()
     assert tensor.shape == array.shape
     assert tensor.size == array.size
-    if parsed.nnz is not None:
-        assert parsed.nnz == tensor.nnz == np.count_nonzero(patterns(array))
+    if (nnz := parsed.describe().nnz) is not None:
+        assert nnz == tensor.nnz == np.count_nonzero(patterns(array))
     if array.ndim and array.dtype.kind == "f":
         check_csr(tensor, array)
     if truncate:

@@ -6,11 +6,10 @@ import io
 
 import numpy as np
 import pytest
-from bitarray import bitarray
 
 from dcz.dcformat import FormatError
 from dcz.dcformat import open as open_container
-from dcz.dcformat.coding.bits import write_numbers, write_varint, zigzag
+from dcz.dcformat.coding.bits import BitWriter, write_varint, zigzag
 
 
 def read_all(data: bytes) -> None:
@@ -36,9 +35,9 @@ def refused(data: bytes) -> FormatError:
 
 
 def lengths_bits(*tables: list[int]) -> bytes:
-    out = bitarray()
+    out = BitWriter()
     for table in tables:
-        write_numbers(out, zigzag(np.diff(table, prepend=0).tolist()))
+        out.numbers(zigzag(np.diff(table, prepend=0).tolist()))
     return out.tobytes()
 
 

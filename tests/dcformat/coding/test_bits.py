@@ -8,9 +8,9 @@ from dcz.dcformat import FormatError, TruncatedError
 from dcz.dcformat.coding.bits import (
     ORDER_BITS,
     BitReader,
+    BitWriter,
     read_varint,
     read_varints,
-    write_numbers,
     write_varint,
     zigzag,
 )
@@ -32,9 +32,9 @@ def read_by_hand(text: str, count: int) -> tuple[list[int], int]:
 
 
 def written(values: list[int]) -> bitarray:
-    out = bitarray()
-    write_numbers(out, values)
-    return out
+    out = BitWriter()
+    out.numbers(values)
+    return out.bits
 
 
 @given(st.integers(0, (1 << 63) - 1))

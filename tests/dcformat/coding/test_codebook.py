@@ -2,12 +2,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bitarray import bitarray
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcz.dcformat import FormatError
-from dcz.dcformat.coding.bits import write_numbers
+from dcz.dcformat.coding.bits import BitWriter
 from dcz.dcformat.coding.codebook import CodebookForm, find_grid, read_codebook, sort_key, write_codebook
 
 F32 = np.dtype("<f4")
@@ -154,8 +153,9 @@ def test_no_grid_without_a_largest_centroid() -> None:
 
 
 def packed(first: int, steps: list[int], width: int) -> bytes:
-    out = bitarray(f"{first:0{width}b}")
-    write_numbers(out, steps)
+    out = BitWriter()
+    out.number(first, width)
+    out.numbers(steps)
     return out.tobytes()
 
 

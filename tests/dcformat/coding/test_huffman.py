@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dcz.dcformat import FormatError
 from dcz.dcformat.coding import huffman as hf
-from dcz.dcformat.coding.bits import BitReader, write_numbers, zigzag
+from dcz.dcformat.coding.bits import BitReader, BitWriter, zigzag
 from dcz.dcformat.constants import MAX_CODE_LENGTH
 
 histograms = st.lists(st.integers(0, 5) | st.integers(0, 10**6), min_size=1, max_size=256)
@@ -152,7 +152,7 @@ def test_encoded_streams_decode_with_bitarray_and_by_hand(counts: list[int], see
 @given(histograms)
 def test_lengths_round_trip(counts: list[int]) -> None:
     lengths = hf.code_lengths(counts)
-    out = bitarray()
+    out = BitWriter()
     hf.write_lengths(out, lengths)
     reader = BitReader(out.tobytes(), 0, "lengths")
     if not any(counts):
@@ -168,8 +168,8 @@ def test_lengths_round_trip(counts: list[int]) -> None:
     [[0, 0], [2, 0], [12, 0], [1, 2], [2, 2, 2], [1, 1, 1], [1, 2, 2, 12], [13, 13], [1, -1], [1, 2, 13]],
 )
 def test_lengths_that_are_no_code_are_refused(lengths: list[int]) -> None:
-    out = bitarray()
-    write_numbers(out, zigzag(np.diff(lengths, prepend=0).tolist()))
+    out = BitWriter()
+    out.numbers(zigzag(np.diff(lengths, prepend=0).tolist()))
     with pytest.raises(FormatError):
         hf.read_lengths(BitReader(out.tobytes(), 0, "lengths"), len(lengths))
 

@@ -27,7 +27,7 @@ from dcz.dcformat import (
 )
 from dcz.dcformat import open as open_container
 from dcz.dcformat.constants import MAX_RANK
-from dcz.dcformat.encoding.base import Encoding
+from dcz.dcformat.encoding.table import Encoding
 from dcz.dcformat.tensors import DTYPES
 
 
@@ -51,7 +51,7 @@ def test_everything_comes_back(full: Container) -> None:
         assert found.tobytes() == expected.tobytes()
         assert full.entries[name].shape == expected.shape
     assert full.entries["bf16"].dtype == "BF16"
-    assert {entry.encoding for entry in full.entries.values()} == {one for one in Encoding if one == one.kind}
+    assert {entry.encoding for entry in full.entries.values()} == {one for one in Encoding if one.minor_version == 0}
     assert full.verify() == []
 
 
@@ -319,8 +319,8 @@ def test_verify_tells_which_tensors_are_damaged(tmp_path: Path) -> None:
 
 
 def test_sections_are_named_by_their_tensors(full: Container) -> None:
-    listed = "'conv.weight', ..., " if len(full._names[0]) > 2 else "'conv.weight'"
-    assert full.section_name(0).startswith(f"section 0 ({listed}")
+    listed = "'conv.weight', ..., " if len(full._sections._names[0]) > 2 else "'conv.weight'"
+    assert full._sections.title(0).startswith(f"section 0 ({listed}")
 
 
 def test_errors_are_value_errors_and_say_all() -> None:

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from dcz.dcformat import Dense, FormatError
 from dcz.dcformat.container.layout import pack_header
-from dcz.dcformat.encoding.base import Encoding
-from dcz.dcformat.encoding.encode import encode_tensor
+from dcz.dcformat.encoding.table import Encoding, encode_tensor
 from dcz.dcformat.tensors import DTYPES
 
 

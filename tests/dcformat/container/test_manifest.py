@@ -20,7 +20,7 @@ from dcz.dcformat.container.manifest import (
     unpack_labels,
     unpack_manifest,
 )
-from dcz.dcformat.encoding.base import Encoding
+from dcz.dcformat.encoding.table import Encoding
 from dcz.dcformat.tensors import DTYPES
 
 

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from dcz.dcformat import Dense, SparseRaw, SparseShared
 from dcz.dcformat.constants import CHUNK_ENTRIES
-from dcz.dcformat.encoding.base import Encoding
-from dcz.dcformat.encoding.decode import parse
-from dcz.dcformat.encoding.encode import SWAPPED, encode_tensor
+from dcz.dcformat.encoding.header import SWAPPED
+from dcz.dcformat.encoding.table import Encoding, encode_tensor, parse
 from dcz.dcformat.tensors import DTYPES, to_csr
 
 SHAPES = [(), (1,), (7,), (31, 17), (1, 50), (50, 1), (8, 3, 5, 5), (2, 3, 1, 2, 3, 2)]
@@ -123,10 +122,10 @@ def test_several_chunks(chunks: int, rest: int, values: int) -> None:
     array.reshape(-1)[at - 1] = sparse_array((count,), 2, values, rng)
     encoding, payload = check_codec(array)
     assert encoding == (Encoding.SPARSE_SHARED if values else Encoding.SPARSE_RAW)
-    parsed = parse(payload, 0, array.shape, "F32", encoding)
-    assert parsed.nnz == count
-    assert len(parsed.chunk_starts) == -(-count // CHUNK_ENTRIES)
-    assert parsed.chunk_starts.tolist() == (at[::CHUNK_ENTRIES] - 1).tolist()
+    positions = parse(payload, 0, array.shape, "F32", encoding).positions
+    assert positions.nnz == count
+    assert len(positions.chunk_starts) == -(-count // CHUNK_ENTRIES)
+    assert positions.chunk_starts.tolist() == (at[::CHUNK_ENTRIES] - 1).tolist()
 
 
 @pytest.mark.parametrize("size", [1, CHUNK_ENTRIES, CHUNK_ENTRIES + 1, 5 * CHUNK_ENTRIES + 77])
@@ -147,7 +146,7 @@ def test_axes_are_swapped_where_that_is_cheaper() -> None:
         encoding, payload = check_codec(tensor)
         assert encoding == Encoding.SPARSE_SHARED
         assert bool(payload[0] & SWAPPED) == swapped
-        assert parse(payload, 0, tensor.shape, "F32", encoding).swapped == swapped
+        assert parse(payload, 0, tensor.shape, "F32", encoding).positions.swapped == swapped
     unshared = np.where(array != 0, np.random.default_rng(0).normal(size=array.shape).astype(np.float32), 0)
     encoding, payload = check_codec(unshared.astype(np.float32))
     assert encoding == Encoding.SPARSE_RAW

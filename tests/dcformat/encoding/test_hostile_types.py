@@ -6,20 +6,20 @@ import io
 
 import numpy as np
 import pytest
-from bitarray import bitarray
 from containers import holding
 from hostile import lengths_bits, refused, varints
 
 from dcz.dcformat import open as open_container
-from dcz.dcformat.coding.bits import write_numbers
+from dcz.dcformat.coding.bits import BitWriter
 
 SYMBOLS = [1, 2, 2]
 STREAM = bytes([0b01011000])  # 0 1 2 0
 
 
 def book(patterns: list[int], width: int) -> bytes:
-    out = bitarray(f"{patterns[0]:0{width}b}")
-    write_numbers(out, np.diff(patterns) - 1)
+    out = BitWriter()
+    out.number(patterns[0], width)
+    out.numbers(np.diff(patterns) - 1)
     return out.tobytes()
 
 

@@ -11,14 +11,14 @@ from codec_cases import sparse_array
 
 from dcz.dcformat import ChecksumError, Dense, tensors, write
 from dcz.dcformat import open as open_container
-from dcz.dcformat.container import reader
-from dcz.dcformat.encoding import encode as encoder
-from dcz.dcformat.encoding.encode import Encoding, encode_tensor
+from dcz.dcformat.container import sections
+from dcz.dcformat.encoding import base
+from dcz.dcformat.encoding.table import Encoding, encode_tensor
 
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (encoder, reader, tensors):
+    for module in (base, sections, tensors):
         monkeypatch.setattr(module, "PIECE", 1 << 13)
 
 
@@ -51,7 +51,7 @@ def test_pieces_give_the_bytes_of_the_whole(shape: tuple[int, ...], monkeypatch:
     array = sparse_array(shape, 0.1, 5, np.random.default_rng(2))
     array[:, 1] = 0.5  # worth swapping the axes for
     in_pieces = encode_tensor(Dense(array, "F32"))
-    for module in (encoder, tensors):
+    for module in (base, tensors):
         monkeypatch.setattr(module, "PIECE", array.size)
     assert encode_tensor(Dense(array, "F32")) == in_pieces
 
@@ -69,9 +69,10 @@ def several_tensors() -> dict[str, np.ndarray]:
         "few bytes": rng.choice(np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 3, -7], np.int8), (90, 700)),
         "doubles": np.where(rng.random((90, 700)) < 0.1, rng.standard_normal((90, 700)), 0),
     }
-    levels = rng.choice(np.array([-7, -3, -2, -1, 1, 2, 3, 7], np.float32), (90, 700))
-    scaled = levels * (rng.random((90, 1), np.float32) + np.float32(0.5))
-    arrays |= {"scaled": scaled, "sparse scaled": np.where(rng.random(scaled.shape) < 0.1, scaled, np.float32(0))}
+    arrays |= {f"matrix {k} f8": arrays[f"matrix {k}"].astype(np.float64) * (1 + 2.0**-40) for k in kinds}
+    scales = (1 + np.arange(90)[:, None] / 91).astype(np.float32)
+    levels = np.rint(rng.normal(scale=20, size=(90, 700))).astype(np.float32)
+    arrays |= {f"rows {d}": np.where(rng.random(levels.shape) < d, levels * scales, np.float32(0)) for d in (0.2, 1)}
     return arrays | {"empty rows": np.zeros((3, 0), np.float32), "bools": rng.random(30_000) < 0.5, "ids": np.arange(9)}
 
 

@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 
 from dcz.dcformat import Dense, SparseRaw, SparseShared, write
 from dcz.dcformat import open as open_container
-from dcz.dcformat.encoding.base import Encoding
-from dcz.dcformat.encoding.decode import parse
-from dcz.dcformat.encoding.encode import LEAST_GAIN, encode_tensor
+from dcz.dcformat.encoding.table import LEAST_GAIN, Encoding, encode_tensor, parse
 from dcz.dcformat.tensors import DTYPES
 
 OTHERS = [dtype for dtype in DTYPES if dtype not in ("F32", "F16")]
