@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,8 @@ from ..kernels.contract import F32, Call
 from ..kernels.layout import from_lanes, to_lanes
 from ..plan.memory import aligned
 from ..plan.plan import Plan
+from ..program import Bound, Parallel, resolve
+from .threads import Team
 
 
 class Executor:
@@ -24,22 +25,13 @@ class Executor:
     """
 
     def __init__(self, plan: Plan) -> None:
-        arena = aligned(plan.layout.elements)
-
-        def view(value: int) -> F32:
-            shape = plan.batch // plan.lanes, *plan.shapes[value], plan.lanes
-            return _window(arena, plan.layout.values[value], prod(shape)).reshape(shape)
-
+        arena = aligned(plan.program.elements)
         self._lanes = plan.lanes
-        ends = view(0), view(plan.output)
+        ends = plan.view(arena, 0), plan.view(arena, plan.output)
         self._input, self._output = (end[..., 0] if plan.lanes == 1 else end.reshape(-1) for end in ends)
         if plan.lanes > 1:
             self._to_lanes, self._from_lanes = (ready((way, (arena, arena)))[0] for way in (to_lanes, from_lanes))
-        self._steps: list[list[Call]] = []
-        for step, offset in zip(plan.steps, plan.layout.scratch, strict=True):
-            scratch = _window(arena, offset, step.use.scratch)
-            calls = step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch)
-            self._steps.append([ready(call) for call in calls])
+        self._steps = [[_runnable(call, plan.team) for call in calls] for calls in resolve(plan.program, arena)]
         self._calls = [call for calls in self._steps for call in calls]
 
     def run(self, batch: F32, out: F32) -> None:
@@ -86,5 +78,8 @@ class Executor:
         return np.diff(ends)
 
 
-def _window(arena: F32, offset: int, elements: int) -> F32:
-    return arena[offset : offset + elements]
+def _runnable(call: Bound, team: Team) -> Call:
+    """A call of machine code, or of the team that shares such calls among its threads."""
+    if isinstance(call, Parallel):
+        return team.run, ([[*map(ready, part)] for part in call.parts], [*map(ready, call.whole)])
+    return ready(call)

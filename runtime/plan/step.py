@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import numpy as np
-
 from ...dcformat import Shape
 from ..execute.threads import Team
-from ..jit import ready
 from ..kernels.contract import F32, Call
+from ..kernels.copy import copy
+from ..program import Bound, Parallel
 from .fold import Decode
 from .fuse import Layer
 from .memory import Use
 from .tuning import Tuning
 
-Bind = Callable[[list[F32], F32, F32], list[Call]]
-"""``bind(inputs, output, scratch)``: arrays of shape (samples, ..., lanes) in the arena, to calls ready to run.
+Bind = Callable[[list[F32], F32, F32], Sequence[Bound]]
+"""``bind(inputs, output, scratch)``: arrays of shape (samples, ..., lanes) in the arena, to calls of kernels.
 
 Either the samples lie one after the other, and there is one lane, or 16 lie side by side, as the lanes of a vector.
 """
@@ -73,15 +72,15 @@ def pair(value: object) -> tuple[int, int]:
     return cast(tuple[int, int], value)
 
 
-def shared(team: Team, parts: list[list[Call]], whole: list[Call]) -> list[Call]:
-    """What runs a layer with helpers: its parts, but for those without work, or the whole for a caller alone."""
-    busy = [[*map(ready, calls)] for calls in parts if calls]
-    return whole if len(busy) < 2 else [(team.run, (busy, [*map(ready, whole)]))]
+def shared(parts: list[list[Call]], whole: list[Call]) -> Sequence[Bound]:
+    """A layer's work for several threads: its parts, without empty ones, and the whole for one."""
+    busy = [calls for calls in parts if calls]
+    return whole if len(busy) < 2 else [Parallel(busy, whole)]
 
 
 def transfers(copies: list[tuple[F32, F32]]) -> list[Call]:
-    """Copies (to, from), but for data that was made in its place."""
-    return [(np.copyto, copy) for copy in copies if copy[0].ctypes.data != copy[1].ctypes.data]
+    """Calls that copy pairs (to, from), without pairs that share memory already."""
+    return [copy(*pair) for pair in copies if pair[0].ctypes.data != pair[1].ctypes.data]
 
 
 def view(layer: Layer) -> Step:
