@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,8 @@ from ..kernels.contract import F32, Call
 from ..kernels.layout import from_lanes, to_lanes
 from ..plan.memory import aligned
 from ..plan.plan import Plan
+from ..program import Bound, Parallel, resolve
+from .threads import Team
 
 
 class Executor:
@@ -25,24 +26,16 @@ class Executor:
     """
 
     def __init__(self, plan: Plan) -> None:
-        arena = aligned(plan.layout.elements)
-
-        def view(value: int) -> F32:
-            shape = plan.batch // plan.lanes, *plan.shapes[value], plan.lanes
-            return _window(arena, plan.layout.values[value], prod(shape)).reshape(shape)
-
+        arena = aligned(plan.program.elements)
         self._lanes = plan.lanes
-        ends = view(0), view(plan.output)
+        ends = plan.view(arena, 0), plan.view(arena, plan.output)
         self._input, self._output = (end[..., 0] if plan.lanes == 1 else end.reshape(-1) for end in ends)
-        bound: list[list[Call]] = []
-        for step, offset in zip(plan.steps, plan.layout.scratch, strict=True):
-            scratch = _window(arena, offset, step.use.scratch)
-            bound.append(step.bind([view(v) for v in step.use.reads], view(step.use.makes), scratch))
+        steps = resolve(plan.program, arena)
         ways: list[Call] = [(way, (arena, arena)) for way in (to_lanes, from_lanes)] if plan.lanes > 1 else []
-        make_ready(call for calls in (*bound, ways) for call in calls)
+        make_ready([*ways, *(call for bounds in steps for bound in bounds for call in _calls(bound))])
         if plan.lanes > 1:
             self._to_lanes, self._from_lanes = (ready(way)[0] for way in ways)
-        self._steps = [[ready(call) for call in calls] for calls in bound]
+        self._steps = [[_runnable(bound, plan.team) for bound in bounds] for bounds in steps]
         self._calls = [call for calls in self._steps for call in calls]
 
     def run(self, batch: F32, out: F32) -> None:
@@ -89,5 +82,13 @@ class Executor:
         return np.diff(ends)
 
 
-def _window(arena: F32, offset: int, elements: int) -> F32:
-    return arena[offset : offset + elements]
+def _calls(bound: Bound) -> list[Call]:
+    """All calls of kernels that something to run may come to."""
+    return [call for part in (*bound.parts, bound.whole) for call in part] if isinstance(bound, Parallel) else [bound]
+
+
+def _runnable(call: Bound, team: Team) -> Call:
+    """A call of machine code, or of the team that shares such calls among its threads."""
+    if isinstance(call, Parallel):
+        return team.run, ([[*map(ready, part)] for part in call.parts], [*map(ready, call.whole)])
+    return ready(call)

@@ -1,18 +1,68 @@
-"""Copies of parts of images, such as the shortcuts of CIFAR ResNets: every second pixel, into a frame of zeros."""
+"""Copies and fills: parts of concatenations, and shortcuts of CIFAR ResNets, every second pixel in a frame of zeros."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import simd
 from ..jit import kernel
 from ..simd import LANES
-from .contract import F32, Call
+from .contract import F32, I64, Call
 
 
 @kernel
-def copy_pixels(x: F32, out: F32, sizes: NDArray[np.int64], lanes: int) -> None:
+def fill_zeros(out: F32, pieces: int, step: int, width: int) -> None:
+    """Fill some pieces of `width` elements each, `step` elements apart, with zeros.
+
+    Parameters
+    ----------
+    out : ndarray of float32, flat
+        From the first piece on.
+    pieces, step, width : int
+    """
+    zeros = simd.zeros((0,))
+    for piece in range(pieces):
+        end = piece * step + width
+        for k in range(piece * step, end - LANES + 1, LANES):
+            simd.store(out, k, zeros)
+        simd.store_masked(out, end - width % LANES, 0, width % LANES, zeros)
+
+
+@kernel
+def copy_strided(x: F32, out: F32, sizes: I64) -> None:
+    """Copy an array of any number of axes.
+
+    Parameters
+    ----------
+    x, out : ndarray of float32, flat
+        From the first element on.
+    sizes : ndarray of int64, shape (3, axes)
+        The array's shape; the distances from an element to the next along each axis, in `x` and in `out`.
+    """
+    last = sizes.shape[1] - 1
+    width, step_x, step_out = sizes[0, last], sizes[1, last], sizes[2, last]
+    rows = 1
+    for axis in range(last):
+        rows *= sizes[0, axis]
+    for row in range(rows):
+        left, source, target = row, 0, 0
+        for axis in range(last - 1, -1, -1):
+            source += left % sizes[0, axis] * sizes[1, axis]
+            target += left % sizes[0, axis] * sizes[2, axis]
+            left //= sizes[0, axis]
+        if step_x == 1 and step_out == 1:
+            for k in range(0, width - LANES + 1, LANES):
+                simd.store(out, target + k, simd.load((0,), x, source + k))
+            rest = width % LANES
+            vector = simd.load_masked(x, source + width - rest, 0, rest)
+            simd.store_masked(out, target + width - rest, 0, rest, vector)
+        else:
+            for k in range(width):
+                out[target + k * step_out] = x[source + k * step_x]
+
+
+@kernel
+def copy_pixels(x: F32, out: F32, sizes: I64, lanes: int) -> None:
     """Copy images.
 
     Parameters
@@ -47,18 +97,37 @@ def copy_pixels(x: F32, out: F32, sizes: NDArray[np.int64], lanes: int) -> None:
 
 
 def copy(target: F32, source: F32) -> Call:
-    """A call that copies one view of an array to another, of shape (samples, ..., lanes)."""
-    if source.ndim != 5 or source.size == 0:
-        return np.copyto, (target, source)
-    strides = np.array([view.strides[:4] for view in (source, target)]) // source.itemsize
-    lanes = source.shape[4]
-    if (strides < 0).any() or strides[1, 3] != lanes or (lanes == 1 and strides[0, 3] not in (1, 2)):
-        return np.copyto, (target, source)
-    flat = (np.lib.stride_tricks.as_strided(view, (_reach(view),), (view.itemsize,)) for view in (source, target))
-    return copy_pixels, (*flat, np.array([source.shape[:4], *strides]), lanes)
+    """A call that copies one view of an array to another, of shape (samples, ..., lanes); no stride is negative."""
+    sizes, lanes = source.shape, source.shape[-1]
+    strides = [[stride // view.itemsize for stride in view.strides] for view in (source, target)]
+    flat, merged = (_flat(source), _flat(target)), _merged(sizes, *strides)
+    images = source.ndim == 5 and strides[1][3] == lanes and (lanes > 1 or strides[0][3] in (1, 2))
+    if images and merged[-1][0] <= sizes[3] * lanes:  # rows are not contiguous in both
+        return copy_pixels, (*flat, np.array([sizes[:4], *(each[:4] for each in strides)]), lanes)
+    return copy_strided, (*flat, np.array(merged).T.copy())
 
 
-def _reach(view: F32) -> int:
-    """Elements from the first to the last one of a view, both included."""
-    last: int = sum((size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True))
-    return 1 + last // view.itemsize
+def zero(target: F32) -> Call:
+    """A call that fills a view of an array of shape (samples, ...) with zeros; each sample is contiguous."""
+    width = target.size // max(1, len(target))
+    return fill_zeros, (_flat(target), len(target), target.strides[0] // target.itemsize, width)
+
+
+def _flat(view: F32) -> F32:
+    """The memory from the first element of a view to its last one."""
+    last = sum((size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True)) // view.itemsize
+    return np.lib.stride_tricks.as_strided(view, (1 + last if view.size else 0,), (view.itemsize,))
+
+
+def _merged(shape: tuple[int, ...], x: list[int], out: list[int]) -> list[tuple[int, int, int]]:
+    """Size, and steps in two arrays, of each axis: neighbours that are contiguous in both are one axis."""
+    merged = [(1, 0, 0)]
+    for size, step_x, step_out in zip(shape, x, out, strict=True):
+        before, before_x, before_out = merged[-1]
+        if size == 1:
+            continue
+        if before == 1 or (before_x, before_out) == (size * step_x, size * step_out):
+            merged[-1] = before * size, step_x, step_out
+        else:
+            merged.append((size, step_x, step_out))
+    return merged

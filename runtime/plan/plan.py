@@ -10,6 +10,8 @@ from math import prod
 from ...dcformat import FormatError, Graph, Shape
 from ..execute.threads import Team
 from ..execute.workers import Workers
+from ..kernels.contract import F32
+from ..program import Program, Recorder
 from .fold import Decode
 from .fuse import Layer, fuse
 from .memory import MemoryMap, lay_out
@@ -39,6 +41,10 @@ class Plan:
     steps : list of Step
     layout : MemoryMap
         Offsets in the arena.
+    program : Program
+        The calls of all steps.
+    team : Team
+        Threads for those that are parallel.
     """
 
     batch: int
@@ -47,6 +53,13 @@ class Plan:
     output: int
     steps: list[Step]
     layout: MemoryMap
+    program: Program
+    team: Team
+
+    def view(self, arena: F32, value: int) -> F32:
+        """A value in an arena: shape ``(samples, *shape, lanes)``."""
+        shape = self.batch // self.lanes, *self.shapes[value], self.lanes
+        return _window(arena, self.layout.values[value], prod(shape)).reshape(shape)
 
 
 def plan(
@@ -101,7 +114,17 @@ def plan(
     if layout.elements > batch * MAX_ARENA:
         found = f"{layout.elements / batch:.0f} elements"
         raise FormatError("the network's values take too much memory", expected=f"at most {MAX_ARENA}", found=found)
-    return Plan(batch, lanes, shapes, graph.output, steps, layout)
+    recorder = Recorder(layout.elements)
+    made = Plan(batch, lanes, shapes, graph.output, steps, layout, recorder.program, context.team)
+    for step, offset in zip(steps, layout.scratch, strict=True):
+        inputs = [made.view(recorder.arena, value) for value in step.use.reads]
+        scratch = _window(recorder.arena, offset, step.use.scratch)
+        recorder.add_step(step.bind(inputs, made.view(recorder.arena, step.use.makes), scratch))
+    return made
+
+
+def _window(arena: F32, offset: int, elements: int) -> F32:
+    return arena[offset : offset + elements]
 
 
 def _pack(layers: list[Layer], context: Context, packers: int, elements: Mapping[str, int]) -> list[Step]:

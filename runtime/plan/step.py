@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import numpy as np
-
-from ...core.jit import make_ready
 from ...dcformat import Shape
 from ..execute.threads import Team
-from ..jit import ready
 from ..kernels.contract import F32, Call
+from ..kernels.copy import copy
+from ..program import Bound, Parallel
 from .fold import Decode
 from .fuse import Layer
 from .memory import Use
 from .tuning import Tuning
 
-Bind = Callable[[list[F32], F32, F32], list[Call]]
-"""``bind(inputs, output, scratch)`` turns arrays of shape (samples, ..., lanes) in the arena into calls.
+Bind = Callable[[list[F32], F32, F32], Sequence[Bound]]
+"""``bind(inputs, output, scratch)`` turns arrays of shape (samples, ..., lanes) in the arena into calls of kernels.
 
 Either samples are contiguous and there is one lane, or 16 samples are interleaved as vector lanes.
 """
@@ -78,18 +76,15 @@ def pair(value: object) -> tuple[int, int]:
     return cast(tuple[int, int], value)
 
 
-def shared(team: Team, parts: list[list[Call]], whole: list[Call]) -> list[Call]:
-    """The calls of a layer with helpers: its parts, without empty ones, and the whole for a caller alone."""
+def shared(parts: list[list[Call]], whole: list[Call]) -> Sequence[Bound]:
+    """A layer's work for several threads: its parts, without empty ones, and the whole for one."""
     busy = [calls for calls in parts if calls]
-    if len(busy) < 2:
-        return whole
-    make_ready(call for calls in (*busy, whole) for call in calls)
-    return [(team.run, ([[*map(ready, calls)] for calls in busy], [*map(ready, whole)]))]
+    return whole if len(busy) < 2 else [Parallel(busy, whole)]
 
 
 def transfers(copies: list[tuple[F32, F32]]) -> list[Call]:
     """Calls that copy pairs (to, from), without pairs that share memory already."""
-    return [(np.copyto, copy) for copy in copies if copy[0].ctypes.data != copy[1].ctypes.data]
+    return [copy(*pair) for pair in copies if pair[0].ctypes.data != pair[1].ctypes.data]
 
 
 def view(layer: Layer) -> Step:

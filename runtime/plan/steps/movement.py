@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from ...kernels.contract import F32, Call
-from ...kernels.copy import copy
+from ...kernels.copy import copy, zero
 from ..fuse import Layer
 from ..memory import Use
 from ..step import Builder, Context, Step, transfers, view
@@ -51,7 +51,7 @@ def slice_pad(layer: Layer, context: Context) -> Step:
         frame = [out[:, : before[0]], out[:, before[0] + sizes[0] :]]  # each part is contiguous
         if out.shape[2:] != source.shape[2:]:
             frame.append(out[:, before[0] : before[0] + sizes[0]])
-        return [*((edge.fill, (0.0,)) for edge in frame if edge.size), copy(target, source)]
+        return [*(zero(edge) for edge in frame if edge.size), copy(target, source)]
 
     return Step(layer.node.op, "strided_copy", Use(layer.inputs, layer.output), bind)
 

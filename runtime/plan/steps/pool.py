@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from ...kernels.contract import F32, Call
 from ...kernels.pool import plain as pool
 from ...kernels.pool.batch16 import Windows, pool_lanes
+from ...program import Bound
 from ...simd import LANES
 from ..fuse import Layer
 from ..memory import Use
@@ -52,7 +53,7 @@ def _windows(
     parts = context.team.threads if context.samples == 1 and channels * height * width >= PARALLEL_PIXELS else 1
     cuts = [*(channels * i // parts // LANES * LANES for i in range(parts)), context.samples * channels]
 
-    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> Sequence[Bound]:
         x, y = inputs[0].reshape(cuts[-1], -1), out.reshape(cuts[-1], -1)
 
         def part(first: int, last: int, line: F32) -> list[Call]:
@@ -63,7 +64,7 @@ def _windows(
 
         lines = [scratch[i * scratch_size : (i + 1) * scratch_size] for i in range(parts)]
         bound = [part(*cut, line) for cut, line in zip(pairwise(cuts), lines, strict=True) if cut[0] < cut[1]]
-        return shared(context.team, bound, part(0, cuts[-1], lines[0]))
+        return shared(bound, part(0, cuts[-1], lines[0]))
 
     use = Use(layer.inputs, layer.output, scratch=0 if paired else parts * scratch_size)
     return Step(layer.node.op, "max_pool_pairs" if paired else name, use, bind)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
 from ....dcformat.tensors import Tensor
-from ...kernels.contract import F32, Call, ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from ...kernels.contract import F32, ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from ...program import Bound
 from .. import select, select_batch16
 from ..fold import scale_and_shift
 from ..fuse import Layer
@@ -92,10 +93,10 @@ def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) ->
     parts = context.team.threads if alone else 1
     room = -(-packed.scratch_elements // ALIGNMENT) * ALIGNMENT
 
-    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> Sequence[Bound]:
         added = inputs[1] if residual else None
         bound = [packed.bind(inputs[0], out, added, scratch[i * room :], (i, parts)) for i in range(parts)]
-        return shared(context.team, bound, packed.bind(inputs[0], out, added, scratch))
+        return shared(bound, packed.bind(inputs[0], out, added, scratch))
 
     use = Use((*layer.inputs, *residual), layer.output, overwrites=residual, scratch=parts * room)
     return Step(layer.node.op, packed.kernel_name, use, bind, packed.weight_bytes, layer.node.params["weight"])

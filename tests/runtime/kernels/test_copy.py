@@ -1,24 +1,26 @@
-"""Copies of parts of images against NumPy."""
+"""Copies and fills against NumPy."""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from dcz.runtime.kernels.copy import copy, copy_pixels
+from dcz.runtime.kernels.copy import copy, copy_pixels, copy_strided, zero
 
 EVERYTHING = slice(None)
 
 
-def check(source, window, compiled):
-    """Copy a part of `source` into a larger frame."""
+def check(source, window):
+    """Copy a part of `source` into a larger frame; gives the kernel."""
     part = source[window]
     frame = np.full(tuple(size + 2 for size in part.shape[:-1]) + part.shape[-1:], 7, np.float32)
     expected = frame.copy()
     inside = tuple(slice(1, size + 1) for size in part.shape[:-1])
     expected[inside] = part
     function, arguments = copy(frame[inside], part)
-    assert (function is copy_pixels) == compiled
     function(*arguments)
     np.testing.assert_array_equal(frame, expected)
+    return function
 
 
 @pytest.mark.parametrize("width", [1, 5, 16, 31, 40])
@@ -26,16 +28,38 @@ def check(source, window, compiled):
 def test_parts_of_images(width, step):
     source = np.random.default_rng(width).normal(size=(2, 3, 6, width, 1)).astype(np.float32)
     rows = slice(1, 6, step)
-    check(source, (EVERYTHING, slice(0, 2), rows, slice(0, width, step)), step < 3)
-    check(source, (EVERYTHING, slice(1, 3), rows, slice(width // 2, width)), True)
+    kernel = check(source, (EVERYTHING, slice(0, 2), rows, slice(0, width, step)))
+    assert width < step or width == 1 or kernel is (copy_pixels if step < 3 else copy_strided)
+    check(source, (EVERYTHING, slice(1, 3), rows, slice(width // 2, width)))
 
 
 def test_samples_side_by_side():
     source = np.random.default_rng(0).normal(size=(1, 3, 6, 7, 16)).astype(np.float32)
-    check(source, (EVERYTHING, EVERYTHING, slice(0, 6, 2), slice(1, 7, 3)), True)
+    assert check(source, (EVERYTHING, EVERYTHING, slice(0, 6, 2), slice(1, 7, 3))) is copy_pixels
 
 
-def test_what_is_no_image_is_left_to_numpy():
-    check(np.arange(24, dtype=np.float32).reshape(2, 12, 1), (EVERYTHING, slice(3, 9)), False)
-    backwards = np.arange(12, dtype=np.float32).reshape(1, 1, 3, 4, 1)[:, :, ::-1]
-    check(backwards, (EVERYTHING,), False)
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_arrays_of_any_number_of_axes(data):
+    shape = data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=5))
+    steps = data.draw(st.lists(st.integers(1, 3), min_size=len(shape), max_size=len(shape)))
+    source = np.arange(np.prod(shape), dtype=np.float32).reshape(*shape, 1)
+    window = [slice(data.draw(st.integers(0, n)), None, step) for n, step in zip(shape, steps, strict=True)]
+    check(source, tuple(window))
+
+
+def test_what_is_contiguous_is_copied_in_one_piece():
+    source, target = (np.arange(240, dtype=np.float32).reshape(1, 3, 5, 16, 1) * sign for sign in (1, -1))
+    kernel, (_, _, sizes) = copy(target, source)
+    assert kernel is copy_strided
+    assert sizes.shape == (3, 1)
+
+
+@pytest.mark.parametrize("channels", [slice(0, 2), slice(2, 3), slice(3, 3)])
+def test_a_part_of_each_sample_is_zeroed(channels):
+    out = np.ones((2, 3, 4, 5, 1), np.float32)
+    expected = out.copy()
+    expected[:, channels] = 0
+    kernel, arguments = zero(out[:, channels])
+    kernel(*arguments)
+    np.testing.assert_array_equal(out, expected)
