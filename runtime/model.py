@@ -19,14 +19,14 @@ from .. import dcformat
 from ..core.readahead import Content, Source, name_of
 from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes
 from .execute.executor import Executor
-from .execute.fork import after_fork
 from .execute.layer_times import LayerStats, LayerTimer, layer_table
-from .execute.threads import Team
-from .execute.workers import Workers
 from .kernels.contract import F32
 from .plan.plan import Plan, plan
 from .plan.tuning import Tuning
 from .simd import LANES
+from .threads.fork import after_fork
+from .threads.team import Team
+from .threads.workers import Workers
 from .vision import images
 from .vision.ranking import Prediction, rank, warn_of_nan
 

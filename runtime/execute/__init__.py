@@ -1,1 +1,1 @@
-"""Execution of a plan: the executor, its threads, and their renewal after a fork."""
+"""Running a program: the executor of a plan, and the times of its layers."""

@@ -14,7 +14,7 @@ from ..kernels.layout import from_lanes, to_lanes
 from ..plan.memory import aligned
 from ..plan.plan import Plan
 from ..program import Bound, Parallel, resolve
-from .threads import Team
+from ..threads.team import Team
 
 
 class Executor:

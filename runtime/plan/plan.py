@@ -8,10 +8,10 @@ from functools import partial
 from math import prod
 
 from ...dcformat import FormatError, Graph, Shape
-from ..execute.threads import Team
-from ..execute.workers import Workers
 from ..kernels.contract import F32
 from ..program import Program, Recorder
+from ..threads.team import Team
+from ..threads.workers import Workers
 from .fold import Decode
 from .fuse import Layer, fuse
 from .memory import MemoryMap, lay_out

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from ...dcformat import Shape
-from ..execute.threads import Team
 from ..kernels.contract import F32, Call
 from ..kernels.copy import copy
 from ..program import Bound, Parallel
+from ..threads.team import Team
 from .fold import Decode
 from .fuse import Layer
 from .memory import Use

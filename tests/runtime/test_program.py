@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from dcz.dcformat import Dense, infer_shapes
 from dcz.runtime.execute.executor import Executor
-from dcz.runtime.execute.threads import Team
 from dcz.runtime.plan.plan import Plan, plan
 from dcz.runtime.plan.steps import pool, weighted
 from dcz.runtime.program import Buffer, Constant, Instruction, Parallel, Program, Recorder, resolve
+from dcz.runtime.threads.team import Team
 
 NUMBERS = int, float, bool, np.generic
 

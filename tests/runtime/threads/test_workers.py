@@ -15,9 +15,9 @@ import dcz
 import dcz.runtime.plan.steps.weighted as weighted
 from dcz.dcformat import Graph, make_node, write
 from dcz.runtime import model as model_module
-from dcz.runtime.execute import workers as workers_module
-from dcz.runtime.execute.threads import Team
-from dcz.runtime.execute.workers import Workers
+from dcz.runtime.threads import workers as workers_module
+from dcz.runtime.threads.team import Team
+from dcz.runtime.threads.workers import Workers
 
 
 @pytest.fixture

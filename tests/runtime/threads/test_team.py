@@ -12,8 +12,8 @@ import dcz.runtime.plan.steps.pool as pooling
 import dcz.runtime.plan.steps.weighted as weighted
 from dcz import runtime
 from dcz.dcformat import Graph, make_node, write
-from dcz.runtime.execute import threads as teams
-from dcz.runtime.execute.threads import Team
+from dcz.runtime.threads import team as teams
+from dcz.runtime.threads.team import Team
 
 
 def run(team, parts):

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does
 
 TEAM = """
 import threading
-from dcz.runtime.execute.threads import Team
+from dcz.runtime.threads.team import Team
 team = Team(2)
 def meet():
     both = threading.Barrier(2, timeout=20)
