@@ -2,8 +2,8 @@
 
 A program is a list of calls of kernels for each step of a plan. An argument is a `Buffer`, a view of the arena; a
 `Constant`, an array that the program holds, such as packed weights; a number; or a tag. Layers that several threads may
-share are `Parallel`. So a program can be run in any arena (`resolve`), or be written down: nothing in it is an address
-or a function of Python's, but for the kernels, which have names.
+share are `Parallel`. So a program can be run in any arena (`resolve`), and it can be written down: it holds no
+addresses, and its only functions are kernels, which have names.
 """
 
 from __future__ import annotations
