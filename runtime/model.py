@@ -22,6 +22,7 @@ from .execute.executor import Executor
 from .execute.layer_times import LayerStats, LayerTimer, layer_table
 from .kernels.contract import F32
 from .plan.plan import Plan, plan
+from .plan.steps import ONE_LANE
 from .plan.tuning import Tuning
 from .simd import LANES
 from .threads.fork import after_fork
@@ -81,6 +82,7 @@ class Model:
         self._graph = _graph(container)
         weights = {name: container.entries[name].shape for name in self._graph.tensor_names()}
         self._shapes = infer_shapes(self._graph, weights)
+        self._interleaves = ONE_LANE.isdisjoint(node.op for node in self._graph.nodes)
         self._elements = {name: prod(shape) for name, shape in weights.items()}
         self.input_shape: Shape = self._graph.input_shape
         self.output_shape: Shape = self._shapes[self._graph.output]
@@ -303,7 +305,7 @@ class Model:
         with self._planning:
             if size not in self._plans:
                 packers = self.threads if self._container.file_bytes >= PARALLEL_BYTES else 1
-                lanes = LANES if size == LANES else 1
+                lanes = LANES if size == LANES and self._interleaves else 1
                 shared = self._graph, self._shapes, self._container.decode
                 self._plans[size] = plan(*shared, size, self._team, packers, lanes, self._elements, self._tuning)
                 if self._tuning is not None:

@@ -47,6 +47,9 @@ CASES = [
     OpCase("concat", [IMAGE, (5, 17, 23), IMAGE], {}, {}, (11, 17, 23)),
     OpCase("concat", [IMAGE, (3, 17, 1)], {}, {"axis": 2}, (3, 17, 24)),
     OpCase("flatten", [IMAGE], {}, {}, (3 * 17 * 23,)),
+    OpCase("reshape", [IMAGE], {}, {"shape": (23, 51)}, (23, 51)),
+    OpCase("constant", [], {"value": (4, 5)}, {}, (4, 5)),
+    OpCase("constant", [], {"value": ()}, {}, (1,)),
     OpCase("softmax", [(9,)], {}, {"log": True}, (9,)),
     OpCase("slice", [IMAGE], {}, {"axis": 2, "start": 1, "stop": 23, "step": 4}, (3, 17, 6)),
     OpCase("pad", [IMAGE], {}, {"before": (4, 0, 1), "after": (4, 0, 2)}, (11, 17, 26)),
@@ -63,10 +66,10 @@ def network(case: OpCase) -> tuple[Graph, dict[str, Array]]:
     tensors = {role: rng.normal(size=shape).astype(np.float32) for role, shape in case.params.items()}
     if "running_var" in tensors:
         tensors["running_var"] = np.abs(tensors["running_var"]) + np.float32(0.5)
-    axis, first = case.attrs.get("axis", 0) if len(case.inputs) > 1 else 0, case.inputs[0]
-    ends = [0, *accumulate(shape[axis] for shape in case.inputs)]
+    axis, first = case.attrs.get("axis", 0) if len(case.inputs) > 1 else 0, (case.inputs or [(1,)])[0]
+    ends = [0, *accumulate(shape[axis] for shape in case.inputs or [first])]
     builder = GraphBuilder((*first[:axis], ends[-1], *first[axis + 1 :]), case.params)
-    inputs = [builder.input]
+    inputs = [builder.input] * len(case.inputs)
     if len(case.inputs) > 1:
         cuts = [{"axis": axis, "start": start, "stop": stop} for start, stop in pairwise(ends)]
         inputs = [builder.append("slice", [builder.input], attrs=cut) for cut in cuts]

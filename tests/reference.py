@@ -10,5 +10,6 @@ def run(graph, tensors, batch):
     values = [batch.astype(np.float64)]
     for node in graph.nodes:
         params = {role: np.asarray(tensors[name], dtype=np.float64) for role, name in node.params.items()}
-        values.append(OPS[node.op].meaning(*(values[v] for v in node.inputs), **params, **node.attrs))
+        made = OPS[node.op].meaning(*(values[v] for v in node.inputs), **params, **node.attrs)
+        values.append(made if node.inputs else np.broadcast_to(made, (len(batch), *made.shape[1:])))
     return values[graph.output]

@@ -151,4 +151,4 @@ def build_graph() -> Graph:
         if fire.place in POOLED_AFTER:
             x = pool(x)
     x = g.append("adaptive_avg_pool2d", [conv_relu(x, "classifier.1", padding=1)], attrs={"output": (1, 1)})
-    return g.finish(g.flatten(x))
+    return g.finish(g.reshape(x, (prod(x.shape),)))

@@ -50,4 +50,5 @@ class GraphModule(nn.Module):
 
     def _step(self, node: Node, values: list[Tensor]) -> Tensor:
         params = {role: getattr(self, self._attribute[name]) for role, name in node.params.items()}
-        return CALLS[node.op]([values[i] for i in node.inputs], params, node.attrs)
+        made = CALLS[node.op]([values[i] for i in node.inputs], params, node.attrs)
+        return made if node.inputs else made.expand(len(values[0]), *made.shape[1:])

@@ -371,7 +371,8 @@ def _node_from_json(row: Any, position: int, tensors: tuple[TensorEntry, ...]) -
     if len(indices) > len(roles) or not all(i is None or (type(i) is int and 0 <= i < len(tensors)) for i in indices):
         raise FormatError(f"manifest: bad tensors of {op}", where=where, found=reprlib.repr(indices))
     params = {role: tensors[i].name for role, i in zip(roles, indices, strict=False) if i is not None}
-    inputs = _ints(inputs, None, f"inputs of {where}", limit=MAX_NODES + 1) or (position,)
+    before = (position,) if OPS[op].inputs[1] else ()  # an op without inputs has none to leave out
+    inputs = _ints(inputs, None, f"inputs of {where}", limit=MAX_NODES + 1) or before
     try:
         return make_node(op, inputs, params, {name: _attr(value) for name, value in attrs.items()})
     except FormatError as error:

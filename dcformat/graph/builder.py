@@ -49,7 +49,8 @@ class GraphBuilder:
         self.input = Value(0, input_shape)
         self.nodes: list[Node] = []
         self._tensor_shapes = tensor_shapes
-        self._flattened: dict[Value, Value] = {}
+        self._constants: dict[str, Value] = {}
+        self._reshaped: dict[tuple[Value, Shape], Value] = {}
 
     def append(
         self,
@@ -92,13 +93,21 @@ class GraphBuilder:
         self.nodes.append(node)
         return Value(len(self.nodes), shape)
 
-    def flatten(self, value: Value) -> Value:
-        """The value as one axis: by a ``flatten``, one for all that ask, where it has more than one."""
-        if len(value.shape) == 1:
+    def reshape(self, value: Value, shape: Shape) -> Value:
+        """The value in another shape: by a ``flatten`` or a ``reshape``, one for all that ask, where there is need."""
+        if value.shape == shape:
             return value
-        if value not in self._flattened:
-            self._flattened[value] = self.append("flatten", [value])
-        return self._flattened[value]
+        if (value, shape) not in self._reshaped:
+            flat = len(shape) == 1
+            made = self.append("flatten", [value]) if flat else self.append("reshape", [value], attrs={"shape": shape})
+            self._reshaped[value, shape] = made
+        return self._reshaped[value, shape]
+
+    def constant(self, name: str) -> Value:
+        """The value that is a tensor, one for all that ask."""
+        if name not in self._constants:
+            self._constants[name] = self.append("constant", [], {"value": name})
+        return self._constants[name]
 
     def finish(self, output: Value) -> Graph:
         """The graph whose answer is `output`."""

@@ -1,7 +1,7 @@
 """Our graph, as it grows while a captured graph is lowered.
 
 A view costs nothing: it keeps the value and changes only the shape that it is read with. `FxBuilder.read` compares
-that shape with the value's own when an operator wants it, and makes a ``flatten`` where there is need of one; so
+that shape with the value's own when an operator wants it, and makes a ``reshape`` where there is need of one; so
 squeeze, mean without keepdim and view need no cases of their own, and a reshape that nothing reads is never an error.
 """
 
@@ -103,20 +103,22 @@ class FxBuilder:
             self.fail("takes a constant or a weight where dcz needs an activation")
         return value
 
-    def is_readable(self, node: fx.Node) -> bool:
-        """Whether `read` can give what a node made in the shape that the captured graph gives it."""
-        own = self.value(node).shape
-        return self.shape_of(node) in (own, (prod(own),))
-
     def read(self, node: Any) -> Value:
         """The value that a node made, in the shape that the captured graph gives it."""
         value = self.value(node)
-        wanted = self.shape_of(node)
-        if wanted == value.shape:
-            return value
-        if not self.is_readable(node):
-            self.fail(f"a reshape from {list(value.shape)} to {list(wanted)} is not supported, only to one axis")
-        return self._graph.flatten(value)
+        self.require(self._has_batch(meta(node)), self.batch_rule)
+        return self._graph.reshape(value, self.shape_of(node))
+
+    def operand(self, node: Any) -> Value:
+        """An activation as `read` gives it; or a constant as a value, in line with the result's axes from the last."""
+        if node not in self.constants:
+            return self.read(node)
+        assert self.node is not None
+        shape = tuple(meta(node).shape)
+        if len(shape) == meta(self.node).dim():
+            self.require(shape[0] == 1, self.batch_rule)
+            shape = shape[1:]
+        return self._graph.reshape(self._graph.constant(self.constants.name(node, "value")), shape or (1,))
 
     def axes_behind(self, node: fx.Node) -> list[list[int]] | None:
         """For each axis that the captured graph sees, the axes of the value that it views as one.

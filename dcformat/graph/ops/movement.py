@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from ...constants import MAX_RANK
 from ...tensors import Array
 from ..graph import Shape
 from .spec import Attrs, OpSpec, Params, axis_of, integers, require
@@ -62,9 +63,33 @@ def pad(x: Array, before: tuple[int, ...], after: tuple[int, ...]) -> Array:
     return np.pad(x, [(0, 0), *zip(before, after, strict=True)])
 
 
+def _constant_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    return params["value"] or (1,)
+
+
+def constant(value: Array) -> Array:
+    """A stored tensor, the same for every sample; one of no axes counts as one axis of one element."""
+    return np.atleast_1d(value)[None]
+
+
+def _reshape_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    shape = integers(attrs, "shape")
+    require(1 <= len(shape) <= MAX_RANK, f"shape must have 1 to {MAX_RANK} axes, found {list(shape)}")
+    fits = prod(shape) == prod(inputs[0])
+    require(fits, f"shape must hold as many elements as the input, found {list(shape)} for {list(inputs[0])}")
+    return shape
+
+
+def reshape(x: Array, shape: tuple[int, ...]) -> Array:
+    """The same elements in row-major order, in another shape."""
+    return x.reshape(len(x), *shape)
+
+
 OPS = {
+    "constant": OpSpec(_constant_shape, constant, inputs=(0, 0), params=("value",), minor_version=1),
     "concat": OpSpec(_concat_shape, concat, inputs=(1, 1 << 10), attrs={"axis": 0}),
     "flatten": OpSpec(_flatten_shape, flatten),
+    "reshape": OpSpec(_reshape_shape, reshape, attrs={"shape": tuple}, minor_version=1),
     "slice": OpSpec(_slice_shape, slice_, attrs={"axis": int, "start": 0, "stop": int, "step": 1}),
     "pad": OpSpec(_pad_shape, pad, attrs={"before": tuple, "after": tuple}),
 }

@@ -12,3 +12,6 @@ from . import elementwise, movement, pool, weighted
 
 STEPS: Mapping[str, Builder] = {**weighted.STEPS, **elementwise.STEPS, **pool.STEPS, **movement.STEPS}
 """A builder for each operator."""
+
+ONE_LANE: frozenset[str] = frozenset()
+"""Operators whose steps need the samples one behind the other. A plan with one of them interleaves none."""

@@ -15,6 +15,17 @@ from ..memory import Use
 from ..step import Builder, Context, Step, transfers, view
 
 
+def constant(layer: Layer, context: Context) -> Step:
+    """A stored tensor, copied to each sample."""
+    name = layer.node.params["value"]
+    value = np.ascontiguousarray(context.decode(name).float32().dense())
+
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        return [copy(out, np.broadcast_to(value.reshape(*out.shape[1:-1], 1), out.shape))]
+
+    return Step("constant", "strided_copy", Use((), layer.output), bind, value.nbytes, name)
+
+
 def flatten(layer: Layer, context: Context) -> Step:
     """The same elements in another shape."""
     return view(layer)
@@ -56,4 +67,11 @@ def slice_pad(layer: Layer, context: Context) -> Step:
     return Step(layer.node.op, "strided_copy", Use(layer.inputs, layer.output), bind)
 
 
-STEPS: Mapping[str, Builder] = {"concat": concat, "flatten": flatten, "slice": slice_pad, "pad": slice_pad}
+STEPS: Mapping[str, Builder] = {
+    "constant": constant,
+    "concat": concat,
+    "flatten": flatten,
+    "reshape": flatten,
+    "slice": slice_pad,
+    "pad": slice_pad,
+}

@@ -16,7 +16,7 @@ def builder() -> GraphBuilder:
 def test_it_makes_the_graph_of_its_nodes_and_knows_each_shape() -> None:
     g = builder()
     conv = g.append("conv2d", [g.input], {"weight": "conv.weight", "bias": None})
-    out = g.append("linear", [g.flatten(g.append("relu", [conv]))], {"weight": "fc.weight"})
+    out = g.append("linear", [g.reshape(g.append("relu", [conv]), (36,))], {"weight": "fc.weight"})
     graph = g.finish(out)
     nodes = (
         make_node("conv2d", (0,), {"weight": "conv.weight"}),
@@ -28,12 +28,21 @@ def test_it_makes_the_graph_of_its_nodes_and_knows_each_shape() -> None:
     assert [conv.shape, out.shape] == [infer_shapes(graph, SHAPES)[i] for i in (1, 4)] == [(4, 3, 3), (5,)]
 
 
-def test_a_value_is_flattened_once_and_one_axis_never() -> None:
+def test_a_value_is_reshaped_once_and_to_its_own_shape_never() -> None:
     g = builder()
-    flat = g.flatten(g.input)
-    assert g.flatten(g.input) is flat
-    assert g.flatten(flat) is flat
-    assert [node.op for node in g.nodes] == ["flatten"]
+    flat, square = g.reshape(g.input, (75,)), g.reshape(g.input, (15, 5))
+    assert g.reshape(g.input, (75,)) is flat
+    assert g.reshape(flat, (75,)) is flat
+    assert g.reshape(g.input, (15, 5)) is square
+    assert [node.op for node in g.nodes] == ["flatten", "reshape"]
+    assert square.shape == (15, 5)
+
+
+def test_a_tensor_becomes_one_value() -> None:
+    g = builder()
+    value = g.constant("fc.weight")
+    assert g.constant("fc.weight") is value
+    assert (value.shape, g.nodes[0].inputs) == ((5, 36), ())
 
 
 def test_the_output_may_be_any_value() -> None:

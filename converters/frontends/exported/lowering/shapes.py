@@ -100,7 +100,8 @@ def _cut(g: FxBuilder, node: fx.Node, dim: int, start: int, stop: int, step: int
     if (start, stop, step) == (0, meta(node).shape[dim], 1):
         return g.value(node)
     attrs: dict[str, Attr] = {"axis": axis, "start": start, "stop": stop, "step": step}
-    own = None if g.is_readable(node) else g.axis_behind(node, axis)
+    same = g.shape_of(node) == g.value(node).shape
+    own = None if same else g.axis_behind(node, axis)
     if own is None:
         return g.emit("slice", [node], attrs=attrs)
     return g.append("slice", [g.value(node)], attrs={**attrs, "axis": own})

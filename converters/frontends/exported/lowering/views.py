@@ -59,4 +59,8 @@ def _to(g: FxBuilder, a: Args) -> Value:
     return g.value(a["self"])
 
 
-CALLS: Mapping[str, Call] = {"flatten": lambda x, p, a: x[0].flatten(1)}
+CALLS: Mapping[str, Call] = {
+    "constant": lambda x, p, a: torch.atleast_1d(p["value"])[None],
+    "flatten": lambda x, p, a: x[0].flatten(1),
+    "reshape": lambda x, p, a: x[0].reshape(len(x[0]), *a["shape"]),
+}

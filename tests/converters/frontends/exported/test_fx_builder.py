@@ -70,11 +70,24 @@ def test_one_axis_behind() -> None:
     assert [builder.axis_behind(node, axis) for axis in range(2)] == [0, None]
 
 
-def test_a_view_that_nothing_can_read() -> None:
+def test_a_view_is_read_by_a_reshape() -> None:
     builder, node = viewed((4, 1, 7), (4, 7))
-    assert not builder.is_readable(node)
-    with pytest.raises(UnsupportedOpError, match=r"a reshape from \[4, 1, 7\] to \[4, 7\]"):
-        builder.read(node)
+    assert builder.read(node) == Value(1, (4, 7))
+    assert builder.read(node) == Value(1, (4, 7))
+
+
+def test_a_constant_is_in_line_with_the_result() -> None:
+    builder, node = viewed((4, 7), (4, 7))
+    graph = node.graph
+    for shape, expected in {(7,): (7,), (4, 1): (4, 1), (1, 4, 7): (4, 7), (): (1,)}.items():
+        weight = graph.placeholder("weight")
+        weight.meta["val"] = torch.empty(shape, device="meta")
+        builder.constants = Constants(graph, {weight: f"weight of {shape}"})
+        builder._graph._tensor_shapes = builder.constants.shapes
+        assert builder.operand(weight).shape == expected
+    weight.meta["val"] = torch.empty(2, 4, 7, device="meta")
+    with pytest.raises(UnsupportedOpError, match="batch axis must stay"):
+        builder.operand(weight)
 
 
 def test_a_single_sample_that_was_squeezed_away() -> None:

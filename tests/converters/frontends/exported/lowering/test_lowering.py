@@ -76,6 +76,7 @@ SUPPORTED: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "clone, contiguous, detach": (Call(lambda x: x.clone().contiguous().detach().float() + x), IMAGE),
     "no grad": (Call(torch.no_grad()(lambda x: x.relu())), IMAGE),
     "in place": (Call(lambda x, a: F.relu(a(x), inplace=True), a=nn.Conv2d(4, 4, 1)), IMAGE),
+    "reshape": (Call(lambda x: F.max_pool2d(x.view(-1, 2, 18, 11), 2)), IMAGE),
     "matmul": (Call(lambda x, a: torch.mm(x, a.weight.t()), a=nn.Linear(7, 5, bias=False)), (7,)),
     "same layer twice": (Call(lambda x, a: a(a(x).relu()), a=nn.Conv2d(4, 4, 3, padding=1)), IMAGE),
 }
@@ -192,7 +193,6 @@ UNSUPPORTED: dict[str, tuple[Callable[..., Tensor], str]] = {
     "product": (lambda x: x * x, "aten.mul"),
     "permute": (lambda x: x.permute(0, 2, 3, 1), "aten.permute"),
     "channel shuffle": (lambda x: x.view(-1, 2, 2, 9, 11).transpose(1, 2).reshape(-1, 4, 9, 11), "aten.transpose"),
-    "reshape": (lambda x: F.max_pool2d(x.view(-1, 2, 18, 11), 2), "aten.max_pool2d"),
     "mean of channels": (lambda x: x.mean(1), "aten.mean"),
     "mean of features": (lambda x: x.mean((2, 3)).mean(1, keepdim=True), "aten.mean"),
     "mean in another type": (lambda x: x.mean((2, 3), dtype=torch.float64), "aten.mean"),
