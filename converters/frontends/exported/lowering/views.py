@@ -60,7 +60,7 @@ def _to(g: FxBuilder, a: Args) -> Value:
 
 
 CALLS: Mapping[str, Call] = {
-    "constant": lambda x, p, a: torch.atleast_1d(p["value"])[None],
+    "constant": lambda x, p, a: p["value"].reshape(1, *p["value"].shape or (1,)),
     "flatten": lambda x, p, a: x[0].flatten(1),
     "reshape": lambda x, p, a: x[0].reshape(len(x[0]), *a["shape"]),
 }
