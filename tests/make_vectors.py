@@ -100,8 +100,27 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "spatial.dcz": spatial_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
+        "planes.dcz": {"graph": None, "tensors": of_planes()},
     }
     return files
+
+
+def of_planes() -> dict[str, Array | Dense]:
+    """Tensors of which each byte of the elements is coded, or plain, by itself."""
+    rng = np.random.default_rng(20)
+    weights = (rng.normal(size=(30, 20)) / 16).astype("<f4")
+    many = (rng.normal(size=16_390).astype("<f4").view("<u4") >> 16).astype("<u2")
+    return {
+        "f32": weights,
+        "f64": weights.astype("<f8") / 3,
+        "f16": weights.astype("<f2"),
+        "bf16 in two chunks": Dense(many, "BF16"),
+        "f32 that was f16": weights.astype("<f2").astype("<f4"),
+        "i64": rng.integers(-40_000, 40_000, 500),
+        "u16": rng.integers(0, 500, 900).astype("<u2"),
+        "sparse f32": np.where(rng.random((30, 40)) < 0.3, rng.normal(size=(30, 40)), 0).astype("<f4"),
+        "sparse i32": np.where(rng.random((30, 40)) < 0.3, rng.integers(1, 5000, (30, 40)), 0).astype("<i4"),
+    }
 
 
 def of_other_types() -> dict[str, Array | Dense]:
@@ -314,6 +333,18 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
             "FormatError",
             "patterns do not ascend",
         ),
+        "planes-none.dcz": (with_payload(bytes(9), ["w", [4], "planes", "F16"]), "FormatError", "none is coded"),
+        "planes-beyond.dcz": (
+            with_payload(b"\x04\x00\x00\x03\x00" + bytes(8), ["w", [4], "planes", "F16"]),
+            "FormatError",
+            "one that there is not",
+        ),
+        "planes-alphabet.dcz": (
+            with_payload(b"\x02\xf0\x10" + bytes(20), ["w", [4], "planes", "F16"]),
+            "FormatError",
+            "more than bytes",
+        ),
+        "planes-of-bytes.dcz": (with_tensor(["w", [4], "planes", "U8"]), "FormatError", "cannot be planes"),
         "boolean-2.dcz": (
             with_payload(b"\x60\x01\x02\x00", ["w", [4, 4], "shared_any", "BOOL"]),
             "FormatError",
