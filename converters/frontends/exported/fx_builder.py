@@ -21,13 +21,13 @@ from ....dcformat import Attr, FormatError, Graph, GraphBuilder, Shape, Unsuppor
 from .constants import Constants
 from .fold import evaluate
 from .place import FIRST, Place, after_operator, after_view
+from .refusals import DOCS
 
 BATCH = "the batch axis must stay whole, and come first in an answer"
 FIRST_ONLY = "the batch axis must be first and whole here"
 ALONE = "squeeze() drops that of a single sample: export the network with two, or name the axes to squeeze"
 SOME_BATCH = 1009
 """A batch for which sizes are computed where they depend on the batch: a prime that sizes rarely have as a factor."""
-DOCS = "docs/format.md, section 6, lists what dcz has"
 
 
 class FxBuilder:
