@@ -50,7 +50,8 @@ def without_docstrings(module: ast.Module) -> ast.Module:
 
 def test_it_is_small_and_uses_the_standard_library_and_numpy_alone() -> None:
     files = [HERE / "second_reader.py", HERE / "second_payloads.py"]
-    assert sum(len(ast.unparse(without_docstrings(ast.parse(path.read_text()))).splitlines()) for path in files) <= 400
+    code = [ast.unparse(without_docstrings(ast.parse(path.read_text()))) for path in files]
+    assert sum(bool(line.strip()) for text in code for line in text.splitlines()) <= 400
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom | ast.Import):
