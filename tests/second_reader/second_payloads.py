@@ -127,11 +127,11 @@ def layout(reader: Reader) -> tuple[int, bool, int]:
     return byte & 15, bool(byte & 16), byte >> 5
 
 
-def codebook(reader: Reader, form: int, dtype: str) -> np.ndarray:
+def codebook(reader: Reader, form: int, dtype: str, most: int = 256) -> np.ndarray:
     """Bits of the centroids."""
     forms = {"F32": (F32, F16, GRID), "F16": (F16,), "F64": (F32, F16, GRID, PATTERN)}.get(dtype, (PATTERN,))
     need(form in forms, "form of the codebook")
-    count, size = reader.varint(256), SIZES[dtype]
+    count, size = reader.varint(most), SIZES[dtype]
     need(count, "codebook is empty")
     scale = np.float32(0)
     if form == GRID:
@@ -296,6 +296,20 @@ def planes(reader: Reader, shape: tuple[int, ...], dtype: str) -> Decode:
     return decode
 
 
+def wide(reader: Reader, shape: tuple[int, ...], dtype: str) -> Decode:
+    width, swapped, form = layout(reader)
+    need(not width and not swapped, "a dense tensor has no gaps")
+    centroids = codebook(reader, form, dtype, 4096)
+    decode, reader.at = payload(reader.data, reader.at, shape, "U16", "planes")
+
+    def weights() -> np.ndarray:
+        symbols = decode()
+        need(symbols.max() < len(centroids), "symbol beyond the codebook")
+        return centroids[symbols]
+
+    return weights
+
+
 OLD = {"F32", "F16"}
 ANY = set(SIZES) - OLD
 WIDE = {dtype for dtype, size in SIZES.items() if size > 1}
@@ -310,5 +324,6 @@ PARSERS: dict[str, tuple[Callable[[Reader, tuple[int, ...], str], Decode], set[s
     "shared_scaled": (lambda reader, shape, dtype: scaled(reader, shape, dtype, "shared_any"), {"F32"}),
     "sparse_shared_scaled": (lambda reader, shape, dtype: scaled(reader, shape, dtype, "sparse_shared_any"), {"F32"}),
     "planes": (planes, WIDE),
+    "shared_wide": (wide, WIDE),
     "sparse_planes": (lambda reader, shape, dtype: sparse(reader, shape, dtype, "planes"), WIDE),
 }
