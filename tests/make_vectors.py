@@ -97,6 +97,7 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "graph.dcz": graph_file(),
         "tied.dcz": tied_file(),
         "leaky_relu.dcz": leaky_relu_file(),
+        "spatial.dcz": spatial_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
         "planes.dcz": {"graph": None, "tensors": of_planes()},
@@ -231,6 +232,33 @@ def leaky_relu_file() -> dict[str, Any]:
         fmt.make_node("leaky_relu", [2]),
     )
     return {"graph": fmt.Graph((2,), nodes, 3), "tensors": {"fc.weight": np.array([[1, -0.5], [-2, 3]], np.float32)}}
+
+
+def spatial_file() -> dict[str, Any]:
+    """Transposed convolution and interpolation of an image, then all operators on lines."""
+    node = fmt.make_node
+    up = {"stride": (2, 1), "padding": (1, 0), "output_padding": (1, 0)}
+    half = {"coordinates": "half_pixel", "scale_x": 1.75}
+    nodes = (
+        node("conv_transpose2d", [0], {"weight": "up.weight", "bias": "up.bias"}, up),  # (2, 6, 4)
+        node("resize", [1], None, {"output": (3, 7), "mode": "linear", **half}),
+        node("resize", [2], None, {"output": (1, 14), "rounding": "ceil", "coordinates": "align_corners"}),
+        node("reshape", [3], None, {"shape": (2, 14)}),
+        node("conv1d", [4], {"weight": "line.weight"}, {"padding": (1,), "groups": 2}),  # (4, 14)
+        node("conv_transpose1d", [5], {"weight": "wide.weight"}, {"stride": (2,)}),  # (1, 29)
+        node("max_pool1d", [6], None, {"kernel": (3,), "stride": (2,)}),  # (1, 14)
+        node("avg_pool1d", [7], None, {"kernel": (2,), "stride": (1,), "padding": (1,)}),  # (1, 15)
+        node("adaptive_max_pool1d", [8], None, {"output": (10,)}),
+        node("resize", [9], None, {"output": (13,), "mode": "cubic", "cubic_a": -0.5}),
+        node("adaptive_avg_pool1d", [10], None, {"output": (4,)}),
+    )
+    tensors = {
+        "up.weight": sparse((3, 2, 3, 1), 0.5, [0.5, -0.25, 1.5], 11),
+        "up.bias": np.array([0.5, -1], np.float32),
+        "line.weight": sparse((4, 1, 3), 0.8, [1.0, -2.0], 12),
+        "wide.weight": sparse((4, 1, 3), 0.8, [0.5, -3.0], 13),
+    }
+    return {"graph": fmt.Graph((3, 3, 4), nodes, len(nodes)), "tensors": tensors}
 
 
 def tied_file() -> dict[str, Any]:
