@@ -100,7 +100,7 @@ def copy(target: F32, source: F32) -> Call:
     """A call that copies one view of an array to another, of shape (samples, ..., lanes); no stride is negative."""
     sizes, lanes = source.shape, source.shape[-1]
     strides = [[stride // view.itemsize for stride in view.strides] for view in (source, target)]
-    flat, merged = (_flat(source), _flat(target)), _merged(sizes, *strides)
+    flat, merged = (_flat(source), _flat(target)), merged_axes(sizes, *strides)
     images = source.ndim == 5 and strides[1][3] == lanes and (lanes > 1 or strides[0][3] in (1, 2))
     if images and merged[-1][0] <= sizes[3] * lanes:  # rows are not contiguous in both
         return copy_pixels, (*flat, np.array([sizes[:4], *(each[:4] for each in strides)]), lanes)
@@ -119,7 +119,7 @@ def _flat(view: F32) -> F32:
     return np.lib.stride_tricks.as_strided(view, (1 + last if view.size else 0,), (view.itemsize,))
 
 
-def _merged(shape: tuple[int, ...], x: list[int], out: list[int]) -> list[tuple[int, int, int]]:
+def merged_axes(shape: tuple[int, ...], x: list[int], out: list[int]) -> list[tuple[int, int, int]]:
     """Size, and steps in two arrays, of each axis: neighbours that are contiguous in both are one axis."""
     merged = [(1, 0, 0)]
     for size, step_x, step_out in zip(shape, x, out, strict=True):
