@@ -2,11 +2,13 @@
 
 The following nodes are fused where no other node reads the value in between:
 
-- batch_norm, add and activations that clamp into the convolution or linear layer before them (its epilogue),
-- activations that clamp (relu, relu6, clamp) into arithmetic of two values, or a batch_norm, that stays on its own,
+- batch_norm, add and activations that clamp (relu, relu6, clamp) into the convolution or linear layer before them (its
+  epilogue); into a transposed convolution no add,
+- activations that clamp into arithmetic of two values, or a batch_norm, that stays on its own,
 - max pooling of 2 x 2 into the convolution before it, whose builder may still make it a separate step,
 - constants into arithmetic of two values, which reads them where they lie,
-- slices into the slice or pad after them: the option-A shortcut of CIFAR ResNets becomes one strided copy.
+- slices, permutations and expansions into one of them or a pad after them, as one strided copy: the option-A shortcut
+  of CIFAR ResNets is a slice of rows, one of columns, and a pad.
 """
 
 from __future__ import annotations
@@ -19,9 +21,16 @@ from typing import cast
 
 from ...dcformat import Graph, Node, Shape
 
-WEIGHTED = ("conv2d", "linear")
+ADDING = ("conv2d", "conv1d", "linear")
+"""Operators whose kernels can add a residual in their epilogue."""
+WEIGHTED = (*ADDING, "conv_transpose2d", "conv_transpose1d")
+"""Operators whose kernels have an epilogue."""
+STRIDED = ("slice", "permute", "expand")
+"""Operators whose output is the input with other strides."""
 CLAMPS = ("relu", "relu6", "clamp")
+"""Activations that kernels have as limits of their output."""
 PAIRS = ("add", "sub", "mul", "div", "maximum", "minimum", "pow")
+"""Arithmetic of two values."""
 Limits = tuple[float, float]
 """The least and the greatest value that an activation lets through."""
 FREE: Limits = (-math.inf, math.inf)
@@ -39,8 +48,8 @@ class Layer:
         Values it reads, without the residual and without constants that are fused.
     output : int
         The value it computes: that of the last node fused into it.
-    slices : tuple of Node
-        Slices applied to the input first, in order.
+    moves : tuple of Node
+        Nodes out of `STRIDED` applied to the input first, in order.
     norms : tuple of Node
         Batch normalisations applied to the output of the node, in order.
     residual : int or None
@@ -58,7 +67,7 @@ class Layer:
     node: Node
     inputs: tuple[int, ...]
     output: int
-    slices: tuple[Node, ...] = ()
+    moves: tuple[Node, ...] = ()
     norms: tuple[Node, ...] = ()
     residual: int | None = None
     limits: Limits = FREE
@@ -152,15 +161,15 @@ def _folded(layer: Layer, after: Layer, shapes: Sequence[Shape]) -> Layer | None
     match node.op:
         case "batch_norm" if main in WEIGHTED and bare and alone:
             return replace(layer, norms=(*layer.norms, node))
-        case "add" if main in WEIGHTED and bare and alone and _is_residual(after, shapes):
+        case "add" if main in ADDING and bare and alone and _is_residual(after, shapes):
             (other,) = (value for value in node.inputs if value != layer.output)
             return replace(layer, residual=other)
         case op if op in CLAMPS and main in (*WEIGHTED, *PAIRS, "batch_norm") and bare:
             return replace(layer, limits=limits_of(node) or FREE)
         case "max_pool2d" if main == "conv2d" and alone and _pairs(node):
             return replace(layer, pool=node, pooled=layer.output)
-        case "slice" | "pad" if main == "slice":
-            return replace(layer, node=node, slices=(*layer.slices, layer.node))
+        case "slice" | "permute" | "expand" | "pad" | "pad_constant" if main in STRIDED:
+            return replace(layer, node=node, moves=(*layer.moves, layer.node))
     return None
 
 
