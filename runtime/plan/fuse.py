@@ -61,7 +61,7 @@ class Layer:
 
 
 def fuse(graph: Graph) -> list[Layer]:
-    """Turn a graph into layers. Nodes that the output does not depend on are dropped.
+    """Turn a graph into layers. Nodes that no output depends on are dropped.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def fuse(graph: Graph) -> list[Layer]:
     """
     live = _live_nodes(graph)
     readers = Counter(value for _, node in live for value in node.inputs)
-    readers[graph.output] += 1
+    readers.update(graph.answers)
     layers: dict[int, Layer] = {}
     for output, node in live:
         layers[output] = _fold(node, output, layers, readers) or Layer(node, node.inputs, output)
@@ -83,12 +83,13 @@ def fuse(graph: Graph) -> list[Layer]:
 
 
 def _live_nodes(graph: Graph) -> list[tuple[int, Node]]:
-    """The nodes that the output depends on, in order, each with the value that it computes."""
-    needed = {graph.output}
+    """The nodes that an output depends on, in order, each with the value that it computes."""
+    needed = set(graph.answers)
     live = []
     for index in range(len(graph.nodes) - 1, -1, -1):
-        if index + 1 in needed:
-            live.append((index + 1, graph.nodes[index]))
+        value = graph.value_of(index)
+        if value in needed:
+            live.append((value, graph.nodes[index]))
             needed.update(graph.nodes[index].inputs)
     return live[::-1]
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import torch
 from torch import fx
 
-from ....dcformat import Attr, FormatError, Graph, GraphBuilder, Shape, UnsupportedOpError, Value
+from ....dcformat import Attr, FormatError, Graph, GraphBuilder, Input, Output, Shape, UnsupportedOpError, Value
 from .constants import Constants
 
 BATCH = "the batch axis must stay first and whole"
@@ -29,17 +29,17 @@ class FxBuilder:
 
     Parameters
     ----------
-    input_shape : tuple of int
-        Shape of one sample.
+    inputs : tuple of int, or tuple of Input
+        Shape of one sample of the one input, or all inputs.
     batch : int or torch.SymInt
         Length of the batch axis, the first of every activation.
     constants : Constants
         What the captured graph computes without the input.
     """
 
-    def __init__(self, input_shape: Shape, batch: int | torch.SymInt, constants: Constants) -> None:
-        self._graph = GraphBuilder(input_shape, constants.shapes)
-        self.input = self._graph.input
+    def __init__(self, inputs: Shape | tuple[Input, ...], batch: int | torch.SymInt, constants: Constants) -> None:
+        self._graph = GraphBuilder(inputs, constants.shapes)
+        self.inputs, self.input = self._graph.inputs, self._graph.input
         self.batch = str(batch)
         self.batch_rule = f"{BATCH}; {ALONE}" if self.batch == "1" else BATCH
         self.constants = constants
@@ -47,10 +47,14 @@ class FxBuilder:
         self.node: fx.Node | None = None
         self._unknown: set[fx.Node] = set()
 
-    def finish(self, output: fx.Node) -> Graph:
-        """The graph whose answer is `output`."""
-        self.node = output
-        return self._graph.finish(self.read(output))
+    def finish(self, outputs: fx.Node | Mapping[str, fx.Node]) -> Graph:
+        """The graph whose answer is what one node made, or several by name."""
+        if isinstance(outputs, fx.Node):
+            outputs = {Output.name: outputs}
+        values = {}
+        for name, self.node in outputs.items():
+            values[name] = self.read(self.node)
+        return self._graph.finish(values)
 
     def fail(self, why: str) -> NoReturn:
         """Refuse the node that is being lowered."""

@@ -35,10 +35,8 @@ def test_one_tensor_in_whatever_it_stands(wrap: Callable[[Tensor], Any]) -> None
     assert ops(from_module(Returns(wrap), IMAGE)) == ["relu"]
 
 
-def test_two_tensors_are_refused_by_name() -> None:
-    with pytest.raises(ConversionError, match=r"one output tensor \(expected 1, found 2: \['out'\], \['aux'\]\[0\]\)"):
-        from_module(Returns(lambda y: {"out": y, "aux": (y + y, None)}), IMAGE)
-    with pytest.raises(ConversionError, match=r"one output tensor \(expected 1, found none\)$"):
+def test_no_tensor_is_refused() -> None:
+    with pytest.raises(ConversionError, match=r"an output tensor \(expected 1 or more, found none\)$"):
         from_module(Returns(lambda y: None), IMAGE)
 
 
@@ -51,8 +49,8 @@ def test_one_tensor_in_among_other_inputs() -> None:
     program = torch.export.export(Inputs(), ({"image": torch.zeros(2, 3)}, 2.0))
     assert lower_program(program).graph.input_shape == (3,)
     both = {"image": torch.zeros(2, 3), "mask": torch.zeros(2, 3)}
-    with pytest.raises(ConversionError, match=r"one input tensor \(expected 1, found 2: x_image, x_mask\)"):
-        lower_program(torch.export.export(Inputs(), (both,)))
+    graph = lower_program(torch.export.export(Inputs(), (both,))).graph
+    assert [given.name for given in graph.inputs] == ["x_image", "x_mask"]
 
 
 @pytest.mark.parametrize("batch", [1, 2, 4])
