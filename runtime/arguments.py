@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..core.errors import quoted
 from ..dcformat import Input, InputError
 from .kernels.contract import F32
-from .vision.images import as_array
+from .vision.arrays import as_array
 
 
 class Arguments:
@@ -80,6 +80,22 @@ class Arguments:
             return array
         with np.errstate(over="ignore"):  # values beyond float32 become infinite
             return array.astype(np.float32)
+
+
+def check_one_input(names: Sequence[str]) -> None:
+    """Refuse images for a network of several inputs; raises InputError."""
+    if len(names) > 1:
+        found = f"{len(names)}: {', '.join(names)}"
+        hint = "call the model with an array for each, by name: model({...})"
+        raise InputError("images are for networks of one input", found=found, hint=hint)
+
+
+def check_one_output(names: Sequence[str]) -> None:
+    """Refuse to classify by a network of several outputs; raises InputError."""
+    if len(names) > 1:
+        found = f"{len(names)}: {', '.join(names)}"
+        hint = "call the model and pick one: model.rank(model(model.preprocess(items))['NAME'])"
+        raise InputError("images are classified by networks of one output", found=found, hint=hint)
 
 
 def _check_ids(array: NDArray[Any], limit: int, where: str | None) -> None:

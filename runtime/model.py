@@ -7,10 +7,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from math import prod
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,7 @@ from .. import dcformat
 from ..core.readahead import Content, Source, name_of
 from ..dcformat import Container, FormatError, Graph, InputError, infer_shapes
 from ..dcformat.graph.ids import id_limits, random_inputs
-from .arguments import Arguments
+from .arguments import Arguments, check_one_input, check_one_output
 from .execute.executor import Executor
 from .execute.layer_times import LayerStats, LayerTimer, layer_table
 from .kernels.contract import F32
@@ -30,8 +30,10 @@ from .simd import LANES
 from .threads.fork import after_fork
 from .threads.team import Team
 from .threads.workers import Workers
-from .vision import images
 from .vision.ranking import Prediction, rank, warn_of_nan
+
+if TYPE_CHECKING:
+    from .vision.images import Inputs, Item
 
 SLICES = (LANES, 4, 1)
 """Batch sizes with a plan: a batch is cut into slices of these sizes. The samples of the first are vector lanes."""
@@ -96,7 +98,6 @@ class Model:
         self.output_shape = self.output_shapes[self.output_names[0]]
         self.labels = container.labels
         self._arguments = Arguments(self._graph.inputs, id_limits(self._graph, self._weights))
-        self._images = images.Inputs(container.preprocess, self.input_shape)
         self._plans: dict[int, Plan] = {}
         self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
         self._team = Team(self.threads)
@@ -174,6 +175,12 @@ class Model:
                 call()
         return out
 
+    @cached_property
+    def _inputs(self) -> Inputs:
+        from .vision.images import Inputs  # it imports Pillow, which those who call with arrays do not need
+
+        return Inputs(self._container.preprocess, self.input_shape)
+
     def _renew(self) -> None:
         """Make new threads and locks: at first, and in a process forked from the one that loaded."""
         self._planning = threading.Lock()
@@ -210,7 +217,7 @@ class Model:
         seconds = np.median([once() for _ in range(rounds)], axis=0)
         return list(zip(timer.layers, seconds.tolist(), strict=True))
 
-    def preprocess(self, items: images.Item | Iterable[images.Item]) -> F32:
+    def preprocess(self, items: Item | Iterable[Item]) -> F32:
         """Turn images into a batch, as the container says.
 
         Parameters
@@ -231,19 +238,12 @@ class Model:
         samples = [sample for _, sample in self.samples(items)]
         return np.stack(samples) if samples else np.empty((0, *self.input_shape), dtype=np.float32)
 
-    def samples(self, items: images.Item | Iterable[images.Item]) -> Iterator[tuple[str, F32]]:
+    def samples(self, items: Item | Iterable[Item]) -> Iterator[tuple[str, F32]]:
         """Like `preprocess`, but yield one named input at a time, so that only one is in memory."""
-        if len(self.input_names) > 1:
-            raise InputError(
-                "images are for networks of one input",
-                found=f"{len(self.input_names)}: {', '.join(self.input_names)}",
-                hint="call the model with an array for each, by name: model({...})",
-            )
-        return self._images.samples(items)
+        check_one_input(self.input_names)
+        return self._inputs.samples(items)
 
-    def predict(
-        self, items: images.Item | Iterable[images.Item], top: int = 5, batch_size: int = 64
-    ) -> list[list[Prediction]]:
+    def predict(self, items: Item | Iterable[Item], top: int = 5, batch_size: int = 64) -> list[list[Prediction]]:
         """Classify images.
 
         Parameters
@@ -271,7 +271,7 @@ class Model:
         return [answer for _, answer in answers]
 
     def classify(
-        self, items: images.Item | Iterable[images.Item], top: int = 5, batch_size: int = 64
+        self, items: Item | Iterable[Item], top: int = 5, batch_size: int = 64
     ) -> Iterator[tuple[str, list[Prediction]]]:
         """Like `predict`, but yield one named answer at a time; later images are read later.
 
@@ -283,12 +283,7 @@ class Model:
         """
         if top < 1 or batch_size < 1:
             raise InputError("top and batch_size must be positive", found=f"{top} and {batch_size}")
-        if len(self.output_names) > 1:
-            raise InputError(
-                "images are classified by networks of one output",
-                found=f"{len(self.output_names)}: {', '.join(self.output_names)}",
-                hint="call the model and pick one: model.rank(model(model.preprocess(items))['NAME'])",
-            )
+        check_one_output(self.output_names)
         samples = self.samples(items)
         while chunk := list(islice(samples, batch_size)):
             answers = self.rank(self._answers([np.stack([sample for _, sample in chunk])])[0], top)

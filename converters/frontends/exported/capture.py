@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,10 +20,12 @@ from ..source import Source
 from .constants import Constants
 from .ends import described, inputs_of, outputs_of
 from .fold import fold
-from .fx_builder import DOCS, FxBuilder
+from .fx_builder import FxBuilder
 from .lowering import lower, rewrite
+from .refusals import as_one
 from .tracing import quiet, trace
 
+Explain = Callable[[fx.Node, UnsupportedOpError], UnsupportedOpError]
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -108,18 +109,29 @@ def capture(module: nn.Module, input_shape: InputShapes) -> Capture:
     UnsupportedOpError
         It uses operators that dcz does not have.
     """
-    program, names, messages = trace(module, asked_inputs(input_shape))
-    return replace(lower_program(program, names), messages=messages)
+    program, inputs, messages = trace(module, asked_inputs(input_shape))
+    return replace(lower_program(program, inputs=inputs), messages=messages)
 
 
-def lower_program(program: ExportedProgram, names: Sequence[str] | None = None) -> Capture:
+def lower_program(
+    program: ExportedProgram,
+    names: Mapping[str, str] | None = None,
+    explain: Explain | None = None,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+) -> Capture:
     """Lower an exported program, operator by operator. The program stays as it is.
 
     Parameters
     ----------
     program : ExportedProgram
-    names : sequence of str, optional
-        Of the inputs; by default those of the arguments, where there are several.
+    names : mapping of str to str, optional
+        Other names for tensors of the program, by which the graph is to know them.
+    explain : callable, optional
+        Says the refusal of a node in terms of the file that the program was made from.
+    inputs, outputs : sequence of str, optional
+        What they are called in the graph. By default one alone has no name; several have the names of forward's
+        arguments, and of the answer's keys.
 
     Raises
     ------
@@ -135,15 +147,16 @@ def lower_program(program: ExportedProgram, names: Sequence[str] | None = None) 
     user_inputs, user_outputs = inputs_of(program), outputs_of(program)
     graph = copy.deepcopy(program.graph)
     nodes = dict(zip((node.name for node in program.graph.nodes), graph.nodes, strict=True))  # copies may be renamed
-    tensors = {nodes[placeholder]: name for placeholder, name in _tensor_names(program).items()}
+    names = names or {}
+    tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}
     constants = Constants(graph, tensors, reserved=(*program.state_dict, *program.constants))
     rewrite(graph, constants.nodes)
-    builder = FxBuilder(described(user_inputs, nodes, names), nodes[user_inputs[0]].meta["val"].shape[0], constants)
+    builder = FxBuilder(described(user_inputs, nodes, inputs), nodes[user_inputs[0]].meta["val"].shape[0], constants)
     for name, value in zip(user_inputs, builder.inputs, strict=True):
         builder.values[nodes[name]] = value
-    _lower_nodes(builder, graph)
-    outputs = {name: nodes[node] for name, node in user_outputs.items()}
-    return Capture(builder.finish(outputs), constants, program)
+    _lower_nodes(builder, graph, explain)
+    answers = {name: nodes[node] for name, node in zip(outputs or user_outputs, user_outputs.values(), strict=True)}
+    return Capture(builder.finish(answers), constants, program)
 
 
 def batch_size(program: ExportedProgram) -> int | None:
@@ -156,7 +169,7 @@ def batch_size(program: ExportedProgram) -> int | None:
     return int(limits.lower) if limits is not None and limits.lower > 1 else None
 
 
-def _lower_nodes(builder: FxBuilder, graph: fx.Graph) -> None:
+def _lower_nodes(builder: FxBuilder, graph: fx.Graph, explain: Explain | None) -> None:
     """Lower all nodes; what nothing reads may be what dcz does not have."""
     needed: set[fx.Node] = set()
     for node in reversed(graph.nodes):
@@ -170,27 +183,10 @@ def _lower_nodes(builder: FxBuilder, graph: fx.Graph) -> None:
             lower(builder, node)
         except UnsupportedOpError as error:
             if node in needed:
-                missing.append(error)
+                missing.append(explain(node, error) if explain else error)
                 builder.assume(node)
     if missing:
-        raise _as_one(missing)
-
-
-def _as_one(errors: Sequence[UnsupportedOpError]) -> UnsupportedOpError:
-    """The first error, whose hint tells of the others: what alike nodes lack is counted, sizes apart."""
-    groups: dict[str, list[UnsupportedOpError]] = {}
-    for error in errors:
-        groups.setdefault(re.sub(r"\d+", "", error.what), []).append(error)
-    first, *others = (_counted(group) for group in groups.values())
-    first.hint = "; ".join([*(f"also {other}" for other in others), DOCS])
-    return first
-
-
-def _counted(alike: Sequence[UnsupportedOpError]) -> UnsupportedOpError:
-    first = alike[0]
-    why = first.what.removeprefix(f"{first.op}: ")
-    times = f", {len(alike)} times" if len(alike) > 1 else ""
-    return UnsupportedOpError(first.op, node=first.node, shape=first.shape, why=why + times)
+        raise as_one(missing)
 
 
 def _tensor_names(program: ExportedProgram) -> dict[str, str]:
