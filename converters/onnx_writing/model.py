@@ -65,14 +65,8 @@ def to_onnx(container: Container, graph: Graph, batch: int | None = None, sparse
         helper.make_tensor_value_info(name, kind, [size, *shapes[value]])
         for name, kind, value in zip([*given, *answers], kinds, places, strict=True)
     ]
-    made = helper.make_graph(
-        b.nodes,
-        "network",
-        ends[: len(given)],
-        ends[len(given) :],
-        b.initializers,
-        sparse_initializer=b.sparse_initializers,
-    )
+    first, last = ends[: len(given)], ends[len(given) :]
+    made = helper.make_graph(b.nodes, "network", first, last, b.initializers, sparse_initializer=b.sparse_initializers)
     opsets = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="dcz")
     helper.set_model_props(model, dict(container.metadata))
