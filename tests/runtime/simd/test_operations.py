@@ -184,6 +184,10 @@ def concat_even(out, i):
     simd.store(out, 0, simd.concat_even(simd.load(TWO, i.x, 0), simd.load(TWO, i.x, 32)))
 
 
+def concat_odd(out, i):
+    simd.store(out, 0, simd.concat_odd(simd.load(TWO, i.x, 0), simd.load(TWO, i.x, 32)))
+
+
 def transpose(out, i):
     simd.store(out, 0, simd.transpose(simd.load(SIXTEEN, i.x, 0)))
 
@@ -239,6 +243,15 @@ def fma_grid(out, i):
 def fma_shifted(out, i):
     factor = simd.load(ONE, i.x, 900)
     simd.store(out, 0, simd.fma_shifted(simd.load(SIX, i.x, 0), TWO, ONE, NONE, NONE, TWO, factor, i.x, 200))
+
+
+def spread(out, i):
+    simd.store(out, 0, simd.spread(SEVEN, i.x, 5))
+
+
+def fma_window(out, i):
+    simd.store(out, 0, simd.fma_window(simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100), THREE, ONE, i.x, 203, 40))
+    simd.store(out, 64, simd.fma_window(simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100), THREE, TWO, i.x, 203, 64))
 
 
 def max_pool_grid(out, i):
@@ -363,16 +376,14 @@ ROUNDED = "winograd_"
 
 
 def test_each_operation_has_a_case() -> None:
-    names = vars(REFERENCE).keys()
-    assert names <= {case.__name__ for case in CASES}
+    assert vars(REFERENCE).keys() <= {case.__name__ for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_both_sides_agree(case: Callable[..., None]) -> None:
     if (case in AVX512 and not WIDE) or (case in AVX512_WORDS and not WORDS):
         pytest.skip("needs AVX-512")
-    plain = FunctionType(case.__code__, {**globals(), "simd": REFERENCE}, case.__name__)
-    compiled = kernel(case)
+    plain, compiled = FunctionType(case.__code__, {**globals(), "simd": REFERENCE}, case.__name__), kernel(case)
     for seed in range(4):
         found, expected = (np.arange(1024, dtype=np.float32) for _ in range(2))
         inputs, others = Inputs.random(seed), Inputs.random(seed)
