@@ -170,7 +170,9 @@ def _pad(b: OnnxBuilder, u: Use) -> str:
 
 
 def _pad_constant(b: OnnxBuilder, u: Use) -> str:
-    return b.add("Pad", [*u.inputs, b.ints(0, *u.attrs["before"], 0, *u.attrs["after"]), b.number(u.attrs["value"])])
+    with np.errstate(over="ignore"):  # beyond the range of fp32 it is infinite
+        value = b.number(u.attrs["value"])
+    return b.add("Pad", [*u.inputs, b.ints(0, *u.attrs["before"], 0, *u.attrs["after"]), value])
 
 
 def _permute(b: OnnxBuilder, u: Use) -> str:
@@ -178,7 +180,7 @@ def _permute(b: OnnxBuilder, u: Use) -> str:
 
 
 def _expand(b: OnnxBuilder, u: Use) -> str:
-    return b.add("Expand", [*u.inputs, b.ints(1, *u.shape)])
+    return b.add("Expand", [*u.inputs, b.ints(1, *u.shape)])  # 1 keeps the batch
 
 
 def _take(b: OnnxBuilder, u: Use) -> str:
