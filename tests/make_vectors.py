@@ -97,6 +97,7 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "graph.dcz": graph_file(),
         "tied.dcz": tied_file(),
         "leaky_relu.dcz": leaky_relu_file(),
+        "ends.dcz": ends_file(),
         "spatial.dcz": spatial_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
@@ -234,6 +235,18 @@ def leaky_relu_file() -> dict[str, Any]:
     return {"graph": fmt.Graph((2,), nodes, 3), "tensors": {"fc.weight": np.array([[1, -0.5], [-2, 3]], np.float32)}}
 
 
+def ends_file() -> dict[str, Any]:
+    """Inputs and outputs by name, which format 1.1 brought: an output that is an input, and two that are one value."""
+    inputs = fmt.Input((2, 3), "image"), fmt.Input((6,), "numbers", "I64")
+    nodes = (
+        fmt.make_node("flatten", [0]),
+        fmt.make_node("add", [1, 2]),
+        fmt.make_node("linear", [3], {"weight": "fc.weight"}),
+    )
+    outputs = fmt.Output(4, "scores"), fmt.Output(4, "again"), fmt.Output(3, "sum"), fmt.Output(1, "numbers")
+    return {"graph": fmt.Graph(inputs, nodes, outputs), "tensors": {"fc.weight": np.eye(2, 6, dtype=np.float32)}}
+
+
 def spatial_file() -> dict[str, Any]:
     """Transposed convolution and interpolation of an image, then all operators on lines."""
     node = fmt.make_node
@@ -296,6 +309,9 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
     def with_tensor(entry: list[Any]) -> bytes:
         return build({"tensors": [entry], "sections": [[0, None, 1]]})
 
+    def with_ends(given: Any, answer: Any) -> bytes:
+        return build({"graph": {"input": given, "nodes": [["relu"]], "output": answer}, "tensors": [], "sections": []})
+
     def with_node(node: list[Any]) -> bytes:
         return build({"graph": {"input": [4], "nodes": [node]}, "tensors": [], "sections": []})
 
@@ -322,6 +338,9 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
         ),
         "unknown-dtype.dcz": (with_tensor(["w", [2], "raw", "F4"]), "FormatError", "unknown dtype 'F4'"),
         "unknown-op.dcz": (with_node(["teleport"]), "FormatError", "unknown op 'teleport'"),
+        "nameless-input.dcz": (with_ends([["", [4]]], 1), "FormatError", "a name of its own"),
+        "outputs-alike.dcz": (with_ends([4], [["y", 0], ["y", 1]]), "FormatError", "a name of its own"),
+        "input-of-bytes.dcz": (with_ends([["x", [4], "U8"]], 1), "FormatError", "unknown dtype"),
         "later-value.dcz": (with_node(["relu", [], {}, [1]]), "FormatError", "not made yet"),
         "huge-tensor.dcz": (with_tensor(["w", [2**20, 2**20]]), "FormatError", "larger than a file of this size"),
         "gaps-outside.dcz": (
