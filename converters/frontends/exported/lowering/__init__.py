@@ -23,6 +23,7 @@ from .clamps import join_clamps
 from .gates import join_gates
 from .layer_norms import join_layer_norms
 from .table import ANY_PLACE, LOWERINGS, Call, bind
+from .transposes import sink_transposes
 
 __all__ = ["CALLS", "LOWERINGS", "lower", "rewrite"]
 
@@ -44,6 +45,7 @@ def rewrite(graph: fx.Graph, constants: set[fx.Node]) -> None:
     join_clamps(graph)
     join_gates(graph)
     join_layer_norms(graph, constants)
+    sink_transposes(graph, constants)
     join_biases(graph, constants)
 
 
