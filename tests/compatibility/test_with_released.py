@@ -1,4 +1,4 @@
-"""What counts as a fault between a released reader and this writer. `.ci/run` compares with the released code itself."""
+"""What is a fault between a released reader and this writer. `.ci/run` compares with the released code itself."""
 
 from __future__ import annotations
 
