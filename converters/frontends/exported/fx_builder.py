@@ -24,7 +24,7 @@ from .place import FIRST, Place, after_operator, after_view
 from .refusals import DOCS
 
 BATCH = "the batch axis must stay whole, and come first in an answer"
-FIRST_ONLY = "the batch axis must be first and whole here"
+FIRST_ONLY = "the batch must be the first axis here, with no other folded into it"
 ALONE = "squeeze() drops that of a single sample: export the network with two, or name the axes to squeeze"
 SOME_BATCH = 1009
 """A batch for which sizes are computed where they depend on the batch: a prime that sizes rarely have as a factor."""
