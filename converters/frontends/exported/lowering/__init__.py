@@ -64,7 +64,8 @@ def lower(g: FxBuilder, node: fx.Node) -> None:
         g.fail("operator is not supported")
     if g.reads_unknown(node):
         return
-    g.require(node.target in ANY_PLACE or g.has_batch_first(node), FIRST_ONLY)
+    anywhere = node.target in ANY_PLACE or torch.Tag.pointwise in node.target.tags  # type: ignore[union-attr]
+    g.require(anywhere or g.has_batch_first(node), FIRST_ONLY)
     if node.target is operator.getitem:
         results, index = g.values.get(node.all_input_nodes[0]) or [], cast(int, node.args[1])
         value = results[index] if index < len(results) else None
