@@ -155,7 +155,11 @@ def lower_program(
         builder.values[nodes[name]] = value
     _lower_nodes(builder, graph, explain)
     answers = {name: nodes[node] for name, node in zip(outputs or user_outputs, user_outputs.values(), strict=True)}
-    return Capture(builder.finish(answers), constants, program)
+    try:
+        return Capture(builder.finish(answers), constants, program)
+    except UnsupportedOpError as error:
+        assert builder.node is not None
+        raise explain(builder.node, error) if explain else error
 
 
 def batch_size(program: ExportedProgram) -> int | None:
