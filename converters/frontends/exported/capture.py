@@ -18,6 +18,7 @@ from ....dcformat import ConversionError, Graph, Shape, UnsupportedOpError
 from ..arrays import from_torch
 from ..source import Source
 from .constants import Constants
+from .fills import free_fills
 from .fold import fold
 from .fx_builder import FxBuilder
 from .lowering import LOWERINGS, lower, rewrite
@@ -143,6 +144,7 @@ def lower_program(
     user_input, user_output = _user_input(program), _user_output(program)
     graph = copy.deepcopy(program.graph)
     nodes = dict(zip((node.name for node in program.graph.nodes), graph.nodes, strict=True))  # copies may be renamed
+    free_fills(graph)
     names = names or {}
     tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}
     constants = Constants(graph, tensors, reserved=(*program.state_dict, *program.constants))
