@@ -18,6 +18,7 @@ from ..source import Source
 from .constants import Constants
 from .decomposing import decomposed
 from .ends import described, inputs_of, outputs_of
+from .fills import free_fills
 from .fold import fold
 from .fx_builder import FxBuilder
 from .lowering import lower, rewrite
@@ -144,6 +145,7 @@ def lower_program(
     user_inputs, user_outputs = inputs_of(program), outputs_of(program)
     graph = copy.deepcopy(program.graph)
     nodes = dict(zip((node.name for node in program.graph.nodes), graph.nodes, strict=True))  # copies may be renamed
+    free_fills(graph)
     names = names or {}
     tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}
     constants = Constants(graph, tensors, reserved=(*program.state_dict, *program.constants))

@@ -114,7 +114,9 @@ def _convolution(
 
 
 def _epilogue(layer: Layer, context: Context) -> Epilogue:
-    scale, shift = scale_and_shift(layer.node, layer.norms, context.decode)
+    shape = context.shapes[layer.output]
+    channels = shape[-1] if layer.node.op == "linear" else shape[0]
+    scale, shift = scale_and_shift(layer.node, layer.norms, context.decode, channels)
     return Epilogue(scale, shift, layer.residual is not None, *layer.limits, layer.pool is not None)
 
 
