@@ -14,6 +14,7 @@ from ..coding.huffman_code import HuffmanCode
 from ..graph.graph import Shape
 from ..tensors import Dense
 from .base import OTHERS, SHAREABLE, Counted, Payload, Scheme
+from .context import ContextScheme
 from .header import Header
 from .raw import RawScheme
 from .scaled import LEVELS, ScaledScheme
@@ -22,6 +23,8 @@ from .sparse import SparseRawScheme, SparseSharedScheme
 
 LEAST_GAIN = 64
 """Bytes that an encoding of format 1.1 has to save: readers of 1.0 cannot read it, and its name is long."""
+
+CONTEXT_GAIN = 8
 
 _LEVELS = frozenset({LEVELS})
 
@@ -58,6 +61,7 @@ class Encoding(StrEnum):
     SPARSE_RAW_ANY = "sparse_raw_any", SparseRawScheme(OTHERS, HuffmanCode), 1
     SPARSE_SHARED_SCALED = "sparse_shared_scaled", ScaledScheme(SparseSharedScheme(_LEVELS, HuffmanCode)), 1
     SHARED_SCALED = "shared_scaled", ScaledScheme(SharedScheme(_LEVELS, HuffmanCode)), 1
+    CONTEXT = "context", ContextScheme(SHAREABLE), 1
 
     def fits(self, dtype: str, shape: Shape) -> bool:
         """Whether a tensor of this element type and shape may have it."""
@@ -88,7 +92,8 @@ def encode_tensor(tensor: Dense) -> tuple[Encoding, Bytes]:
 
 def _cost(candidate: tuple[Encoding, Bytes]) -> int:
     encoding, payload = candidate
-    return len(payload) + (LEAST_GAIN if encoding.minor_version else 0)
+    gain = CONTEXT_GAIN if encoding == Encoding.CONTEXT else LEAST_GAIN if encoding.minor_version else 0
+    return len(payload) + gain
 
 
 def encode_raw(tensor: Dense) -> tuple[Encoding, Bytes]:
