@@ -40,7 +40,7 @@ FLOATS = ("F64", "F32", "F16", "BF16")
 
 
 def index_dtype(columns: int) -> np.dtype[Any]:
-    """Type of the column indices of a sparse tensor with so many columns: uint16 or int32."""
+    """Type of the column indices of a sparse tensor with this number of columns: uint16 or int32."""
     return np.dtype(np.uint16 if columns <= 1 << 16 else np.int32)
 
 

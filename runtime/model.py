@@ -7,10 +7,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from math import prod
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,8 +28,11 @@ from .simd import LANES
 from .threads.fork import after_fork
 from .threads.team import Team
 from .threads.workers import Workers
-from .vision import images
+from .vision.arrays import as_array
 from .vision.ranking import Prediction, rank, warn_of_nan
+
+if TYPE_CHECKING:
+    from .vision.images import Inputs, Item
 
 SLICES = (LANES, 4, 1)
 """Batch sizes with a plan: a batch is cut into slices of these sizes. The samples of the first are vector lanes."""
@@ -87,7 +90,6 @@ class Model:
         self.input_shape: Shape = self._graph.input_shape
         self.output_shape: Shape = self._shapes[self._graph.output]
         self.labels = container.labels
-        self._inputs = images.Inputs(container.preprocess, self.input_shape)
         self._plans: dict[int, Plan] = {}
         self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
         self._team = Team(self.threads)
@@ -146,6 +148,12 @@ class Model:
                 call()
         return out
 
+    @cached_property
+    def _inputs(self) -> Inputs:
+        from .vision.images import Inputs  # it imports Pillow, which those who call with arrays do not need
+
+        return Inputs(self._container.preprocess, self.input_shape)
+
     def _renew(self) -> None:
         """Make new threads and locks: at first, and in a process forked from the one that loaded."""
         self._planning = threading.Lock()
@@ -179,7 +187,7 @@ class Model:
         seconds = np.median([once() for _ in range(rounds)], axis=0)
         return list(zip(timer.layers, seconds.tolist(), strict=True))
 
-    def preprocess(self, items: images.Item | Iterable[images.Item]) -> F32:
+    def preprocess(self, items: Item | Iterable[Item]) -> F32:
         """Turn images into a batch, as the container says.
 
         Parameters
@@ -200,13 +208,11 @@ class Model:
         samples = [sample for _, sample in self.samples(items)]
         return np.stack(samples) if samples else np.empty((0, *self.input_shape), dtype=np.float32)
 
-    def samples(self, items: images.Item | Iterable[images.Item]) -> Iterator[tuple[str, F32]]:
+    def samples(self, items: Item | Iterable[Item]) -> Iterator[tuple[str, F32]]:
         """Like `preprocess`, but yield one named input at a time, so that only one is in memory."""
         return self._inputs.samples(items)
 
-    def predict(
-        self, items: images.Item | Iterable[images.Item], top: int = 5, batch_size: int = 64
-    ) -> list[list[Prediction]]:
+    def predict(self, items: Item | Iterable[Item], top: int = 5, batch_size: int = 64) -> list[list[Prediction]]:
         """Classify images.
 
         Parameters
@@ -234,7 +240,7 @@ class Model:
         return [answer for _, answer in answers]
 
     def classify(
-        self, items: images.Item | Iterable[images.Item], top: int = 5, batch_size: int = 64
+        self, items: Item | Iterable[Item], top: int = 5, batch_size: int = 64
     ) -> Iterator[tuple[str, list[Prediction]]]:
         """Like `predict`, but yield one named answer at a time; later images are read later.
 
@@ -268,7 +274,7 @@ class Model:
         return rank(scores, self._graph, self.labels, top)
 
     def _checked(self, batch: ArrayLike) -> NDArray[Any]:
-        array = images.as_array(batch)
+        array = as_array(batch)
         if array.dtype.kind != "f":
             raise _not_floats(array.dtype)
         if array.shape[1:] != self.input_shape or array.ndim == 0:

@@ -171,7 +171,7 @@ def _read_grid(data: Bytes, offset: int, count: int) -> tuple[NDArray[np.float32
 
 
 def _read_patterns(data: Bytes, offset: int, count: int, width: int) -> tuple[NDArray[Any], int]:
-    """Ascending patterns of so many bytes each, and the byte after them."""
+    """Read `count` ascending patterns of `width` bytes each; return them and the offset behind them."""
     plain = width > 4
     first_end = offset + width * (count if plain else 1)
     if first_end > len(data):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..encoding.base import Description, Payload
-from ..tensors import DTYPES, FLOATS
+from ..tensors import FLOATS
 from .manifest import Manifest, TensorEntry
 
 PARTS = ("codebook", "tables", "gaps", "symbols", "values")
@@ -110,7 +110,7 @@ def _row(entry: TensorEntry, payload: Payload, described: Description) -> dict[s
         "encoding": entry.encoding.value,
         "codebook_size": described.codebook_size or None,
         "gap_bits": described.gap_bits,
-        "bits_per_symbol": _bits_per_symbol(entry, parts["symbols"], described),
+        "bits_per_symbol": _bits_per_symbol(entry, parts["symbols"] + parts["values"], described),
         "bits_per_gap": 8 * parts["gaps"] / nnz if nnz else 0.0,
         "code_lengths": {
             part: np.bincount(lengths[lengths > 0]).tolist()
@@ -121,9 +121,6 @@ def _row(entry: TensorEntry, payload: Payload, described: Description) -> dict[s
 
 
 def _bits_per_symbol(entry: TensorEntry, nbytes: int, described: Description) -> float:
-    """Bits of a stored weight, without its position and codebook; `nbytes` are those of its symbols."""
-    if described.nnz == 0:
-        return 0.0
-    if "symbols" not in described.streams:
-        return 8.0 * DTYPES[entry.dtype].itemsize
-    return 8 * nbytes / (described.nnz if described.nnz is not None else prod(entry.shape))
+    """Bits of a stored weight, without its position and codebook; `nbytes` are those of symbols and values."""
+    stored = described.nnz if described.nnz is not None else prod(entry.shape)
+    return 8 * nbytes / stored if stored else 0.0

@@ -26,6 +26,8 @@ from .row_scales import split_rows
 
 SHAREABLE = frozenset({"F32", "F16"})
 """Element types of the encodings of format 1.0 other than `raw`."""
+LEVELS = "U16"
+"""Element type of levels: their patterns have 16 bits."""
 OTHERS = frozenset(DTYPES) - SHAREABLE
 """Element types of the ``_any`` encodings of format 1.1."""
 
@@ -37,15 +39,19 @@ class Counted:
     ----------
     array : ndarray
         Contiguous, little-endian, not empty.
+    dtype : str
+        Its element type, a key of `DTYPES`.
     """
 
-    def __init__(self, array: Array) -> None:
+    def __init__(self, array: Array, dtype: str) -> None:
         self.array = array
+        self.dtype = dtype
 
     @staticmethod
     def of(tensor: Dense) -> Counted:
         """Lay a tensor's elements out as a container stores them."""
-        return Counted(np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype]).reshape(tensor.shape))
+        array = np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype])
+        return Counted(array.reshape(tensor.shape), tensor.dtype)
 
     @cached_property
     def counts(self) -> dict[int, int] | None:
@@ -69,7 +75,7 @@ class Counted:
     def levels(self) -> tuple[NDArray[np.float32], Counted] | None:
         """Scales and levels, where each row of a float32 tensor is on a grid of its own."""
         split = split_rows(self.array)
-        return (split[0], Counted(split[1])) if split is not None else None
+        return (split[0], Counted(split[1], LEVELS)) if split is not None else None
 
     def pieces(self, swapped: bool = False) -> Iterator[NDArray[Any]]:
         """Bit patterns, flat, piece by piece: in the array's own order, or with its first two axes swapped."""

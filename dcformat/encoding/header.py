@@ -105,12 +105,13 @@ class Header:
         value, self.offset = read_varint(self.data, self.offset, limit, what)
         return value
 
+    def byte(self, what: str) -> int:
+        """Read a byte."""
+        return self.take(1, what)[0]
+
     def layout(self) -> tuple[int, bool, CodebookForm]:
         """Gap width, whether axes are swapped, form of the codebook."""
-        if self.offset >= len(self.data):
-            raise TruncatedError("payload: data ends too early", where=f"byte {self.offset}")
-        byte = self.data[self.offset]
-        self.offset += 1
+        byte = self.byte("payload")
         if byte >> FORM_SHIFT not in set(CodebookForm):
             raise UnsupportedVersionError(
                 "payload: unknown form of codebook", found=byte >> FORM_SHIFT, hint="a newer dcz may know it"
@@ -155,8 +156,13 @@ class Header:
 
     def skip(self, count: int, what: str) -> None:
         """Pass over some bytes, which must be there."""
+        self.take(count, what)
+
+    def take(self, count: int, what: str) -> memoryview:
+        """The next bytes, which must be there: a view."""
         if count > len(self.data) - self.offset:
             raise TruncatedError(
                 f"{what}: data ends too early", expected=f"{count} bytes", found=len(self.data) - self.offset
             )
         self.offset += count
+        return memoryview(self.data)[self.offset - count : self.offset]

@@ -24,8 +24,8 @@ from .base import Counted
 from .header import write_tables
 
 FREELY_SWAPPED = 1 << 16
-"""Tensors with at most so many stored weights are swapped for a single bit. To swap axes back triples the time of
-decoding, which is felt in larger ones: see `SWAPPED_COST`."""
+"""Stored weights. A tensor of at most this number is swapped even for a single bit. To swap axes back triples the time
+of decoding, which is felt in larger ones: see `SWAPPED_COST`."""
 SWAPPED_COST = 1 - 1 / 200
 """Larger tensors are swapped where positions take less than this share of their bits."""
 

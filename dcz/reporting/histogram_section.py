@@ -27,7 +27,7 @@ def histograms(facts: Facts) -> Markup | None:
             f"Outlined: the same bins before it, in {facts.against}; "
             "each of the two is drawn as high as its fullest bin. "
         )
-    said.append("Code lengths: the share of symbols, or of gaps, whose code has so many bits; escapes are gaps too.")
+    said.append("Code lengths in bits: the share of symbols, or of gaps, that has each; escapes are gaps too.")
     rest = len(facts.layers) - len(chosen)
     if rest:
         said.append(f" The {count(rest, 'smallest layer')} of {len(facts.layers):,} are in the tables alone.")

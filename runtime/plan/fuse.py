@@ -2,7 +2,8 @@
 
 The following nodes are fused where no other node reads the value in between:
 
-- batch_norm, add and relu or relu6 into the convolution or linear layer before them (its epilogue),
+- batch_norm, add and relu or relu6 into the convolution or linear layer before them (its epilogue); into a transposed
+  convolution no add,
 - relu or relu6 into an add or a batch_norm that stays on its own,
 - max pooling of 2 x 2 into the convolution before it, whose builder may still make it a separate step,
 - slices into the slice or pad after them: the option-A shortcut of CIFAR ResNets becomes one strided copy.
@@ -17,7 +18,10 @@ from dataclasses import dataclass, replace
 
 from ...dcformat import Graph, Node
 
-WEIGHTED = ("conv2d", "linear")
+ADDING = ("conv2d", "conv1d", "linear")
+"""Operators whose kernels can add a residual in their epilogue."""
+WEIGHTED = (*ADDING, "conv_transpose2d", "conv_transpose1d")
+"""Operators whose kernels have an epilogue."""
 Limits = tuple[float, float]
 """The least and the greatest value that an activation lets through."""
 FREE: Limits = (-math.inf, math.inf)
@@ -117,7 +121,7 @@ def _folded(layer: Layer, node: Node) -> Layer | None:
     match node.op:
         case "batch_norm" if main in WEIGHTED and bare and alone:
             return replace(layer, norms=(*layer.norms, node))
-        case "add" if main in WEIGHTED and bare and alone:
+        case "add" if main in ADDING and bare and alone:
             (other,) = (value for value in node.inputs if value != layer.output)
             return replace(layer, residual=other)
         case "relu" | "relu6" if main in (*WEIGHTED, "add", "batch_norm") and bare:

@@ -22,11 +22,12 @@ from functools import cached_property
 from typing import Any, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from ...dcformat import InputError, Preprocess, Shape
 from ..kernels.contract import F32
+from .arrays import as_array
 from .pictures import check_resized, fit_image
 
 Item: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[Any]"
@@ -179,20 +180,6 @@ def _images(array: NDArray[np.uint8], grey: bool) -> NDArray[np.uint8]:
         if array.ndim in (3, 4)
         else None,
     )
-
-
-def as_array(content: ArrayLike) -> NDArray[Any]:
-    """Convert an array-like object to an array.
-
-    Raises
-    ------
-    InputError
-        Nested lists differ in length.
-    """
-    try:
-        return np.asarray(content)
-    except ValueError as error:
-        raise InputError(f"not an array: {error}") from None
 
 
 def _load(image: Image.Image) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,10 +19,12 @@ from ..arrays import from_torch
 from ..source import Source
 from .constants import Constants
 from .fold import fold
-from .fx_builder import DOCS, FxBuilder
+from .fx_builder import FxBuilder
 from .lowering import lower, rewrite
+from .refusals import as_one
 from .tracing import quiet, trace
 
+Explain = Callable[[fx.Node, UnsupportedOpError], UnsupportedOpError]
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -111,8 +112,18 @@ def capture(module: nn.Module, input_shape: Shape) -> Capture:
     return replace(lower_program(program), messages=messages)
 
 
-def lower_program(program: ExportedProgram) -> Capture:
+def lower_program(
+    program: ExportedProgram, names: Mapping[str, str] | None = None, explain: Explain | None = None
+) -> Capture:
     """Lower an exported program, operator by operator. The program stays as it is.
+
+    Parameters
+    ----------
+    program : ExportedProgram
+    names : mapping of str to str, optional
+        Other names for tensors of the program, by which the graph is to know them.
+    explain : callable, optional
+        Says the refusal of a node in terms of the file that the program was made from.
 
     Raises
     ------
@@ -128,7 +139,8 @@ def lower_program(program: ExportedProgram) -> Capture:
     user_input, user_output = _user_input(program), _user_output(program)
     graph = copy.deepcopy(program.graph)
     nodes = dict(zip((node.name for node in program.graph.nodes), graph.nodes, strict=True))  # copies may be renamed
-    tensors = {nodes[placeholder]: name for placeholder, name in _tensor_names(program).items()}
+    names = names or {}
+    tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}
     constants = Constants(graph, tensors, reserved=(*program.state_dict, *program.constants))
     rewrite(graph, constants.nodes)
     batch, *sample = nodes[user_input].meta["val"].shape
@@ -136,7 +148,7 @@ def lower_program(program: ExportedProgram) -> Capture:
         raise ConversionError("the input's sizes must be fixed, but for the batch", found=[str(n) for n in sample])
     builder = FxBuilder(tuple(sample), batch, constants)
     builder.values[nodes[user_input]] = builder.input
-    _lower_nodes(builder, graph)
+    _lower_nodes(builder, graph, explain)
     return Capture(builder.finish(nodes[user_output]), constants, program)
 
 
@@ -150,7 +162,7 @@ def batch_size(program: ExportedProgram) -> int | None:
     return int(limits.lower) if limits is not None and limits.lower > 1 else None
 
 
-def _lower_nodes(builder: FxBuilder, graph: fx.Graph) -> None:
+def _lower_nodes(builder: FxBuilder, graph: fx.Graph, explain: Explain | None) -> None:
     """Lower all nodes; what nothing reads may be what dcz does not have."""
     needed: set[fx.Node] = set()
     for node in reversed(graph.nodes):
@@ -164,27 +176,10 @@ def _lower_nodes(builder: FxBuilder, graph: fx.Graph) -> None:
             lower(builder, node)
         except UnsupportedOpError as error:
             if node in needed:
-                missing.append(error)
+                missing.append(explain(node, error) if explain else error)
                 builder.assume(node)
     if missing:
-        raise _as_one(missing)
-
-
-def _as_one(errors: Sequence[UnsupportedOpError]) -> UnsupportedOpError:
-    """The first error, whose hint tells of the others: what alike nodes lack is counted, sizes apart."""
-    groups: dict[str, list[UnsupportedOpError]] = {}
-    for error in errors:
-        groups.setdefault(re.sub(r"\d+", "", error.what), []).append(error)
-    first, *others = (_counted(group) for group in groups.values())
-    first.hint = "; ".join([*(f"also {other}" for other in others), DOCS])
-    return first
-
-
-def _counted(alike: Sequence[UnsupportedOpError]) -> UnsupportedOpError:
-    first = alike[0]
-    why = first.what.removeprefix(f"{first.op}: ")
-    times = f", {len(alike)} times" if len(alike) > 1 else ""
-    return UnsupportedOpError(first.op, node=first.node, shape=first.shape, why=why + times)
+        raise as_one(missing)
 
 
 def _tensor_names(program: ExportedProgram) -> dict[str, str]:

@@ -16,10 +16,10 @@ from torch import fx
 
 from ....dcformat import Attr, FormatError, Graph, GraphBuilder, Shape, UnsupportedOpError, Value
 from .constants import Constants
+from .refusals import DOCS
 
 BATCH = "the batch axis must stay first and whole"
 ALONE = "squeeze() drops that of a single sample: export the network with two, or name the axes to squeeze"
-DOCS = "docs/format.md, section 6, lists what dcz has"
 
 
 class FxBuilder:

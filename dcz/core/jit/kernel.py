@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import update_wrapper
+from functools import cached_property, update_wrapper
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,30 @@ _C_LAYOUT, _F_LAYOUT, _ALIGNED, _WRITEABLE = 1, 2, 0x100, 0x400
 """Flags of arrays that change the Numba type. C layout takes precedence over F layout."""
 
 
-class Kernel:
-    """A function that is compiled on the first call for each set of argument types, or loaded from the disk cache.
+class Inner:
+    """A function that compiled functions can call like one of `numba.njit`.
 
-    Other compiled functions can call it like a function of `numba.njit`.
+    Most processes compile nothing, so Numba's dispatcher, which takes time to make, is made when something is.
+
+    Parameters
+    ----------
+    function : callable
+    **options
+        Options of `numba.njit`.
+    """
+
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        update_wrapper(self, function)  # type: ignore[arg-type]
+        self._function, self._options = function, options
+
+    @cached_property
+    def dispatcher(self) -> Any:
+        """Numba's object for the function."""
+        return njit(**self._options)(self._function)
+
+
+class Kernel(Inner):
+    """A function that is compiled on the first call for each set of argument types, or loaded from the disk cache.
 
     Parameters
     ----------
@@ -36,9 +56,8 @@ class Kernel:
     """
 
     def __init__(self, function: Callable[..., Any], valid: Stamp, **options: Any) -> None:
-        update_wrapper(self, function)
-        self.dispatcher = njit(**options)(function)
-        self._function, self._valid = function, valid
+        super().__init__(function, **options)
+        self._valid = valid
         # Another function may have the same name, and the same function may be compiled in another way.
         self._identity = function.__qualname__, function.__code__.co_firstlineno, sorted(options.items())
         self._codes: dict[Kinds, Callable[..., Any]] = {}
@@ -75,9 +94,9 @@ class Kernel:
         return Key(self._identity, kinds, self._valid)
 
 
-@typeof_impl.register(Kernel)  # type: ignore[untyped-decorator]
-def _typeof_kernel(value: Kernel, context: Any) -> Any:
-    """To a kernel that calls it, a kernel has the Numba type of its dispatcher."""
+@typeof_impl.register(Inner)  # type: ignore[untyped-decorator]
+def _typeof_inner(value: Inner, context: Any) -> Any:
+    """To a compiled function that calls it, such a function has the Numba type of its dispatcher."""
     return type_of_dispatcher(value.dispatcher)
 
 
@@ -125,4 +144,4 @@ def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
 
 def inner(function: Callable[..., Any], **options: Any) -> Any:
     """Compile a function that only compiled functions call, as part of them."""
-    return njit(**_OPTIONS, **options)(function)
+    return function if config.DISABLE_JIT else Inner(function, **_OPTIONS, **options)

@@ -42,7 +42,7 @@ def bind(node: fx.Node) -> dict[str, Any]:
     return bound
 
 
-def pair(value: Sequence[int] | int) -> tuple[int, int]:
-    """(height, width) of an argument that may be one number for both."""
-    both = (value,) * 2 if isinstance(value, int) else tuple(value)
-    return (both[0], both[-1])
+def per_axis(value: Sequence[int] | int, axes: int) -> tuple[int, ...]:
+    """The numbers of an argument that may be one for all axes."""
+    numbers = (value,) if isinstance(value, int) else tuple(value)
+    return numbers * axes if len(numbers) == 1 else numbers

@@ -47,7 +47,7 @@ class ShiftTiling(Tiling):
 
     @classmethod
     def of(cls, layer: ConvGeometry, rows: int, budget: int) -> ShiftTiling:
-        """Tiles of so many vectors, a multiple of `vectors_of_row`, for a layer that `fits`."""
+        """Tiles of `rows` vectors, a multiple of `vectors_of_row`, for a layer that `fits`."""
         geometry = upright(layer)
         return cls(geometry, rows, geometry.width, LANES // geometry.width, budget, layer=layer)
 

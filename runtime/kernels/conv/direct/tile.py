@@ -37,7 +37,7 @@ STORED_TOGETHER = 16
 """Output channels that are stored together, so that masks and places are computed once for all of them."""
 
 SHORT = 4
-"""Sums of at most so many rows are always stored together: stored one by one, each would wait for its last addition."""
+"""Rows. Sums of at most this number are stored together: stored one by one, each would wait for its last addition."""
 
 
 @dataclass(frozen=True)
