@@ -20,7 +20,7 @@ import dcz.dcformat as fmt
 from dcz.dcformat.constants import MAGIC
 from dcz.dcformat.container.layout import pack_header
 from dcz.dcformat.container.manifest import DICTIONARY, pack_json
-from dcz.dcformat.encoding.table import encode_tensor
+from dcz.dcformat.encoding.table import Encoding, encode_tensor
 from dcz.dcformat.tensors import Array, Dense
 
 INLINE_BYTES = 64
@@ -313,7 +313,10 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
         "gaps-outside.dcz": (
             # Encoded for 32 weights, the second stored one at position 20, and then said to have 16.
             with_payload(
-                encode_tensor(Dense(np.eye(1, 32, dtype=np.float32) + np.eye(1, 32, 20, dtype=np.float32), "F32"))[1]
+                encode_tensor(
+                    Dense(np.eye(1, 32, dtype=np.float32) + np.eye(1, 32, 20, dtype=np.float32), "F32"),
+                    {Encoding.SPARSE_SHARED},
+                )[1]
             ),
             "FormatError",
             "gaps lead outside the tensor",

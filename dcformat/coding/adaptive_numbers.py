@@ -21,7 +21,6 @@ from .range_coder import (
     WORD_BYTES,
     ends_well,
     finish,
-    open_stream,
     put,
     settle,
 )
@@ -139,7 +138,7 @@ class NumberReader:
         self._data = np.zeros(nbytes + STATE_BYTES, np.uint8)
         self._data[:nbytes] = np.frombuffer(data, np.uint8, nbytes, offset)
         self._nbytes = nbytes
-        self._state = np.array([STATE_BYTES, FULL_RANGE, int(open_stream(self._data, 0))], np.int64)
+        self._state = np.array([STATE_BYTES, FULL_RANGE, int.from_bytes(self._data[:STATE_BYTES], "big")], np.int64)
         self._what = what
 
     def read(self, count: int, limit: int, name: str) -> NDArray[np.int64]:
@@ -153,7 +152,9 @@ class NumberReader:
         if not _read(self._data, self._state, out):
             raise FormatError(f"{self._what}: {name} is over 32 bits")
         if count and int(out.max()) > limit:
-            raise FormatError(f"{self._what}: {name} is out of range", expected=f"at most {limit}", found=int(out.max()))
+            raise FormatError(
+                f"{self._what}: {name} is out of range", expected=f"at most {limit}", found=int(out.max())
+            )
         return out
 
     def close(self) -> None:

@@ -61,7 +61,9 @@ def scale(weights: NDArray[np.int64], frequencies: NDArray[np.int64]) -> None:
 
 
 @inlined
-def gap_frequencies(odds: int, corrections: NDArray[np.int64], weights: NDArray[np.int64], out: NDArray[np.int64]) -> None:
+def gap_frequencies(
+    odds: int, corrections: NDArray[np.int64], weights: NDArray[np.int64], out: NDArray[np.int64]
+) -> None:
     """Frequencies of the gap symbols of a class: geometric, times a correction each.
 
     A symbol g below the last, the escape, has p (1 - p)**g, the escape E (1 - p)**E.

@@ -35,15 +35,6 @@ def settle(data: NDArray[np.uint8], at: int, extent: int, code: int, last: int) 
 
 
 @inlined
-def open_stream(data: NDArray[np.uint8], at: int) -> int:
-    """Code of a stream's first bytes; bytes behind the data count as zero."""
-    code = np.int64(0)
-    for i in range(STATE_BYTES):
-        code = code << 8 | np.int64(data[at + i] if at + i < len(data) else 0)
-    return code
-
-
-@inlined
 def carry(out: NDArray[np.uint8], at: int) -> None:
     """Add one to the bytes before a place."""
     at -= 1

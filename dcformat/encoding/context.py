@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from ...core.errors import FormatError
 from ...core.memory import room
 from ..coding.adaptive_numbers import NumberReader
-from ..coding.context_decode import LANES, decode_gaps, decode_plain, decode_values, open_streams, padded_places, place_gaps
+from ..coding.context_decode import (
+    LANES,
+    decode_gaps,
+    decode_plain,
+    decode_values,
+    open_streams,
+    padded_places,
+    place_gaps,
+)
 from ..coding.density import MAX_CLASS
 from ..coding.frequencies import MAX_EXPONENT, SIGNS, TILT, gap_tables, slots_of, value_tables
 from ..coding.rans import STATE_BYTES, WORD_BYTES
@@ -194,17 +202,19 @@ class ContextPayload(Payload):
         rows, width = row_size(self.shape)
         if not self.nnz:
             nothing = np.empty(0, np.uint8)
-            return SparseShared(self.shape, np.zeros(rows + 1, np.int64), nothing.astype(np.uint16), self.codebook, nothing, self.dtype)
+            return SparseShared(
+                self.shape, np.zeros(rows + 1, np.int64), nothing.astype(np.uint16), self.codebook, nothing, self.dtype
+            )
         data, states = self._streams()
         indptr, indices = self._positions(data, states)
         symbols = self._symbols(data, states, indptr, indices)
-        if self.nnz * DENSE_AGAIN <= rows * width or self.nnz < rows * width and len(self.codebook) == MAX_CODEBOOK:
+        if self.nnz * DENSE_AGAIN <= rows * width or (self.nnz < rows * width and len(self.codebook) == MAX_CODEBOOK):
             return SparseShared(self.shape, indptr, indices, self.codebook, symbols, self.dtype)
         if self.nnz == rows * width:
             return Shared(self.shape, self.codebook, symbols, self.dtype)
         dense = np.zeros(rows * width, np.uint8)
         dense[np.repeat(np.arange(rows) * width, np.diff(indptr)) + indices] = symbols + 1
-        return Shared(self.shape, np.concatenate([self.codebook[:1] * 0, self.codebook]), dense, self.dtype)
+        return Shared(self.shape, np.concatenate([np.zeros(1, self.codebook.dtype), self.codebook]), dense, self.dtype)
 
     def _streams(self) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
         """Bytes of the streams, and the states in which they begin."""
@@ -257,8 +267,8 @@ class ContextPayload(Payload):
 
     def describe(self) -> Description:
         """Gap width and codebook."""
-        size = len(self.codebook)
-        return Description(self.nnz, self.gap_bits or None, size, size)
+        size, zero = len(self.codebook), not self.codebook.view(f"u{self.codebook.itemsize}")[0]
+        return Description(None if zero else self.nnz, self.gap_bits or None, size, size)
 
 
 class ContextScheme(ElementScheme):
@@ -324,7 +334,7 @@ def _read_values(reader: NumberReader, size: int, shape: Shape) -> tuple[Ints, I
     """Exponents of the symbols, and tilts: seven, or one that tilts nothing."""
     shift, tilted = reader.read(2, 3, "form of the symbols' table").tolist()
     exponents = _exponents(reader, size, shift, "symbols' table")
-    if tilted > 1 or tilted and prod(kernel_shape(shape)) == 1:
+    if tilted > 1 or (tilted and prod(kernel_shape(shape)) == 1):
         raise FormatError(f"{WHAT}: symbols have no neighbours")
     if not tilted:
         return exponents, np.full(1, TILT // 2)

@@ -40,7 +40,7 @@ STEP_COST = UNIT // 8
 SHIFTS = (3, 2, 1, 0)
 """Steps of exponents: 1 to 1/8."""
 CHUNK_WEIGHTS = 1 << 14
-"""Weights from which on a tensor has four chunks, which are decoded together, and most weights of a chunk, in whole rows."""
+"""Weights from which on a tensor has four chunks, which are decoded together; about the most of a chunk."""
 FORMS = (
     (Rows.NONE, Columns.NONE),
     (Rows.CHANNELS, Columns.NONE),
@@ -150,7 +150,7 @@ class Stored:
         row_sums = np.diff(self.indptr)
         column_sums = np.bincount(self.indices, minlength=self.width)
         for rows, columns in FORMS:
-            if inner == 1 and Columns.EACH == columns or len(self.shape) < 2 and (rows or columns):
+            if (inner == 1 and columns == Columns.EACH) or (len(self.shape) < 2 and (rows or columns)):
                 continue
             cells = 1
             if rows == Rows.EACH:
