@@ -125,7 +125,7 @@ def write(
     if graph is not None:
         infer_shapes(graph, {name: tensor.shape for name, tensor in tensors.items()})
     encoded = {n: t if isinstance(t, Encoded) else encode(n, t) for n, t in tensors.items()}
-    encoded = _renew(encoded, Manifest(graph, _entries(encoded), ()).minor_version > 0)
+    _renew(encoded, at_any_gain=bool(Manifest(graph, _entries(encoded), ()).minor_version))
     _fill_up(encoded)
     sections = list(_gather([tensor.payload for tensor in encoded.values()]))
     packed_labels = pack_labels(labels) if labels is not None else b""
@@ -165,17 +165,16 @@ def _entries(encoded: Mapping[str, Encoded]) -> tuple[TensorEntry, ...]:
     return tuple(TensorEntry(name, t.shape, t.encoding, t.dtype) for name, t in encoded.items())
 
 
-def _renew(encoded: dict[str, Encoded], latest: bool) -> dict[str, Encoded]:
-    """Encode small tensors anew in a file that older readers cannot read anyway, or that becomes shorter by it.
+def _renew(encoded: dict[str, Encoded], at_any_gain: bool) -> None:
+    """Encode small tensors anew, where they together gain `LEAST_GAIN` or older readers cannot read the file anyway.
 
     What a large one could gain by it is less than `LEAST_GAIN`.
     """
-    new = {
-        name: tensor.renewed() if not tensor.encoding.minor_version and len(tensor.payload) < SMALL_BYTES else tensor
-        for name, tensor in encoded.items()
-    }
-    saved = sum(len(encoded[name].payload) - len(new[name].payload) for name in new)
-    return new if latest or saved >= LEAST_GAIN else encoded
+    old = {n: t for n, t in encoded.items() if not t.encoding.minor_version and len(t.payload) < SMALL_BYTES}
+    new = {name: tensor.renewed() for name, tensor in old.items()}
+    gain = sum(len(old[name].payload) - len(new[name].payload) for name in old)
+    if at_any_gain or gain >= LEAST_GAIN:
+        encoded |= new
 
 
 def _fill_up(encoded: dict[str, Encoded]) -> None:

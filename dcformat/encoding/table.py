@@ -22,6 +22,7 @@ from .raw import RawScheme
 from .scaled import ScaledScheme
 from .shared import SharedScheme
 from .sparse import SparseRawScheme, SparseSharedScheme
+from .wide import WideScheme
 
 LEAST_GAIN = 64
 """Bytes that an encoding of format 1.1 has to save in a file of 1.0: older readers cannot read it then."""
@@ -63,6 +64,7 @@ class Encoding(StrEnum):
     SPARSE_SHARED_SCALED = "sparse_shared_scaled", ScaledScheme(SparseSharedScheme(_LEVELS, HuffmanCode)), 1
     SHARED_SCALED = "shared_scaled", ScaledScheme(SharedScheme(_LEVELS, HuffmanCode)), 1
     PLANES = "planes", _PLANES, 1
+    SHARED_WIDE = "shared_wide", WideScheme(_PLANES), 1
     SPARSE_PLANES = "sparse_planes", SparseRawScheme(WIDE, HuffmanCode, _PLANES), 1
     CONTEXT = "context", ContextScheme(SHAREABLE), 1
 
@@ -73,7 +75,11 @@ class Encoding(StrEnum):
 
 CODECS: dict[str, tuple[Encoding, ...]] = {
     "default": tuple(Encoding),
-    "huffman": tuple(e for e in Encoding if e not in (Encoding.PLANES, Encoding.SPARSE_PLANES, Encoding.CONTEXT)),
+    "huffman": tuple(
+        e
+        for e in Encoding
+        if e not in (Encoding.PLANES, Encoding.SHARED_WIDE, Encoding.SPARSE_PLANES, Encoding.CONTEXT)
+    ),
 }
 """Encodings to choose from, by the name of a codec: ``huffman`` has those that dcz 0.2 writes."""
 
