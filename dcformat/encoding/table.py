@@ -73,15 +73,12 @@ class Encoding(StrEnum):
         return self.scheme.fits(dtype, shape)
 
 
+_NEWEST = (Encoding.PLANES, Encoding.SHARED_WIDE, Encoding.SPARSE_PLANES, Encoding.CONTEXT)
 CODECS: dict[str, tuple[Encoding, ...]] = {
     "default": tuple(Encoding),
-    "huffman": tuple(
-        e
-        for e in Encoding
-        if e not in (Encoding.PLANES, Encoding.SHARED_WIDE, Encoding.SPARSE_PLANES, Encoding.CONTEXT)
-    ),
+    "huffman": tuple(encoding for encoding in Encoding if encoding not in _NEWEST),
 }
-"""Encodings to choose from, by the name of a codec: ``huffman`` has those that dcz 0.2 writes."""
+"""Encodings to choose from, by the name of a codec: ``huffman`` lacks the newest, so that its files stay the same."""
 
 
 def encode_tensor(
