@@ -35,7 +35,7 @@ _LIMIT = 255
 def _frequency(counts: NDArray[np.int64], context: int) -> int:
     """Frequency of a zero."""
     zeros, ones = counts[context, 0], counts[context, 1]
-    return min(max((2 * zeros + 1) * TOTAL // (2 * (zeros + ones + 1)), 1), TOTAL - 1)
+    return min(max((2 * zeros + 1) * TOTAL // (2 * (zeros + ones + 1)), 1), TOTAL - 1)  # type: ignore[no-any-return]
 
 
 @inlined
@@ -54,7 +54,7 @@ def _put_bit(
 ) -> tuple[int, int, int]:
     zero = _frequency(counts, context)
     _count(counts, context, bit)
-    return put(out, at, low, extent, zero * bit, TOTAL - zero if bit else zero)
+    return put(out, at, low, extent, zero * bit, TOTAL - zero if bit else zero)  # type: ignore[no-any-return]
 
 
 @kernel
@@ -75,7 +75,7 @@ def _write(values: NDArray[np.int64], lengths: NDArray[np.int64], out: NDArray[n
                 context = _DIGITS + digits if k == 0 else _EVEN
                 at, low, extent = _put_bit(out, at, low, extent, counts, context, number >> digits - 1 - k & 1)
         first += length
-    return finish(out, at, low, extent)
+    return finish(out, at, low, extent)  # type: ignore[no-any-return]
 
 
 def write_number_lists(lists: list[NDArray[np.int64]]) -> bytes:

@@ -421,7 +421,7 @@ def place_gaps(
         row, end, column = rows[chunk], rows[chunk + 1], 0
         for n in range(limits[chunk], limits[chunk + 1]):
             gap = np.int64(symbols[_U64(n)])
-            column += gap
+            column += gap  # type: ignore[assignment]
             while column >= width:
                 if row + 1 >= end:
                     return chunk

@@ -27,14 +27,14 @@ SIGNS = 7
 @inlined
 def power(exponent: int) -> int:
     """65536 times two to the exponent, which counts eighths and is from 0 to `MAX_EXPONENT`."""
-    return _POWERS[exponent & (STEPS - 1)] << (exponent >> FRACTION_BITS)
+    return _POWERS[exponent & (STEPS - 1)] << (exponent >> FRACTION_BITS)  # type: ignore[no-any-return]
 
 
 @inlined
 def probability(odds: int) -> int:
     """Probability, in 65536ths, of odds 1 : 2**(odds / 8); odds from -`MAX_EXPONENT` to `MAX_EXPONENT`."""
     less = (np.int64(1) << 32) // (65536 + power(abs(odds)))
-    return less if odds >= 0 else 65536 - less
+    return less if odds >= 0 else 65536 - less  # type: ignore[no-any-return]
 
 
 @inlined

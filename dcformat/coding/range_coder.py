@@ -29,7 +29,7 @@ def settle(data: NDArray[np.uint8], at: int, extent: int, code: int, last: int) 
     if extent < LEAST_RANGE:
         extent <<= WORD_BITS
         place = _U64(min(at, last))
-        code = code << WORD_BITS | np.int64(data[place]) << 8 | np.int64(data[place + _U64(1)])
+        code = code << WORD_BITS | np.int64(data[place]) << 8 | np.int64(data[place + _U64(1)])  # type: ignore[assignment]
         at += WORD_BYTES
     return at, extent, code
 

@@ -38,8 +38,8 @@ Ints = NDArray[np.int64]
 DENSE_AGAIN = 2
 """A tensor decodes to `Shared` where it has stored weights for more than one in so many, and room for the zero."""
 WHAT = "tables"
-_MAX_PLACES = 1 << 31
-"""Padded places of a chunk whose neighbours have signs."""
+MOST_PLACES = 1 << 26
+"""Most padded places of a chunk whose weights' signs count."""
 
 
 class Columns(IntEnum):
@@ -60,7 +60,8 @@ class Rows(IntEnum):
 
 def kernel_shape(shape: Shape) -> tuple[int, int]:
     """Height and width of the kernels of a tensor of weights: its last two axes behind the first two."""
-    return (1, *shape[2:])[-2:] if len(shape) > 2 else (1, 1)
+    height, width = (1, 1, *shape[2:])[-2:]
+    return height, width
 
 
 def row_size(shape: Shape) -> tuple[int, int]:
@@ -86,6 +87,13 @@ def places_of(shape: Shape) -> tuple[NDArray[np.int32], int, int]:
 def positive_of(codebook: Array) -> int:
     """Number of centroids whose sign bit is 0: the first ones."""
     return int((codebook.view(f"i{codebook.itemsize}") >= 0).sum())
+
+
+def sign_places(shape: Shape, rows: Ints) -> int:
+    """Padded places of the largest of some chunks of rows."""
+    height, width = kernel_shape(shape)
+    padded = row_size(shape)[1] // (height * width) * (height + 1) * (width + 1)
+    return int(np.diff(rows).max()) * padded + width + 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +266,7 @@ class ContextPayload(Payload):
             padded, size, up = places_of(self.shape)
             places = room(self.nnz, np.int32)
             padded_places(indptr, indices, self.chunks.rows, padded, size, places)
-            signs = np.zeros((LANES, int(np.diff(self.chunks.rows).max()) * size + up + 1), np.int8)
+            signs = np.zeros((LANES, sign_places(self.shape, self.chunks.rows)), np.int8)
             decode_values(*streams, places, up, positive_of(self.codebook), signs, symbols)
         left = (states[:, 2] != 0) | (states[:, 0] != states[:, 1] + np.uint64(WORD_BYTES))
         if left.any():
@@ -302,6 +310,8 @@ class ContextScheme(ElementScheme):
         chunks, nbytes_of = _read_chunks(reader, header, nnz, bool(gap_bits))
         reader.close()
         tables = header.offset - header.start - codebook_bytes
+        if len(tilts) > 1 and sign_places(shape, chunks.rows) > MOST_PLACES:
+            raise FormatError("chunk has too many places for signs", expected=f"at most {MOST_PLACES}")
         starts = header.offset + np.concatenate([[0], np.cumsum(nbytes_of)])
         header.skip(int(nbytes_of.sum()), "streams")
         return ContextPayload(

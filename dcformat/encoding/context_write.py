@@ -25,7 +25,7 @@ from ..coding.rans import STATE_BYTES, TOTAL, WORD_BYTES, encode_intervals
 from ..constants import MAX_CODEBOOK, MAX_GAP_BITS
 from ..tensors import bit_patterns
 from .base import Counted
-from .context import Columns, Layout, Rows, kernel_shape, places_of, row_size
+from .context import MOST_PLACES, Columns, Layout, Rows, kernel_shape, places_of, row_size, sign_places
 from .header import layout_byte
 from .positions import stored_chunks
 
@@ -49,8 +49,6 @@ FORMS = (
     (Rows.CHANNELS, Columns.EACH),
     (Rows.EACH, Columns.EACH),
 )
-MOST_TILTED = 1 << 26
-"""Most padded places of a chunk whose neighbours have signs."""
 
 
 def eighths(ratio: NDArray[np.float64]) -> Ints:
@@ -214,10 +212,10 @@ class Stored:
 
     def sums(self, positive: int) -> NDArray[np.uint8] | None:
         """Signed sum of each weight's neighbours, plus 6; None where it has none."""
-        padded, size, up = places_of(self.shape)
-        room = int(np.diff(self.chunk_rows).max()) * size + up + 1
-        if prod(kernel_shape(self.shape)) == 1 or room > MOST_TILTED:
+        room = sign_places(self.shape, self.chunk_rows)
+        if prod(kernel_shape(self.shape)) == 1 or room > MOST_PLACES:
             return None
+        padded, size, up = places_of(self.shape)
         places, out = np.empty(self.nnz, np.int32), np.empty(self.nnz, np.uint8)
         padded_places(self.indptr, self.indices, self.chunk_rows, padded, size, places)
         limits = self.indptr[self.chunk_rows]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from codec_cases import check_codec, patterns, sparse_array
-from context_twin import read_context
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +16,20 @@ from dcz.dcformat.encoding.base import Counted
 from dcz.dcformat.encoding.context import ContextPayload
 from dcz.dcformat.encoding.table import Encoding, encode_tensor, parse
 
+sys.path.append(str(Path(__file__).parents[2] / "second_reader"))
+
+from second_context import context
+from second_payloads import Reader
+
 CONTEXT = {Encoding.CONTEXT}
+
+
+def read_context(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """The weights that the second reader decodes, flat."""
+    reader = Reader(payload, 0)
+    decode = context(reader, shape, {"<f4": "F32", "<f2": "F16"}[dtype.str])
+    assert reader.at == len(payload)
+    return decode().view(dtype)
 
 
 def check(array: np.ndarray, *, truncate: bool = False) -> ContextPayload:

@@ -1,4 +1,4 @@
-"""The encoding `context` in plain Python, by the text of the format."""
+"""Payloads of the encoding `context`, section 5 of docs/format.md, in plain Python."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from itertools import pairwise
 from math import prod
 
 import numpy as np
-
-from dcz.dcformat.coding.bits import read_varint
-from dcz.dcformat.coding.codebook import CodebookForm, read_codebook
+from second_payloads import SIZES, Decode, Reader, codebook, layout, need
 
 POWERS = [round(65536 * 2 ** (i / 8)) for i in range(8)]
 
@@ -107,24 +105,24 @@ class Stream:
         return symbol
 
 
-def read_context(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """The elements of a payload, of the tensor's shape."""
+def context(reader: Reader, shape: tuple[int, ...], dtype: str) -> Decode:
+    gap_bits, swapped, form = layout(reader)
+    need(not swapped and gap_bits != 1 and gap_bits <= 8, "gap width")
     rows = shape[0] if shape else 1
     width = prod(shape) // rows
     height, inner = (1, *shape[2:])[-2:] if len(shape) > 2 else (1, 1)
     inner *= height
-    gap_bits, at, nnz = payload[0] & 15, 1, prod(shape)
+    nnz = prod(shape)
     if gap_bits:
-        nnz, at = read_varint(payload, at, nnz, "stored")
-    size, at = read_varint(payload, at, 256, "codebook")
-    codebook, at = read_codebook(payload, at, size, CodebookForm(payload[0] >> 5), dtype)
-    length, at = read_varint(payload, at, len(payload), "tables")
-    numbers = Numbers(payload[at : at + length])
-    at += length
-
+        nnz = reader.varint(nnz)
+        need(nnz, "no weight")
+    centroids = codebook(reader, form, dtype).tolist()
+    need(not gap_bits or centroids[0], "a zero in the codebook")
+    size = len(centroids)
+    numbers = Numbers(reader.take(reader.varint(len(reader.data))))
     shift, tilted = numbers.list(2)
     exponents = [int(e) << shift for e in np.cumsum(numbers.signed(size))]
-    positive = sum(not bits >> 8 * dtype.itemsize - 1 for bits in codebook.view(f"u{dtype.itemsize}").tolist())
+    positive = sum(not bits >> 8 * SIZES[dtype] - 1 for bits in centroids)
     tilts = [32, *(32 + np.cumsum(numbers.signed(6))).tolist()] if tilted else [32]
     values = {}
     for total in range(1 - len(tilts), len(tilts)):
@@ -150,44 +148,46 @@ def read_context(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.
 
     chunks = numbers.list(1)[0] + 1
     ends = [*np.cumsum([n + 1 for n in numbers.list(chunks - 1)]).tolist(), rows]
+    need(ends[-1] > (ends[-2] if len(ends) > 1 else 0), "rows of chunks")
+    symbols = [0] * chunks
     if gap_bits:
         stored = [n + 1 for n in numbers.list(chunks - 1)]
         stored.append(nnz - sum(stored))
         symbols = [n + m for n, m in zip(stored, numbers.list(chunks), strict=True)]
-    out = np.zeros(rows * width, dtype)
-    sign = np.zeros(rows * width, int)
+    streams = [reader.take(4 + 2 * n) for n in numbers.list(chunks)]
+    need(numbers.at - 5 <= len(numbers.data) <= numbers.at, "end of the tables")
     line = inner // height
-    for c, (begin, end) in enumerate(pairwise([0, *ends])):
-        # The words of each stream are known only now: they are the last list.
-        if c == 0:
-            sizes = [4 + 2 * n for n in numbers.list(chunks)]
-        stream = Stream(payload[at : at + sizes[c]])
-        at += sizes[c]
-        places = list(range(begin * width, end * width))
-        if gap_bits:
-            places, place = [], begin * width
-            for _ in range(symbols[c]):
-                row, column = divmod(place, width)
-                part = column // (width // parts)
-                table = row_class[row * parts + part] + column_class[order[column]] - least
-                gap = stream.symbol(gaps[table])
-                place += gap
-                if gap < len(gaps[0]) - 1:
-                    places.append(place // width * width + order[place % width])
-                    place += 1
-        for place in sorted(places):
-            y, x = divmod(place % width % inner, line)
-            total = 0
-            if tilted:
-                total += 2 * sign[place - 1] if x else 0
-                if y:
-                    total += 2 * sign[place - line]
-                    total += sign[place - line - 1] if x else 0
-                    total += sign[place - line + 1] if x + 1 < line else 0
-            symbol = stream.symbol(values[total])
-            sign[place] = 1 if symbol < positive else -1
-            out[place] = codebook[symbol]
-        assert stream.state == 0
-        assert not stream.words
-    assert at == len(payload)
-    return out.reshape(shape)
+
+    def decode() -> np.ndarray:
+        out = [0] * (rows * width)
+        sign = [0] * (rows * width)
+        for (begin, end), count, stream in zip(pairwise([0, *ends]), symbols, map(Stream, streams), strict=True):
+            places = list(range(begin * width, end * width))
+            if gap_bits:
+                places, place = [], begin * width
+                for _ in range(count):
+                    need(place < end * width, "gaps lead outside")
+                    row, column = divmod(place, width)
+                    table = row_class[row * parts + column * parts // width] + column_class[order[column]] - least
+                    gap = stream.symbol(gaps[table])
+                    place += gap
+                    if gap < len(gaps[0]) - 1:
+                        need(place < end * width, "gaps lead outside")
+                        places.append(place // width * width + order[place % width])
+                        place += 1
+            for place in sorted(places):
+                y, x = divmod(place % width % inner, line)
+                total = 0
+                if tilted:
+                    total += 2 * sign[place - 1] if x else 0
+                    if y:
+                        total += 2 * sign[place - line]
+                        total += sign[place - line - 1] if x else 0
+                        total += sign[place - line + 1] if x + 1 < line else 0
+                symbol = stream.symbol(values[total])
+                sign[place] = 1 if symbol < positive else -1
+                out[place] = centroids[symbol]
+            need(stream.state == 0 and not stream.words, "end of a stream")
+        return np.array(out, f"<u{SIZES[dtype]}")
+
+    return decode
