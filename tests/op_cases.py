@@ -82,7 +82,16 @@ CASES = [
     OpCase("constant", [], {"value": ()}, {}, (1,)),
     OpCase("softmax", [(9,)], {}, {"log": True}, (9,)),
     OpCase("slice", [IMAGE], {}, {"axis": 2, "start": 1, "stop": 23, "step": 4}, (3, 17, 6)),
+    OpCase("slice", [IMAGE], {}, {"axis": 0, "start": 1, "stop": 3}, (2, 17, 23)),
     OpCase("pad", [IMAGE], {}, {"before": (4, 0, 1), "after": (4, 0, 2)}, (11, 17, 26)),
+    OpCase("pad_constant", [IMAGE], {}, {"before": (0, 2, 1), "after": (0, 0, 2), "value": -1.5}, (3, 19, 26)),
+    OpCase("permute", [IMAGE], {}, {"axes": (1, 2, 0)}, (17, 23, 3)),
+    OpCase("permute", [(5, 1, 19, 4)], {}, {"axes": (3, 1, 0, 2)}, (4, 1, 5, 19)),
+    OpCase("permute", [(1, 6, 1)], {}, {"axes": (1, 0, 2)}, (6, 1, 1)),
+    OpCase("expand", [(3, 1, 5)], {}, {"shape": (3, 18, 5)}, (3, 18, 5)),
+    OpCase("expand", [(3, 1, 1)], {}, {"shape": (3, 4, 5)}, (3, 4, 5)),
+    OpCase("take", [IMAGE], {}, {"axis": 1, "indices": (16, 0, 3, 3)}, (3, 4, 23)),
+    OpCase("take", [IMAGE], {}, {"axis": 2, "indices": (22, 1, 0)}, (3, 17, 3)),
 ]
 
 

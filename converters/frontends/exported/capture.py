@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import ExportedProgram
+from torch.export import ExportedProgram, default_decompositions
 from torch.export.graph_signature import InputKind
 
 from ....core.errors import quoted
@@ -21,7 +21,7 @@ from .constants import Constants
 from .ends import described, inputs_of, outputs_of
 from .fold import fold
 from .fx_builder import FxBuilder
-from .lowering import lower, rewrite
+from .lowering import LOWERINGS, lower, rewrite
 from .refusals import as_one
 from .tracing import quiet, trace
 
@@ -140,9 +140,13 @@ def lower_program(
     UnsupportedOpError
         Operators that dcz does not have: the message names all.
     """
-    if any(_needs_decomposition(node.target) for node in program.graph.nodes):
-        with quiet():
-            program = program.run_decompositions({})  # x.relu_() and its views without side effects, no_grad inlined
+    targets = {node.target for node in program.graph.nodes}
+    unknown = any(_is_composite(target) and target not in LOWERINGS for target in targets)
+    if unknown or any(map(_needs_decomposition, targets)):
+        every = default_decompositions()
+        table = {op: every[op] for op in every if _is_composite(op) and op not in LOWERINGS}
+        with quiet():  # x.relu_() and its views without side effects, no_grad inlined, einsum in other operators
+            program = program.run_decompositions(table if unknown else {})
     _check_state(program)
     user_inputs, user_outputs = inputs_of(program), outputs_of(program)
     graph = copy.deepcopy(program.graph)
@@ -151,7 +155,8 @@ def lower_program(
     tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}
     constants = Constants(graph, tensors, reserved=(*program.state_dict, *program.constants))
     rewrite(graph, constants.nodes)
-    builder = FxBuilder(described(user_inputs, nodes, inputs), nodes[user_inputs[0]].meta["val"].shape[0], constants)
+    given, batch = described(user_inputs, nodes, inputs), nodes[user_inputs[0]].meta["val"].shape[0]
+    builder = FxBuilder(given, batch, constants, {**program.state_dict, **program.constants})
     for name, value in zip(user_inputs, builder.inputs, strict=True):
         builder.values[nodes[name]] = value
     _lower_nodes(builder, graph, explain)
@@ -199,6 +204,12 @@ def _tensor_names(program: ExportedProgram) -> dict[str, str]:
 def _needs_decomposition(target: Any) -> bool:
     is_mutable = isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
     return is_mutable or isinstance(target, torch._ops.HigherOrderOperator)
+
+
+def _is_composite(target: Any) -> bool:
+    """Whether torch defines an operator by others."""
+    key = torch._C.DispatchKey.CompositeImplicitAutograd
+    return isinstance(target, torch._ops.OpOverload) and target.has_kernel_for_dispatch_key(key)
 
 
 def _check_state(program: ExportedProgram) -> None:
