@@ -73,6 +73,8 @@ CASES = [
     OpCase("resize", [IMAGE], {}, {"output": (1, 30), "mode": "linear", "coordinates": "align_corners"}, (3, 1, 30)),
     OpCase("resize", [IMAGE], {}, {"output": (22, 23), "mode": "cubic", "scale_y": 1.3, "cubic_a": -0.5}, (3, 22, 23)),
     OpCase("resize", [LINE], {}, {"output": (80,), "mode": "linear", "scale_x": 2.44, **HALF_PIXEL}, (4, 80)),
+    OpCase("embedding", [(7,)], {"weight": (5, 9)}, {}, (7, 9)),
+    OpCase("embedding", [(2, 3)], {"weight": (4, 17)}, {}, (2, 3, 17)),
     OpCase("add", [IMAGE, IMAGE], {}, {}, IMAGE),
     OpCase("concat", [IMAGE, (5, 17, 23), IMAGE], {}, {}, (11, 17, 23)),
     OpCase("concat", [IMAGE, (3, 17, 1)], {}, {"axis": 2}, (3, 17, 24)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from ...dcformat import Node, Shape, UnsupportedOpError
 from ...dcformat.graph.ops.resize import SCALES
@@ -180,12 +181,17 @@ def _constant(b: OnnxBuilder, u: Use) -> str:
     return b.add("Expand", [one, b.add("Concat", [batch, b.ints(*u.shape)], axis=0)])
 
 
+def _embedding(b: OnnxBuilder, u: Use) -> str:
+    return b.add("Gather", [u.params["weight"], b.add("Cast", u.inputs, to=TensorProto.INT64)], axis=0)
+
+
 WRITERS: dict[str, Writer] = {
     "conv2d": _conv,
     "conv1d": _conv,
     "conv_transpose2d": _conv_transpose,
     "conv_transpose1d": _conv_transpose,
     "linear": _linear,
+    "embedding": _embedding,
     "batch_norm": _batch_norm,
     "relu": _plain("Relu"),
     "relu6": _relu6,

@@ -17,14 +17,14 @@ from torch import fx
 
 from .....dcformat import Value
 from ..fx_builder import FIRST_ONLY, FxBuilder, meta
-from . import activations, arithmetic, convolutions, layers, pads, pooling, resizing, shapes, takes, views
+from . import activations, arithmetic, convolutions, embedding, layers, pads, pooling, resizing, shapes, takes, views
 from .biases import join_biases
 from .clamps import join_clamps
 from .table import ANY_PLACE, LOWERINGS, Call, bind
 
 __all__ = ["CALLS", "LOWERINGS", "lower", "rewrite"]
 
-FAMILIES = (activations, arithmetic, convolutions, layers, pads, pooling, resizing, shapes, takes, views)
+FAMILIES = (activations, arithmetic, convolutions, embedding, layers, pads, pooling, resizing, shapes, takes, views)
 """Importing them fills the table of lowerings."""
 CALLS: Mapping[str, Call] = {op: call for family in FAMILIES for op, call in family.CALLS.items()}
 """For each of our operators the call of torch that does the same."""
