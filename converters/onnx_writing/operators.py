@@ -170,6 +170,24 @@ def _pad(b: OnnxBuilder, u: Use) -> str:
     return b.add("Pad", [*u.inputs, b.ints(0, *u.attrs["before"], 0, *u.attrs["after"])])
 
 
+def _pad_constant(b: OnnxBuilder, u: Use) -> str:
+    with np.errstate(over="ignore"):  # beyond the range of fp32 it is infinite
+        value = b.number(u.attrs["value"])
+    return b.add("Pad", [*u.inputs, b.ints(0, *u.attrs["before"], 0, *u.attrs["after"]), value])
+
+
+def _permute(b: OnnxBuilder, u: Use) -> str:
+    return b.add("Transpose", u.inputs, perm=[0, *(axis + 1 for axis in u.attrs["axes"])])
+
+
+def _expand(b: OnnxBuilder, u: Use) -> str:
+    return b.add("Expand", [*u.inputs, b.ints(1, *u.shape)])  # 1 keeps the batch
+
+
+def _take(b: OnnxBuilder, u: Use) -> str:
+    return b.add("Gather", [*u.inputs, b.ints(*u.attrs["indices"])], axis=u.attrs["axis"] + 1)
+
+
 def _reshape(b: OnnxBuilder, u: Use) -> str:
     return b.add("Reshape", [*u.inputs, b.ints(0, *u.shape)])  # 0 keeps the batch
 
@@ -210,6 +228,10 @@ WRITERS: dict[str, Writer] = {
     "concat": _concat,
     "slice": _slice,
     "pad": _pad,
+    "pad_constant": _pad_constant,
+    "permute": _permute,
+    "expand": _expand,
+    "take": _take,
     "flatten": _plain("Flatten"),
     "reshape": _reshape,
     "constant": _constant,

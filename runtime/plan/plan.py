@@ -106,7 +106,7 @@ def plan(
         A sample needs more memory than `MAX_ARENA`.
     """
     context = Context(batch, lanes, shapes, decode, team or Team(1), tuning)
-    layers = fuse(graph)
+    layers = fuse(graph, shapes)
     steps = _pack(layers, context, packers, elements or {})
     uses = [step.use for step in steps]
     given = tuple(range(len(graph.inputs)))

@@ -20,6 +20,8 @@ from ..fx_builder import FIRST_ONLY, FxBuilder, meta
 from . import activations, arithmetic, convolutions, embedding, layers, pads, pooling, resizing, shapes, takes, views
 from .biases import join_biases
 from .clamps import join_clamps
+from .gates import join_gates
+from .layer_norms import join_layer_norms
 from .table import ANY_PLACE, LOWERINGS, Call, bind
 
 __all__ = ["CALLS", "LOWERINGS", "lower", "rewrite"]
@@ -40,6 +42,8 @@ def rewrite(graph: fx.Graph, constants: set[fx.Node]) -> None:
         Its nodes that do not depend on the input; new ones are added.
     """
     join_clamps(graph)
+    join_gates(graph)
+    join_layer_norms(graph, constants)
     join_biases(graph, constants)
 
 
