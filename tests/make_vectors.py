@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from vector_graphs import embedding_file, ends_file, graph_file, leaky_relu_file, sparse, spatial_file, tied_file
+from vector_graphs import embedding_file, ends_file, graph_file, leaky_relu_file, sparse, spatial_file
 
 import dcz.dcformat as fmt
 from dcz.dcformat.constants import MAGIC
@@ -172,6 +172,21 @@ def of_scaled_rows() -> dict[str, Array]:
     }
 
 
+def tied_file() -> dict[str, Any]:
+    """A weight that two layers share, under three names."""
+    nodes = (
+        fmt.make_node("linear", [0], {"weight": "first.weight"}),
+        fmt.make_node("relu", [1]),
+        fmt.make_node("linear", [2], {"weight": "first.weight", "bias": "second.bias"}),
+    )
+    tensors = {
+        "first.weight": sparse((8, 8), 0.4, [0.5, -0.5, 1.0], 6),
+        "second.bias": np.arange(8, dtype=np.float32),
+    }
+    tied = {"second.weight": "first.weight", "spare": "first.weight"}
+    return {"graph": fmt.Graph((8,), nodes, 3), "tensors": tensors, "tied": tied}
+
+
 def build(manifest: Any, body: bytes = b"") -> bytes:
     """A container from any JSON, with right checksums where a section's is None."""
     offset = 0
@@ -288,6 +303,54 @@ def expected_tensor(container: fmt.Container, name: str, array: Array) -> dict[s
     return expected | {"sha256": hashlib.sha256(data).hexdigest()}
 
 
+def expected_file(path: Path, tensors: dict[str, Array]) -> dict[str, Any]:
+    """What a reader must give for a file."""
+    with fmt.open(path) as container:
+        expected: dict[str, Any] = {
+            "labels": container.labels,
+            "nodes": [node.op for node in container.graph.nodes] if container.graph else None,
+            "tensors": {key: expected_tensor(container, key, array) for key, array in tensors.items()},
+        }
+        if container.tied:
+            expected["tied"] = container.tied
+    return expected
+
+
+def later_files() -> dict[str, bytes]:
+    """Files of a later minor version whose news can be passed over."""
+    payload = np.array([1.5, -2.0], "<f4").tobytes()
+    section = [len(payload), zlib.crc32(payload), 1]
+    graph = {"input": [2], "nodes": [["relu"]], "profile": [[1, 2]], "comment": {"by": "a later writer"}}
+    manifest = {
+        "graph": graph,
+        "tensors": [["w", [2]]],
+        "sections": [section],
+        "licence": "CC0",
+        "signatures": [{}, 1.5],
+    }
+    return {"future-keys.dcz": pack_header(pack_json(manifest, DICTIONARY), minor=9) + payload}
+
+
+def refused_later_files() -> dict[str, tuple[bytes, str, str]]:
+    """Files of a later minor version that have what a reader cannot do without: it names that."""
+
+    def later(manifest: dict[str, Any], payload: bytes = b"") -> bytes:
+        sections = [[len(payload), zlib.crc32(payload), len(manifest["tensors"])]] if manifest["tensors"] else []
+        return pack_header(pack_json({**manifest, "sections": sections}, DICTIONARY), minor=9) + payload
+
+    def of(row: list[Any], payload: bytes = bytes(8)) -> bytes:
+        return later({"tensors": [row]}, payload)
+
+    error = "UnsupportedVersionError"
+    node = {"graph": {"input": [2], "nodes": [["quantum_attention", [], {"heads": 4}]]}, "tensors": []}
+    return {
+        "future-encoding.dcz": (of(["w", [2], "tensor_train"]), error, "unknown encoding 'tensor_train'"),
+        "future-dtype.dcz": (of(["w", [2], "raw", "F8_E4M3"]), error, "unknown dtype 'F8_E4M3'"),
+        "future-operator.dcz": (later(node), error, "unknown op 'quantum_attention'"),
+        "future-codebook.dcz": (of(["w", [2], "shared"], b"\xe0" + bytes(9)), error, "unknown form of codebook"),
+    }
+
+
 def main(folder: Path) -> None:
     """Write all vectors into a folder that has none."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -296,18 +359,14 @@ def main(folder: Path) -> None:
     expected: dict[str, Any] = {"valid": {}, "broken": {}}
     for name, arguments in valid_files().items():
         fmt.write(folder / name, **arguments)
-        with fmt.open(folder / name) as container:
-            expected["valid"][name] = {
-                "labels": container.labels,
-                "nodes": [node.op for node in container.graph.nodes] if container.graph else None,
-                "tensors": {
-                    key: expected_tensor(container, key, value.array if isinstance(value, Dense) else value)
-                    for key, value in arguments["tensors"].items()
-                },
-            }
-            if container.tied:
-                expected["valid"][name]["tied"] = container.tied
-    for name, (data, error, message) in broken_files((folder / "tiny.dcz").read_bytes()).items():
+        given = {key: value.array if isinstance(value, Dense) else value for key, value in arguments["tensors"].items()}
+        expected["valid"][name] = expected_file(folder / name, given)
+    for name, data in later_files().items():
+        (folder / name).write_bytes(data)
+        expected["valid"][name] = expected_file(folder / name, {"w": np.array([1.5, -2.0], "<f4")})
+    for name, (data, error, message) in (
+        broken_files((folder / "tiny.dcz").read_bytes()) | refused_later_files()
+    ).items():
         (folder / name).write_bytes(data)
         expected["broken"][name] = {"error": error, "message": message}
     (folder / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")

@@ -112,6 +112,7 @@ CASES = [
     OpCase("flatten", [IMAGE], {}, {}, (3 * 17 * 23,)),
     OpCase("reshape", [IMAGE], {}, {"shape": (23, 51)}, (23, 51)),
     OpCase("constant", [], {"value": (4, 5)}, {}, (4, 5)),
+    OpCase("constant", [], {"value": (1, 9, 1)}, {}, (1, 9, 1)),
     OpCase("constant", [], {"value": ()}, {}, (1,)),
     OpCase("softmax", [(9,)], {}, {"log": True}, (9,)),
     OpCase("slice", [IMAGE], {}, {"axis": 2, "start": 1, "stop": 23, "step": 4}, (3, 17, 6)),

@@ -1,4 +1,4 @@
-"""The graphs of the test vectors: operators, inputs and outputs, tied weights. `make_vectors` writes them."""
+"""Graphs of the test vectors, with their tensors: see `make_vectors.py`."""
 
 from __future__ import annotations
 
@@ -75,18 +75,6 @@ def leaky_relu_file() -> dict[str, Any]:
     return {"graph": fmt.Graph((2,), nodes, 3), "tensors": {"fc.weight": np.array([[1, -0.5], [-2, 3]], np.float32)}}
 
 
-def ends_file() -> dict[str, Any]:
-    """Inputs and outputs by name, which format 1.1 brought: an output that is an input, and two that are one value."""
-    inputs = fmt.Input((2, 3), "image"), fmt.Input((6,), "numbers", "I64")
-    nodes = (
-        fmt.make_node("flatten", [0]),
-        fmt.make_node("add", [1, 2]),
-        fmt.make_node("linear", [3], {"weight": "fc.weight"}),
-    )
-    outputs = fmt.Output(4, "scores"), fmt.Output(4, "again"), fmt.Output(3, "sum"), fmt.Output(1, "numbers")
-    return {"graph": fmt.Graph(inputs, nodes, outputs), "tensors": {"fc.weight": np.eye(2, 6, dtype=np.float32)}}
-
-
 def spatial_file() -> dict[str, Any]:
     """Transposed convolution and interpolation of an image, then all operators on lines."""
     node = fmt.make_node
@@ -114,22 +102,19 @@ def spatial_file() -> dict[str, Any]:
     return {"graph": fmt.Graph((3, 3, 4), nodes, len(nodes)), "tensors": tensors}
 
 
+def ends_file() -> dict[str, Any]:
+    """Inputs and outputs by name, which format 1.1 brought: an output that is an input, and two that are one value."""
+    inputs = fmt.Input((2, 3), "image"), fmt.Input((6,), "numbers", "I64")
+    nodes = (
+        fmt.make_node("flatten", [0]),
+        fmt.make_node("add", [1, 2]),
+        fmt.make_node("linear", [3], {"weight": "fc.weight"}),
+    )
+    outputs = fmt.Output(4, "scores"), fmt.Output(4, "again"), fmt.Output(3, "sum"), fmt.Output(1, "numbers")
+    return {"graph": fmt.Graph(inputs, nodes, outputs), "tensors": {"fc.weight": np.eye(2, 6, dtype=np.float32)}}
+
+
 def embedding_file() -> dict[str, Any]:
     """A table that is looked up by an input of integers."""
     graph = fmt.Graph((fmt.Input((3,), "ids", "I64"),), (fmt.make_node("embedding", [0], {"weight": "table"}),), 1)
     return {"graph": graph, "tensors": {"table": sparse((6, 4), 0.5, [0.5, -0.25, 1.5], 21)}}
-
-
-def tied_file() -> dict[str, Any]:
-    """A weight that two layers share, under three names."""
-    nodes = (
-        fmt.make_node("linear", [0], {"weight": "first.weight"}),
-        fmt.make_node("relu", [1]),
-        fmt.make_node("linear", [2], {"weight": "first.weight", "bias": "second.bias"}),
-    )
-    tensors = {
-        "first.weight": sparse((8, 8), 0.4, [0.5, -0.5, 1.0], 6),
-        "second.bias": np.arange(8, dtype=np.float32),
-    }
-    tied = {"second.weight": "first.weight", "spare": "first.weight"}
-    return {"graph": fmt.Graph((8,), nodes, 3), "tensors": tensors, "tied": tied}

@@ -24,25 +24,23 @@ class OnnxBuilder:
         Names of the network's tensors, which no value may take.
     sparse : bool
         Store a tensor as a sparse initializer where that is smaller.
-    inputs : sequence of str
-        Names wanted for the inputs.
 
     Attributes
     ----------
     nodes : list of NodeProto
     initializers : list of TensorProto
     sparse_initializers : list of SparseTensorProto
-    inputs : list of str
-        Names of the inputs.
+    input : str
+        Name of the network's first input, which tells the batch.
     """
 
-    def __init__(self, taken: Sequence[str], sparse: bool = False, inputs: Sequence[str] = ("input",)) -> None:
+    def __init__(self, taken: Sequence[str], sparse: bool = False) -> None:
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
         self.sparse_initializers: list[SparseTensorProto] = []
         self._taken = set(taken)
         self._sparse = sparse
-        self.inputs = [self.name(name) for name in inputs]
+        self.input = ""
 
     def name(self, wanted: str) -> str:
         """The name itself, or with a number behind it where it is taken."""

@@ -11,8 +11,6 @@ from .operators import WRITERS, Use
 OPSET = 17
 IR_VERSION = 8
 """What goes with the operator set: every reader since 2022 knows both."""
-TYPES = {"F32": TensorProto.FLOAT, "I64": TensorProto.INT64}
-"""Element types of inputs."""
 MAX_BYTES = (1 << 31) - (1 << 20)
 """A protobuf holds 2 GiB; the rest is for the graph."""
 
@@ -44,15 +42,15 @@ def to_onnx(container: Container, graph: Graph, batch: int | None = None, sparse
         An operator, or a form of one, that ONNX does not have.
     """
     names = graph.tensor_names()
-    b = OnnxBuilder(names, sparse, [end.name for end in graph.inputs])
+    b = OnnxBuilder(names, sparse)
     tensors = {name: b.tensor(name, Dense(container.tensor(name), container.entries[name].dtype)) for name in names}
     if b.nbytes > MAX_BYTES:
         hint = "--sparse may make it smaller; .safetensors, .pt and .pt2 have no limit"
         what = "the weights are too large for an ONNX file"
         raise ConversionError(what, expected=f"at most {MAX_BYTES:,} bytes", found=f"{b.nbytes:,}", hint=hint)
     shapes = infer_shapes(graph, {name: container.entries[name].shape for name in names})
-    given, answers = b.inputs, [b.name(end.name) for end in graph.outputs]
-    values = [_as_float(b, name, end) for name, end in zip(given, graph.inputs, strict=True)]
+    given, answers = [b.name(each.name) for each in graph.inputs], [b.name(each.name) for each in graph.outputs]
+    b.input, values = given[0], [_as_float(b, *pair) for pair in zip(given, graph.inputs, strict=True)]
     for index, node in enumerate(graph.nodes):
         inputs, params = [values[i] for i in node.inputs], {role: tensors[name] for role, name in node.params.items()}
         use = Use(index, node, inputs, params, [shapes[i] for i in node.inputs], shapes[graph.value_of(index)])
@@ -60,22 +58,24 @@ def to_onnx(container: Container, graph: Graph, batch: int | None = None, sparse
     for name, value in zip(answers, graph.answers, strict=True):
         b.add("Identity", [values[value]], name)
     size = "N" if batch is None else batch
-    types = [TYPES[end.dtype] for end in graph.inputs] + [TensorProto.FLOAT] * len(answers)
-    described = [
+    kinds = [TensorProto.INT64 if each.dtype == "I64" else TensorProto.FLOAT for each in graph.inputs]
+    kinds += [TensorProto.FLOAT] * len(answers)
+    places = [*range(len(given)), *graph.answers]
+    ends = [
         helper.make_tensor_value_info(name, kind, [size, *shapes[value]])
-        for name, kind, value in zip([*given, *answers], types, [*range(len(given)), *graph.answers], strict=True)
+        for name, kind, value in zip([*given, *answers], kinds, places, strict=True)
     ]
-    ends = described[: len(given)], described[len(given) :]
-    made = helper.make_graph(b.nodes, "network", *ends, b.initializers, sparse_initializer=b.sparse_initializers)
+    first, last = ends[: len(given)], ends[len(given) :]
+    made = helper.make_graph(b.nodes, "network", first, last, b.initializers, sparse_initializer=b.sparse_initializers)
     opsets = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="dcz")
     helper.set_model_props(model, dict(container.metadata))
     return model
 
 
-def _as_float(b: OnnxBuilder, name: str, end: Input) -> str:
+def _as_float(b: OnnxBuilder, name: str, given: Input) -> str:
     """The value that is an input, in fp32."""
-    return b.add("Cast", [name], to=TensorProto.FLOAT) if end.dtype == "I64" else name
+    return b.add("Cast", [name], to=TensorProto.FLOAT) if given.dtype == "I64" else name
 
 
 def _write(b: OnnxBuilder, use: Use) -> str:

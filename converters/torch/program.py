@@ -28,11 +28,12 @@ def to_program(graph: Graph, tensors: Mapping[str, Dense]) -> ExportedProgram:
     """
     module = GraphModule(graph, tensors).eval()
     types = {"F32": torch.float32, "I64": torch.int64}
-    examples = tuple(torch.zeros(BATCH, *given.shape, dtype=types[given.dtype]) for given in graph.inputs)
-    batch = Dim("batch")
-    sizes = {"inputs": tuple({0: batch} for _ in examples)}
+    examples = [torch.zeros(BATCH, *each.shape, dtype=types[each.dtype]) for each in graph.inputs]
+    sizes = {0: Dim("batch")}
     with torch.no_grad(), quiet():
-        program = torch.export.export(module, examples, dynamic_shapes=sizes, strict=False)
+        program = torch.export.export(
+            module, tuple(examples), dynamic_shapes=(tuple(sizes for _ in examples),), strict=False
+        )
     names = dict(zip(module.state_dict(), graph.tensor_names(), strict=True))
     for spec in program.graph_signature.input_specs:
         spec.target = names.get(spec.target or "", spec.target)

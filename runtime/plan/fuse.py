@@ -104,11 +104,11 @@ def fuse(graph: Graph, shapes: Sequence[Shape]) -> list[Layer]:
 def _constants(graph: Graph) -> dict[int, str]:
     """Values that are a stored tensor, maybe in another shape, and the name of the tensor."""
     names: dict[int, str] = {}
-    for value, node in enumerate(graph.nodes, len(graph.inputs)):
+    for index, node in enumerate(graph.nodes):
         if node.op == "constant":
-            names[value] = node.params["value"]
+            names[graph.value_of(index)] = node.params["value"]
         elif node.op in ("reshape", "flatten") and node.inputs[0] in names:
-            names[value] = names[node.inputs[0]]
+            names[graph.value_of(index)] = names[node.inputs[0]]
     return names
 
 

@@ -155,8 +155,8 @@ def lower_program(
     tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}
     constants = Constants(graph, tensors, reserved=(*program.state_dict, *program.constants))
     rewrite(graph, constants.nodes)
-    given, batch = described(user_inputs, nodes, inputs), nodes[user_inputs[0]].meta["val"].shape[0]
-    builder = FxBuilder(given, batch, constants, {**program.state_dict, **program.constants})
+    batch, stored = nodes[user_inputs[0]].meta["val"].shape[0], {**program.state_dict, **program.constants}
+    builder = FxBuilder(described(user_inputs, nodes, inputs), batch, constants, stored)
     for name, value in zip(user_inputs, builder.inputs, strict=True):
         builder.values[nodes[name]] = value
     _lower_nodes(builder, graph, explain)
