@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from vector_graphs import ends_file, graph_file, leaky_relu_file, movement_file, sparse, spatial_file
+from vector_graphs import (
+    embedding_file,
+    ends_file,
+    graph_file,
+    leaky_relu_file,
+    movement_file,
+    sparse,
+    spatial_file,
+)
 
 import dcz.dcformat as fmt
 from dcz.dcformat import Encoded
@@ -93,6 +101,7 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "tied.dcz": tied_file(),
         "leaky_relu.dcz": leaky_relu_file(),
         "ends.dcz": ends_file(),
+        "embedding.dcz": embedding_file(),
         "spatial.dcz": spatial_file(),
         "movement.dcz": movement_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},

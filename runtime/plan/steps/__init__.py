@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..step import Builder
-from . import elementwise, movement, pool, resize, weighted
+from . import elementwise, embedding, movement, pool, resize, weighted
 
 STEPS: Mapping[str, Builder] = {
     **weighted.STEPS,
     **elementwise.STEPS,
+    **embedding.STEPS,
     **pool.STEPS,
     **resize.STEPS,
     **movement.STEPS,

@@ -17,7 +17,7 @@ from torch import fx
 
 from .....dcformat import Value
 from ..fx_builder import FIRST_ONLY, FxBuilder, meta
-from . import activations, arithmetic, convolutions, layers, pads, pooling, resizing, shapes, takes, views
+from . import activations, arithmetic, convolutions, embedding, layers, pads, pooling, resizing, shapes, takes, views
 from .biases import join_biases
 from .clamps import join_clamps
 from .gates import join_gates
@@ -27,7 +27,7 @@ from .transposes import sink_transposes
 
 __all__ = ["CALLS", "LOWERINGS", "lower", "rewrite"]
 
-FAMILIES = (activations, arithmetic, convolutions, layers, pads, pooling, resizing, shapes, takes, views)
+FAMILIES = (activations, arithmetic, convolutions, embedding, layers, pads, pooling, resizing, shapes, takes, views)
 """Importing them fills the table of lowerings."""
 CALLS: Mapping[str, Call] = {op: call for family in FAMILIES for op, call in family.CALLS.items()}
 """For each of our operators the call of torch that does the same."""
