@@ -27,7 +27,7 @@ from ..constants import (
 )
 from ..encoding.table import Encoding
 from ..graph.graph import Attr, Graph, Node, Shape
-from ..graph.legal import infer_shapes, make_node
+from ..graph.legal import infer_shapes, make_node, minor_version
 from ..graph.ops import OPS
 from ..preprocess import Preprocess
 from ..tensors import DTYPES
@@ -115,7 +115,8 @@ class Manifest:
     def minor_version(self) -> int:
         """The least minor version of the format that has all that the container uses."""
         used = [entry.encoding.minor_version for entry in self.tensors]
-        used += [OPS[node.op].minor_version for node in (self.graph.nodes if self.graph else ())]
+        if self.graph is not None:
+            used.append(minor_version(self.graph, {entry.name: entry.shape for entry in self.tensors}))
         return max(used, default=0)
 
 

@@ -2,8 +2,8 @@
 
 The following nodes are fused where no other node reads the value in between:
 
-- batch_norm, add and relu or relu6 into the convolution or linear layer before them (its epilogue); into a transposed
-  convolution no add,
+- batch_norm, add and relu or relu6 into the convolution or linear layer before them (its epilogue), where channels and
+  shapes are the same; into a transposed convolution no add,
 - relu or relu6 into an add or a batch_norm that stays on its own,
 - max pooling of 2 x 2 into the convolution before it, whose builder may still make it a separate step,
 - slices into the slice or pad after them: the option-A shortcut of CIFAR ResNets becomes one strided copy.
@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...dcformat import Graph, Node
+from ...dcformat import Graph, Node, Shape
 
 ADDING = ("conv2d", "conv1d", "linear")
 """Operators whose kernels can add a residual in their epilogue."""
@@ -64,13 +64,15 @@ class Layer:
     pooled: int | None = None
 
 
-def fuse(graph: Graph) -> list[Layer]:
+def fuse(graph: Graph, shapes: Sequence[Shape]) -> list[Layer]:
     """Turn a graph into layers. Nodes that the output does not depend on are dropped.
 
     Parameters
     ----------
     graph : Graph
-        A legal graph (`dcz.dcformat.infer_shapes` accepts it).
+        A legal graph.
+    shapes : sequence of tuple of int
+        What `dcz.dcformat.infer_shapes` gives for it.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def fuse(graph: Graph) -> list[Layer]:
     readers[graph.output] += 1
     layers: dict[int, Layer] = {}
     for output, node in live:
-        layers[output] = _fold(node, output, layers, readers) or Layer(node, node.inputs, output)
+        layers[output] = _fold(node, output, layers, readers, shapes) or Layer(node, node.inputs, output)
     return list(layers.values())
 
 
@@ -97,7 +99,9 @@ def _live_nodes(graph: Graph) -> list[tuple[int, Node]]:
     return live[::-1]
 
 
-def _fold(node: Node, output: int, layers: dict[int, Layer], readers: Mapping[int, int]) -> Layer | None:
+def _fold(
+    node: Node, output: int, layers: dict[int, Layer], readers: Mapping[int, int], shapes: Sequence[Shape]
+) -> Layer | None:
     """Fuse a node into the layer that computes one of its inputs, and remove that layer from `layers`. None:
     impossible.
 
@@ -105,13 +109,21 @@ def _fold(node: Node, output: int, layers: dict[int, Layer], readers: Mapping[in
     """
     for value in sorted(node.inputs, reverse=True):
         layer = layers.get(value)
-        if layer is None or readers[value] > 1:
+        if layer is None or readers[value] > 1 or not _in_line(layer, node, shapes):
             continue
         folded = _folded(layer, node)
         if folded is not None:
             del layers[value]
             return replace(folded, output=output)
     return None
+
+
+def _in_line(layer: Layer, node: Node, shapes: Sequence[Shape]) -> bool:
+    """Whether a node has the elements, and the channels, that the epilogue of the layer before it has."""
+    made = shapes[layer.output]
+    if node.op == "batch_norm" and layer.node.op == "linear":
+        return len(made) == 1  # of rows it normalises the first axis, where a layer's channels lie along the last
+    return node.op != "add" or all(shapes[value] == made for value in node.inputs)
 
 
 def _folded(layer: Layer, node: Node) -> Layer | None:

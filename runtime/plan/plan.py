@@ -105,7 +105,7 @@ def plan(
         A sample needs more memory than `MAX_ARENA`.
     """
     context = Context(batch, lanes, shapes, decode, team or Team(1), tuning)
-    layers = fuse(graph)
+    layers = fuse(graph, shapes)
     steps = _pack(layers, context, packers, elements or {})
     uses = [step.use for step in steps]
     values = {0, graph.output, *(value for use in uses for value in (*use.reads, use.makes))}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import activation, arithmetic, conv, linear, movement, norm, pool, reduce, resize
+from . import activation, arithmetic, conv, linear, matmul, movement, norm, pool, reduce, resize
 from .spec import OpSpec
 
 FAMILIES: tuple[Mapping[str, OpSpec], ...] = (
     conv.OPS,
     linear.OPS,
+    matmul.OPS,
     norm.OPS,
     activation.OPS,
     pool.OPS,

@@ -115,6 +115,12 @@ def test_a_file_states_the_version_that_its_newest_op_needs(op: str) -> None:
     assert Manifest(None, (), ()).minor_version == 0
 
 
+@pytest.mark.parametrize(("shape", "version"), [((4,), 0), ((7, 4), 1)])
+def test_a_form_of_an_op_may_be_newer_than_the_op(shape: tuple[int, ...], version: int) -> None:
+    graph = Graph(shape, (make_node("linear", (0,), {"weight": "w"}),), 1)
+    assert Manifest(graph, (TensorEntry("w", (3, 4)),), (Section(0, 0, 1),)).minor_version == version
+
+
 def test_tied_names_are_written_as_indices() -> None:
     manifest = Manifest(None, ENTRIES, SECTIONS, tied={"again": "m", "": "w"})
     assert text_of(manifest)["tied"] == {"again": 2, "": 0}

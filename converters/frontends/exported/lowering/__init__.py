@@ -17,14 +17,39 @@ from torch import fx
 
 from .....dcformat import Value
 from ..fx_builder import FxBuilder, meta
-from . import activations, arithmetic, convolutions, layers, pooling, resizing, shapes, views
+from . import (
+    activations,
+    arithmetic,
+    convolutions,
+    layers,
+    norms,
+    pooling,
+    products,
+    reductions,
+    resizing,
+    shapes,
+    views,
+)
 from .biases import join_biases
 from .clamps import join_clamps
+from .masks import add_masks
 from .table import LOWERINGS, Call, bind
 
 __all__ = ["CALLS", "LOWERINGS", "lower", "rewrite"]
 
-FAMILIES = (activations, arithmetic, convolutions, layers, pooling, resizing, shapes, views)
+FAMILIES = (
+    activations,
+    arithmetic,
+    convolutions,
+    layers,
+    norms,
+    pooling,
+    products,
+    reductions,
+    resizing,
+    shapes,
+    views,
+)
 """Importing them fills the table of lowerings."""
 CALLS: Mapping[str, Call] = {op: call for family in FAMILIES for op, call in family.CALLS.items()}
 """For each of our operators the call of torch that does the same."""
@@ -41,6 +66,7 @@ def rewrite(graph: fx.Graph, constants: set[fx.Node]) -> None:
     """
     join_clamps(graph)
     join_biases(graph, constants)
+    add_masks(graph, constants)
 
 
 def lower(g: FxBuilder, node: fx.Node) -> None:
