@@ -101,6 +101,7 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
         "planes.dcz": {"graph": None, "tensors": of_planes()},
+        "wide.dcz": {"graph": None, "tensors": of_many_values()},
     }
     return files
 
@@ -120,6 +121,19 @@ def of_planes() -> dict[str, Array | Dense]:
         "u16": rng.integers(0, 500, 900).astype("<u2"),
         "sparse f32": np.where(rng.random((30, 40)) < 0.3, rng.normal(size=(30, 40)), 0).astype("<f4"),
         "sparse i32": np.where(rng.random((30, 40)) < 0.3, rng.integers(1, 5000, (30, 40)), 0).astype("<i4"),
+    }
+
+
+def of_many_values() -> dict[str, Array | Dense]:
+    """Tensors with more distinct elements than a byte numbers."""
+    rng = np.random.default_rng(21)
+    values = np.sort(rng.normal(size=300)).astype("<f4")
+    return {
+        "f32": rng.choice(values, (50, 40)),
+        "f32 with zeros": rng.choice(np.append(values, np.float32(0)), (50, 40)),
+        "grid": (rng.integers(-500, 500, (90, 40)) * np.float64(np.float32(0.0123))).astype("<f4"),
+        "f64": rng.choice(values.astype("<f8") / 3, (50, 40)),
+        "i32": rng.choice(rng.integers(-(2**31), 2**31, 400), (50, 40)).astype("<i4"),
     }
 
 
@@ -343,6 +357,15 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
             with_payload(b"\x02\xf0\x10" + bytes(20), ["w", [4], "planes", "F16"]),
             "FormatError",
             "more than bytes",
+        ),
+        "wide-beyond.dcz": (
+            # Two centroids, 1 and 2, and the symbols 0 and 3, in planes of which the upper one is coded.
+            with_payload(
+                b"\x60\x02" + b"\x00\x01" + b"\x04" + b"\x02\x00\x00\x03\x00" + b"\x00\x03",
+                ["w", [2], "shared_wide", "I16"],
+            ),
+            "FormatError",
+            "beyond the codebook",
         ),
         "planes-of-bytes.dcz": (with_tensor(["w", [4], "planes", "U8"]), "FormatError", "cannot be planes"),
         "boolean-2.dcz": (

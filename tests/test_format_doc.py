@@ -94,7 +94,7 @@ def test_limits_are_the_codes() -> None:
     assert constants.MAX_ACTIVATION == 2**28
     assert constants.MAX_LIVE == 2**29
     assert "| elements of all values that are needed at a time, per sample | 2^29;" in limits
-    assert f"| centroids of a codebook | {constants.MAX_CODEBOOK} |" in limits
+    assert f"of one in `shared_wide` | {constants.MAX_CODEBOOK}; {constants.MAX_WIDE_CODEBOOK:,} |" in limits
     assert f"| gap width | {constants.MAX_GAP_BITS} bits |" in limits
     assert f"| code length | {constants.MAX_CODE_LENGTH} bits |" in limits
     assert f"chunks of {constants.CHUNK_ENTRIES:,}" in DOC

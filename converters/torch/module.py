@@ -41,13 +41,13 @@ class GraphModule(nn.Module):
         return values[self.graph.output]
 
     def time_weighted(self, x: Tensor) -> Iterator[tuple[str, float]]:
-        """Run once; return the weight's name and the seconds of each convolution and linear layer."""
+        """Run once; return the weight's name and the seconds of each convolution, linear and recurrent layer."""
         values = [x]
         for node in self.graph.nodes:
             start = time.perf_counter()
             values.append(self._step(node, values))
             if node.op in FILTERED:
-                yield node.params["weight"], time.perf_counter() - start
+                yield node.params[FILTERED[node.op][-1]], time.perf_counter() - start
 
     def _step(self, node: Node, values: list[Tensor]) -> Tensor:
         params = {role: getattr(self, self._attribute[name]) for role, name in node.params.items()}

@@ -14,7 +14,7 @@ from ...core.errors import FormatError
 from ...core.output import replacing
 from ..coding.bits import Bytes
 from ..constants import FREE_ELEMENTS, MAX_EXPANSION
-from ..encoding.table import Encoding, encode_raw, encode_tensor, parse
+from ..encoding.table import LEAST_GAIN, Encoding, encode_raw, encode_tensor, parse
 from ..graph.graph import Graph, Shape
 from ..graph.legal import infer_shapes
 from ..preprocess import Preprocess
@@ -125,8 +125,7 @@ def write(
     if graph is not None:
         infer_shapes(graph, {name: tensor.shape for name, tensor in tensors.items()})
     encoded = {n: t if isinstance(t, Encoded) else encode(n, t) for n, t in tensors.items()}
-    if Manifest(graph, _entries(encoded), ()).minor_version:
-        _renew(encoded)
+    _renew(encoded, at_any_gain=bool(Manifest(graph, _entries(encoded), ()).minor_version))
     _fill_up(encoded)
     sections = list(_gather([tensor.payload for tensor in encoded.values()]))
     packed_labels = pack_labels(labels) if labels is not None else b""
@@ -166,14 +165,16 @@ def _entries(encoded: Mapping[str, Encoded]) -> tuple[TensorEntry, ...]:
     return tuple(TensorEntry(name, t.shape, t.encoding, t.dtype) for name, t in encoded.items())
 
 
-def _renew(encoded: dict[str, Encoded]) -> None:
-    """Encode small tensors anew in a file that older readers cannot read anyway.
+def _renew(encoded: dict[str, Encoded], at_any_gain: bool) -> None:
+    """Encode small tensors anew, where they together gain `LEAST_GAIN` or older readers cannot read the file anyway.
 
     What a large one could gain by it is less than `LEAST_GAIN`.
     """
-    for name, tensor in encoded.items():
-        if not tensor.encoding.minor_version and len(tensor.payload) < SMALL_BYTES:
-            encoded[name] = tensor.renewed()
+    old = {n: t for n, t in encoded.items() if not t.encoding.minor_version and len(t.payload) < SMALL_BYTES}
+    new = {name: tensor.renewed() for name, tensor in old.items()}
+    gain = sum(len(old[name].payload) - len(new[name].payload) for name in old)
+    if at_any_gain or gain >= LEAST_GAIN:
+        encoded |= new
 
 
 def _fill_up(encoded: dict[str, Encoded]) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..coding.bits import Bytes
 from ..coding.entropy import Streams
-from ..constants import MAX_CODEBOOK
+from ..constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_WIDE_CODEBOOK
 from ..graph.graph import Shape
 from ..tensors import DTYPES, PIECE, Array, Dense, Tensor, bit_patterns, flat_pieces
 from .header import Header
@@ -64,6 +64,17 @@ class Counted:
             if max(len(patterns), len(found)) > MAX_CODEBOOK:
                 return None
         return found
+
+    @cached_property
+    def patterns(self) -> NDArray[Any] | None:
+        """The distinct bit patterns, ascending; None for more than a wide codebook holds."""
+        bits = bit_patterns(self.array)
+        found = np.unique(bits[:CHUNK_ENTRIES])  # of most tensors these are too many already
+        for begin in range(CHUNK_ENTRIES, len(bits), PIECE):
+            if len(found) > MAX_WIDE_CODEBOOK:
+                break
+            found = np.union1d(found, bits[begin : begin + PIECE])
+        return found if len(found) <= MAX_WIDE_CODEBOOK else None
 
     @cached_property
     def zeros(self) -> int:

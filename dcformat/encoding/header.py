@@ -118,13 +118,20 @@ class Header:
             )
         return byte & (SWAPPED - 1), bool(byte & SWAPPED), CodebookForm(byte >> FORM_SHIFT)
 
-    def codebook(self, form: CodebookForm) -> tuple[Array, int]:
-        """The codebook and its bytes."""
+    def dense_layout(self) -> CodebookForm:
+        """Form of the codebook, of a payload without gaps."""
+        gap_bits, swapped, form = self.layout()
+        if gap_bits or swapped:
+            raise FormatError("payload: a dense tensor has no gaps")
+        return form
+
+    def codebook(self, form: CodebookForm, most: int = MAX_CODEBOOK) -> tuple[Array, int]:
+        """The codebook, of at most so many centroids, and its bytes."""
         if form not in (known := forms_of(self.dtype)):
             expected = " or ".join(item.name for item in sorted(known))
             raise FormatError(f"a codebook of {self.dtype} cannot have this form", expected=expected, found=form.name)
         begin = self.offset
-        count = self.varint(MAX_CODEBOOK, "codebook size")
+        count = self.varint(most, "codebook size")
         if count == 0:
             raise FormatError("codebook is empty")
         codebook, self.offset = read_codebook(self.data, self.offset, count, form, DTYPES[self.dtype])

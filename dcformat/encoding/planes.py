@@ -51,9 +51,13 @@ class _Coding:
         """Code a plane with these occurrences of bytes, shape (256,); None where plain is shorter."""
         found = np.flatnonzero(counts)
         least, beyond = int(found[0]), int(found[-1]) + 1
+        size = int(counts.sum())
+        entropy = float(-(counts[found] * np.log2(counts[found] / size)).sum())
+        if entropy + beyond - least >= 8 * (size - _PLANE_HEAD):  # a symbol takes a bit in the table too
+            return None
         code = coder.fit(counts[least:beyond])
         bits = code.cost(counts[least:beyond]) + 8 * (_PLANE_HEAD + len(write_tables(code)))
-        return _Coding(least, code) if bits < 8 * int(counts.sum()) else None
+        return _Coding(least, code) if bits < 8 * size else None
 
     def encode(self, plane: Plane) -> bytes:
         """The stream of a chunk of the plane."""

@@ -21,6 +21,7 @@ from .raw import RawScheme
 from .scaled import ScaledScheme
 from .shared import SharedScheme
 from .sparse import SparseRawScheme, SparseSharedScheme
+from .wide import WideScheme
 
 LEAST_GAIN = 64
 """Bytes that an encoding of format 1.1 has to save in a file of 1.0: older readers cannot read it then."""
@@ -62,6 +63,7 @@ class Encoding(StrEnum):
     SPARSE_SHARED_SCALED = "sparse_shared_scaled", ScaledScheme(SparseSharedScheme(_LEVELS, HuffmanCode)), 1
     SHARED_SCALED = "shared_scaled", ScaledScheme(SharedScheme(_LEVELS, HuffmanCode)), 1
     PLANES = "planes", _PLANES, 1
+    SHARED_WIDE = "shared_wide", WideScheme(_PLANES), 1
     SPARSE_PLANES = "sparse_planes", SparseRawScheme(WIDE, HuffmanCode, _PLANES), 1
 
     def fits(self, dtype: str, shape: Shape) -> bool:

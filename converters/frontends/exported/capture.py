@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import ExportedProgram
+from torch.export import ExportedProgram, default_decompositions
 from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
 from torch.utils import _pytree
 
@@ -20,7 +20,7 @@ from ..source import Source
 from .constants import Constants
 from .fold import fold
 from .fx_builder import FxBuilder
-from .lowering import lower, rewrite
+from .lowering import LOWERINGS, lower, rewrite
 from .refusals import as_one
 from .tracing import quiet, trace
 
@@ -132,9 +132,13 @@ def lower_program(
     UnsupportedOpError
         Operators that dcz does not have: the message names all.
     """
-    if any(_needs_decomposition(node.target) for node in program.graph.nodes):
-        with quiet():
-            program = program.run_decompositions({})  # x.relu_() and its views without side effects, no_grad inlined
+    targets = {node.target for node in program.graph.nodes}
+    unknown = any(_is_composite(target) and target not in LOWERINGS for target in targets)
+    if unknown or any(map(_needs_decomposition, targets)):
+        every = default_decompositions()
+        table = {op: every[op] for op in every if _is_composite(op) and op not in LOWERINGS}
+        with quiet():  # x.relu_() and its views without side effects, no_grad inlined, einsum in other operators
+            program = program.run_decompositions(table if unknown else {})
     _check_state(program)
     user_input, user_output = _user_input(program), _user_output(program)
     graph = copy.deepcopy(program.graph)
@@ -146,7 +150,7 @@ def lower_program(
     batch, *sample = nodes[user_input].meta["val"].shape
     if not sample or not all(isinstance(n, int) for n in sample):
         raise ConversionError("the input's sizes must be fixed, but for the batch", found=[str(n) for n in sample])
-    builder = FxBuilder(tuple(sample), batch, constants)
+    builder = FxBuilder(tuple(sample), batch, constants, {**program.state_dict, **program.constants})
     builder.values[nodes[user_input]] = builder.input
     _lower_nodes(builder, graph, explain)
     return Capture(builder.finish(nodes[user_output]), constants, program)
@@ -192,6 +196,12 @@ def _tensor_names(program: ExportedProgram) -> dict[str, str]:
 def _needs_decomposition(target: Any) -> bool:
     is_mutable = isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
     return is_mutable or isinstance(target, torch._ops.HigherOrderOperator)
+
+
+def _is_composite(target: Any) -> bool:
+    """Whether torch defines an operator by others."""
+    key = torch._C.DispatchKey.CompositeImplicitAutograd
+    return isinstance(target, torch._ops.OpOverload) and target.has_kernel_for_dispatch_key(key)
 
 
 def _check_state(program: ExportedProgram) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..step import Builder
-from . import elementwise, matmul, movement, norm, pool, resize, weighted
+from . import elementwise, matmul, movement, norm, pool, recurrent, resize, weighted
 
-FAMILIES = (weighted, matmul, elementwise, norm, pool, resize, movement)
+FAMILIES = (weighted, matmul, recurrent, elementwise, norm, pool, resize, movement)
 STEPS: Mapping[str, Builder] = {op: build for family in FAMILIES for op, build in family.STEPS.items()}
 """A builder for each operator."""
 
-ONE_LANE: frozenset[str] = frozenset(matmul.STEPS)
+ONE_LANE: frozenset[str] = frozenset({*matmul.STEPS, *recurrent.STEPS})
 """Operators whose steps need the samples one behind the other. A plan with one of them interleaves none."""

@@ -283,7 +283,7 @@ def test_info_of_each_tensor(full: Container) -> None:
     assert conv["bits_per_gap"] == 8 * conv["bytes"]["gaps"] / conv["nnz"]
     assert fc["bits_per_symbol"] == 8 * fc["bytes"]["symbols"] / 288
     assert fc["gap_bits"] is None
-    assert unused["bits_per_symbol"] == 8 * unused["bytes"]["symbols"] / unused["nnz"] < 32
+    assert 23 < unused["bits_per_symbol"] < 32  # the exponents of plain floats are coded
     assert sum(conv["code_lengths"]["symbols"]) == 3
 
 

@@ -92,6 +92,7 @@ def payload_cases() -> list[Case]:
         Dense((levels + 1) * scales, "F32"),
         Dense(sparse_array((40, 50), 1, 0, rng), "F32"),
         Dense(sparse_array((30, 50), 1, 0, rng, np.float16), "F16"),
+        Dense(rng.choice(rng.normal(size=300).astype(np.float32), (40, 50)), "F32"),
         Dense(noise, "F32"),
         Dense(noise.view(np.int32), "I32"),
     ]

@@ -90,6 +90,7 @@ def several_tensors() -> dict[str, np.ndarray]:
     holes = rng.random((90, 700)) < 0.1
     arrays |= {"sparse noise": np.where(holes, arrays["matrix noise"], np.float32(0))}
     arrays |= {"sparse noise i4": arrays["sparse noise"].view(np.int32)}
+    arrays |= {"many values": sparse_array((90, 700), 1, 400, rng)}
     return arrays | {"empty rows": np.zeros((3, 0), np.float32), "bools": rng.random(30_000) < 0.5, "ids": np.arange(9)}
 
 

@@ -16,24 +16,27 @@ import torch
 from torch import fx
 
 from .....dcformat import Value
-from ..fx_builder import FxBuilder, meta
+from ..fx_builder import FIRST_ONLY, FxBuilder, meta
 from . import (
     activations,
     arithmetic,
     convolutions,
     layers,
     norms,
+    pads,
     pooling,
     products,
+    recurrent,
     reductions,
     resizing,
     shapes,
+    takes,
     views,
 )
 from .biases import join_biases
 from .clamps import join_clamps
 from .masks import add_masks
-from .table import LOWERINGS, Call, bind
+from .table import ANY_PLACE, LOWERINGS, Call, bind
 
 __all__ = ["CALLS", "LOWERINGS", "lower", "rewrite"]
 
@@ -43,11 +46,14 @@ FAMILIES = (
     convolutions,
     layers,
     norms,
+    pads,
     pooling,
     products,
+    recurrent,
     reductions,
     resizing,
     shapes,
+    takes,
     views,
 )
 """Importing them fills the table of lowerings."""
@@ -84,11 +90,12 @@ def lower(g: FxBuilder, node: fx.Node) -> None:
         g.fail("operator is not supported")
     if g.reads_unknown(node):
         return
+    g.require(node.target in ANY_PLACE or g.has_batch_first(node), FIRST_ONLY)
     if node.target is operator.getitem:
         results, index = g.values.get(node.all_input_nodes[0]) or [], cast(int, node.args[1])
         value = results[index] if index < len(results) else None
     else:
         value = LOWERINGS[node.target](g, bind(node))
+    g.values[node] = value
     if isinstance(value, Value):
         g.check_batch(node)
-    g.values[node] = value

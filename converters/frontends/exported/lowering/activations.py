@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from .....dcformat import Value
-from ..fx_builder import FxBuilder, meta
+from ..fx_builder import FxBuilder
 from .clamps import CLAMPS, OURS, limits
 from .table import Args, Call, lowers
 
@@ -34,10 +34,9 @@ def _leaky_relu(g: FxBuilder, a: Args) -> Value:
     return g.append("leaky_relu", [g.value(a["self"])], attrs={"negative_slope": float(a["negative_slope"])})
 
 
-@lowers(aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default)
+@lowers(aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default, any_place=True)
 def _softmax(g: FxBuilder, a: Args) -> Value:
-    axis = a["dim"] % meta(a["self"]).dim() - 1
-    g.require(axis >= 0, "softmax over the batch is not supported")
+    axis = g.axis(a["self"], a["dim"])
     assert g.node is not None
     return g.emit("softmax", [a["self"]], attrs={"axis": axis, "log": "log_softmax" in str(g.node.target)})
 

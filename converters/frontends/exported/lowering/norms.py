@@ -17,25 +17,30 @@ from .table import Args, Call, lowers, params
 aten = torch.ops.aten
 
 
-@lowers(aten.layer_norm.default)
+@lowers(aten.layer_norm.default, any_place=True)
 def _layer_norm(g: FxBuilder, a: Args) -> Value:
-    attrs: dict[str, Attr] = {"trailing": len(a["normalized_shape"]), "eps": float(a["eps"])}
-    return g.emit("layer_norm", [a["input"]], params(g, a, "weight", "bias"), attrs)
+    return _of_trailing_axes(g, a, "layer_norm", params(g, a, "weight", "bias"), a["eps"])
 
 
-@lowers(aten.native_layer_norm.default)
+@lowers(aten.native_layer_norm.default, any_place=True)
 def _native_layer_norm(g: FxBuilder, a: Args) -> list[Value]:
     return [_layer_norm(g, a)]
 
 
-@lowers(aten.rms_norm.default)
+@lowers(aten.rms_norm.default, any_place=True)
 def _rms_norm(g: FxBuilder, a: Args) -> Value:
     eps = torch.finfo(meta(a["input"]).dtype).eps if a["eps"] is None else a["eps"]
-    attrs: dict[str, Attr] = {"trailing": len(a["normalized_shape"]), "eps": float(eps)}
-    return g.emit("rms_norm", [a["input"]], params(g, a, "weight"), attrs)
+    return _of_trailing_axes(g, a, "rms_norm", params(g, a, "weight"), eps)
 
 
-@lowers(aten._fused_rms_norm.default)
+def _of_trailing_axes(g: FxBuilder, a: Args, op: str, tensors: dict[str, str | None], eps: float) -> Value:
+    trailing = len(a["normalized_shape"])
+    for axis in range(1, trailing + 1):
+        g.axis(a["input"], -axis)  # not the batch's
+    return g.emit(op, [a["input"]], tensors, {"trailing": trailing, "eps": float(eps)})
+
+
+@lowers(aten._fused_rms_norm.default, any_place=True)
 def _fused_rms_norm(g: FxBuilder, a: Args) -> list[Value]:
     return [_rms_norm(g, a)]
 

@@ -17,33 +17,35 @@ from .table import Args, Call, lowers, params
 aten = torch.ops.aten
 
 
-@lowers(aten.linear.default)
+@lowers(aten.linear.default, any_place=True)
 def _linear(g: FxBuilder, a: Args) -> Value:
+    g.axis(a["input"], -1)  # not the batch's
     return g.emit("linear", [a["input"]], params(g, a, "weight", "bias"))
 
 
-@lowers(aten.addmm.default)
+@lowers(aten.addmm.default, any_place=True)
 def _addmm(g: FxBuilder, a: Args) -> Value:
     g.require(a["alpha"] == 1 and a["beta"] == 1, "alpha and beta must be 1")
     weight, bias = g.param(a["mat2"], "weight", transposed=True), g.param(a["self"], "bias")
     return g.emit("linear", [a["mat1"]], {"weight": weight, "bias": bias})
 
 
-@lowers(aten.mm.default, aten.bmm.default, aten.matmul.default)
+@lowers(aten.mm.default, aten.bmm.default, aten.matmul.default, any_place=True)
 def _matmul(g: FxBuilder, a: Args) -> Value:
     left, right = a["self"], a["mat2"] if "mat2" in a else a["other"]
     if right in g.constants and meta(right).dim() == 2:
+        g.axis(left, -1)  # not the batch's
         return g.emit("linear", [left], {"weight": g.param(right, "weight", transposed=True)})
     return g.append("matmul", _factors(g, left, right))
 
 
-@lowers(aten.baddbmm.default)
+@lowers(aten.baddbmm.default, any_place=True)
 def _baddbmm(g: FxBuilder, a: Args) -> Value:
     g.require(a["alpha"] == 1 and a["beta"] == 1, "alpha and beta must be 1")
     return g.append("add", [g.operand(a["self"]), g.append("matmul", _factors(g, a["batch1"], a["batch2"]))])
 
 
-@lowers(aten.scaled_dot_product_attention.default)
+@lowers(aten.scaled_dot_product_attention.default, any_place=True)
 def _attention(g: FxBuilder, a: Args) -> Value:
     g.require(not a["dropout_p"], "dropout is switched on; export in eval mode (model.eval())")
     g.require(not a.get("enable_gqa"), "queries and keys of different numbers of heads are not supported")
@@ -56,17 +58,19 @@ def _attention(g: FxBuilder, a: Args) -> Value:
     return g.append("attention", inputs, attrs=attrs)
 
 
-@lowers(aten._scaled_dot_product_flash_attention_for_cpu.default)
+@lowers(aten._scaled_dot_product_flash_attention_for_cpu.default, any_place=True)
 def _flash_attention(g: FxBuilder, a: Args) -> list[Value | None]:
     return [_attention(g, a), None]
 
 
 def _factors(g: FxBuilder, *nodes: fx.Node) -> list[Value]:
-    """Values whose matrices are multiplied, one of which may be a constant; the batch is the first axis of each."""
+    """Values whose matrices are multiplied, one of which may be a constant."""
     assert g.node is not None
     rank = meta(g.node).dim()
-    moving = [meta(node).dim() for node in nodes if node not in g.constants]
-    g.require(rank > 2 and moving == [rank] * len(moving), "factors must have a matrix a sample, and axes alike")
+    for node in nodes:
+        if node not in g.constants:
+            fits = meta(node).dim() == rank and g.place_of(node).axis < rank - 2
+            g.require(fits, "factors must have a matrix a sample, and the same number of axes")
     return [g.operand(node) for node in nodes]
 
 

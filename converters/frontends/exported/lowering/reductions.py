@@ -19,44 +19,44 @@ POOLS: Mapping[str, str] = {"reduce_mean": "adaptive_avg_pool2d", "reduce_max": 
 """Reductions that are pooling, where they are over height, width or both."""
 
 
-@lowers(aten.mean.dim, aten.mean.default)
+@lowers(aten.mean.dim, aten.mean.default, any_place=True)
 def _mean(g: FxBuilder, a: Args) -> Value:
     return _in_same_type(g, "reduce_mean", a)
 
 
-@lowers(aten.sum.dim_IntList, aten.sum.default)
+@lowers(aten.sum.dim_IntList, aten.sum.default, any_place=True)
 def _sum(g: FxBuilder, a: Args) -> Value:
     return _in_same_type(g, "reduce_sum", a)
 
 
-@lowers(aten.linalg_vector_norm.default)
+@lowers(aten.linalg_vector_norm.default, any_place=True)
 def _vector_norm(g: FxBuilder, a: Args) -> Value:
     g.require(a["ord"] == 2, f"a norm must be of order 2, found {a['ord']}")
     return _in_same_type(g, "reduce_l2", a)
 
 
-@lowers(aten.norm.ScalarOpt_dim)
+@lowers(aten.norm.ScalarOpt_dim, any_place=True)
 def _norm(g: FxBuilder, a: Args) -> Value:
     g.require(a["p"] in (None, 2), f"a norm must be of order 2, found {a['p']}")
     return _in_same_type(g, "reduce_l2", a)
 
 
-@lowers(aten.amax.default)
+@lowers(aten.amax.default, any_place=True)
 def _amax(g: FxBuilder, a: Args) -> Value:
     return reduce(g, "reduce_max", a["self"], a["dim"])
 
 
-@lowers(aten.amin.default)
+@lowers(aten.amin.default, any_place=True)
 def _amin(g: FxBuilder, a: Args) -> Value:
     return reduce(g, "reduce_min", a["self"], a["dim"])
 
 
-@lowers(aten.max.dim)
+@lowers(aten.max.dim, any_place=True)
 def _max(g: FxBuilder, a: Args) -> list[Value]:
     return [reduce(g, "reduce_max", a["self"], [a["dim"]])]
 
 
-@lowers(aten.min.dim)
+@lowers(aten.min.dim, any_place=True)
 def _min(g: FxBuilder, a: Args) -> list[Value]:
     return [reduce(g, "reduce_min", a["self"], [a["dim"]])]
 
@@ -68,19 +68,17 @@ def _in_same_type(g: FxBuilder, op: str, a: Args) -> Value:
 
 def reduce(g: FxBuilder, op: str, node: fx.Node, dims: Sequence[int] | None) -> Value:
     """Reduce some axes of what a node made, none standing for all: to one element each, which a view may drop."""
-    rank = meta(node).dim()
-    dims = sorted(d % rank for d in dims or range(rank))
-    g.require(0 not in dims, g.batch_rule)
-    pooled = _pooled(g, op, node, dims)
-    return pooled or g.emit(op, [node], attrs={"axes": tuple(d - 1 for d in dims)})
+    axes = sorted(g.axis(node, d) for d in dims or range(meta(node).dim()))
+    pooled = _pooled(g, op, node, axes)
+    return pooled or g.emit(op, [node], attrs={"axes": tuple(axes)})
 
 
-def _pooled(g: FxBuilder, op: str, node: fx.Node, dims: Sequence[int]) -> Value | None:
+def _pooled(g: FxBuilder, op: str, node: fx.Node, axes: Sequence[int]) -> Value | None:
     """The same by a pool to one pixel, over height, width or both, each maybe one axis with the other by a view."""
     value, behind = g.value(node), g.axes_behind(node)
     if behind is None or len(value.shape) != 3 or op not in POOLS:
         return None
-    reduced = {axis for d in dims for axis in behind[d - 1] if value.shape[axis] > 1}
+    reduced = {own for axis in axes for own in behind[axis] if value.shape[own] > 1}
     if 0 in reduced:
         return None
     output = tuple(1 if axis in reduced else value.shape[axis] for axis in (1, 2))
