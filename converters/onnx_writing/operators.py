@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...dcformat import Node, Shape, UnsupportedOpError
+from ...dcformat.graph.ops.resize import SCALES
 from ...dcformat.tensors import Array
 from .builder import OnnxBuilder
 
@@ -68,6 +69,13 @@ def _conv(b: OnnxBuilder, u: Use) -> str:
     return b.add("Conv", [*u.inputs, *u.optional("weight", "bias")], **attributes)
 
 
+def _conv_transpose(b: OnnxBuilder, u: Use) -> str:
+    a = u.attrs
+    attributes = {"strides": a["stride"], "pads": a["padding"] * 2, "dilations": a["dilation"], "group": a["groups"]}
+    tensors = u.optional("weight", "bias")
+    return b.add("ConvTranspose", [*u.inputs, *tensors], output_padding=a["output_padding"], **attributes)
+
+
 def _linear(b: OnnxBuilder, u: Use) -> str:
     return b.add("Gemm", [*u.inputs, *u.optional("weight", "bias")], transB=1)
 
@@ -116,9 +124,9 @@ def _adaptive(pool: str, whole: str) -> Writer:
             return b.add(pool, u.inputs, kernel_shape=window, strides=window)
         if pool == "MaxPool":
             raise u.refusal(f"ONNX has no pool from {list(sizes)} to {list(output)}")
-        (height, width), (rows, columns) = sizes, output
-        over_rows = b.add("MatMul", [b.constant("means", _means(height, rows)), *u.inputs])
-        return b.add("MatMul", [over_rows, b.constant("means", _means(width, columns).T)])
+        means = [b.constant("means", _means(*axis)) for axis in zip(sizes, output, strict=True)]
+        x = u.inputs[0] if len(means) == 1 else b.add("MatMul", [means[0], *u.inputs])
+        return b.add("MatMul", [x, b.add("Transpose", [means[-1]], perm=[1, 0])])
 
     return write
 
@@ -130,6 +138,21 @@ def _means(size: int, count: int) -> Array:
         first, stop = i * size // count, -(-(i + 1) * size // count)
         matrix[i, first:stop] = 1 / (stop - first)
     return matrix
+
+
+def _resize(b: OnnxBuilder, u: Use) -> str:
+    a, sizes = u.attrs, u.input_shapes[0][1:]
+    stated = [a[name] for name in SCALES[len(sizes)]]
+    form: dict[str, Any] = {"mode": a["mode"], "coordinate_transformation_mode": a["coordinates"]}
+    form |= {"nearest_mode": a["rounding"], "cubic_coeff_a": a["cubic_a"]}
+    if not any(stated):
+        # The batch has to be named too: its size is that of the input.
+        batch = b.add("Shape", u.inputs, start=0, end=1)
+        return b.add("Resize", [*u.inputs, "", "", b.add("Concat", [batch, b.ints(*u.shape)], axis=0)], **form)
+    scales = [scale or out / size for scale, out, size in zip(stated, a["output"], sizes, strict=True)]
+    if [int(size * scale) for size, scale in zip(sizes, scales, strict=True)] != list(a["output"]):
+        raise u.refusal(f"ONNX resizes {list(sizes)} by {scales} to another size than {list(a['output'])}")
+    return b.add("Resize", [*u.inputs, "", b.constant("scales", np.array([1, 1, *scales], np.float32))], **form)
 
 
 def _concat(b: OnnxBuilder, u: Use) -> str:
@@ -146,6 +169,24 @@ def _pad(b: OnnxBuilder, u: Use) -> str:
     return b.add("Pad", [*u.inputs, b.ints(0, *u.attrs["before"], 0, *u.attrs["after"])])
 
 
+def _pad_constant(b: OnnxBuilder, u: Use) -> str:
+    with np.errstate(over="ignore"):  # beyond the range of fp32 it is infinite
+        value = b.number(u.attrs["value"])
+    return b.add("Pad", [*u.inputs, b.ints(0, *u.attrs["before"], 0, *u.attrs["after"]), value])
+
+
+def _permute(b: OnnxBuilder, u: Use) -> str:
+    return b.add("Transpose", u.inputs, perm=[0, *(axis + 1 for axis in u.attrs["axes"])])
+
+
+def _expand(b: OnnxBuilder, u: Use) -> str:
+    return b.add("Expand", [*u.inputs, b.ints(1, *u.shape)])  # 1 keeps the batch
+
+
+def _take(b: OnnxBuilder, u: Use) -> str:
+    return b.add("Gather", [*u.inputs, b.ints(*u.attrs["indices"])], axis=u.attrs["axis"] + 1)
+
+
 def _reshape(b: OnnxBuilder, u: Use) -> str:
     return b.add("Reshape", [*u.inputs, b.ints(0, *u.shape)])  # 0 keeps the batch
 
@@ -159,6 +200,9 @@ def _constant(b: OnnxBuilder, u: Use) -> str:
 
 WRITERS: dict[str, Writer] = {
     "conv2d": _conv,
+    "conv1d": _conv,
+    "conv_transpose2d": _conv_transpose,
+    "conv_transpose1d": _conv_transpose,
     "linear": _linear,
     "batch_norm": _batch_norm,
     "relu": _plain("Relu"),
@@ -169,10 +213,19 @@ WRITERS: dict[str, Writer] = {
     "avg_pool2d": _avg_pool,
     "adaptive_avg_pool2d": _adaptive("AveragePool", "GlobalAveragePool"),
     "adaptive_max_pool2d": _adaptive("MaxPool", "GlobalMaxPool"),
+    "max_pool1d": _max_pool,
+    "avg_pool1d": _avg_pool,
+    "adaptive_avg_pool1d": _adaptive("AveragePool", "GlobalAveragePool"),
+    "adaptive_max_pool1d": _adaptive("MaxPool", "GlobalMaxPool"),
+    "resize": _resize,
     "add": _plain("Add"),
     "concat": _concat,
     "slice": _slice,
     "pad": _pad,
+    "pad_constant": _pad_constant,
+    "permute": _permute,
+    "expand": _expand,
+    "take": _take,
     "flatten": _plain("Flatten"),
     "reshape": _reshape,
     "constant": _constant,

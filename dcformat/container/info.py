@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from math import prod
 from typing import Any
 
@@ -61,7 +61,7 @@ def describe(
         nbytes = row["bytes"]
         for part in parts:
             parts[part] += nbytes[part]
-        if entry.name not in used if used is not None else is_counter(entry.shape, entry.dtype):
+        if not _is_needed(entry, used):
             continue
         dense_elements += prod(entry.shape)
         if len(entry.shape) > 1:
@@ -89,6 +89,39 @@ def describe(
             **parts,
         },
     }
+
+
+def outline(manifest: Manifest, *, format_version: str, file_bytes: int) -> dict[str, Any]:
+    """Describe a container by its manifest alone.
+
+    Returns
+    -------
+    dict
+        JSON-ready; its keys are among those of `describe`. A tensor's row has its name, shape, element type, encoding.
+    """
+    graph = manifest.graph
+    used = set(graph.tensor_names()) if graph is not None else None
+    needed = [e for e in manifest.tensors if _is_needed(e, used)]
+    dense_bytes = 4 * sum(prod(entry.shape) for entry in needed)
+    return {
+        "format_version": format_version,
+        "file_bytes": file_bytes,
+        "dense_bytes": dense_bytes,
+        "ratio": dense_bytes / file_bytes,
+        "input_shape": list(graph.input_shape) if graph is not None else None,
+        "nodes": len(graph.nodes) if graph is not None else 0,
+        "metadata": dict(manifest.metadata),
+        "tied": dict(manifest.tied),
+        "tensors": [
+            {"name": e.name, "shape": list(e.shape), "dtype": e.dtype, "encoding": e.encoding.value}
+            for e in manifest.tensors
+        ],
+    }
+
+
+def _is_needed(entry: TensorEntry, used: Container[str] | None) -> bool:
+    """Whether inference needs a tensor: if the graph uses it, or, without a graph, if it is no counter."""
+    return entry.name in used if used is not None else not is_counter(entry.shape, entry.dtype)
 
 
 def is_counter(shape: Sequence[int], dtype: str) -> bool:

@@ -12,6 +12,7 @@ import torch
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from dcz.converters.frontends.onnx_files.onnx_file import from_onnx
+from dcz.converters.frontends.onnx_files.program import build
 from dcz.converters.frontends.onnx_files.session import Session
 from dcz.converters.frontends.source import Source
 from dcz.converters.torch.module import GraphModule
@@ -70,3 +71,16 @@ def ops(source: Source) -> list[str]:
     """Names of the operators of a source's graph."""
     assert source.graph is not None
     return [item.op for item in source.graph.nodes]
+
+
+def translates(path: Path, *inputs: Array, tolerance: float = 1e-5) -> None:
+    """Check that the program of torch's that a model becomes answers as ONNX Runtime does, traced or not."""
+    model = onnx.load(path)
+    network, _ = build(model, path.parent)
+    tensors = [torch.from_numpy(array) for array in inputs]
+    expected = Session(path)(*tensors)
+    with torch.no_grad():
+        found = network(*tensors)
+    for own, wanted in zip(found if isinstance(found, tuple) else [found], expected, strict=True):
+        assert own.shape == wanted.shape
+        torch.testing.assert_close(own, wanted, rtol=tolerance, atol=tolerance * max(float(wanted.abs().max()), 1))

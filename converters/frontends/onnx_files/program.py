@@ -43,12 +43,9 @@ def capture_model(source: Source, model: ModelProto, path: Path, input_shape: Sh
     ConversionError, UnsupportedOpError
         As for `from_onnx`.
     """
-    opset = _opset(model)
-    model = inliner.inline_local_functions(model) if model.functions else model
-    tensors = _constants(model.graph, path.parent)
+    network, tensors = build(model, path.parent)
     value = _input(model.graph, tensors)
     batch, shape = _sizes(value, input_shape)
-    network = Network(model, tensors, opset)
     program = _trace(network, value, batch, shape)
     try:
         captured = lower_program(program, network.names, network.explain)
@@ -61,6 +58,14 @@ def capture_model(source: Source, model: ModelProto, path: Path, input_shape: Sh
     source.tensors = {name: tensor for name, tensor in source.tensors.items() if name in used}
     source.batch = batch
     source.reference = lambda: Session(path)
+
+
+def build(model: ModelProto, folder: Path) -> tuple[Network, dict[str, Dense]]:
+    """The network of a model, and its constants by name; external data lie in `folder`."""
+    opset = _opset(model)
+    model = inliner.inline_local_functions(model) if model.functions else model
+    tensors = _constants(model.graph, folder)
+    return Network(model, tensors, opset), tensors
 
 
 def _opset(model: ModelProto) -> int:

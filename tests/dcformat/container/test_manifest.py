@@ -121,6 +121,12 @@ def test_a_form_of_an_op_may_be_newer_than_the_op(shape: tuple[int, ...], versio
     assert Manifest(graph, (TensorEntry("w", (3, 4)),), (Section(0, 0, 1),)).minor_version == version
 
 
+def test_a_sum_of_two_shapes_needs_the_newer_version() -> None:
+    nodes = (make_node("slice", (0,), attrs={"axis": 0, "stop": 1}), make_node("add", (0, 1)))
+    assert Manifest(Graph((3, 4), nodes, 2), (), ()).minor_version == 1
+    assert Manifest(Graph((3, 4), (make_node("add", (0, 0)),), 1), (), ()).minor_version == 0
+
+
 def test_tied_names_are_written_as_indices() -> None:
     manifest = Manifest(None, ENTRIES, SECTIONS, tied={"again": "m", "": "w"})
     assert text_of(manifest)["tied"] == {"again": 2, "": 0}

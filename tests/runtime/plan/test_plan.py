@@ -103,13 +103,13 @@ def test_no_value_is_overwritten_while_it_is_needed(seed, batch):
 ACTIVATIONS = {FREE: "none", (0, math.inf): "relu", (0, 6): "relu6"}
 
 
-def layers_of(graph):
-    channels = dict.fromkeys("bmvg", (3,))
-    return fuse(graph, infer_shapes(graph, {"w": (3, 3, 3, 3), **channels}))
+def layers(graph):
+    channel = dict.fromkeys("mvgb", (3,))
+    return fuse(graph, infer_shapes(graph, {"w": (3, 3, 3, 3), "k": (3, 1, 1), **channel}))
 
 
 def ops(graph):
-    return [(layer.node.op, ACTIVATIONS[layer.limits]) for layer in layers_of(graph)]
+    return [(layer.node.op, ACTIVATIONS[layer.limits]) for layer in layers(graph)]
 
 
 def conv_nodes(*more):
@@ -123,7 +123,7 @@ NORM = {"running_mean": "m", "running_var": "v", "weight": "g", "bias": "b"}
 
 def test_normalisation_sum_and_activation_are_folded():
     graph = conv_nodes(make_node("batch_norm", (1,), NORM), make_node("add", (0, 2)), make_node("relu6", (3,)))
-    (layer,) = layers_of(graph)
+    (layer,) = layers(graph)
     assert (layer.node.op, layer.inputs, layer.output) == ("conv2d", (0,), 4)
     assert (len(layer.norms), layer.residual, layer.limits) == (1, 0, (0, 6))
 
@@ -150,7 +150,7 @@ PAIRS = {"kernel": (2, 2), "stride": (2, 2)}
 
 def test_pooling_of_pairs_is_folded():
     graph = conv_nodes(make_node("relu", (1,)), make_node("max_pool2d", (2,), {}, PAIRS), make_node("relu", (3,)))
-    layer, after = layers_of(graph)
+    layer, after = layers(graph)
     assert (layer.node.op, layer.limits, layer.pooled, layer.output) == ("conv2d", (0, math.inf), 2, 3)
     assert layer.pool is not None
     assert layer.pool.op == "max_pool2d"
@@ -178,17 +178,17 @@ def test_a_convolution_pools_where_its_kernel_can_and_it_pays(monkeypatch, lanes
 @pytest.mark.parametrize("change", [{"kernel": (3, 3)}, {"stride": (1, 2)}, {"padding": (1, 0)}, {"ceil_mode": True}])
 def test_other_pooling_stays_on_its_own(change):
     graph = conv_nodes(make_node("max_pool2d", (1,), {}, PAIRS | change))
-    assert [layer.node.op for layer in layers_of(graph)] == ["conv2d", "max_pool2d"]
+    assert [layer.node.op for layer in layers(graph)] == ["conv2d", "max_pool2d"]
 
 
 def test_a_sum_is_not_pooled():
     graph = conv_nodes(make_node("add", (1, 0)), make_node("max_pool2d", (2,), {}, PAIRS))
-    assert [layer.node.op for layer in layers_of(graph)] == ["conv2d", "max_pool2d"]
+    assert [layer.node.op for layer in layers(graph)] == ["conv2d", "max_pool2d"]
 
 
 def test_of_two_convolutions_the_later_takes_the_sum():
     second = make_node("conv2d", (0,), {"weight": "w"}, {"padding": (1, 1)})
-    first, folded = layers_of(conv_nodes(second, make_node("add", (1, 2))))
+    first, folded = layers(conv_nodes(second, make_node("add", (1, 2))))
     assert (first.output, first.residual) == (1, None)
     assert (folded.output, folded.residual) == (3, 1)
 

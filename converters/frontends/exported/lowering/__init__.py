@@ -35,6 +35,8 @@ from . import (
 )
 from .biases import join_biases
 from .clamps import join_clamps
+from .gates import join_gates
+from .layer_norms import join_layer_norms
 from .masks import add_masks
 from .table import ANY_PLACE, LOWERINGS, Call, bind
 
@@ -71,6 +73,8 @@ def rewrite(graph: fx.Graph, constants: set[fx.Node]) -> None:
         Its nodes that do not depend on the input; new ones are added.
     """
     join_clamps(graph)
+    join_gates(graph)
+    join_layer_norms(graph, constants)
     join_biases(graph, constants)
     add_masks(graph, constants)
 

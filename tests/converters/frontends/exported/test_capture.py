@@ -102,7 +102,7 @@ def refusal(function: Callable[..., Tensor], **layers: nn.Module) -> Unsupported
 def test_all_missing_operators_are_named_and_counted() -> None:
     def forward(x: Tensor, conv: nn.Module) -> Tensor:
         y = F.gelu(conv(x.sigmoid()))
-        y = F.gelu(y * y.sigmoid())
+        y = F.gelu(y * x.sigmoid())
         return torch.cat([F.gelu(y), F.avg_pool2d(y, 1, divisor_override=3)], 1).relu()
 
     error = refusal(forward, conv=nn.Conv2d(4, 4, 1))

@@ -29,6 +29,27 @@ def test_convolution(tmp_path: Path, attributes: dict[str, Any], shape: tuple[in
     assert source.tensors["w"].array.tobytes() == constants["w"].tobytes()
 
 
+TRANSPOSED: dict[str, dict[str, Any]] = {
+    "plain": {"strides": [2, 2]},
+    "padding that differs": {"strides": [2, 3], "pads": [1, 0, 0, 2]},
+    "output padding": {"strides": [2, 2], "output_padding": [1, 0]},
+    "output shape": {"strides": [2, 2], "output_shape": [18, 22]},
+    "same": {"strides": [2, 2], "auto_pad": "SAME_UPPER"},
+}
+
+
+@pytest.mark.parametrize("attributes", TRANSPOSED.values(), ids=TRANSPOSED)
+def test_transposed_convolution(tmp_path: Path, attributes: dict[str, Any]) -> None:
+    constants = {"w": weights(4, 6, 3, 3), "b": weights(6, seed=1)}
+    agrees(save(tmp_path / "net.onnx", [node("ConvTranspose", "x w b", **attributes)], constants))
+
+
+@pytest.mark.parametrize("op", ["Conv", "ConvTranspose"])
+def test_lines(tmp_path: Path, op: str) -> None:
+    nodes = [node(op, "x w", strides=[2], pads=[1, 1])]
+    assert len(ops(agrees(save(tmp_path / "net.onnx", nodes, {"w": weights(4, 4, 3)}, shape=("N", 4, 20))))) == 1
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_convolution_of_any_window(tmp_path: Path, data: st.DataObject) -> None:
