@@ -28,7 +28,7 @@ def matmul(layer: Layer, context: Context) -> Step:
     a, b = (context.shapes[value] for value in layer.inputs)
     sizes = a[-2], a[-1], b[-1]
     pairs = _matrices([a, b], context.shapes[layer.output][:-2], context.samples)
-    parts = context.parts(len(pairs) * prod(sizes), PARALLEL_WORK)
+    parts = min(len(pairs), context.parts(len(pairs) * prod(sizes), PARALLEL_WORK))
     room = -(-product.scratch_elements(*sizes) // ALIGNMENT) * ALIGNMENT
     cuts = [len(pairs) * i // parts for i in range(parts + 1)]
 
