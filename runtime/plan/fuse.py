@@ -77,7 +77,7 @@ class Layer:
 
 
 def fuse(graph: Graph, shapes: Sequence[Shape]) -> list[Layer]:
-    """Turn a graph into layers. Nodes that the output does not depend on are dropped.
+    """Turn a graph into layers. Nodes that no output depends on are dropped.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def fuse(graph: Graph, shapes: Sequence[Shape]) -> list[Layer]:
     constants = _constants(graph)
     live = _live_nodes(graph, constants)
     readers = Counter(value for _, node in live for value in _reads(node, constants))
-    readers[graph.output] += 1
+    readers.update(graph.answers)
     layers: dict[int, Layer] = {}
     for output, node in live:
         layers[output] = _fold(_alone(node, output, constants), layers, readers, shapes)
@@ -104,11 +104,11 @@ def fuse(graph: Graph, shapes: Sequence[Shape]) -> list[Layer]:
 def _constants(graph: Graph) -> dict[int, str]:
     """Values that are a stored tensor, maybe in another shape, and the name of the tensor."""
     names: dict[int, str] = {}
-    for value, node in enumerate(graph.nodes, 1):
+    for index, node in enumerate(graph.nodes):
         if node.op == "constant":
-            names[value] = node.params["value"]
+            names[graph.value_of(index)] = node.params["value"]
         elif node.op in ("reshape", "flatten") and node.inputs[0] in names:
-            names[value] = names[node.inputs[0]]
+            names[graph.value_of(index)] = names[node.inputs[0]]
     return names
 
 
@@ -125,12 +125,13 @@ def _alone(node: Node, output: int, constants: Mapping[int, str]) -> Layer:
 
 
 def _live_nodes(graph: Graph, constants: Mapping[int, str]) -> list[tuple[int, Node]]:
-    """The nodes that the output depends on, in order, each with the value that it computes."""
-    needed = {graph.output}
+    """The nodes that an output depends on, in order, each with the value that it computes."""
+    needed = set(graph.answers)
     live = []
     for index in range(len(graph.nodes) - 1, -1, -1):
-        if index + 1 in needed:
-            live.append((index + 1, graph.nodes[index]))
+        value = graph.value_of(index)
+        if value in needed:
+            live.append((value, graph.nodes[index]))
             needed.update(_reads(graph.nodes[index], constants))
     return live[::-1]
 

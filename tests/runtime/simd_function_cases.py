@@ -1,4 +1,4 @@
-"""Cases of `simd/test_operations.py`: steps of elementary functions."""
+"""Cases of `simd/test_operations.py`: steps of elementary functions, and windows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from dcz.runtime import simd
 from dcz.runtime.kernels.contract import tag
 
-TWO, FOUR = tag(2), tag(4)
+ONE, TWO, THREE, FOUR, SIX, SEVEN = (tag(n) for n in (1, 2, 3, 4, 6, 7))
 
 
 def splat(out, i):
@@ -74,3 +74,12 @@ def exponent(out, i):
 
 def mantissa(out, i):
     simd.store(out, 0, simd.mantissa(simd.absolute(simd.load(FOUR, i.x, 0))))
+
+
+def spread(out, i):
+    simd.store(out, 0, simd.spread(SEVEN, i.x, 5))
+
+
+def fma_window(out, i):
+    simd.store(out, 0, simd.fma_window(simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100), THREE, ONE, i.x, 203, 40))
+    simd.store(out, 64, simd.fma_window(simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100), THREE, TWO, i.x, 203, 64))

@@ -1,193 +1,231 @@
-"""Payloads of the encoding `context`, section 5 of docs/format.md, in plain Python."""
+"""The encoding `context`, by section 5 of docs/format.md, in plain Python."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import prod
 
 import numpy as np
-from second_payloads import SIZES, Decode, Reader, codebook, layout, need
+from second_payloads import PARSERS, SIZES, Decode, Reader, codebook, layout, need
 
-POWERS = [round(65536 * 2 ** (i / 8)) for i in range(8)]
+POWERS = (65536, 71468, 77936, 84990, 92682, 101070, 110218, 120194)
 
 
-class Numbers:
-    """Number lists of adaptive probabilities."""
+class Lists:
+    """Adaptive lists of numbers, from a binary range coder."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.at, self.range = data, 5, (1 << 40) - 1
-        self.code = int.from_bytes(data[:5].ljust(5, b"\0"), "big")
+        self.data, self.at = data, 0
+        self.range, self.code = (1 << 40) - 1, self.taken(5)
+
+    def taken(self, count: int) -> int:
+        part = self.data[self.at : self.at + count]
+        self.at += count
+        return int.from_bytes(part + bytes(count - len(part)), "big")
 
     def bit(self, zero: int) -> int:
-        unit = self.range >> 12
-        bit = int(self.code >= unit * zero)
-        self.code -= unit * zero * bit
-        self.range = unit * (4096 - zero) if bit else unit * zero
+        unit = self.range // 4096
+        bit = self.code >= unit * zero
+        if bit:
+            self.code -= unit * zero
+        self.range = unit * (4096 - zero if bit else zero)
         if self.range < 1 << 24:
-            word = self.data[self.at : self.at + 2].ljust(2, b"\0")
-            self.range, self.code, self.at = (
-                self.range << 16,
-                self.code << 16 | int.from_bytes(word, "big"),
-                self.at + 2,
-            )
-        return bit
+            self.range, self.code = self.range << 16, self.code << 16 | self.taken(2)
+        return int(bit)
 
-    def list(self, count: int) -> list[int]:
-        counts: dict[object, list[int]] = {}
+    def numbers(self, count: int) -> list[int]:
+        counts: dict[tuple[str, int], list[int]] = {}
 
-        def adaptive(context: object) -> int:
-            seen = counts.setdefault(context, [0, 0])
-            bit = self.bit(min(max((2 * seen[0] + 1) * 4096 // (2 * sum(seen) + 2), 1), 4095))
+        def counted(place: tuple[str, int]) -> int:
+            seen = counts.setdefault(place, [0, 0])
+            bit = self.bit(min(4095, max(1, (2 * seen[0] + 1) * 4096 // (2 * (seen[0] + seen[1] + 1)))))
             seen[bit] += 1
             if seen[bit] == 255:
-                seen[:] = [seen[0] >> 1, seen[1] >> 1]
+                seen[:] = seen[0] // 2, seen[1] // 2
             return bit
 
-        out = []
+        found = []
         for _ in range(count):
             digits = 0
-            while adaptive(digits):
+            while counted(("unary", digits)):
                 digits += 1
-            number = 1
-            for k in range(digits):
-                number = 2 * number + (self.bit(2048) if k else adaptive(("first", digits)))
-            out.append(number - 1)
-        return out
+                need(digits <= 40, "a number is too long")
+            m = 1
+            for i in range(digits):
+                m = 2 * m + (self.bit(2048) if i else counted(("first", digits)))
+            found.append(m - 1)
+        return found
 
-    def signed(self, count: int) -> list[int]:
-        return [-(n + 1 >> 1) if n & 1 else n >> 1 for n in self.list(count)]
+    def signed(self, count: int, least: int, most: int) -> list[int]:
+        return bounded([-(n + 1 >> 1) if n & 1 else n >> 1 for n in self.numbers(count)], least, most)
+
+    def steps(self, count: int, least: int, most: int, scale: int = 1, first: int = 0) -> list[int]:
+        differences = self.signed(count, -(1 << 20), 1 << 20)
+        return bounded([(first + n) * scale for n in accumulate(differences)], least, most)
+
+    def bounded(self, count: int, most: int) -> list[int]:
+        return bounded(self.numbers(count), 0, most)
+
+    def end(self) -> None:
+        need(len(self.data) <= self.at <= len(self.data) + 5, "tables end elsewhere")
 
 
-def scaled(weights: list[int]) -> list[int]:
-    total = sum(weights)
-    out = [max(1, weight * 4096 // total) for weight in weights]
-    largest = out.index(max(out))
-    rest = 4096 - sum(out)
-    out[largest] += max(rest, 0)
-    while rest < 0:
-        if max(out) > out[largest]:
-            largest = out.index(max(out))
-        taken = min(-rest, max(1, out[largest] >> 4))
-        out[largest] -= taken
-        rest += taken
-    return out
+def bounded(found: list[int], least: int, most: int) -> list[int]:
+    need(all(least <= n <= most for n in found), "number out of range")
+    return found
 
 
 def power(exponent: int) -> int:
     return POWERS[exponent % 8] << exponent // 8
 
 
-def gap_table(odds: int, corrections: list[int]) -> list[int]:
-    p = 2**32 // (65536 + power(abs(odds)))
-    p = p if odds >= 0 else 65536 - p
-    value, weights = 1 << 30, []
-    for symbol, correction in enumerate(corrections):
-        last = symbol == len(corrections) - 1
-        weights.append(((value if last else value * p >> 16) * power(correction) >> 16) + 1)
-        value = value * (65536 - p) >> 16
-    return scaled(weights)
+def frequencies(weights: list[int]) -> list[int]:
+    total = sum(weights)
+    found = [max(1, 4096 * weight // total) for weight in weights]
+    greatest = found.index(max(found))
+    found[greatest] += max(0, 4096 - sum(found))
+    while (excess := sum(found) - 4096) > 0:
+        if max(found) > found[greatest]:
+            greatest = found.index(max(found))
+        found[greatest] -= min(excess, max(1, found[greatest] // 16))
+    return found
+
+
+def gap_frequencies(odds: int, corrections: list[int]) -> list[int]:
+    q = (1 << 32) // (65536 + power(abs(odds)))
+    q = q if odds >= 0 else 65536 - q
+    v, weights = 1 << 30, []
+    for i, correction in enumerate(corrections):
+        plain = v if i == len(corrections) - 1 else v * q // 65536
+        weights.append(plain * power(correction) // 65536 + 1)
+        v = v * (65536 - q) // 65536
+    return frequencies(weights)
 
 
 class Stream:
+    """Numbers in asymmetric numeral systems."""
+
     def __init__(self, data: bytes) -> None:
-        self.words = [int.from_bytes(data[i : i + 2], "big") for i in range(4, len(data), 2)]
-        self.state = int.from_bytes(data[:4], "big")
+        need(len(data) >= 4, "stream is cut")
+        self.state, self.rest = int.from_bytes(data[:4], "big"), data[4:]
 
     def symbol(self, table: list[int]) -> int:
-        slot, start, symbol = self.state & 4095, 0, 0
-        while slot >= start + table[symbol]:
-            start += table[symbol]
-            symbol += 1
-        frequency = table[symbol]
-        self.state = frequency * (self.state >> 12) + slot - start
-        if self.state < 1 << 16 and self.words:
-            self.state = self.state << 16 | self.words.pop(0)
+        low, begin = self.state % 4096, 0
+        for symbol, size in enumerate(table):  # noqa: B007 (the first whose interval has it)
+            if low < begin + size:
+                break
+            begin += size
+        self.state = size * (self.state // 4096) + low - begin
+        if self.state < 1 << 16 and self.rest:
+            self.state = self.state << 16 | int.from_bytes(self.rest[:2], "big")
+            self.rest = self.rest[2:]
         return symbol
+
+    def end(self) -> None:
+        need(not self.state and not self.rest, "a stream ends elsewhere")
 
 
 def context(reader: Reader, shape: tuple[int, ...], dtype: str) -> Decode:
-    gap_bits, swapped, form = layout(reader)
-    need(not swapped and gap_bits != 1 and gap_bits <= 8, "gap width")
+    width, swapped, form = layout(reader)
+    need(width != 1 and width <= 8 and not swapped, "layout")
+    size = prod(shape)
+    stored = reader.varint(size) if width else size
+    need(stored, "nothing is stored")
+    centroids = codebook(reader, form, dtype)
+    need(not width or centroids.all(), "a centroid is zero")
+    lists = Lists(reader.take(reader.varint()))
     rows = shape[0] if shape else 1
-    width = prod(shape) // rows
-    height, inner = (1, *shape[2:])[-2:] if len(shape) > 2 else (1, 1)
-    inner *= height
-    nnz = prod(shape)
-    if gap_bits:
-        nnz = reader.varint(nnz)
-        need(nnz, "no weight")
-    centroids = codebook(reader, form, dtype).tolist()
-    need(not gap_bits or centroids[0], "a zero in the codebook")
-    size = len(centroids)
-    numbers = Numbers(reader.take(reader.varint(len(reader.data))))
-    shift, tilted = numbers.list(2)
-    exponents = [int(e) << shift for e in np.cumsum(numbers.signed(size))]
-    positive = sum(not bits >> 8 * SIZES[dtype] - 1 for bits in centroids)
-    tilts = [32, *(32 + np.cumsum(numbers.signed(6))).tolist()] if tilted else [32]
-    values = {}
-    for total in range(1 - len(tilts), len(tilts)):
-        tilt = tilts[abs(total)]
-        weights = [power(e) * (tilt if (i < positive) == (total >= 0) else 64 - tilt) for i, e in enumerate(exponents)]
-        values[total] = scaled(weights)
+    columns = size // rows
+    kernel = prod(shape[2:][-2:]) if len(shape) > 2 else 1
+    line = shape[-1] if len(shape) > 2 else 1
 
-    row_class, column_class, order, parts = [0] * rows, [0] * width, list(range(width)), 1
-    if gap_bits:
-        by_row, by_column, corrected, shift = numbers.list(4)
-        corrections = [0] * (1 << gap_bits)
-        if corrected:
-            corrections = [int(c) << shift for c in np.cumsum(numbers.signed(1 << gap_bits))]
-        parts = inner if by_row == 2 else 1
-        row_class = numbers.signed([0, rows, rows * inner][by_row]) or [0] * rows
-        column_class = numbers.signed([0, width // inner, width][by_column]) or [0] * width
-        if by_column == 1:
-            column_class = [c for c in column_class for _ in range(inner)]
-        order.sort(key=lambda j: (j % inner if by_row == 2 else 0, -column_class[j]))
-        least = min(row_class) + min(column_class)
-        tables = max(row_class) + max(column_class) - least + 1
-        gaps = [gap_table(int(odds), corrections) for odds in np.cumsum(numbers.signed(tables))]
-
-    chunks = numbers.list(1)[0] + 1
-    ends = [*np.cumsum([n + 1 for n in numbers.list(chunks - 1)]).tolist(), rows]
-    need(ends[-1] > (ends[-2] if len(ends) > 1 else 0), "rows of chunks")
-    symbols = [0] * chunks
-    if gap_bits:
-        stored = [n + 1 for n in numbers.list(chunks - 1)]
-        stored.append(nnz - sum(stored))
-        symbols = [n + m for n, m in zip(stored, numbers.list(chunks), strict=True)]
-    streams = [reader.take(4 + 2 * n) for n in numbers.list(chunks)]
-    need(numbers.at - 5 <= len(numbers.data) <= numbers.at, "end of the tables")
-    line = inner // height
+    negative = (centroids >> np.array(8 * SIZES[dtype] - 1, centroids.dtype)).astype(bool).tolist()
+    value_tables = symbol_tables(lists, negative, kernel)
+    model = GapModel(lists, width, rows, columns, kernel) if width else None
+    chunks = lists.bounded(1, rows - 1)[0] + 1
+    ends = [0, *accumulate(n + 1 for n in lists.bounded(chunks - 1, rows)), rows]
+    need(ends[-2] < rows, "chunks have more rows than the tensor")
+    counts, escapes = [0] * chunks, [0] * chunks
+    if width:
+        counts = [n + 1 for n in lists.bounded(chunks - 1, stored)]
+        counts.append(stored - sum(counts))
+        need(counts[-1] > 0, "chunks have more weights than are stored")
+        escapes = lists.bounded(chunks, size)
+    streams = reader.streams([2 * n + 4 for n in lists.bounded(chunks, len(reader.data))])
+    lists.end()
 
     def decode() -> np.ndarray:
-        out = [0] * (rows * width)
-        sign = [0] * (rows * width)
-        for (begin, end), count, stream in zip(pairwise([0, *ends]), symbols, map(Stream, streams), strict=True):
-            places = list(range(begin * width, end * width))
-            if gap_bits:
-                places, place = [], begin * width
-                for _ in range(count):
-                    need(place < end * width, "gaps lead outside")
-                    row, column = divmod(place, width)
-                    table = row_class[row * parts + column * parts // width] + column_class[order[column]] - least
-                    gap = stream.symbol(gaps[table])
-                    place += gap
-                    if gap < len(gaps[0]) - 1:
-                        need(place < end * width, "gaps lead outside")
-                        places.append(place // width * width + order[place % width])
-                        place += 1
-            for place in sorted(places):
-                y, x = divmod(place % width % inner, line)
-                total = 0
-                if tilted:
-                    total += 2 * sign[place - 1] if x else 0
-                    if y:
-                        total += 2 * sign[place - line]
-                        total += sign[place - line - 1] if x else 0
-                        total += sign[place - line + 1] if x + 1 < line else 0
-                symbol = stream.symbol(values[total])
-                sign[place] = 1 if symbol < positive else -1
+        out, signs = np.zeros(size, f"<u{SIZES[dtype]}"), [0] * size
+        for i, (begin, end) in enumerate(pairwise(ends)):
+            stream = Stream(streams[i])
+            places = list(range(begin * columns, end * columns))
+            if model:
+                places = model.places(stream, begin, end, counts[i] + escapes[i])
+                need(len(places) == counts[i], "weights of a chunk")
+            for place in places:
+                y, x = divmod(place % columns % kernel, line)
+                n = 2 * signs[place - 1] if x else 0
+                if y:
+                    n += 2 * signs[place - line] + (signs[place - line - 1] if x else 0)
+                    n += signs[place - line + 1] if x + 1 < line else 0
+                symbol = stream.symbol(value_tables[n])
+                signs[place] = -1 if negative[symbol] else 1
                 out[place] = centroids[symbol]
-            need(stream.state == 0 and not stream.words, "end of a stream")
-        return np.array(out, f"<u{SIZES[dtype]}")
+            stream.end()
+        return out
 
     return decode
+
+
+def symbol_tables(lists: Lists, negative: list[bool], kernel: int) -> dict[int, list[int]]:
+    """Frequencies of the symbols by the sum of their neighbours' signs."""
+    shift, tilted = lists.bounded(2, 3)
+    need(tilted == 0 or (tilted == 1 and kernel > 1), "tilts")
+    exponents = lists.steps(len(negative), 0, 96, 1 << shift)
+    tilts = [32, *lists.steps(6, 1, 63, first=32)] if tilted else [32] * 7
+    tables = {}
+    for n in range(-6, 7):
+        tilt = tilts[abs(n)]
+        weights = [tilt if sign == (n < 0) else 64 - tilt for sign in negative]
+        tables[n] = frequencies([power(exponent) * w for exponent, w in zip(exponents, weights, strict=True)])
+    return tables
+
+
+class GapModel:
+    """The order in which the columns are coded, and the frequencies of the gap symbols by place."""
+
+    def __init__(self, lists: Lists, width: int, rows: int, columns: int, kernel: int) -> None:
+        by_row, by_column, corrected, shift = lists.bounded(4, 3)
+        need(by_row < 3 and by_column < 3 and corrected < 2, "forms of classes")
+        self.kernel = kernel if by_row == 2 else 1
+        corrections = lists.steps(1 << width, 0, 96, 1 << shift) if corrected else [0] * (1 << width)
+        self.rows = lists.signed((0, rows, rows * kernel)[by_row], -6, 6) or [0] * rows
+        held = lists.signed((0, columns // kernel, columns)[by_column], -6, 6) or [0] * columns
+        self.columns = [held[i // kernel] for i in range(columns)] if by_column == 1 else held
+        self.least = min(self.rows) + min(self.columns)
+        tables = max(self.rows) + max(self.columns) - self.least + 1
+        self.tables = [gap_frequencies(odds, corrections) for odds in lists.steps(tables, -96, 96)]
+        self.order = sorted(range(columns), key=lambda i: (i % self.kernel, -self.columns[i]))
+
+    def table(self, row: int, column: int) -> list[int]:
+        row_class = self.rows[row * self.kernel + column % self.kernel]
+        return self.tables[row_class + self.columns[column] - self.least]
+
+    def places(self, stream: Stream, begin: int, end: int, symbols: int) -> list[int]:
+        """Flat positions of the weights of a chunk of rows, in ascending order."""
+        columns, found, symbol = len(self.order), [], 0
+        at, escape = begin * columns, len(self.tables[0]) - 1
+        for _ in range(symbols):
+            need(at < end * columns, "gaps lead outside the chunk")
+            row, column = divmod(at, columns)
+            symbol = stream.symbol(self.table(row, self.order[column]))
+            at += symbol
+            if symbol < escape:
+                need(at < end * columns, "gaps lead outside the chunk")
+                found.append(at // columns * columns + self.order[at % columns])
+                at += 1
+        need(symbol < escape, "an escape is the last symbol")
+        return sorted(found)
+
+
+PARSERS["context"] = (context, {"F32", "F16"})

@@ -313,14 +313,6 @@ def wide(reader: Reader, shape: tuple[int, ...], dtype: str) -> Decode:
 OLD = {"F32", "F16"}
 ANY = set(SIZES) - OLD
 WIDE = {dtype for dtype, size in SIZES.items() if size > 1}
-
-
-def context(reader: Reader, shape: tuple[int, ...], dtype: str) -> Decode:
-    from second_context import context  # it imports this module
-
-    return context(reader, shape, dtype)
-
-
 PARSERS: dict[str, tuple[Callable[[Reader, tuple[int, ...], str], Decode], set[str]]] = {
     "raw": (raw, set(SIZES)),
     "shared": (shared, OLD),
@@ -332,7 +324,6 @@ PARSERS: dict[str, tuple[Callable[[Reader, tuple[int, ...], str], Decode], set[s
     "shared_scaled": (lambda reader, shape, dtype: scaled(reader, shape, dtype, "shared_any"), {"F32"}),
     "sparse_shared_scaled": (lambda reader, shape, dtype: scaled(reader, shape, dtype, "sparse_shared_any"), {"F32"}),
     "planes": (planes, WIDE),
-    "context": (context, OLD),
     "shared_wide": (wide, WIDE),
     "sparse_planes": (lambda reader, shape, dtype: sparse(reader, shape, dtype, "planes"), WIDE),
 }

@@ -44,8 +44,8 @@ def make(graph, tensors, batch, seed=0, **options):
 
 
 def run(planned, x):
-    out = np.empty((planned.batch, *planned.shapes[planned.output]), dtype=np.float32)
-    Executor(planned).run(x, out)
+    out = np.empty((planned.batch, *planned.shapes[planned.outputs[0]]), dtype=np.float32)
+    Executor(planned).run([x], [out])
     return out
 
 
@@ -65,7 +65,7 @@ def test_random_graphs_equal_the_interpreter(seed, size):
     planned = make(graph, tensors, batch, seed, lanes=lanes)
     executor, out = Executor(planned), np.empty(expected.shape, dtype=np.float32)
     for _ in range(2):  # the second run finds what the first left in the arena
-        executor.run(x, out)
+        executor.run([x], [out])
         close(out, expected)
 
 
@@ -97,7 +97,7 @@ def test_no_value_is_overwritten_while_it_is_needed(seed, batch):
             for names in same.values():
                 names |= {use.makes} if names & known else set()
         same[use.makes] = {use.makes}
-    assert set(holds(planned.output)) <= same[planned.output]
+    assert set(holds(planned.outputs[0])) <= same[planned.outputs[0]]
 
 
 ACTIVATIONS = {FREE: "none", (0, math.inf): "relu", (0, 6): "relu6"}

@@ -185,6 +185,10 @@ def concat_even(out, i):
     simd.store(out, 0, simd.concat_even(simd.load(TWO, i.x, 0), simd.load(TWO, i.x, 32)))
 
 
+def concat_odd(out, i):
+    simd.store(out, 0, simd.concat_odd(simd.load(TWO, i.x, 0), simd.load(TWO, i.x, 32)))
+
+
 def transpose(out, i):
     simd.store(out, 0, simd.transpose(simd.load(SIXTEEN, i.x, 0)))
 
@@ -366,16 +370,14 @@ ROUNDED = "winograd_"
 
 
 def test_each_operation_has_a_case() -> None:
-    names = vars(REFERENCE).keys()
-    assert names <= {case.__name__ for case in CASES}
+    assert vars(REFERENCE).keys() <= {case.__name__ for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_both_sides_agree(case: Callable[..., None]) -> None:
     if (case in AVX512 and not WIDE) or (case in AVX512_WORDS and not WORDS):
         pytest.skip("needs AVX-512")
-    plain = FunctionType(case.__code__, {**case.__globals__, "simd": REFERENCE}, case.__name__)
-    compiled = kernel(case)
+    plain, compiled = FunctionType(case.__code__, {**case.__globals__, "simd": REFERENCE}, case.__name__), kernel(case)
     for seed in range(4):
         found, expected = (np.arange(1024, dtype=np.float32) for _ in range(2))
         inputs, others = Inputs.random(seed), Inputs.random(seed)

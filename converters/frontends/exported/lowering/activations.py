@@ -57,10 +57,9 @@ def _gelu(g: FxBuilder, a: Args) -> Value:
     return g.append("gelu", [g.value(a["self"])], attrs={"tanh": a["approximate"] == "tanh"})
 
 
-@lowers(aten.glu.default)
+@lowers(aten.glu.default, any_place=True)
 def _glu(g: FxBuilder, a: Args) -> Value:
-    value, axis = g.read(a["self"]), a["dim"] % meta(a["self"]).dim() - 1
-    g.require(axis >= 0, g.batch_rule)
+    value, axis = g.read(a["self"]), g.axis(a["self"], a["dim"])
     size = value.shape[axis]
     first, second = (
         g.append("slice", [value], attrs={"axis": axis, "start": start, "stop": start + size // 2})
@@ -128,7 +127,11 @@ def _softmax(g: FxBuilder, a: Args) -> Value:
 
 
 @lowers(
-    aten.dropout.default, aten.feature_dropout.default, aten.alpha_dropout.default, aten.feature_alpha_dropout.default
+    aten.dropout.default,
+    aten.feature_dropout.default,
+    aten.alpha_dropout.default,
+    aten.feature_alpha_dropout.default,
+    any_place=True,
 )
 def _dropout(g: FxBuilder, a: Args) -> Any:
     if a["train"] and a["p"]:
@@ -136,7 +139,7 @@ def _dropout(g: FxBuilder, a: Args) -> Any:
     return g.value(a["input"])
 
 
-@lowers(aten.native_dropout.default)
+@lowers(aten.native_dropout.default, any_place=True)
 def _native_dropout(g: FxBuilder, a: Args) -> list[Any]:
     return [_dropout(g, a)]
 

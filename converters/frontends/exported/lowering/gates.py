@@ -53,10 +53,7 @@ def join_gates(graph: fx.Graph) -> None:
             last = _product(node, x, gate.factor) if x is not None else None
             if last is None:
                 continue
-            with graph.inserting_before(last):
-                activation = graph.call_function(gate.target, (x,), dict(gate.arguments))
-            activation.meta = dict(last.meta)
-            last.replace_all_uses_with(activation)
+            last.target, last.args, last.kwargs = gate.target, (x,), dict(gate.arguments)
             break
     graph.eliminate_dead_code()
 

@@ -31,10 +31,7 @@ def join_layer_norms(graph: fx.Graph, constants: set[fx.Node]) -> None:
         shape = list(meta(x).shape[meta(x).dim() - axes :])
         last, weight = _with_constant(node, aten.mul.Tensor, shape, constants)
         last, bias = _with_constant(last, aten.add.Tensor, shape, constants) if weight else (last, None)
-        with graph.inserting_before(last):
-            norm = graph.call_function(aten.layer_norm.default, (x, shape, weight, bias, eps))
-        norm.meta = dict(last.meta)
-        last.replace_all_uses_with(norm)
+        last.target, last.args, last.kwargs = aten.layer_norm.default, (x, shape, weight, bias, eps), {}
     graph.eliminate_dead_code()
 
 
