@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=kinds)
     parser.add_argument("-o", "--output", metavar="OUT.dcz", help="default: MODEL with the ending .dcz")
     parser.add_argument(
-        "--arch", metavar="NAME", help="a known architecture, or pkg.module:factory; default: recognised"
+        "--arch",
+        metavar="NAME",
+        help="a known architecture, torchvision:NAME, timm:NAME or pkg.module:factory; default: recognised",
     )
     parser.add_argument(
         "--input-shape", metavar="[NAME:]C,H,W[:int64]", type=arguments.shape, action="append", help=arguments.SHAPE
