@@ -142,7 +142,7 @@ class ContextPayload(Payload):
     def _symbols(
         self, data: NDArray[np.uint8], states: NDArray[np.uint64], indptr: Ints, indices: Array
     ) -> NDArray[np.uint8]:
-        symbols = room(self.nnz, np.uint8)
+        symbols: NDArray[np.uint8] = room(self.nnz, np.uint8)
         streams = data, states, self.chunks.stored, slots_of(self.value_frequencies)
         if len(self.value_frequencies) == 1:
             decode_plain(*streams, symbols)

@@ -161,7 +161,7 @@ def lower_program(
         return Capture(builder.finish(answers), constants, program)
     except UnsupportedOpError as error:
         assert builder.node is not None
-        raise explain(builder.node, error) if explain else error
+        raise (explain(builder.node, error) if explain else error) from None
 
 
 def batch_size(program: ExportedProgram) -> int | None:
