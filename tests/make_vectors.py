@@ -15,13 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from vector_graphs import ends_file, graph_file, leaky_relu_file, movement_file, sparse, spatial_file
+from vector_graphs import (
+    embedding_file,
+    ends_file,
+    graph_file,
+    leaky_relu_file,
+    movement_file,
+    sparse,
+    spatial_file,
+)
 
 import dcz.dcformat as fmt
+from dcz.dcformat import Encoded
 from dcz.dcformat.constants import MAGIC
 from dcz.dcformat.container.layout import pack_header
 from dcz.dcformat.container.manifest import DICTIONARY, pack_json
-from dcz.dcformat.encoding.table import encode_tensor
+from dcz.dcformat.encoding.table import Encoding, encode_tensor
 from dcz.dcformat.tensors import Array, Dense
 
 INLINE_BYTES = 64
@@ -92,14 +101,37 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "tied.dcz": tied_file(),
         "leaky_relu.dcz": leaky_relu_file(),
         "ends.dcz": ends_file(),
+        "embedding.dcz": embedding_file(),
         "spatial.dcz": spatial_file(),
         "movement.dcz": movement_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
         "planes.dcz": {"graph": None, "tensors": of_planes()},
+        "context.dcz": {"graph": None, "tensors": of_context()},
         "wide.dcz": {"graph": None, "tensors": of_many_values()},
     }
     return files
+
+
+def of_context() -> dict[str, Encoded]:
+    """Shared weights coded by their densities and by the signs of their neighbours."""
+    rng = np.random.default_rng(21)
+    weights = sparse((24, 16, 3, 3), 0.3, [0.5, -0.25, 1.5, -3.0, 0.75], 22)
+    signs = np.where(rng.random(weights.shape) < 0.9, 1, -1) * rng.choice([-1, 1], (24, 16, 1, 1))
+    alike = (np.abs(weights) * signs).astype("<f4")
+    dense = np.where(rng.random((120, 1)) + rng.random((1, 150)) < 0.6, sparse((120, 150), 0.9, [0.1, -0.3], 23), 0)
+    patches = np.where(rng.random((60, 1, 3, 3)) + rng.random((1, 50, 3, 3)) < 0.5, np.float32(2.5), np.float32(0))
+    tensors: dict[str, Array] = {
+        "signs": alike,
+        "densities": dense.astype("<f4"),
+        "rows of each kernel position": patches,
+        "half": alike[:8].astype("<f2"),
+        "nearly dense": sparse((40, 30), 0.98, [1.0, 2.0, -4.0], 24),
+        "all stored": rng.choice(np.float32([0.5, -0.5, 1.0]), (30, 20, 3)),
+        "in chunks": sparse((30, 800), 0.8, [0.1, 0.2, -0.7], 25),
+        "one": np.eye(1, 500, 300, dtype=np.float32),
+    }
+    return {name: fmt.encode(name, tensor, {Encoding.CONTEXT}) for name, tensor in tensors.items()}
 
 
 def of_planes() -> dict[str, Array | Dense]:
@@ -244,7 +276,10 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
         "gaps-outside.dcz": (
             # Encoded for 32 weights, the second stored one at position 20, and then said to have 16.
             with_payload(
-                encode_tensor(Dense(np.eye(1, 32, dtype=np.float32) + np.eye(1, 32, 20, dtype=np.float32), "F32"))[1]
+                encode_tensor(
+                    Dense(np.eye(1, 32, dtype=np.float32) + np.eye(1, 32, 20, dtype=np.float32), "F32"),
+                    {Encoding.SPARSE_SHARED},
+                )[1]
             ),
             "FormatError",
             "gaps lead outside the tensor",
@@ -291,6 +326,12 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
             "neither 0 nor 1",
         ),
     }
+
+
+def array_of(tensor: Array | Dense | Encoded) -> Array:
+    if isinstance(tensor, Encoded):
+        return tensor.decode().array
+    return tensor.array if isinstance(tensor, Dense) else tensor
 
 
 def expected_tensor(container: fmt.Container, name: str, array: Array) -> dict[str, Any]:
@@ -359,7 +400,7 @@ def main(folder: Path) -> None:
     expected: dict[str, Any] = {"valid": {}, "broken": {}}
     for name, arguments in valid_files().items():
         fmt.write(folder / name, **arguments)
-        given = {key: value.array if isinstance(value, Dense) else value for key, value in arguments["tensors"].items()}
+        given = {key: array_of(value) for key, value in arguments["tensors"].items()}
         expected["valid"][name] = expected_file(folder / name, given)
     for name, data in later_files().items():
         (folder / name).write_bytes(data)

@@ -129,3 +129,9 @@ def ends_file() -> dict[str, Any]:
     )
     outputs = fmt.Output(4, "scores"), fmt.Output(4, "again"), fmt.Output(3, "sum"), fmt.Output(1, "numbers")
     return {"graph": fmt.Graph(inputs, nodes, outputs), "tensors": {"fc.weight": np.eye(2, 6, dtype=np.float32)}}
+
+
+def embedding_file() -> dict[str, Any]:
+    """A table that is looked up by an input of integers."""
+    graph = fmt.Graph((fmt.Input((3,), "ids", "I64"),), (fmt.make_node("embedding", [0], {"weight": "table"}),), 1)
+    return {"graph": graph, "tensors": {"table": sparse((6, 4), 0.5, [0.5, -0.25, 1.5], 21)}}

@@ -19,6 +19,7 @@ from ..source import Source
 from .constants import Constants
 from .decomposing import decomposed
 from .ends import described, inputs_of, outputs_of
+from .fills import free_fills
 from .fold import fold
 from .fx_builder import FxBuilder, meta, size_of
 from .lowering import lower, rewrite
@@ -145,6 +146,7 @@ def lower_program(
     user_inputs, user_outputs = inputs_of(program), outputs_of(program)
     graph = copy.deepcopy(program.graph)
     nodes = dict(zip((node.name for node in program.graph.nodes), graph.nodes, strict=True))  # copies may be renamed
+    free_fills(graph)
     _fix_sizes(graph)
     names = names or {}
     tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}
@@ -157,7 +159,11 @@ def lower_program(
         builder.values[nodes[name]] = value
     _lower_nodes(builder, graph, explain)
     answers = {name: nodes[node] for name, node in zip(outputs or user_outputs, user_outputs.values(), strict=True)}
-    return Capture(builder.finish(answers), constants, program)
+    try:
+        return Capture(builder.finish(answers), constants, program)
+    except UnsupportedOpError as error:
+        assert builder.node is not None
+        raise explain(builder.node, error) if explain else error
 
 
 def batch_size(program: ExportedProgram) -> int | None:

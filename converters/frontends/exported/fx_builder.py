@@ -107,11 +107,12 @@ class FxBuilder:
         place = self._places[node]
         return place if place is not None else self.fail(self.batch_rule)
 
-    def set_place(self, place: Place | None) -> None:
-        """State the batch's place in what the node that is being lowered makes; None refuses the node."""
-        assert self.node is not None
+    def set_place(self, place: Place | None, node: fx.Node | None = None) -> None:
+        """State the batch's place in what a node, or the one that is being lowered, makes; None refuses that one."""
         self.require(place is not None, self.batch_rule)
-        self._places[self.node] = place
+        node = node or self.node
+        assert node is not None
+        self._places[node] = place
 
     def has_batch_first(self, node: fx.Node) -> bool:
         """Whether all activations that a node reads have the batch as their first axis, whole."""
@@ -194,12 +195,25 @@ class FxBuilder:
             return self.read(node)
         like = like or self.node
         assert like is not None
-        place, shape = self.place_of(like), self.sizes(node)
-        axis = place.axis - (len(self.sizes(like)) - len(shape))  # the constant's, in line with the batch
+        place = self.place_of(like)
+        behind = len(self.sizes(like)) - len(self.sizes(node))
+        return self.constant(node, place.axis - behind, len(place.folded))
+
+    def constant(self, node: fx.Node, axis: int, folded: int = 0) -> Value:
+        """A constant as a value.
+
+        Parameters
+        ----------
+        node : fx.Node
+        axis : int
+            The constant's axis that is in line with the batch; negative if it has none.
+        folded : int
+            Axes of the sample that are folded into the batch's.
+        """
+        shape = self.sizes(node)
         if axis >= 0:
             row = node if shape[axis] == 1 else self.constants.row(node, axis)
-            self.require(row is not None, self.batch_rule)
-            node, shape = row, (*shape[:axis], *(1 for _ in place.folded), *shape[axis + 1 :])
+            node, shape = row or self.fail(self.batch_rule), (*shape[:axis], *(1,) * folded, *shape[axis + 1 :])
         return self.reshape(self._graph.constant(self.constants.name(node, "value")), shape or (1,))
 
     def indices(self, node: Any) -> torch.Tensor:
