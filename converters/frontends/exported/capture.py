@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
@@ -20,7 +21,7 @@ from .decomposing import decomposed
 from .ends import described, inputs_of, outputs_of
 from .fills import free_fills
 from .fold import fold
-from .fx_builder import FxBuilder
+from .fx_builder import FxBuilder, meta, size_of
 from .lowering import lower, rewrite
 from .refusals import as_one
 from .tracing import quiet, trace
@@ -146,6 +147,7 @@ def lower_program(
     graph = copy.deepcopy(program.graph)
     nodes = dict(zip((node.name for node in program.graph.nodes), graph.nodes, strict=True))  # copies may be renamed
     free_fills(graph)
+    _fix_sizes(graph)
     names = names or {}
     tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}
     constants = Constants(graph, tensors, reserved=(*program.state_dict, *program.constants))
@@ -199,6 +201,23 @@ def _tensor_names(program: ExportedProgram) -> dict[str, str]:
     kinds = (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
     specs = program.graph_signature.input_specs
     return {s.arg.name: s.target for s in specs if s.kind in kinds and s.target is not None}
+
+
+def _fix_sizes(graph: fx.Graph) -> None:
+    """Give numbers in place of sizes that depend on the batch, so that a class token for each sample is a constant."""
+    for node in graph.nodes:
+        if isinstance(meta(node), torch.SymInt):
+            _put_number(node, size_of(meta(node)))
+
+
+def _put_number(node: fx.Node, number: int) -> None:
+    """Put a number in all places where a node is read."""
+
+    def put(each: fx.Node) -> fx.node.Argument:
+        return number if each is node else each
+
+    for user in list(node.users):
+        user.args, user.kwargs = fx.node.map_arg((user.args, user.kwargs), put)
 
 
 def _check_state(program: ExportedProgram) -> None:

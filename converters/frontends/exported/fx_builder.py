@@ -56,9 +56,7 @@ class FxBuilder:
     ) -> None:
         self._graph = GraphBuilder(inputs, constants.shapes)
         self.inputs, self.input = self._graph.inputs, self._graph.input
-        symbols = () if isinstance(batch, int) else batch.node.expr.free_symbols
-        self._symbols = dict.fromkeys(symbols, SOME_BATCH)
-        self.batch = self._size(batch)
+        self.batch = size_of(batch)
         self.batch_rule = f"{BATCH}; {ALONE}" if self.batch == 1 else BATCH
         self.constants = constants
         self.values: dict[fx.Node, Any] = {}
@@ -97,10 +95,7 @@ class FxBuilder:
         """Sizes of all axes of a tensor, the first one's of several; the batch is `self.batch`."""
         value = meta(node)
         value = value[0] if isinstance(value, (tuple, list)) else value
-        return tuple(map(self._size, value.shape))
-
-    def _size(self, size: int | torch.SymInt) -> int:
-        return size if isinstance(size, int) else int(size.node.expr.subs(self._symbols))
+        return tuple(map(size_of, value.shape))
 
     def place_of(self, node: fx.Node) -> Place:
         """The batch's place in what a node makes: that in its inputs, unless `set_place` gave another."""
@@ -148,7 +143,7 @@ class FxBuilder:
         return unknown
 
     def _has_batch(self, result: torch.Tensor) -> bool:
-        return result.dim() >= 1 and self._size(result.shape[0]) == self.batch
+        return result.dim() >= 1 and size_of(result.shape[0]) == self.batch
 
     def shape_of(self, node: fx.Node) -> Shape:
         """Shape of one sample as the captured graph sees it."""
@@ -296,6 +291,14 @@ class FxBuilder:
             return self._graph.append(op, inputs, params, attrs)
         except FormatError as error:
             self.fail(str(error))
+
+
+def size_of(size: int | torch.SymInt) -> int:
+    """A size, which may depend on the batch: then that for `SOME_BATCH`."""
+    if isinstance(size, int):
+        return size
+    expression = size.node.expr
+    return int(expression.subs(dict.fromkeys(expression.free_symbols, SOME_BATCH)))
 
 
 def meta(node: fx.Node) -> Any:
