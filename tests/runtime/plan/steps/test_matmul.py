@@ -29,7 +29,7 @@ def planned_for(graph, tensors, batch, threads=1, lanes=1):
 def run(graph, tensors, x, threads=1, lanes=1):
     planned, shape = planned_for(graph, tensors, len(x), threads, lanes)
     found = np.empty((len(x), *shape), np.float32)
-    Executor(planned).run(x, found)
+    Executor(planned).run([x], [found])
     return found
 
 

@@ -32,7 +32,7 @@ def run(op: str, x: np.ndarray, lanes: int, attrs: dict[str, Any], threads: int 
     planned = plan(graph, shapes, lambda name: Dense(arrays[name], "F32"), len(x), Team(threads), lanes=lanes)
     found = np.empty((len(x), *shapes[-1]), np.float32)
     with np.errstate(all="ignore"):  # as plain NumPy the kernel would tell of overflow
-        Executor(planned).run(x, found)
+        Executor(planned).run([x], [found])
     return found
 
 

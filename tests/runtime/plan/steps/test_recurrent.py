@@ -32,7 +32,7 @@ def test_states_are_those_of_torch(op, batch, steps, inputs, size, reverse, spar
     shapes = infer_shapes(graph, {name: tensor.shape for name, tensor in tensors.items()})
     x = torch.randn(batch, steps, inputs) * 2
     found = np.empty((batch, steps, size), np.float32)
-    Executor(plan(graph, shapes, tensors.__getitem__, batch)).run(x.numpy(), found)
+    Executor(plan(graph, shapes, tensors.__getitem__, batch)).run([x.numpy()], [found])
     with torch.no_grad():
         expected = layer(x.flip(1))[0].flip(1) if reverse else layer(x)[0]
     np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=1e-5)
