@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..jit import kernel
-from .context_decode import flush
+from .context_places import flush
 
 
 @kernel

@@ -17,19 +17,18 @@ from numpy.typing import NDArray
 from ..coding.adaptive_numbers import write_number_lists
 from ..coding.bits import write_varint
 from ..coding.codebook import write_codebook
-from ..coding.context_decode import padded_places
 from ..coding.context_encode import coded_columns, neighbour_sums, walk_gaps
+from ..coding.context_places import padded_places
 from ..coding.density import classes_of
 from ..coding.frequencies import FRACTION_BITS, MAX_EXPONENT, SIGNS, TILT, gap_tables, intervals_of, value_tables
 from ..coding.rans import STATE_BYTES, TOTAL, WORD_BYTES, encode_intervals
 from ..constants import MAX_CODEBOOK, MAX_GAP_BITS
 from ..tensors import bit_patterns
 from .base import Counted
-from .context import MOST_PLACES, Columns, Layout, Rows, kernel_shape, places_of, row_size, sign_places
+from .context import MOST_PLACES
+from .context_layout import Columns, Ints, Layout, Rows, kernel_shape, places_of, row_size, sign_places
 from .header import layout_byte
 from .positions import stored_chunks
-
-Ints = NDArray[np.int64]
 
 UNIT = 256
 COSTS = np.rint(UNIT * (12 - np.log2(np.arange(1, TOTAL + 1)))).astype(np.int64)
