@@ -42,7 +42,7 @@ def test_codebook_sizes(values: int, density: float) -> None:
     array.reshape(-1)[stored] = rng.permutation(np.resize(codebook, len(stored)))
     encoding, payload = check_codec(array)
     if values > 256:
-        assert encoding == (Encoding.SPARSE_PLANES if density < 1 else Encoding.PLANES)
+        assert encoding == (Encoding.SPARSE_PLANES if density < 1 else Encoding.SHARED_WIDE)
         return
     if density != 0.4:  # there, either may be the shorter
         assert encoding == (Encoding.SPARSE_SHARED if density < 0.4 else Encoding.SHARED)
