@@ -9,21 +9,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .....dcformat import Value
+from .....dcformat import Attr, Shape, Value
 from ..fx_builder import FxBuilder
 from .table import Args, Call, lowers, params
 
 aten = torch.ops.aten
 
 
-@lowers(aten.batch_norm.default)
+@lowers(aten.batch_norm.default, any_place=True)
 def _batch_norm(g: FxBuilder, a: Args) -> Value:
     if a["training"]:
         g.fail(BATCH_STATISTICS if a["running_mean"] is not None else NO_STATISTICS)
     return normalise_by_running_statistics(g, a)
 
 
-@lowers(aten._native_batch_norm_legit_no_training.default)
+@lowers(aten._native_batch_norm_legit_no_training.default, any_place=True)
 def _native_batch_norm(g: FxBuilder, a: Args) -> list[Value]:
     return [normalise_by_running_statistics(g, a)]
 
@@ -45,8 +45,20 @@ NO_STATISTICS = (
 
 def normalise_by_running_statistics(g: FxBuilder, a: Args) -> Value:
     """A batch normalisation, whose arguments are named as the tensors of ours."""
-    roles = ("weight", "bias", "running_mean", "running_var")
-    return g.emit("batch_norm", [a["input"]], params(g, a, *roles), {"eps": float(a["eps"])})
+    value, axis = g.read(a["input"]), g.axis(a["input"], 1)
+    tensors = params(g, a, "weight", "bias", "running_mean", "running_var")
+    attrs: dict[str, Attr] = {"eps": float(a["eps"])}
+    if axis == 0:
+        return g.append("batch_norm", [value], tensors, attrs)
+    first, back = _to_front(axis, len(value.shape))
+    made = g.append("batch_norm", [g.append("permute", [value], attrs={"axes": first})], tensors, attrs)
+    return g.append("permute", [made], attrs={"axes": back})
+
+
+def _to_front(axis: int, rank: int) -> tuple[Shape, Shape]:
+    """The order of axes that brings one to the front, and the order that brings it back."""
+    order = (axis, *(i for i in range(rank) if i != axis))
+    return order, tuple(order.index(i) for i in range(rank))
 
 
 def _call_batch_norm(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from networks import Call, captured, ops
-from torch import Tensor
+from networks import Call, captured, ops, randomise
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcz.converters.frontends.exported.capture import lower_program
@@ -144,3 +144,8 @@ def test_a_token_for_each_sample_of_a_program_of_any_batch() -> None:
     source = Source({})
     captured_program.give(source, {})
     torch.testing.assert_close(GraphModule(captured_program.graph, source.tensors)(x), forward(x))
+
+
+def test_batch_norm_of_rows_that_are_folded_into_the_batch() -> None:
+    module = Call(lambda x, norm: norm(x.flatten(0, 1)).reshape_as(x), norm=nn.BatchNorm1d(3))
+    assert ops(captured(randomise(module), (5, 3))) == ["permute", "batch_norm", "permute"]
