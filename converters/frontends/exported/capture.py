@@ -162,8 +162,9 @@ def lower_program(
     try:
         return Capture(builder.finish(answers), constants, program)
     except UnsupportedOpError as error:
-        assert builder.node is not None
-        raise (explain(builder.node, error) if explain else error) from None
+        if explain is None or builder.node is None:
+            raise
+        raise explain(builder.node, error) from None
 
 
 def batch_size(program: ExportedProgram) -> int | None:
