@@ -19,7 +19,7 @@ from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.convert import convert
 from dcz.converters.export import export
 from dcz.converters.frontends.arrays import STORABLE
-from dcz.dcformat import ConversionError, InputError, Preprocess
+from dcz.dcformat import ConversionError, FormatError, InputError, Preprocess
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,6 @@ BAD_FILES: list[tuple[str, Callable[[Path], Any], str]] = [
     ("net.pt", Path.touch, "the file is empty"),
     ("net.h5", lambda path: path.write_bytes(b"x"), "unknown kind of model"),
     ("net", lambda path: path.write_bytes(b"x"), "unknown kind of model.*no ending"),
-    ("net.dcz", lambda path: path.write_bytes(b"x"), "dcz export"),
     ("net.net", lambda path: path.write_bytes(b"x" * 900), "not Song Han's"),
     ("net.onnx", lambda path: path.write_bytes(b"\xff" * 900), "not an ONNX file"),
     ("net.pt2", lambda path: path.write_bytes(b"x" * 900), "not an exported program"),
@@ -170,12 +169,14 @@ def test_the_model_is_never_overwritten(lenet: dict[str, Tensor], tmp_path: Path
     assert torch.load(path, weights_only=True).keys() == lenet.keys()
 
 
-def test_a_container_is_no_model_without_an_output_either(tmp_path: Path) -> None:
+def test_a_container_needs_another_output(tmp_path: Path) -> None:
     (tmp_path / "net.dcz").write_bytes(b"x")
-    with pytest.raises(ConversionError, match=r"net\.dcz: unknown kind of model .*dcz export gives its weights back"):
+    with pytest.raises(ConversionError, match=r"net\.dcz: a container is not written over; name another with -o"):
         convert(tmp_path / "net.dcz")
+    with pytest.raises(FormatError, match=r"net\.dcz: not a \.dcz container"):
+        convert(tmp_path / "net.dcz", tmp_path / "out.dcz")
     with pytest.raises(ConversionError, match="no such file"):
-        convert(tmp_path / "missing.dcz")
+        convert(tmp_path / "missing.dcz", tmp_path / "out.dcz")
 
 
 @pytest.mark.parametrize("option", ["labels", "preprocess"])

@@ -63,7 +63,7 @@ def test_from_scratch_to_container(mnist: Path, tmp_path: Path) -> None:
     assert dense.density == 1.0
     assert (pruned.nonzero, shared.nonzero) == (round(0.1 * 266_200),) * 2
     assert shared.file_bytes == out.stat().st_size
-    assert dense.ratio < 1.2 < 8 < pruned.ratio < shared.ratio
+    assert dense.ratio < 1.3 < 8 < pruned.ratio < shared.ratio
     assert shared.ratio_course is not None
     assert shared.accuracy is not None
     assert (dense.bits, pruned.bits) == (32, 32)
@@ -122,9 +122,7 @@ def test_a_checkpoint_takes_the_place_of_training(mnist: Path, tmp_path: Path) -
     assert (pruned.stage, shared.stage) == ("2 prune", "3 share")
     assert pruned.density == pytest.approx(0.1, abs=0.001)
     assert pruned.accuracy is None
-    with dcz.open(report.path) as container:
-        bits = sum(8 * row["bytes"]["symbols"] for row in container.info()["tensors"])
-    assert 2.0 < bits / shared.nonzero < 3.1  # the budget, but for Huffman's whole bits
+    assert 2.0 < shared.bits <= 3.0  # the budget
 
 
 @pytest.mark.parametrize(("regrow", "density"), [(False, 0.1), (True, 1.0)])
