@@ -17,14 +17,26 @@ from tqdm import tqdm
 
 from dcz.cli.text import table as as_text
 
-from . import accuracy, builds, checkpoints, latency, layers, load, memory, reproduce_paper, scaling, sizes
+from . import accuracy, builds, checkpoints, floats, latency, layers, load, memory, reproduce_paper, scaling, sizes
 from .networks import QUICK
 from .suite import RESULTS, Benchmark, Options, Record, not_run
 from .weights import NETWORKS
 
 BENCHMARKS: dict[str, Benchmark] = {
     module.BENCHMARK.name: module.BENCHMARK
-    for module in (sizes, latency, layers, load, memory, accuracy, checkpoints, reproduce_paper, scaling, builds)
+    for module in (
+        sizes,
+        latency,
+        layers,
+        load,
+        memory,
+        accuracy,
+        checkpoints,
+        floats,
+        reproduce_paper,
+        scaling,
+        builds,
+    )
 }
 QUICK_BENCHMARKS = ("sizes", "latency", "load", "accuracy")
 

@@ -80,7 +80,7 @@ def compare(
     with open(container) as opened:
         graph = opened.graph
         if graph is None:
-            source = load_source(model, input_shape=input_shape, key=key)
+            source = load_source(model, input_shape=input_shape, key=key, graph=False)
         else:
             _check_shape(opened, graph.input_shape, input_shape)
             source = load_source(model, arch=arch, input_shape=graph.input_shape, key=key)

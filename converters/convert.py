@@ -22,6 +22,7 @@ from ..dcformat import (
     Graph,
     Preprocess,
     Shape,
+    UnsupportedOpError,
     encode,
     infer_shapes,
     open,
@@ -143,7 +144,8 @@ def convert(
         Make negative zeros positive. Products with a mask may be negative zeros, which a lossless container has to
         store.
     partial : bool
-        Convert even if a container cannot hold some numbers of the model (`Report.lost`). By default that is an error.
+        Convert even if a container cannot hold some numbers of the model (`Report.lost`), or the graph of an ``.onnx``
+        file: then weights only. By default that is an error.
     preprocess : Preprocess, str or path, optional
         ``imagenet``, ``cifar10``, ``mnist`` or a JSON file. By default the architecture's, if it has one.
     labels : sequence of str, str or path, optional
@@ -178,7 +180,7 @@ def convert(
     given_preprocess = presets.resolve_preprocess(preprocess) if preprocess is not None else None
     given_labels = presets.resolve_labels(labels) if labels is not None else None
 
-    source = load_source(model, arch=arch, input_shape=input_shape, key=key)
+    source = _load(model, arch, input_shape, key, partial)
     tied = source.untie()
     source.check_whole(partial, None if isinstance(model, nn.Module) else model)
     _describe(source, given_preprocess, given_labels)
@@ -212,6 +214,24 @@ def convert(
     return Report(os.fspath(out), info, lossless, errors, source.seconds, source.messages, source.lost)
 
 
+def _load(
+    model: nn.Module | str | os.PathLike[str],
+    arch: str | None,
+    input_shape: Sequence[int] | None,
+    key: str | None,
+    partial: bool,
+) -> Source:
+    """Load a source; with `partial` an ONNX file whose graph is refused without that."""
+    try:
+        return load_source(model, arch=arch, input_shape=input_shape, key=key)
+    except (UnsupportedOpError, ConversionError) as error:
+        if not partial or isinstance(model, nn.Module) or Path(model).suffix.lower() != ".onnx":
+            raise
+        source = load_source(model, graph=False)
+        source.messages.append(f"without its graph: {error.what}")
+        return source
+
+
 def _encode(source: Source, compression: Compression) -> tuple[dict[str, Encoded], dict[str, TensorError]]:
     """Compress and encode a source's tensors, and drop each one, so that memory never holds a network twice.
 
@@ -237,6 +257,7 @@ def load_source(
     arch: str | None = None,
     input_shape: Sequence[int] | None = None,
     key: str | None = None,
+    graph: bool = True,
 ) -> Source:
     """Read a model by the front end for its type, or for the kind of its file.
 
@@ -244,6 +265,9 @@ def load_source(
     ----------
     model, arch, input_shape, key
         As for `convert`.
+    graph : bool
+        Whether an ``.onnx`` file's graph is wanted; otherwise its weights alone are read. Other files have no graph, or
+        cannot be read without.
 
     Raises
     ------
@@ -257,7 +281,7 @@ def load_source(
         return from_module(model, shape)
     path = Path(model)
     try:
-        return _load_file(path, arch, shape, key)
+        return _load_file(path, arch, shape, key, graph)
     except DczError as error:
         raise error.at(path) from error.__cause__
 
@@ -269,7 +293,7 @@ def _reads(model: nn.Module | str | os.PathLike[str]) -> list[Path]:
     return course.parts(Path(model)) if os.path.isdir(model) else [Path(model)]
 
 
-def _load_file(path: Path, arch: str | None, shape: Shape | None, key: str | None) -> Source:
+def _load_file(path: Path, arch: str | None, shape: Shape | None, key: str | None, graph: bool) -> Source:
     if path.is_dir():
         return course.from_artefacts(path, arch, shape)
     if not path.exists():
@@ -288,9 +312,9 @@ def _load_file(path: Path, arch: str | None, shape: Shape | None, key: str | Non
     if suffix == ".net":
         return from_han(path)
     if suffix == ".onnx":
-        from .frontends.onnx import from_onnx  # the only front end that needs the onnx package
+        from .frontends.onnx_files.onnx_file import from_onnx, weights_of  # nothing else needs the onnx package
 
-        return from_onnx(path)
+        return from_onnx(path, shape) if graph else weights_of(path)
     raise _unknown_kind(path)
 
 

@@ -34,6 +34,8 @@ MAX_RESIZED_PIXELS: Final = 1 << 28
 # Entropy coding.
 MAX_CODEBOOK: Final = 256
 """Most centroids of a codebook: a symbol is a byte."""
+MAX_WIDE_CODEBOOK: Final = 1 << 12
+"""Most centroids of a codebook of `shared_wide`."""
 MAX_GAP_BITS: Final = 8
 MAX_CODE_LENGTH: Final = 12
 """Longest Huffman code: a decoding table of 4096 entries stays in the L1 cache."""

@@ -97,10 +97,44 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "graph.dcz": graph_file(),
         "tied.dcz": tied_file(),
         "leaky_relu.dcz": leaky_relu_file(),
+        "spatial.dcz": spatial_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
+        "planes.dcz": {"graph": None, "tensors": of_planes()},
+        "wide.dcz": {"graph": None, "tensors": of_many_values()},
     }
     return files
+
+
+def of_planes() -> dict[str, Array | Dense]:
+    """Tensors of which each byte of the elements is coded, or plain, by itself."""
+    rng = np.random.default_rng(20)
+    weights = (rng.normal(size=(30, 20)) / 16).astype("<f4")
+    many = (rng.normal(size=16_390).astype("<f4").view("<u4") >> 16).astype("<u2")
+    return {
+        "f32": weights,
+        "f64": weights.astype("<f8") / 3,
+        "f16": weights.astype("<f2"),
+        "bf16 in two chunks": Dense(many, "BF16"),
+        "f32 that was f16": weights.astype("<f2").astype("<f4"),
+        "i64": rng.integers(-40_000, 40_000, 500),
+        "u16": rng.integers(0, 500, 900).astype("<u2"),
+        "sparse f32": np.where(rng.random((30, 40)) < 0.3, rng.normal(size=(30, 40)), 0).astype("<f4"),
+        "sparse i32": np.where(rng.random((30, 40)) < 0.3, rng.integers(1, 5000, (30, 40)), 0).astype("<i4"),
+    }
+
+
+def of_many_values() -> dict[str, Array | Dense]:
+    """Tensors with more distinct elements than a byte numbers."""
+    rng = np.random.default_rng(21)
+    values = np.sort(rng.normal(size=300)).astype("<f4")
+    return {
+        "f32": rng.choice(values, (50, 40)),
+        "f32 with zeros": rng.choice(np.append(values, np.float32(0)), (50, 40)),
+        "grid": (rng.integers(-500, 500, (90, 40)) * np.float64(np.float32(0.0123))).astype("<f4"),
+        "f64": rng.choice(values.astype("<f8") / 3, (50, 40)),
+        "i32": rng.choice(rng.integers(-(2**31), 2**31, 400), (50, 40)).astype("<i4"),
+    }
 
 
 def of_other_types() -> dict[str, Array | Dense]:
@@ -200,6 +234,33 @@ def leaky_relu_file() -> dict[str, Any]:
     return {"graph": fmt.Graph((2,), nodes, 3), "tensors": {"fc.weight": np.array([[1, -0.5], [-2, 3]], np.float32)}}
 
 
+def spatial_file() -> dict[str, Any]:
+    """Transposed convolution and interpolation of an image, then all operators on lines."""
+    node = fmt.make_node
+    up = {"stride": (2, 1), "padding": (1, 0), "output_padding": (1, 0)}
+    half = {"coordinates": "half_pixel", "scale_x": 1.75}
+    nodes = (
+        node("conv_transpose2d", [0], {"weight": "up.weight", "bias": "up.bias"}, up),  # (2, 6, 4)
+        node("resize", [1], None, {"output": (3, 7), "mode": "linear", **half}),
+        node("resize", [2], None, {"output": (1, 14), "rounding": "ceil", "coordinates": "align_corners"}),
+        node("reshape", [3], None, {"shape": (2, 14)}),
+        node("conv1d", [4], {"weight": "line.weight"}, {"padding": (1,), "groups": 2}),  # (4, 14)
+        node("conv_transpose1d", [5], {"weight": "wide.weight"}, {"stride": (2,)}),  # (1, 29)
+        node("max_pool1d", [6], None, {"kernel": (3,), "stride": (2,)}),  # (1, 14)
+        node("avg_pool1d", [7], None, {"kernel": (2,), "stride": (1,), "padding": (1,)}),  # (1, 15)
+        node("adaptive_max_pool1d", [8], None, {"output": (10,)}),
+        node("resize", [9], None, {"output": (13,), "mode": "cubic", "cubic_a": -0.5}),
+        node("adaptive_avg_pool1d", [10], None, {"output": (4,)}),
+    )
+    tensors = {
+        "up.weight": sparse((3, 2, 3, 1), 0.5, [0.5, -0.25, 1.5], 11),
+        "up.bias": np.array([0.5, -1], np.float32),
+        "line.weight": sparse((4, 1, 3), 0.8, [1.0, -2.0], 12),
+        "wide.weight": sparse((4, 1, 3), 0.8, [0.5, -3.0], 13),
+    }
+    return {"graph": fmt.Graph((3, 3, 4), nodes, len(nodes)), "tensors": tensors}
+
+
 def tied_file() -> dict[str, Any]:
     """A weight that two layers share, under three names."""
     nodes = (
@@ -286,6 +347,27 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
             "FormatError",
             "patterns do not ascend",
         ),
+        "planes-none.dcz": (with_payload(bytes(9), ["w", [4], "planes", "F16"]), "FormatError", "none is coded"),
+        "planes-beyond.dcz": (
+            with_payload(b"\x04\x00\x00\x03\x00" + bytes(8), ["w", [4], "planes", "F16"]),
+            "FormatError",
+            "one that there is not",
+        ),
+        "planes-alphabet.dcz": (
+            with_payload(b"\x02\xf0\x10" + bytes(20), ["w", [4], "planes", "F16"]),
+            "FormatError",
+            "more than bytes",
+        ),
+        "wide-beyond.dcz": (
+            # Two centroids, 1 and 2, and the symbols 0 and 3, in planes of which the upper one is coded.
+            with_payload(
+                b"\x60\x02" + b"\x00\x01" + b"\x04" + b"\x02\x00\x00\x03\x00" + b"\x00\x03",
+                ["w", [2], "shared_wide", "I16"],
+            ),
+            "FormatError",
+            "beyond the codebook",
+        ),
+        "planes-of-bytes.dcz": (with_tensor(["w", [4], "planes", "U8"]), "FormatError", "cannot be planes"),
         "boolean-2.dcz": (
             with_payload(b"\x60\x01\x02\x00", ["w", [4, 4], "shared_any", "BOOL"]),
             "FormatError",

@@ -15,6 +15,13 @@ from dcz.dcformat import Graph, GraphBuilder, Shape
 from dcz.dcformat.tensors import Array
 
 IMAGE = (3, 17, 23)
+LINE = (4, 33)
+UPSAMPLING = {"stride": (2, 2), "padding": (1, 1)}
+UNEVEN = {"stride": (3, 2), "output_padding": (0, 1), "dilation": (1, 2), "padding": (0, 2), "groups": 2}
+UNEVEN_LINE = {"padding": (2,), "dilation": (3,), "groups": 2}
+SMALL = (4, 5, 6)
+WITHOUT_PAD = {"count_include_pad": False}
+HALF_PIXEL = {"coordinates": "half_pixel"}
 
 
 class OpCase(NamedTuple):
@@ -31,6 +38,16 @@ CASES = [
     OpCase("conv2d", [IMAGE], {"weight": (8, 3, 3, 5)}, {}, (8, 15, 19)),
     OpCase("conv2d", [IMAGE], {"weight": (8, 3, 3, 3), "bias": (8,)}, {"stride": (2, 3), "padding": (1, 0)}, (8, 9, 7)),
     OpCase("conv2d", [IMAGE], {"weight": (6, 1, 3, 3)}, {"groups": 3, "dilation": (2, 4)}, (6, 13, 15)),
+    OpCase(
+        "conv1d", [LINE], {"weight": (6, 2, 5), "bias": (6,)}, {"stride": (2,), "padding": (3,), "groups": 2}, (6, 18)
+    ),
+    OpCase("conv1d", [LINE], {"weight": (6, 4, 5)}, {"dilation": (3,)}, (6, 21)),
+    OpCase("conv_transpose2d", [IMAGE], {"weight": (3, 4, 2, 3)}, {"padding": (1, 4)}, (4, 16, 17)),
+    OpCase("conv_transpose2d", [SMALL], {"weight": (4, 3, 4, 4), "bias": (3,)}, UPSAMPLING, (3, 10, 12)),
+    OpCase("conv_transpose2d", [SMALL], {"weight": (4, 3, 2, 3), "bias": (6,)}, UNEVEN, (6, 14, 12)),
+    OpCase("conv_transpose2d", [SMALL], {"weight": (4, 3, 3, 1)}, {"stride": (1, 3), "padding": (1, 0)}, (3, 5, 16)),
+    OpCase("conv_transpose1d", [LINE], {"weight": (4, 3, 3)}, {"stride": (2,), "output_padding": (1,)}, (3, 68)),
+    OpCase("conv_transpose1d", [LINE], {"weight": (4, 3, 3)}, UNEVEN_LINE, (6, 35)),
     OpCase("linear", [(10,)], {"weight": (4, 10), "bias": (4,)}, {}, (4,)),
     OpCase("batch_norm", [IMAGE], {"running_mean": (3,), "running_var": (3,)}, {"eps": 1e-3}, IMAGE),
     OpCase("batch_norm", [(5,)], {"running_mean": (5,), "running_var": (5,), "weight": (5,), "bias": (5,)}, {}, (5,)),
@@ -43,6 +60,19 @@ CASES = [
     OpCase("avg_pool2d", [IMAGE], {}, {"kernel": (2, 4), "stride": (2, 4), "padding": (1, 2)}, (3, 9, 6)),
     OpCase("adaptive_avg_pool2d", [IMAGE], {}, {"output": (7, 5)}, (3, 7, 5)),
     OpCase("adaptive_max_pool2d", [IMAGE], {}, {}, (3, 1, 1)),
+    OpCase("max_pool1d", [LINE], {}, {"kernel": (3,), "stride": (2,), "padding": (1,), "dilation": (2,)}, (4, 16)),
+    OpCase("max_pool1d", [LINE], {}, {"kernel": (2,), "stride": (2,), "ceil_mode": True}, (4, 17)),
+    OpCase("avg_pool1d", [LINE], {}, {"kernel": (4,), "stride": (3,), "ceil_mode": True}, (4, 11)),
+    OpCase("avg_pool1d", [LINE], {}, {"kernel": (4,), "stride": (3,), "padding": (2,), **WITHOUT_PAD}, (4, 12)),
+    OpCase("adaptive_avg_pool1d", [LINE], {}, {"output": (7,)}, (4, 7)),
+    OpCase("adaptive_max_pool1d", [LINE], {}, {"output": (3,)}, (4, 3)),
+    OpCase("adaptive_max_pool1d", [LINE], {}, {}, (4, 1)),
+    OpCase("resize", [IMAGE], {}, {"output": (34, 46)}, (3, 34, 46)),
+    OpCase("resize", [IMAGE], {}, {"output": (9, 40), **HALF_PIXEL, "rounding": "round_prefer_ceil"}, (3, 9, 40)),
+    OpCase("resize", [IMAGE], {}, {"output": (51, 11), "mode": "linear", **HALF_PIXEL}, (3, 51, 11)),
+    OpCase("resize", [IMAGE], {}, {"output": (1, 30), "mode": "linear", "coordinates": "align_corners"}, (3, 1, 30)),
+    OpCase("resize", [IMAGE], {}, {"output": (22, 23), "mode": "cubic", "scale_y": 1.3, "cubic_a": -0.5}, (3, 22, 23)),
+    OpCase("resize", [LINE], {}, {"output": (80,), "mode": "linear", "scale_x": 2.44, **HALF_PIXEL}, (4, 80)),
     OpCase("add", [IMAGE, IMAGE], {}, {}, IMAGE),
     OpCase("concat", [IMAGE, (5, 17, 23), IMAGE], {}, {}, (11, 17, 23)),
     OpCase("concat", [IMAGE, (3, 17, 1)], {}, {"axis": 2}, (3, 17, 24)),
@@ -52,7 +82,16 @@ CASES = [
     OpCase("constant", [], {"value": ()}, {}, (1,)),
     OpCase("softmax", [(9,)], {}, {"log": True}, (9,)),
     OpCase("slice", [IMAGE], {}, {"axis": 2, "start": 1, "stop": 23, "step": 4}, (3, 17, 6)),
+    OpCase("slice", [IMAGE], {}, {"axis": 0, "start": 1, "stop": 3}, (2, 17, 23)),
     OpCase("pad", [IMAGE], {}, {"before": (4, 0, 1), "after": (4, 0, 2)}, (11, 17, 26)),
+    OpCase("pad_constant", [IMAGE], {}, {"before": (0, 2, 1), "after": (0, 0, 2), "value": -1.5}, (3, 19, 26)),
+    OpCase("permute", [IMAGE], {}, {"axes": (1, 2, 0)}, (17, 23, 3)),
+    OpCase("permute", [(5, 1, 19, 4)], {}, {"axes": (3, 1, 0, 2)}, (4, 1, 5, 19)),
+    OpCase("permute", [(1, 6, 1)], {}, {"axes": (1, 0, 2)}, (6, 1, 1)),
+    OpCase("expand", [(3, 1, 5)], {}, {"shape": (3, 18, 5)}, (3, 18, 5)),
+    OpCase("expand", [(3, 1, 1)], {}, {"shape": (3, 4, 5)}, (3, 4, 5)),
+    OpCase("take", [IMAGE], {}, {"axis": 1, "indices": (16, 0, 3, 3)}, (3, 4, 23)),
+    OpCase("take", [IMAGE], {}, {"axis": 2, "indices": (22, 1, 0)}, (3, 17, 3)),
 ]
 
 

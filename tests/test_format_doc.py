@@ -47,12 +47,17 @@ def test_every_encoding_is_described(encoding: Encoding) -> None:
     assert f"**`{encoding.value}`**" in DOC
 
 
-def test_the_scaled_payload_is_what_is_said_of_it() -> None:
-    table = DOC[DOC.index("| bytes of `shared_scaled`") : DOC.index("## 6.")]
+@pytest.mark.parametrize(
+    ("encoding", "dtype", "shape"), [(Encoding.SHARED_SCALED, "F32", (2, 2)), (Encoding.PLANES, "F16", (6,))]
+)
+def test_the_payload_of_an_example_is_what_is_said_of_it(
+    encoding: Encoding, dtype: str, shape: tuple[int, ...]
+) -> None:
+    table = DOC[DOC.index(f"| bytes of `{encoding}`") :].split("\n\n")[0]
     payload = bytes.fromhex("".join(re.findall(r"^\| `([0-9a-f ]+)` \|", table, re.MULTILINE)).replace(" ", ""))
-    said = re.search(r"weights ([-0-9., ]+) \|", table)
+    said = re.search(r"(?:weights|; elements) ([-0-9., ]+) \|", table)
     assert said
-    parsed = parse(payload, 0, (2, 2), "F32", Encoding.SHARED_SCALED)
+    parsed = parse(payload, 0, shape, dtype, encoding)
     assert parsed.end == len(payload)
     assert parsed.decode().dense().reshape(-1).tolist() == [float(weight) for weight in said[1].split(",")]
 
@@ -89,7 +94,7 @@ def test_limits_are_the_codes() -> None:
     assert constants.MAX_ACTIVATION == 2**28
     assert constants.MAX_LIVE == 2**29
     assert "| elements of all values that are needed at a time, per sample | 2^29;" in limits
-    assert f"| centroids of a codebook | {constants.MAX_CODEBOOK} |" in limits
+    assert f"of one in `shared_wide` | {constants.MAX_CODEBOOK}; {constants.MAX_WIDE_CODEBOOK:,} |" in limits
     assert f"| gap width | {constants.MAX_GAP_BITS} bits |" in limits
     assert f"| code length | {constants.MAX_CODE_LENGTH} bits |" in limits
     assert f"chunks of {constants.CHUNK_ENTRIES:,}" in DOC

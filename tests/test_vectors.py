@@ -67,10 +67,14 @@ def test_broken_file(name: str) -> None:
 
 
 def test_writer_gives_the_stored_bytes(tmp_path: Path) -> None:
-    """Decoded and written again, a vector is the same file but for the DEFLATE stream, which is zlib's choice."""
+    """Decoded and written again in its encodings, a vector is the same file but for zlib's DEFLATE stream."""
     for name in EXPECTED["valid"]:
         with fmt.open(FOLDER / name) as old:
-            tensors = {key: fmt.Dense(old.tensor(key), entry.dtype) for key, entry in old.entries.items()}
+            among = {entry.encoding for entry in old.entries.values()}
+            tensors = {
+                key: fmt.encode(key, fmt.Dense(old.tensor(key), entry.dtype), among)
+                for key, entry in old.entries.items()
+            }
             described = {"preprocess": old.preprocess, "labels": old.labels, "metadata": old.metadata}
             fmt.write(tmp_path / name, old.graph, tensors, **described, tied=old.tied)
             with fmt.open(tmp_path / name) as new:

@@ -109,6 +109,11 @@ CODERS = {
 }
 
 
+ZIPNN = Tool("zipnn", "size_zipnn.py", ("zipnn==0.5.4", SAME_TORCH))
+"""A coder of plain floats."""
+TOOLS: dict[str, Tool] = {**PEERS, **CODERS, ZIPNN.name: ZIPNN}
+
+
 class MissingToolError(Exception):
     """A tool that is not installed, or that fails; the message says why."""
 
@@ -121,7 +126,7 @@ def install(name: str, folder: Path, run: Callable[..., Any] = subprocess.run) -
     MissingToolError
         pip fails.
     """
-    tool = (PEERS | CODERS)[name]
+    tool = TOOLS[name]
     python = str(tool.python(folder))
     pip = [python, "-m", "pip", "install", *([] if sys.stderr.isatty() else ["--quiet"])]  # pip draws its own bars
     try:

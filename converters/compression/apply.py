@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ...dcformat import ConversionError, Dense
+from ...dcformat.graph.ops import FILTERED
 from ...dcformat.tensors import FLOATS, Array, flat_pieces
 from ..frontends.arrays import STORABLE, from_torch, to_torch
 from ..frontends.source import Source
@@ -35,7 +36,7 @@ def weight_names(source: Source) -> list[str]:
     """
     if source.graph is None:
         return [n for n, t in source.tensors.items() if t.dtype in FLOATS and t.array.ndim >= 2 and t.array.size]
-    layers = (node for node in source.graph.nodes if node.op in ("conv2d", "linear"))
+    layers = (node for node in source.graph.nodes if node.op in FILTERED)
     names = list(dict.fromkeys(node.params["weight"] for node in layers))
     return [name for name in names if source.tensors[name].dtype in FLOATS]
 
@@ -45,7 +46,7 @@ def left_as_they_are(source: Source) -> list[str]:
     if source.graph is None:
         names = [name for name, tensor in source.tensors.items() if tensor.array.ndim >= 2]
     else:
-        names = [node.params["weight"] for node in source.graph.nodes if node.op in ("conv2d", "linear")]
+        names = [node.params["weight"] for node in source.graph.nodes if node.op in FILTERED]
     return [name for name in dict.fromkeys(names) if source.tensors[name].dtype not in FLOATS]
 
 

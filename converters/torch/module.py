@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor, nn
 
 from ...dcformat import Dense, Graph, Node
+from ...dcformat.graph.ops import FILTERED
 from ...dcformat.tensors import Array
 from ..frontends.arrays import as_dense, to_torch
 from ..frontends.exported.lowering import CALLS
@@ -45,7 +46,7 @@ class GraphModule(nn.Module):
         for node in self.graph.nodes:
             start = time.perf_counter()
             values.append(self._step(node, values))
-            if node.op in ("conv2d", "linear"):
+            if node.op in FILTERED:
                 yield node.params["weight"], time.perf_counter() - start
 
     def _step(self, node: Node, values: list[Tensor]) -> Tensor:

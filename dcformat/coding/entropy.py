@@ -99,6 +99,11 @@ class Streams:
         """Symbols in all streams."""
         return int(self.counts.sum())
 
+    def part(self, chunks: slice) -> Streams:
+        """The streams of some chunks that follow one another."""
+        starts = self.starts[chunks.start : chunks.stop + 1]
+        return Streams(self.name, self.data, starts, self.counts[chunks], self.code)
+
     def decode(self) -> NDArray[np.uint8]:
         """Decode the symbols of all streams.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..encoding.base import Description, Payload
-from ..tensors import DTYPES, FLOATS
+from ..tensors import FLOATS
 from .manifest import Manifest, TensorEntry
 
 PARTS = ("codebook", "tables", "gaps", "symbols", "values")
@@ -61,7 +61,7 @@ def describe(
         nbytes = row["bytes"]
         for part in parts:
             parts[part] += nbytes[part]
-        if entry.name not in used if used is not None else is_counter(entry.shape, entry.dtype):
+        if not _is_needed(entry, used):
             continue
         dense_elements += prod(entry.shape)
         if len(entry.shape) > 1:
@@ -91,6 +91,39 @@ def describe(
     }
 
 
+def outline(manifest: Manifest, *, format_version: str, file_bytes: int) -> dict[str, Any]:
+    """Describe a container by its manifest alone.
+
+    Returns
+    -------
+    dict
+        JSON-ready; its keys are among those of `describe`. A tensor's row has its name, shape, element type, encoding.
+    """
+    graph = manifest.graph
+    used = set(graph.tensor_names()) if graph is not None else None
+    needed = [e for e in manifest.tensors if _is_needed(e, used)]
+    dense_bytes = 4 * sum(prod(entry.shape) for entry in needed)
+    return {
+        "format_version": format_version,
+        "file_bytes": file_bytes,
+        "dense_bytes": dense_bytes,
+        "ratio": dense_bytes / file_bytes,
+        "input_shape": list(graph.input_shape) if graph is not None else None,
+        "nodes": len(graph.nodes) if graph is not None else 0,
+        "metadata": dict(manifest.metadata),
+        "tied": dict(manifest.tied),
+        "tensors": [
+            {"name": e.name, "shape": list(e.shape), "dtype": e.dtype, "encoding": e.encoding.value}
+            for e in manifest.tensors
+        ],
+    }
+
+
+def _is_needed(entry: TensorEntry, used: Container[str] | None) -> bool:
+    """Whether inference needs a tensor: if the graph uses it, or, without a graph, if it is no counter."""
+    return entry.name in used if used is not None else not is_counter(entry.shape, entry.dtype)
+
+
 def is_counter(shape: Sequence[int], dtype: str) -> bool:
     """Whether a tensor only counts something, as batch normalisation counts batches: inference does not need it."""
     return not shape and dtype not in FLOATS
@@ -110,7 +143,7 @@ def _row(entry: TensorEntry, payload: Payload, described: Description) -> dict[s
         "encoding": entry.encoding.value,
         "codebook_size": described.codebook_size or None,
         "gap_bits": described.gap_bits,
-        "bits_per_symbol": _bits_per_symbol(entry, parts["symbols"], described),
+        "bits_per_symbol": _bits_per_symbol(entry, parts["symbols"] + parts["values"], described),
         "bits_per_gap": 8 * parts["gaps"] / nnz if nnz else 0.0,
         "code_lengths": {
             part: np.bincount(lengths[lengths > 0]).tolist()
@@ -121,9 +154,6 @@ def _row(entry: TensorEntry, payload: Payload, described: Description) -> dict[s
 
 
 def _bits_per_symbol(entry: TensorEntry, nbytes: int, described: Description) -> float:
-    """Bits of a stored weight, without its position and codebook; `nbytes` are those of its symbols."""
-    if described.nnz == 0:
-        return 0.0
-    if "symbols" not in described.streams:
-        return 8.0 * DTYPES[entry.dtype].itemsize
-    return 8 * nbytes / (described.nnz if described.nnz is not None else prod(entry.shape))
+    """Bits of a stored weight, without its position and codebook; `nbytes` are those of symbols and values."""
+    stored = described.nnz if described.nnz is not None else prod(entry.shape)
+    return 8 * nbytes / stored if stored else 0.0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import builtins
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from ...core.errors import FormatError, TruncatedError
+from ...core.ranges import FileRanges, PathRanges, Ranges, Remote, is_ranges, is_url
 from ...core.readahead import Content, Source, check_binary, name_of
 from ..coding.bits import Bytes
 from ..constants import MAX_MANIFEST_BYTES
@@ -17,7 +16,7 @@ from ..encoding.base import Payload
 from ..graph.graph import Graph
 from ..preprocess import Preprocess
 from ..tensors import Array, SparseRaw, SparseShared, Tensor, to_csr
-from .info import describe
+from .info import describe, outline
 from .layout import HEADER_BYTES, check_crc, plan_layout, unpack_header
 from .manifest import Manifest, TensorEntry, unpack_labels, unpack_manifest
 from .sections import Sections, located
@@ -30,12 +29,10 @@ class Container:
 
     Parameters
     ----------
-    file : binary file or Content
-        A file may be positioned anywhere; it must be seekable.
+    file : Ranges
+        Closed with the container if it is `PathRanges`.
     path : str
         What to call it in messages.
-    owned : bool
-        Whether `close` closes the file.
 
     Attributes
     ----------
@@ -56,13 +53,11 @@ class Container:
         The header or the manifest is not valid, or the file is not as long as they say.
     """
 
-    def __init__(self, file: IO[bytes] | Content, path: str, *, owned: bool = True) -> None:
+    def __init__(self, file: Ranges, path: str) -> None:
         self.path = path
         self._file = file
-        self._owned = owned
         self._closed = False
-        self._lock = threading.Lock()
-        self.file_bytes = len(file) if isinstance(file, Content) else file.seek(0, os.SEEK_END)
+        self.file_bytes = len(file)
         header = self._read(0, HEADER_BYTES)
         version, manifest_bytes, crc32 = unpack_header(header)
         self.format_version = f"{version[0]}.{version[1]}"
@@ -89,13 +84,8 @@ class Container:
             raise TruncatedError("file is cut short", expected=f"{end} bytes", found=self.file_bytes)
 
     def _read(self, offset: int, count: int) -> Bytes:
-        if isinstance(self._file, Content):
-            self._check_open()
-            return self._file.read(offset, count)
-        with self._lock:
-            self._check_open()
-            self._file.seek(offset)
-            return self._file.read(count)
+        self._check_open()
+        return self._file.read(offset, count)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -212,6 +202,10 @@ class Container:
             labels=len(self.labels or []),
         )
 
+    def outline(self) -> dict[str, Any]:
+        """What the manifest alone tells, of a file elsewhere: without reading a section."""
+        return outline(self.manifest, format_version=self.format_version, file_bytes=self.file_bytes)
+
     def verify(self) -> list[str]:
         """Check every checksum and decode everything.
 
@@ -230,10 +224,9 @@ class Container:
 
     def close(self) -> None:
         """Close the file, unless the caller opened it. What was decoded stays valid; nothing more can be."""
-        with self._lock:
-            self._closed = True
-            if self._owned and not isinstance(self._file, Content):
-                self._file.close()
+        self._closed = True
+        if isinstance(self._file, PathRanges):
+            self._file.close()
 
     def __enter__(self) -> Container:
         return self
@@ -256,13 +249,14 @@ def payload_of(container: Container, name: str) -> Payload:
     return container._payload(name)
 
 
-def open(file: Source | Content, name: str | None = None) -> Container:
-    """Open a container.
+def open(file: Source | Ranges, name: str | None = None) -> Container:
+    """Open a container: read its header and manifest, and each section when a tensor of it is first asked for.
 
     Parameters
     ----------
-    file : path, bytes-like, binary file, or Content
-        A file is left open when the container is closed; of one that is not seekable, all is read at once.
+    file : path, URL, bytes-like, binary file, or Ranges
+        A file is left open when the container is closed; of one that is not seekable, all is read at once. An address
+        (``https://...``) is read through fsspec. `Ranges` is any object with ``len`` and ``read(offset, count)``.
     name : str, optional
         What to call it in messages, if not by its own name.
 
@@ -275,34 +269,32 @@ def open(file: Source | Content, name: str | None = None) -> Container:
     FormatError
         It is not a valid container.
     InputError
-        A file that is open as text.
+        A file that is open as text; an address that fsspec cannot read here.
     OSError
         It cannot be read.
     """
-    owned = isinstance(file, str | os.PathLike)
-    path = name or ("<stream>" if isinstance(file, Content) else name_of(file))
-    stream = _stream(file)
+    path = name or name_of(file)
+    ranges = _ranges(file)
     try:
-        return Container(stream, path, owned=owned)
+        return Container(ranges, path)
     except BaseException as error:
-        if owned and not isinstance(stream, Content):
-            stream.close()
+        if isinstance(ranges, PathRanges):
+            ranges.close()
         if isinstance(error, FormatError):
             error.at(path)
         raise
 
 
-def _stream(file: Source | Content) -> IO[bytes] | Content:
-    """What a container reads from: a seekable file, or what is in memory."""
-    if isinstance(file, Content):
-        return file
-    if isinstance(file, bytes | bytearray | memoryview):
-        return Content(file)
-    if isinstance(file, str | os.PathLike):
-        stream = builtins.open(file, "rb")  # noqa: SIM115 (the container closes it)
-        if stream.seekable():
-            return stream
-        with stream:  # a pipe
-            return Content(stream)
+def _ranges(source: Source | Ranges) -> Ranges:
+    """The ranges of a source; of one that cannot be read by ranges, such as a pipe, all of it in memory."""
+    if is_ranges(source):
+        return source
+    if is_url(source):
+        return Remote(source)
+    if isinstance(source, str | os.PathLike):
+        return PathRanges(source) if os.path.isfile(source) else Content(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return Content(source)
+    file = cast("IO[bytes]", source)
     check_binary(file)
-    return file if file.seekable() else Content(file)
+    return FileRanges(file) if file.seekable() else Content(file)

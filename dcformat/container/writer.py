@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import IO
 
@@ -14,7 +14,7 @@ from ...core.errors import FormatError
 from ...core.output import replacing
 from ..coding.bits import Bytes
 from ..constants import FREE_ELEMENTS, MAX_EXPANSION
-from ..encoding.table import Encoding, encode_raw, encode_tensor, parse
+from ..encoding.table import LEAST_GAIN, Encoding, encode_raw, encode_tensor, parse
 from ..graph.graph import Graph, Shape
 from ..graph.legal import infer_shapes
 from ..preprocess import Preprocess
@@ -24,6 +24,9 @@ from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest
 
 SECTION_BYTES = 4096
 """A section is closed once it holds this much: a checksum costs little, and a damaged byte is traced to few tensors."""
+
+SMALL_BYTES = 1 << 14
+"""Tensors of fewer bytes are small: a few bytes matter, and to encode one takes little time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,26 +41,38 @@ class Encoded:
     encoding : Encoding
     payload : bytes-like
         Of a tensor that is stored plainly, its own memory.
+    among : collection of Encoding
+        Encodings that were to choose from.
     """
 
     shape: Shape
     dtype: str
     encoding: Encoding
     payload: Bytes
+    among: Collection[Encoding] = tuple(Encoding)
 
     @property
     def size(self) -> int:
         """Number of weights, zeros counted."""
         return prod(self.shape)
 
+    def decode(self) -> Dense:
+        """Decode the tensor."""
+        tensor = parse(self.payload, 0, self.shape, self.dtype, self.encoding).decode()
+        return Dense(tensor.dense(), self.dtype)
+
     def plain(self) -> Encoded:
         """The same tensor, stored plainly."""
-        tensor = parse(self.payload, 0, self.shape, self.dtype, self.encoding).decode()
-        return Encoded(self.shape, self.dtype, *encode_raw(Dense(tensor.dense(), self.dtype)))
+        return replace(self, encoding=Encoding.RAW, payload=encode_raw(self.decode()))
+
+    def renewed(self) -> Encoded:
+        """The same tensor, with encodings of the latest version wherever they are shorter."""
+        encoding, payload = encode_tensor(self.decode(), self.among, least_gain=0)
+        return replace(self, encoding=encoding, payload=payload)
 
 
-def encode(name: str, tensor: Array | Dense) -> Encoded:
-    """Encode a tensor losslessly, in the encoding that takes the fewest bytes.
+def encode(name: str, tensor: Array | Dense, among: Collection[Encoding] = tuple(Encoding)) -> Encoded:
+    """Encode a tensor losslessly, in the encoding of `among` that takes the fewest bytes.
 
     `write` does so itself. To encode tensors one by one, and drop each when that is done, takes less memory.
 
@@ -67,7 +82,7 @@ def encode(name: str, tensor: Array | Dense) -> Encoded:
         The format cannot hold it; names `name`.
     """
     dense = _as_dense(name, tensor)
-    return Encoded(dense.shape, dense.dtype, *encode_tensor(dense))
+    return Encoded(dense.shape, dense.dtype, *encode_tensor(dense, among), among)
 
 
 def write(
@@ -110,12 +125,13 @@ def write(
     if graph is not None:
         infer_shapes(graph, {name: tensor.shape for name, tensor in tensors.items()})
     encoded = {n: t if isinstance(t, Encoded) else encode(n, t) for n, t in tensors.items()}
+    _renew(encoded, at_any_gain=bool(Manifest(graph, _entries(encoded), ()).minor_version))
     _fill_up(encoded)
     sections = list(_gather([tensor.payload for tensor in encoded.values()]))
     packed_labels = pack_labels(labels) if labels is not None else b""
     manifest = Manifest(
         graph=graph,
-        tensors=tuple(TensorEntry(name, t.shape, t.encoding, t.dtype) for name, t in encoded.items()),
+        tensors=_entries(encoded),
         sections=tuple(map(_section, sections)),
         preprocess=preprocess,
         labels=Section(len(packed_labels), zlib.crc32(packed_labels), 0) if labels is not None else None,
@@ -143,6 +159,22 @@ def _as_dense(name: str, tensor: Array | Dense) -> Dense:
     if tensor.dtype not in DTYPES or DTYPES[tensor.dtype] != tensor.array.dtype.newbyteorder("<"):
         raise FormatError(f"tensor {name!r}: numpy type {tensor.array.dtype} is not {tensor.dtype}")
     return tensor
+
+
+def _entries(encoded: Mapping[str, Encoded]) -> tuple[TensorEntry, ...]:
+    return tuple(TensorEntry(name, t.shape, t.encoding, t.dtype) for name, t in encoded.items())
+
+
+def _renew(encoded: dict[str, Encoded], at_any_gain: bool) -> None:
+    """Encode small tensors anew, where they together gain `LEAST_GAIN` or older readers cannot read the file anyway.
+
+    What a large one could gain by it is less than `LEAST_GAIN`.
+    """
+    old = {n: t for n, t in encoded.items() if not t.encoding.minor_version and len(t.payload) < SMALL_BYTES}
+    new = {name: tensor.renewed() for name, tensor in old.items()}
+    gain = sum(len(old[name].payload) - len(new[name].payload) for name in old)
+    if at_any_gain or gain >= LEAST_GAIN:
+        encoded |= new
 
 
 def _fill_up(encoded: dict[str, Encoded]) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..coding.bits import Bytes
 from ..coding.entropy import Streams
-from ..constants import MAX_CODEBOOK
+from ..constants import CHUNK_ENTRIES, MAX_CODEBOOK, MAX_WIDE_CODEBOOK
 from ..graph.graph import Shape
 from ..tensors import DTYPES, PIECE, Array, Dense, Tensor, bit_patterns, flat_pieces
 from .header import Header
@@ -26,6 +26,8 @@ from .row_scales import split_rows
 
 SHAREABLE = frozenset({"F32", "F16"})
 """Element types of the encodings of format 1.0 other than `raw`."""
+LEVELS = "U16"
+"""Element type of levels: their patterns have 16 bits."""
 OTHERS = frozenset(DTYPES) - SHAREABLE
 """Element types of the ``_any`` encodings of format 1.1."""
 
@@ -37,15 +39,19 @@ class Counted:
     ----------
     array : ndarray
         Contiguous, little-endian, not empty.
+    dtype : str
+        Its element type, a key of `DTYPES`.
     """
 
-    def __init__(self, array: Array) -> None:
+    def __init__(self, array: Array, dtype: str) -> None:
         self.array = array
+        self.dtype = dtype
 
     @staticmethod
     def of(tensor: Dense) -> Counted:
         """Lay a tensor's elements out as a container stores them."""
-        return Counted(np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype]).reshape(tensor.shape))
+        array = np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype])
+        return Counted(array.reshape(tensor.shape), tensor.dtype)
 
     @cached_property
     def counts(self) -> dict[int, int] | None:
@@ -60,6 +66,17 @@ class Counted:
         return found
 
     @cached_property
+    def patterns(self) -> NDArray[Any] | None:
+        """The distinct bit patterns, ascending; None for more than a wide codebook holds."""
+        bits = bit_patterns(self.array)
+        found = np.unique(bits[:CHUNK_ENTRIES])  # of most tensors these are too many already
+        for begin in range(CHUNK_ENTRIES, len(bits), PIECE):
+            if len(found) > MAX_WIDE_CODEBOOK:
+                break
+            found = np.union1d(found, bits[begin : begin + PIECE])
+        return found if len(found) <= MAX_WIDE_CODEBOOK else None
+
+    @cached_property
     def zeros(self) -> int:
         """How many bit patterns are zero."""
         stored = int(np.count_nonzero(bit_patterns(self.array))) if self.counts is None else sum(self.counts.values())
@@ -69,7 +86,7 @@ class Counted:
     def levels(self) -> tuple[NDArray[np.float32], Counted] | None:
         """Scales and levels, where each row of a float32 tensor is on a grid of its own."""
         split = split_rows(self.array)
-        return (split[0], Counted(split[1])) if split is not None else None
+        return (split[0], Counted(split[1], LEVELS)) if split is not None else None
 
     def pieces(self, swapped: bool = False) -> Iterator[NDArray[Any]]:
         """Bit patterns, flat, piece by piece: in the array's own order, or with its first two axes swapped."""

@@ -105,25 +105,33 @@ class Header:
         value, self.offset = read_varint(self.data, self.offset, limit, what)
         return value
 
+    def byte(self, what: str) -> int:
+        """Read a byte."""
+        return self.take(1, what)[0]
+
     def layout(self) -> tuple[int, bool, CodebookForm]:
         """Gap width, whether axes are swapped, form of the codebook."""
-        if self.offset >= len(self.data):
-            raise TruncatedError("payload: data ends too early", where=f"byte {self.offset}")
-        byte = self.data[self.offset]
-        self.offset += 1
+        byte = self.byte("payload")
         if byte >> FORM_SHIFT not in set(CodebookForm):
             raise UnsupportedVersionError(
                 "payload: unknown form of codebook", found=byte >> FORM_SHIFT, hint="a newer dcz may know it"
             )
         return byte & (SWAPPED - 1), bool(byte & SWAPPED), CodebookForm(byte >> FORM_SHIFT)
 
-    def codebook(self, form: CodebookForm) -> tuple[Array, int]:
-        """The codebook and its bytes."""
+    def dense_layout(self) -> CodebookForm:
+        """Form of the codebook, of a payload without gaps."""
+        gap_bits, swapped, form = self.layout()
+        if gap_bits or swapped:
+            raise FormatError("payload: a dense tensor has no gaps")
+        return form
+
+    def codebook(self, form: CodebookForm, most: int = MAX_CODEBOOK) -> tuple[Array, int]:
+        """The codebook, of at most so many centroids, and its bytes."""
         if form not in (known := forms_of(self.dtype)):
             expected = " or ".join(item.name for item in sorted(known))
             raise FormatError(f"a codebook of {self.dtype} cannot have this form", expected=expected, found=form.name)
         begin = self.offset
-        count = self.varint(MAX_CODEBOOK, "codebook size")
+        count = self.varint(most, "codebook size")
         if count == 0:
             raise FormatError("codebook is empty")
         codebook, self.offset = read_codebook(self.data, self.offset, count, form, DTYPES[self.dtype])
@@ -155,8 +163,13 @@ class Header:
 
     def skip(self, count: int, what: str) -> None:
         """Pass over some bytes, which must be there."""
+        self.take(count, what)
+
+    def take(self, count: int, what: str) -> memoryview:
+        """The next bytes, which must be there: a view."""
         if count > len(self.data) - self.offset:
             raise TruncatedError(
                 f"{what}: data ends too early", expected=f"{count} bytes", found=len(self.data) - self.offset
             )
         self.offset += count
+        return memoryview(self.data)[self.offset - count : self.offset]

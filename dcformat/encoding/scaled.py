@@ -11,14 +11,11 @@ from numpy.typing import NDArray
 from ...core.errors import FormatError
 from ..graph.graph import Shape
 from ..tensors import Dense, SparseRaw
-from .base import Counted, Description, Payload, Scheme
+from .base import LEVELS, Counted, Description, Payload, Scheme
 from .header import Header
 from .row_scales import SIGN, level_values
 from .shared import SharedPayload, SharedScheme
 from .sparse import EmptySharedPayload, SparseSharedPayload, SparseSharedScheme
-
-LEVELS = "U16"
-"""Element type of levels: their patterns have 16 bits."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...core.errors import FormatError
 from ..coding.bits import write_varint
 from ..coding.entropy import EntropyCode, Streams
 from ..constants import CHUNK_ENTRIES, MAX_CODEBOOK
@@ -79,9 +78,7 @@ class SharedScheme(ElementScheme):
 
     def parse(self, header: Header) -> SharedPayload:
         """Read what stands before the streams."""
-        gap_bits, swapped, form = header.layout()
-        if gap_bits or swapped:
-            raise FormatError("payload: a dense tensor has no gaps")
+        form = header.dense_layout()
         codebook, codebook_bytes = header.codebook(form)
         (code,) = header.codes(self.coder, len(codebook))
         table = header.chunk_table(header.size, {"bytes": len(header.data)})

@@ -1,4 +1,4 @@
-"""`sparse_shared` and `sparse_raw`: gaps between the non-zero weights, and these as symbols or plain."""
+"""`sparse_shared`, `sparse_raw` and `sparse_planes`: gaps between the non-zero weights, and these."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from ..coding.codebook import CodebookForm
 from ..coding.entropy import EntropyCode, Streams
 from ..constants import MAX_GAP_BITS
 from ..tensors import DTYPES, Array, SparseRaw, SparseShared
-from .base import Counted, Description, ElementScheme, Payload
+from .base import Counted, Description, ElementScheme, Payload, Scheme
 from .header import Header, Symbols, chunk_sizes, layout_byte, write_tables
 from .positions import Gaps, Positions, stored_chunks
-from .raw import plain_elements
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -108,17 +107,20 @@ class SparseSharedPayload(Payload):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SparseRawPayload(Payload):
-    """Positions, and the stored weights as they are.
+    """Positions, and a payload of the stored weights.
 
     Attributes
     ----------
     positions : Positions
+    values : Payload
+        That of a tensor of shape (nnz,), whose decoded form is dense.
     """
 
     positions: Positions
+    values: Payload
 
     def decode(self) -> SparseRaw:
-        """Decode gaps and copy the weights.
+        """Decode gaps and weights.
 
         Raises
         ------
@@ -126,7 +128,7 @@ class SparseRawPayload(Payload):
             A stream that does not decode to what the header announces.
         """
         gaps = self.positions.gaps.decode()
-        weights = plain_elements(self.data, self.dtype, self.positions.nnz, self.end).copy()
+        weights = self.values.decode().dense()
         return SparseRaw(self.shape, *self.positions.csr(gaps, weights), self.dtype)
 
     def describe(self) -> Description:
@@ -188,7 +190,7 @@ class SparseSharedScheme(ElementScheme):
 
 
 class SparseRawScheme(ElementScheme):
-    """Gaps, and the weights that are not zero as they are.
+    """Gaps, and the weights that are not zero in another scheme.
 
     Parameters
     ----------
@@ -196,21 +198,28 @@ class SparseRawScheme(ElementScheme):
         Element types that it is for.
     coder : class of EntropyCode
         What codes the gaps.
+    values : Scheme
+        What the weights are written by, as a tensor of shape (stored weights,).
     """
 
-    def __init__(self, dtypes: frozenset[str], coder: type[EntropyCode]) -> None:
+    def __init__(self, dtypes: frozenset[str], coder: type[EntropyCode], values: Scheme) -> None:
         super().__init__(dtypes)
         self.coder = coder
+        self.values = values
 
     def write(self, tensor: Counted) -> bytes | None:
         """Write a tensor with many distinct weights, where gaps take fewer bytes than the zeros."""
         if tensor.counts is not None or not tensor.zeros:
             return None
         gaps = Gaps.best(tensor, self.coder)
-        return _write(tensor, gaps, None) if gaps.cost < 8 * tensor.array.itemsize * tensor.zeros else None
+        if gaps.cost >= 8 * tensor.array.itemsize * tensor.zeros:
+            return None
+        stored = np.concatenate([bits for _, bits in stored_chunks(tensor, gaps.swapped)])
+        values = self.values.write(Counted(stored.view(tensor.array.dtype), tensor.dtype))
+        return _write(tensor, gaps, None, values) if values is not None else None
 
     def parse(self, header: Header) -> SparseRawPayload | EmptyRawPayload:
-        """Read what stands before the streams, and check that the weights are there."""
+        """Read what stands before the streams, and that of the weights."""
         head = _Head.read(header)
         if head.nnz == 0:
             return EmptyRawPayload.of(header, head)
@@ -220,20 +229,21 @@ class SparseRawScheme(ElementScheme):
         table = _chunk_table(header, head)
         tables = header.offset - header.start
         positions = _positions(header, head, table, gap_code)
-        values = head.nnz * DTYPES[header.dtype].itemsize
-        header.skip(values, "values")
+        values = self.values.parse(Header(header.data, header.offset, (head.nnz,), header.dtype))
+        parts = {"codebook": 0, "gaps": positions.gaps.nbytes, **values.parts}
         return SparseRawPayload(
             shape=header.shape,
             dtype=header.dtype,
             data=header.data,
-            end=header.offset,
-            parts={"codebook": 0, "tables": tables, "gaps": positions.gaps.nbytes, "values": values},
+            end=values.end,
+            parts={**parts, "tables": tables + parts.get("tables", 0)},
             positions=positions,
+            values=values,
         )
 
 
-def _write(tensor: Counted, gaps: Gaps, symbols: Symbols | None) -> bytes:
-    """Payload of a sparse tensor: shared where there are symbols for its weights, else raw."""
+def _write(tensor: Counted, gaps: Gaps, symbols: Symbols | None, values: Bytes = b"") -> bytes:
+    """Payload of a sparse tensor: with symbols for its weights, or with `values`, a payload of them."""
     form = symbols.form if symbols is not None else CodebookForm.F32
     out = bytearray([layout_byte(form, gaps.bits, gaps.swapped)])
     write_varint(out, gaps.stored)
@@ -245,21 +255,19 @@ def _write(tensor: Counted, gaps: Gaps, symbols: Symbols | None) -> bytes:
         symbols.write_codebook(out)
         out += write_tables(gaps.code, symbols.code)
     gap_streams: list[bytes] = []
-    weights: list[Bytes] = []
+    symbol_streams: list[bytes] = []
     before = 0
     for positions, stored in stored_chunks(tensor, gaps.swapped):
         stream, escapes = gaps.encode(positions)
         gap_streams.append(stream)
         row = [int(positions[0]) - before, escapes, len(stream)]
         before = int(positions[0])
-        if symbols is None:
-            weights.append(stored.view(np.uint8).data)
-        else:
-            weights.append(symbols.encode(stored))
-            row.append(len(weights[-1]))
+        if symbols is not None:
+            symbol_streams.append(symbols.encode(stored))
+            row.append(len(symbol_streams[-1]))
         for value in row:
             write_varint(out, value)
-    return b"".join([out, *gap_streams, *weights])
+    return b"".join([out, *gap_streams, *symbol_streams, values])
 
 
 class _Head(NamedTuple):

@@ -6,6 +6,7 @@ values, gap width and axis order are found by looking and counting.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from ...core.errors import FormatError
@@ -13,17 +14,20 @@ from ..coding.bits import Bytes
 from ..coding.huffman_code import HuffmanCode
 from ..graph.graph import Shape
 from ..tensors import Dense
-from .base import OTHERS, SHAREABLE, Counted, Payload, Scheme
+from .base import LEVELS, OTHERS, SHAREABLE, Counted, Payload, Scheme
 from .header import Header
+from .planes import WIDE, PlanesScheme
 from .raw import RawScheme
-from .scaled import LEVELS, ScaledScheme
+from .scaled import ScaledScheme
 from .shared import SharedScheme
 from .sparse import SparseRawScheme, SparseSharedScheme
+from .wide import WideScheme
 
 LEAST_GAIN = 64
-"""Bytes that an encoding of format 1.1 has to save: readers of 1.0 cannot read it, and its name is long."""
+"""Bytes that an encoding of format 1.1 has to save in a file of 1.0: older readers cannot read it then."""
 
 _LEVELS = frozenset({LEVELS})
+_RAW, _PLANES = RawScheme(), PlanesScheme(HuffmanCode)
 
 
 class Encoding(StrEnum):
@@ -49,22 +53,27 @@ class Encoding(StrEnum):
         member.minor_version = minor_version
         return member
 
-    RAW = "raw", RawScheme(), 0
+    RAW = "raw", _RAW, 0
     SPARSE_SHARED = "sparse_shared", SparseSharedScheme(SHAREABLE, HuffmanCode), 0
     SHARED = "shared", SharedScheme(SHAREABLE, HuffmanCode), 0
-    SPARSE_RAW = "sparse_raw", SparseRawScheme(SHAREABLE, HuffmanCode), 0
+    SPARSE_RAW = "sparse_raw", SparseRawScheme(SHAREABLE, HuffmanCode, _RAW), 0
     SPARSE_SHARED_ANY = "sparse_shared_any", SparseSharedScheme(OTHERS, HuffmanCode), 1
     SHARED_ANY = "shared_any", SharedScheme(OTHERS, HuffmanCode), 1
-    SPARSE_RAW_ANY = "sparse_raw_any", SparseRawScheme(OTHERS, HuffmanCode), 1
+    SPARSE_RAW_ANY = "sparse_raw_any", SparseRawScheme(OTHERS, HuffmanCode, _RAW), 1
     SPARSE_SHARED_SCALED = "sparse_shared_scaled", ScaledScheme(SparseSharedScheme(_LEVELS, HuffmanCode)), 1
     SHARED_SCALED = "shared_scaled", ScaledScheme(SharedScheme(_LEVELS, HuffmanCode)), 1
+    PLANES = "planes", _PLANES, 1
+    SHARED_WIDE = "shared_wide", WideScheme(_PLANES), 1
+    SPARSE_PLANES = "sparse_planes", SparseRawScheme(WIDE, HuffmanCode, _PLANES), 1
 
     def fits(self, dtype: str, shape: Shape) -> bool:
         """Whether a tensor of this element type and shape may have it."""
         return self.scheme.fits(dtype, shape)
 
 
-def encode_tensor(tensor: Dense) -> tuple[Encoding, Bytes]:
+def encode_tensor(
+    tensor: Dense, among: Collection[Encoding] = tuple(Encoding), least_gain: int = LEAST_GAIN
+) -> tuple[Encoding, Bytes]:
     """Encode a tensor in the encoding that takes the fewest bytes, or half a percent more where that decodes faster.
 
     Takes memory for the payload twice, and for pieces of the tensor: some tens of MiB, however large it is.
@@ -73,6 +82,10 @@ def encode_tensor(tensor: Dense) -> tuple[Encoding, Bytes]:
     ----------
     tensor : Dense
         Any shape, any of `DTYPES`.
+    among : collection of Encoding
+        Encodings to choose from; `Encoding.RAW` is always one of them.
+    least_gain : int
+        Bytes that an encoding of format 1.1 has to save.
 
     Returns
     -------
@@ -81,19 +94,23 @@ def encode_tensor(tensor: Dense) -> tuple[Encoding, Bytes]:
         The same for the same tensor, always. Plain elements are a view of the tensor, not a copy.
     """
     counted = Counted.of(tensor)
-    fitting = (encoding for encoding in Encoding if encoding.fits(tensor.dtype, tensor.shape))
+    fitting = (
+        encoding
+        for encoding in Encoding
+        if encoding in {Encoding.RAW, *among} and encoding.fits(tensor.dtype, tensor.shape)
+    )
     written = ((encoding, encoding.scheme.write(counted)) for encoding in fitting)
-    return min(((encoding, payload) for encoding, payload in written if payload is not None), key=_cost)
+
+    def cost(candidate: tuple[Encoding, Bytes]) -> int:
+        encoding, payload = candidate
+        return len(payload) + (least_gain if encoding.minor_version else 0)
+
+    return min(((encoding, payload) for encoding, payload in written if payload is not None), key=cost)
 
 
-def _cost(candidate: tuple[Encoding, Bytes]) -> int:
-    encoding, payload = candidate
-    return len(payload) + (LEAST_GAIN if encoding.minor_version else 0)
-
-
-def encode_raw(tensor: Dense) -> tuple[Encoding, Bytes]:
+def encode_raw(tensor: Dense) -> Bytes:
     """Encode a tensor as its plain elements: a view of them, where they lie in memory as in the file."""
-    return Encoding.RAW, RawScheme().write(Counted.of(tensor))
+    return _RAW.write(Counted.of(tensor))
 
 
 def parse(data: Bytes, offset: int, shape: Shape, dtype: str, encoding: Encoding) -> Payload:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    kinds = ".pt, .pth, .th, .safetensors, .pt2, .onnx (weights only), Song Han's .net, a folder of course artefacts"
+    kinds = ".pt, .pth, .th, .safetensors, .pt2, .onnx, Song Han's .net, a folder of course artefacts"
     parser.add_argument("model", metavar="MODEL", help=kinds)
     parser.add_argument("-o", "--output", metavar="OUT.dcz", help="default: MODEL with the ending .dcz")
     parser.add_argument(
@@ -40,9 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--positive-zeros", action="store_true", help="make the negative zeros that a mask leaves plain zeros"
     )
-    parser.add_argument(
-        "--partial", action="store_true", help="go on where numbers of the model cannot go into the container"
-    )
+    partial = "go on where numbers of the model, or the graph of an .onnx file, cannot go into the container"
+    parser.add_argument("--partial", action="store_true", help=partial)
     parser.add_argument("--preprocess", metavar="NAME", help="cifar10, imagenet, mnist or a JSON file")
     parser.add_argument("--labels", metavar="FILE", help="names of the classes, one a line or a JSON list")
     parser.add_argument("--json", action="store_true", help="one JSON document")

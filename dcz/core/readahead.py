@@ -117,7 +117,7 @@ def check_binary(file: IO[bytes]) -> None:
         raise InputError("file is open as text", path=name_of(file), hint="open it as binary: open(path, 'rb')")
 
 
-def name_of(source: Source) -> str:
+def name_of(source: object) -> str:
     """Name of a source for messages."""
     if isinstance(source, str | os.PathLike):
         return os.fspath(source)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -90,6 +90,11 @@ class Epilogue:
     low: float = -math.inf
     high: float = math.inf
     pool: bool = False
+
+    def repeated(self, times: int) -> Epilogue:
+        """The epilogue where each channel becomes several in a row."""
+        scale, shift = (None if a is None else np.repeat(a, times) for a in (self.scale, self.shift))
+        return replace(self, scale=scale, shift=shift)
 
 
 class PackedLayer(Protocol):

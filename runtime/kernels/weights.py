@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...dcformat import Shape
 from ...dcformat.tensors import Shared, SparseRaw, SparseShared, Tensor, index_dtype
 from .contract import F32
 
@@ -55,6 +56,26 @@ class SparseWeights:
             return cls(indptr, indices, kept, tensor.codebook)
         array = tensor.array.reshape(rows, -1)
         return cls(*_drop_zeros(array, array != 0), none)
+
+    def moved(
+        self, shape: Shape, rows: NDArray[Any], columns: NDArray[Any], kept: NDArray[Any] | slice = slice(None)
+    ) -> SparseShared | SparseRaw:
+        """A tensor of the same weights in other places, each maybe in several.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        rows, columns : ndarray of int, shape (n,)
+            Places in the new tensor, each at most once.
+        kept : ndarray of int, shape (n,), optional
+            Number of the weight in each place.
+        """
+        order = np.argsort(rows * prod(shape[1:]) + columns)
+        indptr = np.searchsorted(rows[order], np.arange(shape[0] + 1)).astype(np.int64)
+        indices, symbols = columns[order].astype(np.int32), self.symbols[kept][order]
+        if len(self.codebook):
+            return SparseShared(shape, indptr, indices, self.codebook, symbols)
+        return SparseRaw(shape, indptr, indices, symbols)
 
 
 @dataclass(frozen=True)

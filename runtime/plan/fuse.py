@@ -2,10 +2,12 @@
 
 The following nodes are fused where no other node reads the value in between:
 
-- batch_norm, add and relu or relu6 into the convolution or linear layer before them (its epilogue),
+- batch_norm, add and relu or relu6 into the convolution or linear layer before them (its epilogue); into a transposed
+  convolution no add,
 - relu or relu6 into an add or a batch_norm that stays on its own,
 - max pooling of 2 x 2 into the convolution before it, whose builder may still make it a separate step,
-- slices into the slice or pad after them: the option-A shortcut of CIFAR ResNets becomes one strided copy.
+- slices, permutations and expansions into one of them or a pad after them, as one strided copy: the option-A shortcut
+  of CIFAR ResNets is a slice of rows, one of columns, and a pad.
 """
 
 from __future__ import annotations
@@ -17,7 +19,12 @@ from dataclasses import dataclass, replace
 
 from ...dcformat import Graph, Node
 
-WEIGHTED = ("conv2d", "linear")
+ADDING = ("conv2d", "conv1d", "linear")
+"""Operators whose kernels can add a residual in their epilogue."""
+WEIGHTED = (*ADDING, "conv_transpose2d", "conv_transpose1d")
+"""Operators whose kernels have an epilogue."""
+STRIDED = ("slice", "permute", "expand")
+"""Operators whose output is the input with other strides."""
 Limits = tuple[float, float]
 """The least and the greatest value that an activation lets through."""
 FREE: Limits = (-math.inf, math.inf)
@@ -35,8 +42,8 @@ class Layer:
         Values it reads, without the residual.
     output : int
         The value it computes: that of the last node fused into it.
-    slices : tuple of Node
-        Slices applied to the input first, in order.
+    moves : tuple of Node
+        Nodes out of `STRIDED` applied to the input first, in order.
     norms : tuple of Node
         Batch normalisations applied to the output of the node, in order.
     residual : int or None
@@ -52,7 +59,7 @@ class Layer:
     node: Node
     inputs: tuple[int, ...]
     output: int
-    slices: tuple[Node, ...] = ()
+    moves: tuple[Node, ...] = ()
     norms: tuple[Node, ...] = ()
     residual: int | None = None
     limits: Limits = FREE
@@ -117,15 +124,15 @@ def _folded(layer: Layer, node: Node) -> Layer | None:
     match node.op:
         case "batch_norm" if main in WEIGHTED and bare and alone:
             return replace(layer, norms=(*layer.norms, node))
-        case "add" if main in WEIGHTED and bare and alone:
+        case "add" if main in ADDING and bare and alone:
             (other,) = (value for value in node.inputs if value != layer.output)
             return replace(layer, residual=other)
         case "relu" | "relu6" if main in (*WEIGHTED, "add", "batch_norm") and bare:
             return replace(layer, limits=limits_of(node))
         case "max_pool2d" if main == "conv2d" and alone and _pairs(node):
             return replace(layer, pool=node, pooled=layer.output)
-        case "slice" | "pad" if main == "slice":
-            return replace(layer, node=node, slices=(*layer.slices, layer.node))
+        case "slice" | "permute" | "expand" | "pad" | "pad_constant" if main in STRIDED:
+            return replace(layer, node=node, moves=(*layer.moves, layer.node))
     return None
 
 

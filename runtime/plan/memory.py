@@ -3,7 +3,7 @@
 A value lives from the step that computes it to the last step that reads it. Values whose lifetimes do not overlap may
 share memory. Some values share memory while both live:
 
-- a view (flatten) has the memory of its input;
+- a view (flatten, a part of the channels of one sample) has the memory of its input, or a part of it;
 - the parts of a concatenation are computed in place, where each part is contiguous in it;
 - an elementwise step overwrites an input that no later step reads.
 """
@@ -39,7 +39,9 @@ class Use:
     makes : int
         Value.
     view : bool
-        The output equals the input, element for element.
+        The output is the input, or a run of its elements.
+    offset : int
+        Of a view: the first element of that run.
     joins : bool
         The output is the concatenation of the inputs in memory order.
     overwrites : tuple of int
@@ -51,6 +53,7 @@ class Use:
     reads: tuple[int, ...]
     makes: int
     view: bool = False
+    offset: int = 0
     joins: bool = False
     overwrites: tuple[int, ...] = ()
     scratch: int = 0
@@ -115,7 +118,7 @@ def _share(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) ->
     parent: dict[int, tuple[int, int]] = {}
     for use in uses:
         if use.view:
-            parent[use.makes] = use.reads[0], 0
+            parent[use.makes] = use.reads[0], use.offset
         elif use.joins and len(set(use.reads)) == len(use.reads):
             offset = 0
             for value in use.reads:

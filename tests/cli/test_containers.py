@@ -46,6 +46,26 @@ def test_info_text(dcz: Callable, small_container: Path) -> None:
     assert "conv.bias" in dcz("info", "-v", small_container).out
 
 
+def test_info_of_the_manifest_alone(dcz: Callable, small_container: Path) -> None:
+    whole = json.loads(dcz("info", small_container, "--json").out)
+    for place in (small_container, f"file://{small_container}"):
+        options = [] if place != small_container else ["--manifest"]
+        outline = json.loads(dcz("info", place, "--json", *options).out)
+        assert set(outline) == set(whole) - {"bytes", "labels", "ratio_course", "ratio_paper"}
+        assert outline["tensors"][0] == {
+            "name": "conv.weight",
+            "shape": [4, 1, 3, 3],
+            "dtype": "F32",
+            "encoding": "shared",
+        }
+        lines = dcz("info", place, *options).out.splitlines()
+        assert [line.split() for line in lines[2:4]] == [
+            ["tensor", "shape", "type", "encoding"],
+            ["conv.weight", "4x1x3x3", "F32", "shared"],
+        ]
+        assert lines[-1].startswith("ratio ")
+
+
 def test_info_of_weights_alone(dcz: Callable, tmp_path: Path) -> None:
     write(tmp_path / "w.dcz", None, {"a": np.float32(3).reshape(()), "b": np.zeros((0, 4), np.int32)})
     result = dcz("info", "-v", tmp_path / "w.dcz")

@@ -12,6 +12,7 @@ from dcz.converters.frontends.source import Source
 from dcz.converters.torch.module import GraphModule
 
 IMAGE = (4, 9, 11)
+LINE = (4, 13)
 
 
 class Call(nn.Module):

@@ -155,7 +155,9 @@ def test_metadata_of_safetensors_come_back(tmp_path: Path) -> None:
 
 
 def test_unknown_ending(container: Path) -> None:
-    with pytest.raises(ConversionError, match=r"out\.npz: .*expected \.safetensors, \.pt or \.pth, found \.npz"):
+    with pytest.raises(
+        ConversionError, match=r"out\.npz: .*expected \.safetensors, \.pt, \.pth, \.onnx, \.pt2, found \.npz"
+    ):
         export(container, container.with_name("out.npz"))
 
 

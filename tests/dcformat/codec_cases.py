@@ -114,6 +114,11 @@ def sparse_array(
     return np.where(stored, weights, dtype(0)).reshape(shape)
 
 
+def random_bits(size: int, rng: np.random.Generator) -> np.ndarray:
+    """Floats that no code makes shorter: every bit is as likely 0 as 1."""
+    return rng.integers(1, 1 << 32, size, dtype=np.uint32).view(np.float32)
+
+
 def bits(text: str) -> bytes:
     """Bits, spaces passed over, to whole bytes."""
     return bitarray(text.replace(" ", "")).tobytes()

@@ -166,6 +166,24 @@ def pad(b, value, shape):
     return b.node("pad", [value], attrs={"before": before, "after": after})
 
 
+def moves(b, value, shape):
+    """Some of the operators that are strided copies, and rows by number."""
+    for op in b.rng.choice(["permute", "expand", "slice", "take"], int(b.rng.integers(1, 4))):
+        shape = b.shapes[value]
+        axis = int(b.rng.integers(len(shape)))
+        match op:
+            case "permute":
+                attrs = {"axes": tuple(int(v) for v in b.rng.permutation(len(shape)))}
+            case "expand":
+                attrs = {"shape": tuple(2 if n == 1 and i == axis else n for i, n in enumerate(shape))}
+            case "slice":
+                attrs = {"axis": axis, "start": shape[axis] // 2, "stop": shape[axis]}
+            case _:
+                attrs = {"axis": axis, "indices": tuple(int(v) for v in b.rng.integers(0, shape[axis], shape[axis]))}
+        value = b.node(str(op), [value], attrs=attrs)
+
+
 STEPS = {
-    f.__name__: f for f in (block, conv, linear, norm, activation, add, concat, pool, flatten, softmax, slices, pad)
+    f.__name__: f
+    for f in (block, conv, linear, norm, activation, add, concat, pool, flatten, softmax, slices, pad, moves)
 }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import ExportedProgram
+from torch.export import ExportedProgram, default_decompositions
 from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
 from torch.utils import _pytree
 
@@ -20,10 +19,12 @@ from ..arrays import from_torch
 from ..source import Source
 from .constants import Constants
 from .fold import fold
-from .fx_builder import DOCS, FxBuilder
-from .lowering import lower, rewrite
+from .fx_builder import FxBuilder
+from .lowering import LOWERINGS, lower, rewrite
+from .refusals import as_one
 from .tracing import quiet, trace
 
+Explain = Callable[[fx.Node, UnsupportedOpError], UnsupportedOpError]
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -111,8 +112,18 @@ def capture(module: nn.Module, input_shape: Shape) -> Capture:
     return replace(lower_program(program), messages=messages)
 
 
-def lower_program(program: ExportedProgram) -> Capture:
+def lower_program(
+    program: ExportedProgram, names: Mapping[str, str] | None = None, explain: Explain | None = None
+) -> Capture:
     """Lower an exported program, operator by operator. The program stays as it is.
+
+    Parameters
+    ----------
+    program : ExportedProgram
+    names : mapping of str to str, optional
+        Other names for tensors of the program, by which the graph is to know them.
+    explain : callable, optional
+        Says the refusal of a node in terms of the file that the program was made from.
 
     Raises
     ------
@@ -121,22 +132,27 @@ def lower_program(program: ExportedProgram) -> Capture:
     UnsupportedOpError
         Operators that dcz does not have: the message names all.
     """
-    if any(_needs_decomposition(node.target) for node in program.graph.nodes):
-        with quiet():
-            program = program.run_decompositions({})  # x.relu_() and its views without side effects, no_grad inlined
+    targets = {node.target for node in program.graph.nodes}
+    unknown = any(_is_composite(target) and target not in LOWERINGS for target in targets)
+    if unknown or any(map(_needs_decomposition, targets)):
+        every = default_decompositions()
+        table = {op: every[op] for op in every if _is_composite(op) and op not in LOWERINGS}
+        with quiet():  # x.relu_() and its views without side effects, no_grad inlined, einsum in other operators
+            program = program.run_decompositions(table if unknown else {})
     _check_state(program)
     user_input, user_output = _user_input(program), _user_output(program)
     graph = copy.deepcopy(program.graph)
     nodes = dict(zip((node.name for node in program.graph.nodes), graph.nodes, strict=True))  # copies may be renamed
-    tensors = {nodes[placeholder]: name for placeholder, name in _tensor_names(program).items()}
+    names = names or {}
+    tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}
     constants = Constants(graph, tensors, reserved=(*program.state_dict, *program.constants))
     rewrite(graph, constants.nodes)
     batch, *sample = nodes[user_input].meta["val"].shape
     if not sample or not all(isinstance(n, int) for n in sample):
         raise ConversionError("the input's sizes must be fixed, but for the batch", found=[str(n) for n in sample])
-    builder = FxBuilder(tuple(sample), batch, constants)
+    builder = FxBuilder(tuple(sample), batch, constants, {**program.state_dict, **program.constants})
     builder.values[nodes[user_input]] = builder.input
-    _lower_nodes(builder, graph)
+    _lower_nodes(builder, graph, explain)
     return Capture(builder.finish(nodes[user_output]), constants, program)
 
 
@@ -150,7 +166,7 @@ def batch_size(program: ExportedProgram) -> int | None:
     return int(limits.lower) if limits is not None and limits.lower > 1 else None
 
 
-def _lower_nodes(builder: FxBuilder, graph: fx.Graph) -> None:
+def _lower_nodes(builder: FxBuilder, graph: fx.Graph, explain: Explain | None) -> None:
     """Lower all nodes; what nothing reads may be what dcz does not have."""
     needed: set[fx.Node] = set()
     for node in reversed(graph.nodes):
@@ -164,27 +180,10 @@ def _lower_nodes(builder: FxBuilder, graph: fx.Graph) -> None:
             lower(builder, node)
         except UnsupportedOpError as error:
             if node in needed:
-                missing.append(error)
+                missing.append(explain(node, error) if explain else error)
                 builder.assume(node)
     if missing:
-        raise _as_one(missing)
-
-
-def _as_one(errors: Sequence[UnsupportedOpError]) -> UnsupportedOpError:
-    """The first error, whose hint tells of the others: what alike nodes lack is counted, sizes apart."""
-    groups: dict[str, list[UnsupportedOpError]] = {}
-    for error in errors:
-        groups.setdefault(re.sub(r"\d+", "", error.what), []).append(error)
-    first, *others = (_counted(group) for group in groups.values())
-    first.hint = "; ".join([*(f"also {other}" for other in others), DOCS])
-    return first
-
-
-def _counted(alike: Sequence[UnsupportedOpError]) -> UnsupportedOpError:
-    first = alike[0]
-    why = first.what.removeprefix(f"{first.op}: ")
-    times = f", {len(alike)} times" if len(alike) > 1 else ""
-    return UnsupportedOpError(first.op, node=first.node, shape=first.shape, why=why + times)
+        raise as_one(missing)
 
 
 def _tensor_names(program: ExportedProgram) -> dict[str, str]:
@@ -197,6 +196,12 @@ def _tensor_names(program: ExportedProgram) -> dict[str, str]:
 def _needs_decomposition(target: Any) -> bool:
     is_mutable = isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
     return is_mutable or isinstance(target, torch._ops.HigherOrderOperator)
+
+
+def _is_composite(target: Any) -> bool:
+    """Whether torch defines an operator by others."""
+    key = torch._C.DispatchKey.CompositeImplicitAutograd
+    return isinstance(target, torch._ops.OpOverload) and target.has_kernel_for_dispatch_key(key)
 
 
 def _check_state(program: ExportedProgram) -> None:

@@ -35,6 +35,19 @@ COPIES = (
     aten.lift_fresh_copy.default,
 )
 """What gives the same tensor again, if type and shape stay."""
+EXPANSIONS = (aten.expand.default, aten.expand_as.default, aten.broadcast_to.default, aten.repeat.default)
+FILLED = (
+    aten.zeros.default,
+    aten.ones.default,
+    aten.full.default,
+    aten.zeros_like.default,
+    aten.ones_like.default,
+    aten.full_like.default,
+    aten.new_zeros.default,
+    aten.new_ones.default,
+    aten.new_full.default,
+)
+"""What makes a tensor of one number."""
 NAMESPACES = ("aten", "prims", "quantized_decomposed")
 """Of the operators that are computed at conversion. Others may do anything: a program may come from anybody."""
 WITH_EFFECTS = (aten.from_file.default, aten._print.default)
@@ -104,6 +117,7 @@ class Constants:
         self.names = dict(names)
         self._reserved = set(reserved)
         self._first: dict[fx.Node, fx.Node] = {}
+        self._rows: dict[tuple[fx.Node, int], fx.Node] = {}
         for node, name in names.items():
             self.shapes[name] = tuple(node.meta["val"].shape)
             self.nodes.add(node)
@@ -163,6 +177,19 @@ class Constants:
         self.shapes[name] = shape
         return name
 
+    def row(self, node: fx.Node, axis: int) -> fx.Node | None:
+        """The first row of a constant along an axis, as a new node; None if the rows are not known to be equal."""
+        if not repeats(node, axis):
+            return None
+        row = self._rows.get((node, axis))
+        if row is None:
+            with self.graph.inserting_after(node):
+                row = self.graph.call_function(aten.slice.Tensor, (node, axis, 0, 1))
+            row.meta["val"] = node.meta["val"].narrow(axis, 0, 1)
+            self.nodes.add(row)
+            self._rows[node, axis] = row
+        return row
+
     def _sources(self, node: fx.Node, role: str, shape: Shape) -> tuple[str, ...]:
         """The tensors behind a node: first that which most probably gives the name, by shape, role and size."""
         names = [self.names[source] for source in self.ancestors([node]) if source in self.names]
@@ -207,6 +234,25 @@ def _is_computable(node: fx.Node) -> bool:
         return target in NUMBERS
     by_chance = torch.Tag.nondeterministic_seeded in target.tags
     return target.namespace in NAMESPACES and target not in WITH_EFFECTS and not by_chance
+
+
+def repeats(node: fx.Node, axis: int) -> bool:
+    """Whether a constant is the same all along an axis because of how it is made: a class token for each sample."""
+    if node.target in FILLED:
+        return True
+    sources = [source for source in node.all_input_nodes if isinstance(source.meta["val"], torch.Tensor)]
+    same = node.target in COPIES or torch.Tag.pointwise in getattr(node.target, "tags", ())
+    if node.target not in EXPANSIONS and not same:
+        return False
+    rank = node.meta["val"].dim()
+    for source in sources:
+        sizes = source.meta["val"].shape
+        own = axis - (rank - len(sizes))
+        if own < 0 or sizes[own] == 1:
+            continue
+        if sizes[own] != node.meta["val"].shape[axis] or not repeats(source, own):
+            return False
+    return True
 
 
 def _is_copy(node: fx.Node) -> bool:

@@ -39,6 +39,25 @@ def fold(constants: Constants, tensors: Mapping[str, Tensor]) -> Iterator[tuple[
             yield folded, value.t() if folded.transposed else value
 
 
+def evaluate(constants: Constants, node: fx.Node, tensors: Mapping[str, Tensor]) -> Tensor | None:
+    """The value of a constant node; None if it depends on a tensor that has no values yet.
+
+    Raises
+    ------
+    ConversionError
+        As `fold`.
+    """
+    values: dict[fx.Node, Any] = {}
+    with torch.no_grad():
+        for each in constants.ancestors([node]):
+            name = constants.names.get(each)
+            if name is not None and (name not in tensors or tensors[name].is_meta):
+                return None
+            values[each] = _run(each, values) if name is None else tensors[name]
+    value: Tensor = values[node]
+    return None if value.is_meta else value
+
+
 def _run(node: fx.Node, values: Mapping[fx.Node, Any]) -> Any:
     args, kwargs = fx.node.map_arg((node.args, node.kwargs), values.__getitem__)
     try:

@@ -3,6 +3,9 @@
 A view costs nothing: it keeps the value and changes only the shape that it is read with. `FxBuilder.read` compares
 that shape with the value's own when an operator wants it, and makes a ``reshape`` where there is need of one; so
 squeeze, mean without keepdim and view need no cases of their own, and a reshape that nothing reads is never an error.
+
+Nor does the batch have to be the first axis of what torch sees: `place` says where it lies. Lowerings ask for shapes
+and axes of a sample: `FxBuilder.shape_of`, `FxBuilder.axis`.
 """
 
 from __future__ import annotations
@@ -16,10 +19,15 @@ from torch import fx
 
 from ....dcformat import Attr, FormatError, Graph, GraphBuilder, Shape, UnsupportedOpError, Value
 from .constants import Constants
+from .fold import evaluate
+from .place import FIRST, Place, after_operator, after_view
+from .refusals import DOCS
 
-BATCH = "the batch axis must stay first and whole"
+BATCH = "the batch axis must stay whole, and come first in an answer"
+FIRST_ONLY = "the batch axis must be first and whole here"
 ALONE = "squeeze() drops that of a single sample: export the network with two, or name the axes to squeeze"
-DOCS = "docs/format.md, section 6, lists what dcz has"
+SOME_BATCH = 1009
+"""A batch for which sizes are computed where they depend on the batch: a prime that sizes rarely have as a factor."""
 
 
 class FxBuilder:
@@ -35,21 +43,34 @@ class FxBuilder:
         Length of the batch axis, the first of every activation.
     constants : Constants
         What the captured graph computes without the input.
+    tensors : mapping of str to Tensor, optional
+        Tensors of the network, by name, for indices that the graph takes from them.
     """
 
-    def __init__(self, input_shape: Shape, batch: int | torch.SymInt, constants: Constants) -> None:
+    def __init__(
+        self,
+        input_shape: Shape,
+        batch: int | torch.SymInt,
+        constants: Constants,
+        tensors: Mapping[str, torch.Tensor] | None = None,
+    ) -> None:
         self._graph = GraphBuilder(input_shape, constants.shapes)
         self.input = self._graph.input
-        self.batch = str(batch)
-        self.batch_rule = f"{BATCH}; {ALONE}" if self.batch == "1" else BATCH
+        symbols = () if isinstance(batch, int) else batch.node.expr.free_symbols
+        self._symbols = dict.fromkeys(symbols, SOME_BATCH)
+        self.batch = self._size(batch)
+        self.batch_rule = f"{BATCH}; {ALONE}" if self.batch == 1 else BATCH
         self.constants = constants
         self.values: dict[fx.Node, Any] = {}
         self.node: fx.Node | None = None
+        self._tensors = tensors or {}
+        self._places: dict[fx.Node, Place | None] = {}
         self._unknown: set[fx.Node] = set()
 
     def finish(self, output: fx.Node) -> Graph:
         """The graph whose answer is `output`."""
         self.node = output
+        self.require(self.place_of(output) == FIRST, self.batch_rule)
         return self._graph.finish(self.read(output))
 
     def fail(self, why: str) -> NoReturn:
@@ -68,14 +89,46 @@ class FxBuilder:
         if not condition:
             self.fail(why)
 
+    def sizes(self, node: fx.Node) -> Shape:
+        """Sizes of all axes of a tensor, the first one's of several; the batch is `self.batch`."""
+        value = meta(node)
+        value = value[0] if isinstance(value, (tuple, list)) else value
+        return tuple(map(self._size, value.shape))
+
+    def _size(self, size: int | torch.SymInt) -> int:
+        return size if isinstance(size, int) else int(size.node.expr.subs(self._symbols))
+
+    def place_of(self, node: fx.Node) -> Place:
+        """The batch's place in what a node makes: that in its inputs, unless `set_place` gave another."""
+        if node not in self._places:
+            places = [
+                (len(self.sizes(each)), self.place_of(each)) for each in node.all_input_nodes if each in self.values
+            ]
+            self._places[node] = after_operator(places, self.sizes(node), self.batch) if places else FIRST
+        place = self._places[node]
+        return place if place is not None else self.fail(self.batch_rule)
+
+    def set_place(self, place: Place | None) -> None:
+        """State the batch's place in what the node that is being lowered makes; None refuses the node."""
+        assert self.node is not None
+        self.require(place is not None, self.batch_rule)
+        self._places[self.node] = place
+
+    def has_batch_first(self, node: fx.Node) -> bool:
+        """Whether all activations that a node reads have the batch as their first axis, whole."""
+        return all(self.place_of(each) == FIRST for each in node.all_input_nodes if each in self.values)
+
     def check_batch(self, node: fx.Node) -> None:
         """Refuse a node that mixes the samples of a batch."""
-        self.require(self._has_batch(meta(node)), self.batch_rule)
+        value, sizes = self.values.get(node), self.sizes(node)
+        whole = not isinstance(value, Value) or prod(value.shape) * self.batch == prod(sizes)
+        self.require(self.place_of(node).fits(sizes, self.batch) and whole, self.batch_rule)
 
     def assume(self, node: fx.Node) -> None:
         """Go on behind a node that was refused, to find out what else is not supported; the graph is lost."""
         result = meta(node)
         parts = result if isinstance(result, (tuple, list)) else [result]
+        self._places[node] = FIRST
         if all(isinstance(part, torch.Tensor) and self._has_batch(part) for part in parts):
             values = [Value(-1, tuple(part.shape[1:])) for part in parts]
             self.values[node] = values if isinstance(result, (tuple, list)) else values[0]
@@ -90,11 +143,17 @@ class FxBuilder:
         return unknown
 
     def _has_batch(self, result: torch.Tensor) -> bool:
-        return result.dim() >= 1 and str(result.shape[0]) == self.batch
+        return result.dim() >= 1 and self._size(result.shape[0]) == self.batch
 
     def shape_of(self, node: fx.Node) -> Shape:
         """Shape of one sample as the captured graph sees it."""
-        return tuple(meta(node).shape[1:])
+        return self.place_of(node).sample(self.sizes(node))
+
+    def axis(self, node: fx.Node, dim: int) -> int:
+        """The sample's axis that is the axis `dim` of what a node made, negative or not; refuses that of the batch."""
+        place, dim = self.place_of(node), dim % len(self.sizes(node))
+        self.require(dim != place.axis, self.batch_rule)
+        return place.own_axis(dim)
 
     def value(self, node: Any) -> Value:
         """The value that a node made, in whatever shape it has: enough for operators that go element by element."""
@@ -104,21 +163,54 @@ class FxBuilder:
         return value
 
     def read(self, node: Any) -> Value:
-        """The value that a node made, in the shape that the captured graph gives it."""
-        value = self.value(node)
-        self.require(self._has_batch(meta(node)), self.batch_rule)
-        return self._graph.reshape(value, self.shape_of(node))
+        """The value that a node made, in the shape that a sample of it has in the captured graph."""
+        value, shape = self.value(node), self.shape_of(node)
+        self.require(len(shape) > 0, "a sample must have one axis at least")
+        return self.reshape(value, shape)
 
-    def operand(self, node: Any) -> Value:
-        """An activation as `read` gives it; or a constant as a value, in line with the result's axes from the last."""
+    def reshape(self, value: Value, shape: Shape) -> Value:
+        """A value in another shape."""
+        try:
+            return self._graph.reshape(value, shape)
+        except FormatError as error:
+            self.fail(str(error))
+
+    def view(self, node: fx.Node) -> Value:
+        """What a node made, as the node that is being lowered views it: the same elements in row-major order."""
+        assert self.node is not None
+        sizes, viewed = self.sizes(node), self.sizes(self.node)
+        self.set_place(after_view(sizes, self.place_of(node), viewed, self.batch))
+        return self.value(node)
+
+    def operand(self, node: Any, like: fx.Node | None = None) -> Value:
+        """An activation as `read` gives it, or a constant as a value.
+
+        Parameters
+        ----------
+        node : fx.Node
+        like : fx.Node, optional
+            Whose axes a constant is in line with, from the last; by default those of the node that is being lowered.
+        """
         if node not in self.constants:
             return self.read(node)
-        assert self.node is not None
-        shape = tuple(meta(node).shape)
-        if len(shape) == meta(self.node).dim():
-            self.require(shape[0] == 1, self.batch_rule)
-            shape = shape[1:]
-        return self._graph.reshape(self._graph.constant(self.constants.name(node, "value")), shape or (1,))
+        like = like or self.node
+        assert like is not None
+        place, shape = self.place_of(like), self.sizes(node)
+        axis = place.axis - (len(self.sizes(like)) - len(shape))  # the constant's, in line with the batch
+        if axis >= 0:
+            row = node if shape[axis] == 1 else self.constants.row(node, axis)
+            self.require(row is not None, self.batch_rule)
+            node, shape = row, (*shape[:axis], *(1 for _ in place.folded), *shape[axis + 1 :])
+        return self.reshape(self._graph.constant(self.constants.name(node, "value")), shape or (1,))
+
+    def indices(self, node: Any) -> torch.Tensor:
+        """The values of a constant of integers."""
+        self.require(node in self.constants, "takes computed indices where dcz needs constant ones")
+        found = evaluate(self.constants, node, self._tensors)
+        known = found is not None and found.dtype in (torch.int64, torch.int32)
+        self.require(known, "takes indices that are not known numbers")
+        assert found is not None
+        return found.long()
 
     def axes_behind(self, node: fx.Node) -> list[list[int]] | None:
         """For each axis that the captured graph sees, the axes of the value that it views as one.

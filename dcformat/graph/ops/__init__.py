@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import activation, arithmetic, conv, linear, movement, norm, pool, reduce
+from . import activation, arithmetic, conv, linear, movement, norm, pool, reduce, resize
 from .spec import OpSpec
 
 FAMILIES: tuple[Mapping[str, OpSpec], ...] = (
@@ -17,9 +17,13 @@ FAMILIES: tuple[Mapping[str, OpSpec], ...] = (
     norm.OPS,
     activation.OPS,
     pool.OPS,
+    resize.OPS,
     arithmetic.OPS,
     movement.OPS,
     reduce.OPS,
 )
 OPS: Mapping[str, OpSpec] = {name: spec for family in FAMILIES for name, spec in family.items()}
 """All operators, by name. The set is closed: a file must mean the same everywhere."""
+
+FILTERED: frozenset[str] = frozenset({*conv.OPS, *linear.OPS})
+"""Operators whose tensor ``weight`` is multiplied with their input: what compression prunes and shares."""

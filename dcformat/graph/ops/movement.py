@@ -63,6 +63,57 @@ def pad(x: Array, before: tuple[int, ...], after: tuple[int, ...]) -> Array:
     return np.pad(x, [(0, 0), *zip(before, after, strict=True)])
 
 
+def _pad_constant_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    value = attrs["value"]
+    require(value == value, "value must be a number, found NaN")
+    return _pad_shape(inputs, params, attrs)
+
+
+def pad_constant(x: Array, before: tuple[int, ...], after: tuple[int, ...], value: float) -> Array:
+    """A number before and after each axis, rounded to fp32: one beyond the range of fp32 is infinite."""
+    with np.errstate(over="ignore"):
+        rounded = float(np.float32(value))
+    return np.pad(x, [(0, 0), *zip(before, after, strict=True)], constant_values=rounded)
+
+
+def _permute_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    (x,) = inputs
+    axes = integers(attrs, "axes")
+    require(sorted(axes) == list(range(len(x))), f"axes must name each of {len(x)} axes once, found {list(axes)}")
+    return tuple(x[axis] for axis in axes)
+
+
+def permute(x: Array, axes: tuple[int, ...]) -> Array:
+    """The input's axes in another order: axis i of the output is axis ``axes[i]`` of the input."""
+    return x.transpose(0, *(axis + 1 for axis in axes))
+
+
+def _expand_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    (x,) = inputs
+    shape = integers(attrs, "shape")
+    fits = len(shape) == len(x) and all(n in (1, m) for n, m in zip(x, shape, strict=True))
+    require(fits, f"only axes of one element can be repeated, found {list(x)} to {list(shape)}")
+    return shape
+
+
+def expand(x: Array, shape: tuple[int, ...]) -> Array:
+    """Axes of one element repeated."""
+    return np.broadcast_to(x, (len(x), *shape))
+
+
+def _take_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    (x,) = inputs
+    axis, indices = axis_of(attrs, len(x)), integers(attrs, "indices")
+    require(len(indices) > 0 and min(indices) >= 0, "indices must be one or more, from 0 on")
+    require(max(indices) < x[axis], f"index {max(indices)} does not fit {x[axis]} elements")
+    return (*x[:axis], len(indices), *x[axis + 1 :])
+
+
+def take(x: Array, axis: int, indices: tuple[int, ...]) -> Array:
+    """Elements of an axis by their numbers, in any order and number."""
+    return np.take(x, indices, axis=axis + 1)
+
+
 def _constant_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
     return params["value"] or (1,)
 
@@ -92,4 +143,10 @@ OPS = {
     "reshape": OpSpec(_reshape_shape, reshape, attrs={"shape": tuple}, minor_version=1),
     "slice": OpSpec(_slice_shape, slice_, attrs={"axis": int, "start": 0, "stop": int, "step": 1}),
     "pad": OpSpec(_pad_shape, pad, attrs={"before": tuple, "after": tuple}),
+    "pad_constant": OpSpec(
+        _pad_constant_shape, pad_constant, attrs={"before": tuple, "after": tuple, "value": float}, minor_version=1
+    ),
+    "permute": OpSpec(_permute_shape, permute, attrs={"axes": tuple}, minor_version=1),
+    "expand": OpSpec(_expand_shape, expand, attrs={"shape": tuple}, minor_version=1),
+    "take": OpSpec(_take_shape, take, attrs={"axis": int, "indices": tuple}, minor_version=1),
 }

@@ -1,8 +1,9 @@
-"""Pooling over windows of an image."""
+"""Pooling over windows of an image or of a line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from math import ceil, floor
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ...tensors import Array
-from ..graph import Shape
-from .spec import Attrs, OpSpec, Params, image, pair, require
+from ..graph import Attr, Shape
+from .lines import on_lines
+from .spec import Attrs, OpSpec, Params, per_axis, require, spatial
 
 
 def pool_out(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
@@ -23,19 +25,19 @@ def pool_out(size: int, kernel: int, stride: int, padding: int, dilation: int, c
     return out - 1 if (out - 1) * stride >= size + padding else out
 
 
-def _pool2d_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
-    x = image(inputs)
-    kernel, stride, padding = pair(attrs, "kernel", 1), pair(attrs, "stride", 1), pair(attrs, "padding", 0)
-    dilation = pair(attrs, "dilation", 1) if "dilation" in attrs else (1, 1)
-    for i in range(2):
-        require(2 * padding[i] <= kernel[i], f"padding {padding[i]} is more than half of the window {kernel[i]}")
-    ceil_mode = bool(attrs["ceil_mode"])
-    h, w = (pool_out(x[1 + i], kernel[i], stride[i], padding[i], dilation[i], ceil_mode) for i in range(2))
-    return x[0], h, w
+def _pool_shape(axes: int, inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    x = spatial(inputs, axes)
+    kernel, stride = per_axis(attrs, "kernel", axes, 1), per_axis(attrs, "stride", axes, 1)
+    padding = per_axis(attrs, "padding", axes, 0)
+    dilation = per_axis(attrs, "dilation", axes, 1) if "dilation" in attrs else (1,) * axes
+    for width, added in zip(kernel, padding, strict=True):
+        require(2 * added <= width, f"padding {added} is more than half of the window {width}")
+    sizes = zip(x[1:], kernel, stride, padding, dilation, strict=True)
+    return x[0], *(pool_out(*axis, ceil_mode=bool(attrs["ceil_mode"])) for axis in sizes)
 
 
-def _adaptive_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
-    return (image(inputs)[0], *pair(attrs, "output", 1))
+def _adaptive_shape(axes: int, inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    return spatial(inputs, axes)[0], *per_axis(attrs, "output", axes, 1)
 
 
 def _windows(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> list[list[int]]:
@@ -108,17 +110,31 @@ def adaptive_max_pool2d(x: Array, output: tuple[int, int]) -> Array:
     return _adaptive(x, output, np.max)
 
 
+def _max(axes: int, meaning: Callable[..., Array], minor_version: int = 0) -> OpSpec:
+    return _pool(axes, meaning, {"dilation": (1,) * axes, "ceil_mode": False}, minor_version)
+
+
+def _average(axes: int, meaning: Callable[..., Array], minor_version: int = 0) -> OpSpec:
+    return _pool(axes, meaning, {"ceil_mode": False, "count_include_pad": True}, minor_version)
+
+
+def _pool(axes: int, meaning: Callable[..., Array], more: dict[str, Attr | type], minor_version: int) -> OpSpec:
+    attrs: dict[str, Attr | type] = {"kernel": tuple, "stride": tuple, "padding": (0,) * axes, **more}
+    return OpSpec(partial(_pool_shape, axes), meaning, attrs=attrs, minor_version=minor_version)
+
+
+def _adapts(axes: int, meaning: Callable[..., Array], minor_version: int = 0) -> OpSpec:
+    rule = partial(_adaptive_shape, axes)
+    return OpSpec(rule, meaning, attrs={"output": (1,) * axes}, minor_version=minor_version)
+
+
 OPS = {
-    "max_pool2d": OpSpec(
-        _pool2d_shape,
-        max_pool2d,
-        attrs={"kernel": tuple, "stride": tuple, "padding": (0, 0), "dilation": (1, 1), "ceil_mode": False},
-    ),
-    "avg_pool2d": OpSpec(
-        _pool2d_shape,
-        avg_pool2d,
-        attrs={"kernel": tuple, "stride": tuple, "padding": (0, 0), "ceil_mode": False, "count_include_pad": True},
-    ),
-    "adaptive_avg_pool2d": OpSpec(_adaptive_shape, adaptive_avg_pool2d, attrs={"output": (1, 1)}),
-    "adaptive_max_pool2d": OpSpec(_adaptive_shape, adaptive_max_pool2d, attrs={"output": (1, 1)}),
+    "max_pool2d": _max(2, max_pool2d),
+    "avg_pool2d": _average(2, avg_pool2d),
+    "adaptive_avg_pool2d": _adapts(2, adaptive_avg_pool2d),
+    "adaptive_max_pool2d": _adapts(2, adaptive_max_pool2d),
+    "max_pool1d": _max(1, on_lines(max_pool2d), minor_version=1),
+    "avg_pool1d": _average(1, on_lines(avg_pool2d), minor_version=1),
+    "adaptive_avg_pool1d": _adapts(1, on_lines(adaptive_avg_pool2d), minor_version=1),
+    "adaptive_max_pool1d": _adapts(1, on_lines(adaptive_max_pool2d), minor_version=1),
 }

@@ -56,11 +56,13 @@ def integers(attrs: Attrs, name: str) -> tuple[int, ...]:
     return value  # type: ignore[return-value]
 
 
-def pair(attrs: Attrs, name: str, least: int) -> tuple[int, int]:
-    """An attribute that is two integers of at least `least`."""
+def per_axis(attrs: Attrs, name: str, axes: int, least: int) -> tuple[int, ...]:
+    """An attribute that is an integer of at least `least` for each of `axes` axes: one or two."""
     value = integers(attrs, name)
-    require(len(value) == 2 and min(value) >= least, f"{name} must be two integers >= {least}, found {list(value)}")
-    return value[0], value[1]
+    fits = len(value) == axes and min(value) >= least
+    count = {1: "one integer", 2: "two integers"}[axes]
+    require(fits, f"{name} must be {count} >= {least}, found {list(value)}")
+    return value
 
 
 def axis_of(attrs: Attrs, rank: int) -> int:
@@ -70,10 +72,11 @@ def axis_of(attrs: Attrs, rank: int) -> int:
     return axis  # type: ignore[return-value]
 
 
-def image(inputs: list[Shape]) -> Shape:
-    """The shape of the one input, which must be an image."""
+def spatial(inputs: list[Shape], axes: int) -> Shape:
+    """The shape of the one input, which must be a line (one axis beside the channels) or an image (two)."""
     (x,) = inputs
-    require(len(x) == 3, f"input must be (C, H, W), found {list(x)}")
+    names = {1: "(C, L)", 2: "(C, H, W)"}[axes]
+    require(len(x) == 1 + axes, f"input must be {names}, found {list(x)}")
     return x
 
 

@@ -6,7 +6,6 @@ stored weight appears once for each output pixel for which its tap lies in the i
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,15 +33,8 @@ def unroll(weights: SparseWeights, geometry: ConvGeometry) -> SparseShared | Spa
         rows.append(outputs[inside] * pixels + pixel)
         columns.append(((inputs * g.height + y) * g.width + x)[inside])
         kept.append(inside)
-    row = np.concatenate(rows)
-    order = np.argsort(row, kind="stable")  # columns stay ascending within each row
     shape = (g.out_channels * pixels, g.in_channels * g.height * g.width)
-    indptr = np.searchsorted(row[order], np.arange(shape[0] + 1)).astype(np.int64)
-    indices = np.concatenate(columns)[order].astype(np.int32)
-    symbols = weights.symbols[np.concatenate(kept)[order]]
-    if len(weights.codebook):
-        return SparseShared(shape, indptr, indices, weights.codebook, symbols)
-    return SparseRaw(shape, indptr, indices, symbols)
+    return weights.moved(shape, np.concatenate(rows), np.concatenate(columns), np.concatenate(kept))
 
 
 def linear_geometry(geometry: ConvGeometry) -> LinearGeometry:
@@ -53,9 +45,7 @@ def linear_geometry(geometry: ConvGeometry) -> LinearGeometry:
 
 def linear_epilogue(epilogue: Epilogue, geometry: ConvGeometry) -> Epilogue:
     """The epilogue, each channel's for all its pixels."""
-    pixels = geometry.out_height * geometry.out_width
-    scale, shift = (None if a is None else np.repeat(a, pixels) for a in (epilogue.scale, epilogue.shift))
-    return replace(epilogue, scale=scale, shift=shift)
+    return epilogue.repeated(geometry.out_height * geometry.out_width)
 
 
 class ConvUnrolled:

@@ -8,9 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..step import Builder
-from . import elementwise, movement, pool, weighted
+from . import elementwise, movement, pool, resize, weighted
 
-STEPS: Mapping[str, Builder] = {**weighted.STEPS, **elementwise.STEPS, **pool.STEPS, **movement.STEPS}
+STEPS: Mapping[str, Builder] = {
+    **weighted.STEPS,
+    **elementwise.STEPS,
+    **pool.STEPS,
+    **resize.STEPS,
+    **movement.STEPS,
+}
 """A builder for each operator."""
 
 ONE_LANE: frozenset[str] = frozenset()

@@ -1,15 +1,16 @@
-"""Steps of operators that move data: views, concatenations, slices and pads."""
+"""Steps of operators that move data: views, concatenations, strided copies, pads and rows by number."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
+from ....dcformat import Node, Shape
 from ...kernels.contract import F32, Call
-from ...kernels.copy import copy, zero
+from ...kernels.copy import copy, fill, take_rows
 from ..fuse import Layer
 from ..memory import Use
 from ..step import Builder, Context, Step, transfers, view
@@ -44,27 +45,79 @@ def concat(layer: Layer, context: Context) -> Step:
     return Step("concat", "concat", Use(layer.inputs, layer.output, joins=one_run), bind)
 
 
-def slice_pad(layer: Layer, context: Context) -> Step:
-    """Slices, and the pad after them if there is one: one strided copy into a zeroed array."""
-    pad = layer.node if layer.node.op == "pad" else None
-    slices = [*layer.slices] if pad else [*layer.slices, layer.node]
+def strided(layer: Layer, context: Context) -> Step:
+    """Slices, permutations and expansions: a view if the elements keep their order, else one strided copy."""
+    nodes = (*layer.moves, layer.node)
+    sketch = _sketch((context.samples, *context.shapes[layer.inputs[0]], context.lanes))
+    moved = _moved(sketch, nodes)
+    if moved.flags.c_contiguous:
+        offset = (moved.ctypes.data - sketch.ctypes.data) // sketch.itemsize
+        return _run(layer, offset, moved.size)
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        source, target = inputs[0], out
-        for node in slices:
-            axis, start, stop, step = (cast(int, node.attrs[name]) for name in ("axis", "start", "stop", "step"))
-            source = source[(slice(None),) * (axis + 1) + (slice(start, stop, step),)]
-        if pad is None:
-            return [copy(target, source)]
-        before, sizes = cast(tuple[int, ...], pad.attrs["before"]), source.shape[1:-1]
+        return [copy(out, _moved(inputs[0], nodes))]
+
+    return Step(layer.node.op, "strided_copy", Use(layer.inputs, layer.output), bind)
+
+
+def _run(layer: Layer, offset: int, size: int) -> Step:
+    """The step of a layer whose output is a run of its input's elements."""
+
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        return transfers([(out, inputs[0].reshape(-1)[offset : offset + size].reshape(out.shape))])
+
+    return Step(layer.node.op, "view", Use(layer.inputs, layer.output, view=True, offset=offset), bind)
+
+
+def _sketch(shape: Shape) -> F32:
+    """An array of this shape that has strides but no memory."""
+    strides = np.cumprod((1, *shape[:0:-1]))[::-1] * np.float32().itemsize
+    return np.lib.stride_tricks.as_strided(np.empty(1, np.float32), shape, strides)
+
+
+def _moved(source: F32, nodes: Sequence[Node]) -> F32:
+    """A view of an array of shape (samples, ..., lanes) after nodes out of `STRIDED`."""
+    for node in nodes:
+        attrs = cast(dict[str, Any], node.attrs)
+        match node.op:
+            case "slice":
+                cut = slice(attrs["start"], attrs["stop"], attrs["step"])
+                source = source[(slice(None),) * (attrs["axis"] + 1) + (cut,)]
+            case "permute":
+                source = source.transpose(0, *(axis + 1 for axis in attrs["axes"]), -1)
+            case "expand":
+                source = np.broadcast_to(source, (len(source), *attrs["shape"], source.shape[-1]))
+    return source
+
+
+def pad(layer: Layer, context: Context) -> Step:
+    """A copy into a frame of one value, of a strided input."""
+    before = cast(tuple[int, ...], layer.node.attrs["before"])
+    value = cast(float, layer.node.attrs.get("value", 0.0))
+
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        source, target = _moved(inputs[0], layer.moves), out
+        sizes = source.shape[1:-1]
         for axis, (start, size) in enumerate(zip(before, sizes, strict=True), 1):
             target = target[(slice(None),) * axis + (slice(start, start + size),)]
         frame = [out[:, : before[0]], out[:, before[0] + sizes[0] :]]  # each part is contiguous
         if out.shape[2:] != source.shape[2:]:
             frame.append(out[:, before[0] : before[0] + sizes[0]])
-        return [*(zero(edge) for edge in frame if edge.size), copy(target, source)]
+        return [*(fill(edge, value) for edge in frame if edge.size), copy(target, source)]
 
     return Step(layer.node.op, "strided_copy", Use(layer.inputs, layer.output), bind)
+
+
+def take(layer: Layer, context: Context) -> Step:
+    """Elements of an axis by their numbers: rows of all that stands behind it."""
+    axis, shape = cast(int, layer.node.attrs["axis"]), context.shapes[layer.inputs[0]]
+    indices = np.array(layer.node.attrs["indices"], np.int64)
+    sizes = context.samples * prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]) * context.lanes
+
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
+        return [(take_rows, (inputs[0].reshape(-1), out.reshape(-1), indices, *sizes))]
+
+    return Step("take", "take_rows", Use(layer.inputs, layer.output), bind)
 
 
 STEPS: Mapping[str, Builder] = {
@@ -72,6 +125,10 @@ STEPS: Mapping[str, Builder] = {
     "concat": concat,
     "flatten": flatten,
     "reshape": flatten,
-    "slice": slice_pad,
-    "pad": slice_pad,
+    "slice": strided,
+    "permute": strided,
+    "expand": strided,
+    "pad": pad,
+    "pad_constant": pad,
+    "take": take,
 }

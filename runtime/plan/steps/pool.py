@@ -13,6 +13,7 @@ from ...simd import LANES
 from ..fuse import Layer
 from ..memory import Use
 from ..step import Builder, Context, Step, pair, shared, view
+from .lines import on_lines
 
 PARALLEL_PIXELS = 1 << 18
 """Least number of input pixels, over all channels, of a layer that is shared among threads: some .08 ms."""
@@ -72,7 +73,7 @@ def _windows(
 
 def _adaptive(layer: Layer, context: Context) -> Step:
     """Adaptive pooling, by the simplest kernel that computes it."""
-    largest = layer.node.op == "adaptive_max_pool2d"
+    largest = layer.node.op.startswith("adaptive_max")
     (_, height, width), (_, out_h, out_w) = context.shapes[layer.inputs[0]], context.shapes[layer.output]
     if (out_h, out_w) == (height, width):
         return view(layer)
@@ -106,9 +107,6 @@ def _global_average(layer: Layer) -> Step:
     return Step(layer.node.op, "global_avg_pool", Use(layer.inputs, layer.output), bind)
 
 
-STEPS: Mapping[str, Builder] = {
-    "max_pool2d": pool2d,
-    "avg_pool2d": pool2d,
-    "adaptive_avg_pool2d": pool2d,
-    "adaptive_max_pool2d": pool2d,
-}
+IMAGES = ("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d")
+LINES = ("max_pool1d", "avg_pool1d", "adaptive_avg_pool1d", "adaptive_max_pool1d")
+STEPS: Mapping[str, Builder] = {**dict.fromkeys(IMAGES, pool2d), **dict.fromkeys(LINES, on_lines(pool2d))}

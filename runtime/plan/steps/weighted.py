@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import cast
 
 from ....dcformat.tensors import Tensor
 from ...kernels.contract import F32, ConvGeometry, Epilogue, LinearGeometry, PackedLayer
+from ...kernels.conv.phases import Phases
+from ...kernels.weights import SparseWeights
 from ...program import Bound
 from .. import select, select_batch16
 from ..fold import scale_and_shift
@@ -15,6 +18,7 @@ from ..fuse import Layer
 from ..memory import ALIGNMENT, Use
 from ..select import Choice
 from ..step import Builder, Context, Step, pair, shared
+from .lines import on_lines
 
 PARALLEL_WORK = 1 << 22
 """Least number of multiply-adds of a layer that is shared among threads: some .18 ms. Waiting helpers cost 15 us,
@@ -28,11 +32,26 @@ def conv2d(layer: Layer, context: Context) -> Step:
     weight = context.decode(layer.node.params["weight"]).float32()
     geometry = _conv_geometry(layer, weight, context)
     layer, epilogue, choices = _conv_choices(layer, weight, geometry, context)
-    if context.tuning is None:
-        packed = choices[0].pack()
-    else:
-        packed = context.tuning.pick(choices, weight, geometry, epilogue, context.lanes)
-    return _weighted(layer, packed, context, weight.nnz * geometry.out_height * geometry.out_width)
+    return _convolution(layer, weight, geometry, epilogue, choices, context)
+
+
+def conv_transpose2d(layer: Layer, context: Context) -> Step:
+    """Transposed convolution, as an ordinary one whose outputs are interleaved."""
+    transposed = context.decode(layer.node.params["weight"]).float32()
+    phases = Phases.of(_conv_geometry(layer, transposed, context))
+    weight, geometry = phases.weights(SparseWeights.of(transposed)), phases.geometry
+    epilogue = _epilogue(layer, context).repeated(phases.count)
+    step = _convolution(layer, weight, geometry, epilogue, _choices(weight, geometry, epilogue, context), context)
+    shape = context.samples, geometry.out_channels, geometry.out_height, geometry.out_width, context.lanes
+    if shape[1:4] == context.shapes[layer.output]:
+        return step
+    room = -(-prod(shape) // ALIGNMENT) * ALIGNMENT
+
+    def bind(inputs: list[F32], out: F32, scratch: F32) -> Sequence[Bound]:
+        made = scratch[: prod(shape)].reshape(shape)
+        return [*step.bind(inputs, made, scratch[room:]), *phases.interleave(made, out)]
+
+    return replace(step, use=replace(step.use, scratch=room + step.use.scratch), bind=bind)
 
 
 def linear(layer: Layer, context: Context) -> Step:
@@ -69,16 +88,29 @@ def _conv_choices(
 ) -> tuple[Layer, Epilogue, list[Choice]]:
     """The choices of a convolution, with its layer and epilogue; without the pool where a separate step is faster."""
     epilogue = _epilogue(layer, context)
-    if context.lanes > 1:
-        return layer, epilogue, select_batch16.conv_choices(weight, geometry, epilogue)
-    choices = select.conv_choices(weight, geometry, epilogue)
-    if layer.pooled is None:
+    choices = _choices(weight, geometry, epilogue, context)
+    if layer.pooled is None or context.lanes > 1:
         return layer, epilogue, choices
     bare = replace(epilogue, pool=False)
     others = select.conv_choices(weight, geometry, bare)
     if select.pool_pays(geometry, choices, others):
         return layer, epilogue, choices
     return replace(layer, output=layer.pooled, pool=None, pooled=None), bare, others
+
+
+def _choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, context: Context) -> list[Choice]:
+    list_choices = select.conv_choices if context.lanes == 1 else select_batch16.conv_choices
+    return list_choices(weight, geometry, epilogue)
+
+
+def _convolution(
+    layer: Layer, weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, choices: list[Choice], context: Context
+) -> Step:
+    if context.tuning is None:
+        packed = choices[0].pack()
+    else:
+        packed = context.tuning.pick(choices, weight, geometry, epilogue, context.lanes)
+    return _weighted(layer, packed, context, weight.nnz * geometry.out_height * geometry.out_width)
 
 
 def _epilogue(layer: Layer, context: Context) -> Epilogue:
@@ -102,4 +134,10 @@ def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) ->
     return Step(layer.node.op, packed.kernel_name, use, bind, packed.weight_bytes, layer.node.params["weight"])
 
 
-STEPS: Mapping[str, Builder] = {"conv2d": conv2d, "linear": linear}
+STEPS: Mapping[str, Builder] = {
+    "conv2d": conv2d,
+    "conv1d": on_lines(conv2d),
+    "conv_transpose2d": conv_transpose2d,
+    "conv_transpose1d": on_lines(conv_transpose2d),
+    "linear": linear,
+}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from codec_cases import sparse_array
+from codec_cases import random_bits, sparse_array
 from containers import build, holding
 from hostile import outcome, read_all, refused
 from hypothesis import given, settings
@@ -80,6 +80,7 @@ def payload_cases() -> list[Case]:
             ((90, 200), 0.95, 2),
         )
     ]
+    noise = np.where(rng.random((40, 50)) < 0.2, random_bits(2000, rng).reshape(40, 50), np.float32(0))
     levels = np.rint(sparse_array((40, 50), 0.2, 0, rng) * 20)
     scales = rng.random((40, 1), dtype=np.float32)
     tensors += [
@@ -89,6 +90,11 @@ def payload_cases() -> list[Case]:
         Dense(rng.random((20, 30)) < 0.1, "BOOL"),
         Dense(levels * scales, "F32"),
         Dense((levels + 1) * scales, "F32"),
+        Dense(sparse_array((40, 50), 1, 0, rng), "F32"),
+        Dense(sparse_array((30, 50), 1, 0, rng, np.float16), "F16"),
+        Dense(rng.choice(rng.normal(size=300).astype(np.float32), (40, 50)), "F32"),
+        Dense(noise, "F32"),
+        Dense(noise.view(np.int32), "I32"),
     ]
     return [(encoded[0].value, one.dtype, one.shape, encoded[1]) for one in tensors for encoded in [encode_tensor(one)]]
 

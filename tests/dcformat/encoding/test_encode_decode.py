@@ -3,7 +3,7 @@ from math import log2
 
 import numpy as np
 import pytest
-from codec_cases import check_codec, sparse_array
+from codec_cases import check_codec, random_bits, sparse_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +42,7 @@ def test_codebook_sizes(values: int, density: float) -> None:
     array.reshape(-1)[stored] = rng.permutation(np.resize(codebook, len(stored)))
     encoding, payload = check_codec(array)
     if values > 256:
-        assert encoding == (Encoding.SPARSE_RAW if density < 1 else Encoding.RAW)
+        assert encoding == (Encoding.SPARSE_PLANES if density < 1 else Encoding.PLANES)
         return
     if density != 0.4:  # there, either may be the shorter
         assert encoding == (Encoding.SPARSE_SHARED if density < 0.4 else Encoding.SHARED)
@@ -98,7 +98,7 @@ def test_special_floats_keep_their_bits(special: int) -> None:
     check_codec(halves.view(np.float16))
     # Not shared, too: every weight another payload of NaN.
     many = np.where(rng.random((60, 60)) < 0.2, 0x7F800001 + np.arange(3600).reshape(60, 60), 0)
-    assert check_codec(many.astype(np.uint32).view(np.float32))[0] == Encoding.SPARSE_RAW
+    assert check_codec(many.astype(np.uint32).view(np.float32))[0] == Encoding.SPARSE_PLANES
 
 
 def test_only_negative_zeros() -> None:
@@ -121,7 +121,7 @@ def test_several_chunks(chunks: int, rest: int, values: int) -> None:
     array = np.zeros((3, int(at[-1]) // 3 + 1), np.float32)
     array.reshape(-1)[at - 1] = sparse_array((count,), 2, values, rng)
     encoding, payload = check_codec(array)
-    assert encoding == (Encoding.SPARSE_SHARED if values else Encoding.SPARSE_RAW)
+    assert encoding in ((Encoding.SPARSE_SHARED,) if values else (Encoding.SPARSE_RAW, Encoding.SPARSE_PLANES))
     positions = parse(payload, 0, array.shape, "F32", encoding).positions
     assert positions.nnz == count
     assert len(positions.chunk_starts) == -(-count // CHUNK_ENTRIES)
@@ -149,7 +149,7 @@ def test_axes_are_swapped_where_that_is_cheaper() -> None:
         assert parse(payload, 0, tensor.shape, "F32", encoding).positions.swapped == swapped
     unshared = np.where(array != 0, np.random.default_rng(0).normal(size=array.shape).astype(np.float32), 0)
     encoding, payload = check_codec(unshared.astype(np.float32))
-    assert encoding == Encoding.SPARSE_RAW
+    assert encoding == Encoding.SPARSE_PLANES
     assert payload[0] & SWAPPED
 
 
@@ -182,8 +182,11 @@ def test_the_form_that_takes_the_fewest_bytes_is_taken() -> None:
     rng = np.random.default_rng(5)
     assert check_codec(sparse_array((50, 50), 0.1, 4, rng))[0] == Encoding.SPARSE_SHARED
     assert check_codec(sparse_array((50, 50), 0.9, 4, rng))[0] == Encoding.SHARED
-    assert check_codec(sparse_array((50, 50), 0.3, 0, rng))[0] == Encoding.SPARSE_RAW
-    assert check_codec(sparse_array((50, 50), 1, 0, rng))[0] == Encoding.RAW
+    assert check_codec(sparse_array((50, 50), 0.3, 0, rng))[0] == Encoding.SPARSE_PLANES
+    assert check_codec(sparse_array((50, 50), 1, 0, rng))[0] == Encoding.PLANES
+    noise = random_bits(2500, rng)
+    assert check_codec(noise)[0] == Encoding.RAW
+    assert check_codec(np.where(rng.random(2500) < 0.3, noise, np.float32(0)))[0] == Encoding.SPARSE_RAW
     assert check_codec(np.float32([1.0]))[0] == Encoding.RAW
 
 

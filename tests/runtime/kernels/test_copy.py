@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcz.runtime.kernels.copy import copy, copy_pixels, copy_strided, zero
+from dcz.runtime.kernels.copy import copy, copy_pixels, copy_strided, copy_transposed, fill, take_rows
 
 EVERYTHING = slice(None)
 
@@ -55,11 +55,49 @@ def test_what_is_contiguous_is_copied_in_one_piece():
     assert sizes.shape == (3, 1)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_axes_in_any_order_repeated_or_not(data):
+    shape = data.draw(st.lists(st.integers(1, 5) | st.sampled_from([16, 19]), min_size=1, max_size=4))
+    order = data.draw(st.permutations(range(len(shape))))
+    lanes = data.draw(st.sampled_from([1, 16]))
+    source = np.arange(np.prod(shape) * lanes, dtype=np.float32).reshape(*shape, lanes)
+    source = source.transpose(*order, len(shape))[data.draw(st.integers(0, 1)) :]
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    if source.shape[axis] == 1:
+        source = np.broadcast_to(source, tuple(3 if i == axis else n for i, n in enumerate(source.shape)))
+    check(source, EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("shape", "order", "kernel"),
+    [
+        ((2, 20, 37), (0, 2, 1), copy_transposed),
+        ((2, 16, 32), (0, 2, 1), copy_transposed),
+        ((2, 5, 4, 8, 4), (0, 1, 3, 2, 4), copy_strided),  # rows
+        ((2, 3, 40), (0, 2, 1), copy_strided),  # tiles would be empty for the most part
+    ],
+)
+def test_permutations_are_copied_by_rows_or_in_tiles(shape, order, kernel):
+    source = np.arange(np.prod(shape), dtype=np.float32).reshape(*shape, 1)
+    assert check(source.transpose(*order, len(shape)), EVERYTHING) is kernel
+
+
+@pytest.mark.parametrize("width", [1, 3, 16, 37])
+def test_rows_by_number(width):
+    x = np.random.default_rng(0).normal(size=(2, 5, width)).astype(np.float32)
+    indices = np.array([4, 0, 0, 3])
+    out = np.empty((2, 4, width), np.float32)
+    take_rows(x.reshape(-1), out.reshape(-1), indices, 2, 5, width)
+    np.testing.assert_array_equal(out, x[:, indices])
+
+
+@pytest.mark.parametrize("value", [0.0, -0.7, -np.inf])
 @pytest.mark.parametrize("channels", [slice(0, 2), slice(2, 3), slice(3, 3)])
-def test_a_part_of_each_sample_is_zeroed(channels):
+def test_a_part_of_each_sample_is_filled(channels, value):
     out = np.ones((2, 3, 4, 5, 1), np.float32)
     expected = out.copy()
-    expected[:, channels] = 0
-    kernel, arguments = zero(out[:, channels])
+    expected[:, channels] = value
+    kernel, arguments = fill(out[:, channels], value)
     kernel(*arguments)
     np.testing.assert_array_equal(out, expected)

@@ -34,6 +34,14 @@ def test_living_values_and_scratch_never_overlap(seed):
         assert runs[-1][0] + runs[-1][1] <= layout.elements
 
 
+def test_a_view_lies_in_what_it_views():
+    uses = [Use((0,), 1, overwrites=(0,)), Use((1,), 2, view=True, offset=3), Use((2,), 3, overwrites=(2,))]
+    layout = lay_out({0: 8, 1: 8, 2: 5, 3: 5}, uses, 0, 3)
+    assert layout.values[1] == layout.values[0]
+    assert layout.values[2] == layout.values[1] + 3
+    assert layout.values[3] >= layout.values[1] + 8
+
+
 def test_parts_of_a_concatenation_lie_in_it():
     uses = [Use((0,), 1), Use((0,), 2), Use((1, 2), 3, joins=True)]
     layout = lay_out({0: 8, 1: 5, 2: 7, 3: 12}, uses, 0, 3)

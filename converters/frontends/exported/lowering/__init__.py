@@ -16,15 +16,15 @@ import torch
 from torch import fx
 
 from .....dcformat import Value
-from ..fx_builder import FxBuilder, meta
-from . import activations, arithmetic, layers, pooling, shapes, views
+from ..fx_builder import FIRST_ONLY, FxBuilder, meta
+from . import activations, arithmetic, convolutions, layers, pads, pooling, resizing, shapes, takes, views
 from .biases import join_biases
 from .clamps import join_clamps
-from .table import LOWERINGS, Call, bind
+from .table import ANY_PLACE, LOWERINGS, Call, bind
 
 __all__ = ["CALLS", "LOWERINGS", "lower", "rewrite"]
 
-FAMILIES = (activations, arithmetic, layers, pooling, shapes, views)
+FAMILIES = (activations, arithmetic, convolutions, layers, pads, pooling, resizing, shapes, takes, views)
 """Importing them fills the table of lowerings."""
 CALLS: Mapping[str, Call] = {op: call for family in FAMILIES for op, call in family.CALLS.items()}
 """For each of our operators the call of torch that does the same."""
@@ -58,11 +58,12 @@ def lower(g: FxBuilder, node: fx.Node) -> None:
         g.fail("operator is not supported")
     if g.reads_unknown(node):
         return
+    g.require(node.target in ANY_PLACE or g.has_batch_first(node), FIRST_ONLY)
     if node.target is operator.getitem:
         results, index = g.values.get(node.all_input_nodes[0]) or [], cast(int, node.args[1])
         value = results[index] if index < len(results) else None
     else:
         value = LOWERINGS[node.target](g, bind(node))
+    g.values[node] = value
     if isinstance(value, Value):
         g.check_batch(node)
-    g.values[node] = value

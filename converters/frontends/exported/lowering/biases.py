@@ -17,7 +17,10 @@ WITH_BIAS: Mapping[Any, tuple[Any, int]] = {
     aten.mm.default: (aten.addmm.default, 2),
     aten.matmul.default: (aten.addmm.default, 2),
     aten.linear.default: (aten.linear.default, 2),
+    aten.conv1d.default: (aten.conv1d.default, 3),
     aten.conv2d.default: (aten.conv2d.default, 4),
+    aten.conv_transpose1d.default: (aten.conv_transpose1d.default, 3),
+    aten.conv_transpose2d.input: (aten.conv_transpose2d.input, 4),
 }
 """Layers, the operator that is the same with a bias, and how many axes its result has, channels second."""
 

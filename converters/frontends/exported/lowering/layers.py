@@ -1,4 +1,4 @@
-"""Layers with weights: convolution, linear, batch normalisation."""
+"""Layers with weights but convolutions: linear layers, batch normalisation."""
 
 from __future__ import annotations
 
@@ -9,53 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .....dcformat import Attr, Value
+from .....dcformat import Value
 from ..fx_builder import FxBuilder, meta
-from .table import Args, Call, lowers, pair
+from .table import Args, Call, lowers
 
 aten = torch.ops.aten
 
 
 def _params(g: FxBuilder, a: Args, *roles: str) -> dict[str, str | None]:
     return {role: g.param(a[role], role) for role in roles}
-
-
-@lowers(aten.conv2d.default)
-def _conv2d(g: FxBuilder, a: Args) -> Value:
-    return g.emit("conv2d", [a["input"]], _params(g, a, "weight", "bias"), _conv_attrs(a))
-
-
-def _conv_attrs(a: Args) -> dict[str, Attr]:
-    return {
-        "stride": pair(a["stride"]),
-        "padding": pair(a["padding"]),
-        "dilation": pair(a["dilation"]),
-        "groups": a["groups"],
-    }
-
-
-@lowers(aten.convolution.default)
-def _convolution(g: FxBuilder, a: Args) -> Value:
-    g.require(not a["transposed"], "transposed convolution is not supported")
-    return _conv2d(g, a)
-
-
-@lowers(aten.conv2d.padding)
-def _conv2d_padding(g: FxBuilder, a: Args) -> Value:
-    params = _params(g, a, "weight", "bias")
-    totals = [0, 0]
-    if a["padding"] == "same":
-        kernel = meta(a["weight"]).shape[2:]
-        totals = [d * (k - 1) for d, k in zip(pair(a["dilation"]), kernel, strict=True)]
-    # An odd total puts the extra row or column after, as PyTorch does; a conv2d pads both ends alike.
-    before = (0, *(t // 2 for t in totals))
-    extra = (0, *(t % 2 for t in totals))
-    attrs = _conv_attrs({**a, "padding": before[1:]})
-    if not any(extra):
-        return g.emit("conv2d", [a["input"]], params, attrs)
-    after = tuple(b + e for b, e in zip(before, extra, strict=True))
-    padded = g.emit("pad", [a["input"]], attrs={"before": before, "after": after})
-    return g.append("conv2d", [padded], params, {**attrs, "padding": (0, 0)})
 
 
 @lowers(aten.linear.default)
@@ -114,7 +76,6 @@ def _call_batch_norm(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, A
 
 
 CALLS: Mapping[str, Call] = {
-    "conv2d": lambda x, p, a: F.conv2d(x[0], p["weight"], p.get("bias"), **a),
     "linear": lambda x, p, a: F.linear(x[0], p["weight"], p.get("bias")),
     "batch_norm": _call_batch_norm,
 }

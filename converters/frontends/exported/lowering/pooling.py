@@ -11,45 +11,73 @@ from torch.nn import functional as F
 
 from .....dcformat import Attr, Value
 from ..fx_builder import FxBuilder, meta
-from .table import Args, Call, lowers, pair
+from .table import Args, Call, lowers, per_axis
 
 aten = torch.ops.aten
 
 
-def _window(a: Args) -> dict[str, Attr]:
-    kernel = pair(a["kernel_size"])
+def _window(a: Args, axes: int) -> dict[str, Attr]:
+    kernel = per_axis(a["kernel_size"], axes)
     return {
         "kernel": kernel,
-        "stride": pair(a["stride"]) if a["stride"] else kernel,
-        "padding": pair(a["padding"]),
+        "stride": per_axis(a["stride"], axes) if a["stride"] else kernel,
+        "padding": per_axis(a["padding"], axes),
         "ceil_mode": a["ceil_mode"],
     }
 
 
-@lowers(aten.max_pool2d.default)
-def _max_pool2d(g: FxBuilder, a: Args) -> Value:
-    return g.emit("max_pool2d", [a["self"]], attrs={**_window(a), "dilation": pair(a["dilation"])})
+def _axes(a: Args) -> int:
+    """How many axes there are beside batch and channels."""
+    axes: int = meta(a["self"]).dim() - 2
+    return axes
 
 
-@lowers(aten.max_pool2d_with_indices.default)
-def _max_pool2d_with_indices(g: FxBuilder, a: Args) -> list[Value]:
-    return [_max_pool2d(g, a)]
+@lowers(aten.max_pool1d.default, aten.max_pool2d.default)
+def _max_pool(g: FxBuilder, a: Args) -> Value:
+    axes = _axes(a)
+    attrs = {**_window(a, axes), "dilation": per_axis(a["dilation"], axes)}
+    return g.emit(f"max_pool{axes}d", [a["self"]], attrs=attrs)
 
 
-@lowers(aten.avg_pool2d.default)
-def _avg_pool2d(g: FxBuilder, a: Args) -> Value:
-    g.require(a["divisor_override"] is None, "divisor_override is not supported")
-    return g.emit("avg_pool2d", [a["self"]], attrs={**_window(a), "count_include_pad": a["count_include_pad"]})
+@lowers(aten.max_pool1d_with_indices.default, aten.max_pool2d_with_indices.default)
+def _max_pool_with_indices(g: FxBuilder, a: Args) -> list[Value]:
+    return [_max_pool(g, a)]
+
+
+@lowers(aten.avg_pool1d.default, aten.avg_pool2d.default)
+def _avg_pool(g: FxBuilder, a: Args) -> Value:
+    g.require(a.get("divisor_override") is None, "divisor_override is not supported")
+    axes = _axes(a)
+    attrs = {**_window(a, axes), "count_include_pad": a["count_include_pad"]}
+    return g.emit(f"avg_pool{axes}d", [a["self"]], attrs=attrs)
 
 
 @lowers(aten.adaptive_avg_pool2d.default, aten._adaptive_avg_pool2d.default)
 def _adaptive_avg_pool2d(g: FxBuilder, a: Args) -> Value:
-    return g.emit("adaptive_avg_pool2d", [a["self"]], attrs={"output": pair(a["output_size"])})
+    return g.emit("adaptive_avg_pool2d", [a["self"]], attrs={"output": per_axis(a["output_size"], 2)})
 
 
 @lowers(aten.adaptive_max_pool2d.default)
 def _adaptive_max_pool2d(g: FxBuilder, a: Args) -> list[Value]:
-    return [g.emit("adaptive_max_pool2d", [a["self"]], attrs={"output": pair(a["output_size"])})]
+    return [g.emit("adaptive_max_pool2d", [a["self"]], attrs={"output": per_axis(a["output_size"], 2)})]
+
+
+@lowers(aten.adaptive_avg_pool1d.default)
+def _adaptive_avg_pool1d(g: FxBuilder, a: Args) -> Value:
+    return _adaptive_pool1d(g, a, "adaptive_avg_pool")
+
+
+@lowers(aten.adaptive_max_pool1d.default)
+def _adaptive_max_pool1d(g: FxBuilder, a: Args) -> list[Value]:
+    return [_adaptive_pool1d(g, a, "adaptive_max_pool")]
+
+
+def _adaptive_pool1d(g: FxBuilder, a: Args, pool: str) -> Value:
+    """To one element it may be a pool of the image that the lines are a view of."""
+    output = per_axis(a["output_size"], 1)
+    if output == (1,) and len(g.value(a["self"]).shape) == 3:
+        return _reduce(g, f"{pool}2d", a["self"], [-1])
+    return g.emit(f"{pool}1d", [a["self"]], attrs={"output": output})
 
 
 @lowers(aten.mean.dim, aten.mean.default)
@@ -68,18 +96,6 @@ def _max(g: FxBuilder, a: Args) -> list[Value]:
     return [_reduce(g, "adaptive_max_pool2d", a["self"], [a["dim"]])]
 
 
-@lowers(aten.adaptive_avg_pool1d.default)
-def _adaptive_avg_pool1d(g: FxBuilder, a: Args) -> Value:
-    g.require(tuple(a["output_size"]) == (1,), "pooling along one axis is supported to one element only")
-    return _reduce(g, "adaptive_avg_pool2d", a["self"], [-1])
-
-
-@lowers(aten.adaptive_max_pool1d.default)
-def _adaptive_max_pool1d(g: FxBuilder, a: Args) -> list[Value]:
-    g.require(tuple(a["output_size"]) == (1,), "pooling along one axis is supported to one element only")
-    return [_reduce(g, "adaptive_max_pool2d", a["self"], [-1])]
-
-
 def _reduce(g: FxBuilder, pool: str, node: fx.Node, dims: Sequence[int] | None) -> Value:
     """Reduce over height, width or both, each maybe one axis with the other by a view: a pool to one pixel."""
     rank = meta(node).dim()
@@ -92,17 +108,29 @@ def _reduce(g: FxBuilder, pool: str, node: fx.Node, dims: Sequence[int] | None) 
     return g.append(pool, [value], attrs={"output": output}) if reduced else value
 
 
-def _call_max_pool2d(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
-    return F.max_pool2d(x[0], a["kernel"], a["stride"], a["padding"], a["dilation"], a["ceil_mode"])
+def _call_max_pool(function: Any) -> Call:
+    def call(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+        result: Tensor = function(x[0], a["kernel"], a["stride"], a["padding"], a["dilation"], a["ceil_mode"])
+        return result
+
+    return call
 
 
-def _call_avg_pool2d(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
-    return F.avg_pool2d(x[0], a["kernel"], a["stride"], a["padding"], a["ceil_mode"], a["count_include_pad"])
+def _call_avg_pool(function: Any) -> Call:
+    def call(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+        result: Tensor = function(x[0], a["kernel"], a["stride"], a["padding"], a["ceil_mode"], a["count_include_pad"])
+        return result
+
+    return call
 
 
 CALLS: Mapping[str, Call] = {
-    "max_pool2d": _call_max_pool2d,
-    "avg_pool2d": _call_avg_pool2d,
+    "max_pool1d": _call_max_pool(F.max_pool1d),
+    "max_pool2d": _call_max_pool(F.max_pool2d),
+    "avg_pool1d": _call_avg_pool(F.avg_pool1d),
+    "avg_pool2d": _call_avg_pool(F.avg_pool2d),
+    "adaptive_avg_pool1d": lambda x, p, a: F.adaptive_avg_pool1d(x[0], a["output"]),
     "adaptive_avg_pool2d": lambda x, p, a: F.adaptive_avg_pool2d(x[0], a["output"]),
+    "adaptive_max_pool1d": lambda x, p, a: F.adaptive_max_pool1d(x[0], a["output"]),
     "adaptive_max_pool2d": lambda x, p, a: F.adaptive_max_pool2d(x[0], a["output"]),
 }

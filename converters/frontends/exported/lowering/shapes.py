@@ -1,4 +1,4 @@
-"""Joining, cutting and padding."""
+"""Joining and cutting."""
 
 from __future__ import annotations
 
@@ -7,53 +7,67 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch.nn import functional as F
 
 from .....dcformat import Attr, Value
 from ..fx_builder import FxBuilder, meta
+from ..place import Place
 from .table import Args, Call, lowers
 
 aten = torch.ops.aten
 
 
-@lowers(aten.cat.default, aten.concat.default, aten.concatenate.default)
+@lowers(aten.cat.default, aten.concat.default, aten.concatenate.default, any_place=True)
 def _cat(g: FxBuilder, a: Args) -> Value:
     return _join(g, a["tensors"], a["dim"])
 
 
-@lowers(aten.hstack.default)
+@lowers(aten.hstack.default, any_place=True)
 def _hstack(g: FxBuilder, a: Args) -> Value:
     return _join(g, a["tensors"], 1)
 
 
 @lowers(aten.dstack.default)
 def _dstack(g: FxBuilder, a: Args) -> Value:
-    g.require(meta(a["tensors"][0]).dim() > 2, "a new axis is not supported")
-    return _join(g, a["tensors"], 2)
+    stack = meta(a["tensors"][0]).dim() == 2
+    return _stack(g, a) if stack else _join(g, a["tensors"], 2)
 
 
 def _join(g: FxBuilder, nodes: Sequence[fx.Node], dim: int) -> Value:
-    axis = dim % meta(nodes[0]).dim() - 1
-    g.require(axis >= 0, "the batch cannot be extended")
-    return g.emit("concat", nodes, attrs={"axis": axis})
+    first = next(node for node in nodes if node not in g.constants)
+    axis = g.axis(first, dim)
+    return g.append("concat", [g.operand(node, first) for node in nodes], attrs={"axis": axis})
 
 
-@lowers(aten.slice.Tensor)
+@lowers(aten.stack.default, any_place=True)
+def _stack(g: FxBuilder, a: Args) -> Value:
+    """Values with a new axis of one element, joined along it."""
+    assert g.node is not None
+    first = next(node for node in a["tensors"] if node not in g.constants)
+    dim, place = a.get("dim", 2) % meta(g.node).dim(), g.place_of(first)
+    g.set_place(place._replace(axis=place.axis + (dim <= place.axis)))
+    axis, shape = g.axis(g.node, dim), g.shape_of(first)
+    values = [g.operand(node, first) for node in a["tensors"]]
+    rows = [g.reshape(value, (*shape[:axis], 1, *shape[axis:])) for value in values]
+    return g.append("concat", rows, attrs={"axis": axis})
+
+
+@lowers(aten.slice.Tensor, any_place=True)
 def _slice(g: FxBuilder, a: Args) -> Value:
-    if a["dim"] % meta(a["self"]).dim() == 0:
+    if a["dim"] % len(g.sizes(a["self"])) == g.place_of(a["self"]).axis:
         return g.value(a["self"])  # x[:, ...]; anything that drops samples fails the check of the batch axis
-    return _cut(g, a["self"], a["dim"], *slice(a["start"], a["end"], a["step"]).indices(_length(a)))
+    return _cut(g, a["self"], a["dim"], *slice(a["start"], a["end"], a["step"]).indices(_length(g, a)))
 
 
-@lowers(aten.narrow.default)
+@lowers(aten.narrow.default, any_place=True)
 def _narrow(g: FxBuilder, a: Args) -> Value:
-    start = a["start"] % _length(a)
+    start = a["start"] % _length(g, a)
     return _cut(g, a["self"], a["dim"], start, start + a["length"])
 
 
-@lowers(aten.select.int)
+@lowers(aten.select.int, any_place=True)
 def _select(g: FxBuilder, a: Args) -> Value:
-    index = a["index"] % _length(a)
+    index = a["index"] % _length(g, a)
+    g.set_place(_place_without(g, a))
     return _cut(g, a["self"], a["dim"], index, index + 1)
 
 
@@ -64,16 +78,27 @@ def _select(g: FxBuilder, a: Args) -> Value:
     aten.split.sizes,
     aten.split_with_sizes.default,
     aten.unsafe_split.Tensor,
+    aten.unsafe_split_with_sizes.default,
     aten.tensor_split.sections,
     aten.tensor_split.indices,
+    any_place=True,
 )
 def _split(g: FxBuilder, a: Args) -> list[Value | None]:
     return _parts(g, a, lambda part: part.shape[a["dim"]])
 
 
-@lowers(aten.unbind.int)
+@lowers(aten.unbind.int, any_place=True)
 def _unbind(g: FxBuilder, a: Args) -> list[Value | None]:
-    return _parts(g, a, lambda part: 1)
+    parts = _parts(g, a, lambda part: 1)
+    g.set_place(_place_without(g, a))
+    return parts
+
+
+def _place_without(g: FxBuilder, a: Args) -> Place:
+    """The batch's place where the axis ``dim`` of ``self``, another one, is dropped."""
+    place, dim = g.place_of(a["self"]), a["dim"] % meta(a["self"]).dim()
+    g.require(dim != place.axis, g.batch_rule)
+    return place._replace(axis=place.axis - (dim < place.axis))
 
 
 def _parts(g: FxBuilder, a: Args, size_of: Callable[[torch.Tensor], int]) -> list[Value | None]:
@@ -88,18 +113,15 @@ def _parts(g: FxBuilder, a: Args, size_of: Callable[[torch.Tensor], int]) -> lis
     return parts
 
 
-def _length(a: Args) -> int:
-    length: int = meta(a["self"]).shape[a["dim"]]
-    return length
+def _length(g: FxBuilder, a: Args) -> int:
+    return g.sizes(a["self"])[a["dim"]]
 
 
 def _cut(g: FxBuilder, node: fx.Node, dim: int, start: int, stop: int, step: int = 1) -> Value:
-    rank = meta(node).dim()
-    axis = dim % rank - 1
-    g.require(axis >= 0, g.batch_rule)
-    if (start, stop, step) == (0, meta(node).shape[dim], 1):
+    if (start, stop, step) == (0, g.sizes(node)[dim], 1):
         return g.value(node)
-    attrs: dict[str, Attr] = {"axis": axis, "start": start, "stop": stop, "step": step}
+    axis = g.axis(node, dim)
+    attrs: dict[str, Attr] = {"axis": axis, "start": start, "stop": max(start, stop), "step": step}
     same = g.shape_of(node) == g.value(node).shape
     own = None if same else g.axis_behind(node, axis)
     if own is None:
@@ -107,46 +129,12 @@ def _cut(g: FxBuilder, node: fx.Node, dim: int, start: int, stop: int, step: int
     return g.append("slice", [g.value(node)], attrs={**attrs, "axis": own})
 
 
-@lowers(aten.constant_pad_nd.default)
-def _constant_pad(g: FxBuilder, a: Args) -> Value:
-    g.require(not a["value"], f"padding must be with zero, found {a['value']}")
-    rank = meta(a["self"]).dim()
-    widths = [*a["pad"], *[0] * (2 * rank - len(a["pad"]))]  # pairs (before, after), last axis first
-    before, after = tuple(widths[0::2][::-1]), tuple(widths[1::2][::-1])
-    g.require(before[0] == after[0] == 0, "the batch cannot be padded")
-    value = g.read(a["self"])
-    for axis, (first, last) in enumerate(zip(before[1:], after[1:], strict=True)):  # a negative width cuts
-        size = value.shape[axis]
-        if min(first, last) < 0:
-            cut: dict[str, Attr] = {"axis": axis, "start": max(-first, 0), "stop": size - max(-last, 0)}
-            value = g.append("slice", [value], attrs=cut)
-    if max(*before, *after) <= 0 and min(*before, *after) < 0:
-        return value
-    attrs: dict[str, Attr] = {
-        "before": tuple(max(width, 0) for width in before[1:]),
-        "after": tuple(max(width, 0) for width in after[1:]),
-    }
-    return g.append("pad", [value], attrs=attrs)
-
-
-@lowers(aten.pad.default)
-def _pad(g: FxBuilder, a: Args) -> Value:
-    g.require(a["mode"] == "constant", f"padding mode must be constant, found {a['mode']}")
-    return _constant_pad(g, a)
-
-
 def _call_slice(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
     axes = [slice(None)] * (a["axis"] + 1)
     return x[0][(*axes, slice(a["start"], a["stop"], a["step"]))]
 
 
-def _call_pad(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
-    pairs = zip(reversed(a["before"]), reversed(a["after"]), strict=True)
-    return F.pad(x[0], [width for pair in pairs for width in pair])
-
-
 CALLS: Mapping[str, Call] = {
     "concat": lambda x, p, a: torch.cat(x, a["axis"] + 1),
     "slice": _call_slice,
-    "pad": _call_pad,
 }

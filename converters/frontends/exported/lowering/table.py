@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -20,12 +21,25 @@ LOWERINGS: dict[Any, Lower] = {}
 may read."""
 
 
-def lowers(*targets: Any) -> Callable[[AnyLower], AnyLower]:
-    """Register a function as the lowering of some aten operators."""
+ANY_PLACE: set[Any] = {operator.getitem}
+"""Aten operators whose inputs may have the batch anywhere: see `place`."""
+
+
+def lowers(*targets: Any, any_place: bool = False) -> Callable[[AnyLower], AnyLower]:
+    """Register a function as the lowering of some aten operators.
+
+    Parameters
+    ----------
+    *targets : OpOverload
+    any_place : bool
+        Whether it asks the builder for shapes and axes of a sample, and so need not find the batch as the first axis.
+    """
 
     def register(function: AnyLower) -> AnyLower:
         for target in targets:
             LOWERINGS[target] = function
+        if any_place:
+            ANY_PLACE.update(targets)
         return function
 
     return register
@@ -42,7 +56,7 @@ def bind(node: fx.Node) -> dict[str, Any]:
     return bound
 
 
-def pair(value: Sequence[int] | int) -> tuple[int, int]:
-    """(height, width) of an argument that may be one number for both."""
-    both = (value,) * 2 if isinstance(value, int) else tuple(value)
-    return (both[0], both[-1])
+def per_axis(value: Sequence[int] | int, axes: int) -> tuple[int, ...]:
+    """The numbers of an argument that may be one for all axes."""
+    numbers = (value,) if isinstance(value, int) else tuple(value)
+    return numbers * axes if len(numbers) == 1 else numbers

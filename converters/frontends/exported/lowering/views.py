@@ -1,12 +1,14 @@
-"""What costs nothing: views (see fx_builder), copies, and conversions to the type that is there."""
+"""What costs nothing: views (see fx_builder), copies, and conversions to the type that is there; and permutations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import prod
 
 import torch
+from torch import fx
 
-from .....dcformat import Value
+from .....dcformat import Shape, Value
 from ..constants import CONVERSIONS
 from ..fx_builder import FxBuilder, meta
 from .table import Args, Call, lowers
@@ -26,32 +28,81 @@ aten = torch.ops.aten
     aten.squeeze.dim,
     aten.squeeze.dims,
     aten.unsqueeze.default,
+    any_place=True,
+)
+def _view(g: FxBuilder, a: Args) -> Value:
+    return g.view(a["self"])
+
+
+@lowers(
     aten.clone.default,
     aten.detach.default,
     aten.detach_.default,
     aten.alias.default,
     aten.contiguous.default,
     aten.lift_fresh_copy.default,
+    any_place=True,
 )
 def _same(g: FxBuilder, a: Args) -> Value:
     return g.value(a["self"])
 
 
-@lowers(aten.permute.default, aten.transpose.int)
+@lowers(aten.permute.default, any_place=True)
+def _permute(g: FxBuilder, a: Args) -> Value:
+    return _reorder(g, a["self"], a["dims"])
+
+
+@lowers(aten.transpose.int, any_place=True)
 def _transpose(g: FxBuilder, a: Args) -> Value:
-    """A view where only axes of one element change places."""
-    shape = meta(a["self"]).shape
-    order = list(range(len(shape)))
-    if "dims" in a:
-        order = [d % len(shape) for d in a["dims"]]
-    else:
-        order[a["dim0"]], order[a["dim1"]] = order[a["dim1"]], order[a["dim0"]]
-    long = [d for d in order if d == 0 or shape[d] > 1]
-    g.require(order[0] == 0 and long == sorted(long), "axes can change places only if all but one have one element")
-    return g.value(a["self"])
+    order = list(range(meta(a["self"]).dim()))
+    order[a["dim0"]], order[a["dim1"]] = order[a["dim1"]], order[a["dim0"]]
+    return _reorder(g, a["self"], order)
 
 
-@lowers(*CONVERSIONS)
+def _reorder(g: FxBuilder, node: fx.Node, order: Sequence[int]) -> Value:
+    """Axes in another order: a view where those of one element, or the batch's, change places and no others."""
+    place, order = g.place_of(node), [dim % len(order) for dim in order]
+    axes: list[int] = []
+    for dim in order:
+        axes += place.folded_axes if dim == place.axis else [place.own_axis(dim)]
+    g.set_place(place._replace(axis=order.index(place.axis)))
+    shape = g.shape_of(node)
+    long = [axis for axis in axes if shape[axis] > 1]
+    if long == sorted(long):
+        return g.value(node)
+    return g.append("permute", [g.read(node)], attrs={"axes": tuple(axes)})
+
+
+@lowers(aten.pixel_shuffle.default)
+def _pixel_shuffle(g: FxBuilder, a: Args) -> Value:
+    """Each r * r channels become a square of pixels."""
+    r, (*_, height, width) = a["upscale_factor"], g.shape_of(a["self"])
+    return _shuffle(g, a["self"], (-1, r, r, height, width), (0, 3, 1, 4, 2))
+
+
+@lowers(aten.pixel_unshuffle.default)
+def _pixel_unshuffle(g: FxBuilder, a: Args) -> Value:
+    """Each square of r * r pixels becomes channels."""
+    r, (*_, height, width) = a["downscale_factor"], g.shape_of(a["self"])
+    return _shuffle(g, a["self"], (-1, height // r, r, width // r, r), (0, 2, 4, 1, 3))
+
+
+@lowers(aten.channel_shuffle.default, aten.native_channel_shuffle.default)
+def _channel_shuffle(g: FxBuilder, a: Args) -> Value:
+    """Groups of channels are interleaved."""
+    channels, *rest = g.shape_of(a["self"])
+    return _shuffle(g, a["self"], (a["groups"], channels // a["groups"], prod(rest)), (1, 0, 2))
+
+
+def _shuffle(g: FxBuilder, node: fx.Node, split: Shape, axes: Shape) -> Value:
+    """A permutation of axes that a view makes, -1 for what is left of the elements."""
+    value = g.value(node)
+    left = prod(value.shape) // abs(prod(split))
+    split = tuple(left if n < 0 else n for n in split)
+    return g.append("permute", [g.reshape(value, split)], attrs={"axes": axes})
+
+
+@lowers(*CONVERSIONS, any_place=True)
 def _to(g: FxBuilder, a: Args) -> Value:
     assert g.node is not None
     before, after = meta(a["self"]).dtype, meta(g.node).dtype
@@ -63,4 +114,5 @@ CALLS: Mapping[str, Call] = {
     "constant": lambda x, p, a: p["value"].reshape(1, *p["value"].shape or (1,)),
     "flatten": lambda x, p, a: x[0].flatten(1),
     "reshape": lambda x, p, a: x[0].reshape(len(x[0]), *a["shape"]),
+    "permute": lambda x, p, a: x[0].permute(0, *(axis + 1 for axis in a["axes"])),
 }

@@ -93,8 +93,12 @@ def test_a_constant_is_in_line_with_the_result() -> None:
 def test_a_single_sample_that_was_squeezed_away() -> None:
     graph = fx.Graph()
     node = graph.placeholder("x")
-    node.meta["val"] = torch.empty(8, device="meta")
+    node.meta["val"] = torch.empty(1, 8, device="meta")
+    squeezed = graph.call_function(torch.ops.aten.squeeze.default, (node,))
+    squeezed.meta["val"] = torch.empty(8, device="meta")
     builder = FxBuilder((8,), 1, Constants(graph, {}))
-    builder.node = node
+    builder.values[node] = Value(0, (8,))
+    builder.node = squeezed
+    builder.values[squeezed] = builder.view(node)
     with pytest.raises(UnsupportedOpError, match=r"batch axis must stay .*export the network with two"):
-        builder.check_batch(node)
+        builder.finish(squeezed)

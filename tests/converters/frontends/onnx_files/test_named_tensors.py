@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from dcz.converters.frontends.onnx_tensors import named_tensors
+from dcz.converters.frontends.onnx_files.named_tensors import named_tensors
 
 X, Y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from dcz.converters.frontends.onnx import _dense, from_onnx
+from dcz.converters.frontends.onnx_files.arrays import dense
+from dcz.converters.frontends.onnx_files.onnx_file import weights_of
 from dcz.converters.frontends.source import Source
 from dcz.dcformat import ConversionError
 
@@ -54,9 +55,9 @@ def test_initializers_and_constants_bit_for_bit(tmp_path: Path) -> None:
         helper.make_node("Constant", [], ["axes"], value_ints=[2, 3]),
         helper.make_node("Relu", ["kernel"], ["y"]),
     ]
-    source = from_onnx(save(tmp_path / "net.onnx", initializers, nodes))
+    source = weights_of(save(tmp_path / "net.onnx", initializers, nodes))
     assert source.graph is None
-    assert any("not converted yet" in message for message in source.messages)
+    assert any("weights only" in message for message in source.messages)
     assert list(source.tensors) == [*arrays, "brain", "kernel", "factor", "axes"]
     for name, array in arrays.items():
         assert source.tensors[name].array.tobytes() == array.tobytes()
@@ -72,12 +73,12 @@ def test_damaged(tmp_path: Path) -> None:
     path = save(tmp_path / "net.onnx", [numpy_helper.from_array(np.zeros(100, np.float32), "w")], [])
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(ConversionError, match="not an ONNX file"):
-        from_onnx(path)
+        weights_of(path)
 
 
 def test_without_tensors(tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match="holds no tensors"):
-        from_onnx(save(tmp_path / "net.onnx", [], [helper.make_node("Relu", ["x"], ["y"])]))
+        weights_of(save(tmp_path / "net.onnx", [], [helper.make_node("Relu", ["x"], ["y"])]))
 
 
 def test_four_bits_are_kept_in_eight(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_four_bits_are_kept_in_eight(tmp_path: Path) -> None:
         helper.make_tensor("signed", TensorProto.INT4, [5], signed),
         helper.make_tensor("unsigned", TensorProto.UINT4, [3], unsigned),
     ]
-    source = from_onnx(save(tmp_path / "net.onnx", initializers, []))
+    source = weights_of(save(tmp_path / "net.onnx", initializers, []))
     assert (source.tensors["signed"].dtype, source.tensors["signed"].array.tolist()) == ("I8", signed)
     assert (source.tensors["unsigned"].dtype, source.tensors["unsigned"].array.tolist()) == ("U8", unsigned)
     assert not source.lost
@@ -94,7 +95,7 @@ def test_four_bits_are_kept_in_eight(tmp_path: Path) -> None:
 
 def test_brain_floats_that_onnx_gives_as_float32() -> None:
     brain = np.array([1.5, -0.0, np.inf], ml_dtypes.bfloat16)
-    assert _dense(brain.astype(np.float32), "BF16").array.tobytes() == brain.tobytes()
+    assert dense(brain.astype(np.float32), "BF16").array.tobytes() == brain.tobytes()
 
 
 def test_texts_are_set_aside_and_told(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_texts_are_set_aside_and_told(tmp_path: Path) -> None:
         numpy_helper.from_array(np.ones(2, np.float32), "w"),
     ]
     nodes = [helper.make_node("Constant", [], ["unit"], value_string="km")]
-    source = from_onnx(save(tmp_path / "net.onnx", initializers, nodes))
+    source = weights_of(save(tmp_path / "net.onnx", initializers, nodes))
     assert list(source.tensors) == ["w"]
     assert not source.lost
     assert [m for m in source.messages if "texts" in m] == [
@@ -115,7 +116,7 @@ def test_texts_are_set_aside_and_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [TensorProto.FLOAT8E4M3FN, TensorProto.COMPLEX64])
 def test_numbers_that_a_container_cannot_hold_are_counted(tmp_path: Path, kind: int) -> None:
     odd = helper.make_tensor("odd", kind, [2, 3], [1, 0, 1, 0, 1, 0])
-    source = from_onnx(save(tmp_path / "net.onnx", [odd, numpy_helper.from_array(np.ones(2, np.float32), "w")], []))
+    source = weights_of(save(tmp_path / "net.onnx", [odd, numpy_helper.from_array(np.ones(2, np.float32), "w")], []))
     assert list(source.tensors) == ["w"]
     assert source.lost == {"odd": 6}
     assert source.way_out is not None
@@ -126,14 +127,14 @@ def test_an_unknown_element_type_is_damage(tmp_path: Path) -> None:
     odd = numpy_helper.from_array(np.ones(2, np.float32), "w")
     odd.data_type = 0
     with pytest.raises(ConversionError, match=r"'w' has no known element type \(found 0\)"):
-        from_onnx(save(tmp_path / "net.onnx", [odd], []))
+        weights_of(save(tmp_path / "net.onnx", [odd], []))
 
 
 def test_a_tensor_that_is_too_short_is_damage(tmp_path: Path) -> None:
     short = numpy_helper.from_array(np.ones(2, np.float32), "w")
     short.dims[0] = 3
     with pytest.raises(ConversionError, match="'w' cannot be read"):
-        from_onnx(save(tmp_path / "net.onnx", [short], []))
+        weights_of(save(tmp_path / "net.onnx", [short], []))
 
 
 def test_external_data_of_a_function_is_read(tmp_path: Path) -> None:
@@ -143,7 +144,7 @@ def test_external_data_of_a_function_is_read(tmp_path: Path) -> None:
     weight.ClearField("raw_data")
     weight.data_location = TensorProto.EXTERNAL
     weight.external_data.add(key="location", value="data.bin")
-    source = from_onnx(save(tmp_path / "net.onnx", [], [], [block([constant("w", weight)])]))
+    source = weights_of(save(tmp_path / "net.onnx", [], [], [block([constant("w", weight)])]))
     assert source.tensors["my.Block.w"].array.tolist() == [0, 1, 2]
 
 
@@ -160,11 +161,11 @@ def from_sparse(path: Path, tensor: onnx.SparseTensorProto) -> Source:
     model = onnx.load(path)
     model.graph.sparse_initializer.append(tensor)
     onnx.save(model, path)
-    return from_onnx(path)
+    return weights_of(path)
 
 
 @given(st.data())
-def test_sparse_initializers_become_dense(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_sparse_initializers_becomedense(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     shape = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
     size = int(np.prod(shape))
     places = sorted(data.draw(st.sets(st.integers(0, size - 1))))

@@ -1,0 +1,121 @@
+"""Repeating axes, and taking elements of them by their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+import torch
+from torch import fx
+
+from .....dcformat import Value
+from ..fx_builder import FxBuilder
+from ..place import FIRST
+from .table import Args, Call, lowers
+
+aten = torch.ops.aten
+
+
+@lowers(aten.expand.default, aten.expand_as.default, aten.broadcast_to.default, any_place=True)
+def _expand(g: FxBuilder, a: Args) -> Value:
+    """Axes of one element repeated, and new ones before the others."""
+    assert g.node is not None
+    place, new = g.place_of(a["self"]), len(g.sizes(g.node)) - len(g.sizes(a["self"]))
+    g.set_place(place._replace(axis=place.axis + new))
+    g.require(g.place_of(g.node).fits(g.sizes(g.node), g.batch), g.batch_rule)
+    shape, own = g.shape_of(g.node), g.shape_of(a["self"])
+    if prod(shape) == prod(own):
+        return g.value(a["self"])
+    value = g.reshape(g.value(a["self"]), (*(1 for _ in range(len(shape) - len(own))), *own))
+    return g.append("expand", [value], attrs={"shape": shape})
+
+
+@lowers(aten.repeat.default, aten.tile.default, any_place=True)
+def _repeat(g: FxBuilder, a: Args) -> Value:
+    """The whole of each axis repeated."""
+    assert g.node is not None
+    repeats = a["repeats"] if "repeats" in a else a["dims"]
+    rank, own = len(g.sizes(g.node)), len(g.sizes(a["self"]))
+    repeats = [*(1 for _ in range(rank - len(repeats))), *repeats]
+    place = g.place_of(a["self"])
+    g.set_place(place._replace(axis=place.axis + rank - own))
+    g.require(g.place_of(g.node).fits(g.sizes(g.node), g.batch), g.batch_rule)
+    shape = [*(1 for _ in range(rank - own)), *g.shape_of(a["self"])]
+    value = g.value(a["self"])
+    for dim, count in enumerate(repeats):
+        if count > 1:
+            axis = g.axis(g.node, dim)
+            value = _repeated(g, value, shape, axis, axis, count)
+            shape[axis] *= count
+    return value
+
+
+@lowers(aten.repeat_interleave.self_int, any_place=True)
+def _repeat_interleave(g: FxBuilder, a: Args) -> Value:
+    """Each element of an axis repeated."""
+    g.require(a["dim"] is not None, g.batch_rule)
+    axis = g.axis(a["self"], a["dim"])
+    return _repeated(g, g.value(a["self"]), g.shape_of(a["self"]), axis, axis + 1, a["repeats"])
+
+
+def _repeated(g: FxBuilder, value: Value, shape: Sequence[int], axis: int, before: int, count: int) -> Value:
+    """A value of a shape with `count` copies of all that stands behind the first `before` axes, as part of an axis."""
+    outer, inner = prod(shape[:before]), prod(shape[before:])
+    value = g.append("expand", [g.reshape(value, (outer, 1, inner))], attrs={"shape": (outer, count, inner)})
+    return g.reshape(value, (*shape[:axis], shape[axis] * count, *shape[axis + 1 :]))
+
+
+@lowers(aten.roll.default, any_place=True)
+def _roll(g: FxBuilder, a: Args) -> Value:
+    g.require(len(a["dims"]) > 0, g.batch_rule)
+    value = g.read(a["self"])
+    for dim, shift in zip(a["dims"], a["shifts"], strict=True):
+        size = g.sizes(a["self"])[dim]
+        if shift % size:
+            indices = [(i - shift) % size for i in range(size)]
+            value = taken(g, value, g.axis(a["self"], dim), indices)
+    return value
+
+
+@lowers(aten.flip.default, any_place=True)
+def _flip(g: FxBuilder, a: Args) -> Value:
+    value = g.read(a["self"])
+    for axis in [g.axis(a["self"], dim) for dim in a["dims"]]:
+        value = taken(g, value, axis, range(value.shape[axis] - 1, -1, -1))
+    return value
+
+
+@lowers(aten.index_select.default, any_place=True)
+def _index_select(g: FxBuilder, a: Args) -> Value:
+    return taken(g, g.read(a["self"]), g.axis(a["self"], a["dim"]), g.indices(a["index"]).reshape(-1).tolist())
+
+
+@lowers(aten.index.Tensor)
+def _index(g: FxBuilder, a: Args) -> Value:
+    """Elements by constant numbers for one axis, or for some that follow each other: then these are one axis."""
+    given: dict[int, fx.Node] = {dim: index for dim, index in enumerate(a["indices"]) if index is not None}
+    dims = list(given)
+    g.set_place(FIRST)
+    g.require(dims == list(range(dims[0], dims[-1] + 1)), "takes indices for axes that do not follow each other")
+    axes, shape = [g.axis(a["self"], dim) for dim in dims], g.shape_of(a["self"])
+    sizes = shape[axes[0] : axes[-1] + 1]
+    tensors = torch.broadcast_tensors(*(g.indices(index) for index in given.values()))  # type: ignore[no-untyped-call]
+    flat = torch.zeros_like(tensors[0])
+    for size, index in zip(sizes, tensors, strict=True):
+        g.require(bool(((index >= -size) & (index < size)).all()), f"takes an index that does not fit {size} elements")
+        flat = flat * size + index % size
+    value = g.reshape(g.value(a["self"]), (*shape[: axes[0]], prod(sizes), *shape[axes[-1] + 1 :]))
+    return taken(g, value, axes[0], flat.reshape(-1).tolist())
+
+
+def taken(g: FxBuilder, value: Value, axis: int, indices: Sequence[int]) -> Value:
+    """The elements of an axis by their numbers; nothing if these are all, in order."""
+    if list(indices) == list(range(value.shape[axis])):
+        return value
+    return g.append("take", [value], attrs={"axis": axis, "indices": tuple(indices)})
+
+
+CALLS: Mapping[str, Call] = {
+    "expand": lambda x, p, a: x[0].expand(-1, *a["shape"]),
+    "take": lambda x, p, a: x[0].index_select(a["axis"] + 1, torch.tensor(a["indices"])),
+}

@@ -1,0 +1,73 @@
+"""A container's graph as an ONNX model."""
+
+from __future__ import annotations
+
+from onnx import ModelProto, TensorProto, helper
+
+from ...dcformat import Container, ConversionError, Dense, Graph, infer_shapes
+from .builder import OnnxBuilder
+from .operators import WRITERS, Use
+
+OPSET = 17
+IR_VERSION = 8
+"""What goes with the operator set: every reader since 2022 knows both."""
+MAX_BYTES = (1 << 31) - (1 << 20)
+"""A protobuf holds 2 GiB; the rest is for the graph."""
+
+
+def to_onnx(container: Container, graph: Graph, batch: int | None = None, sparse: bool = False) -> ModelProto:
+    """Make an ONNX model of a container.
+
+    Parameters
+    ----------
+    container : Container
+        For the tensors and metadata.
+    graph : Graph
+        The container's.
+    batch : int, optional
+        Fixed batch size; any by default.
+    sparse : bool
+        Store tensors as sparse initializers where that is smaller.
+
+    Returns
+    -------
+    ModelProto
+        Of operator set 17. Its tensors are those that the graph names, bit for bit, under their names.
+
+    Raises
+    ------
+    ConversionError
+        The weights are too large for an ONNX file.
+    UnsupportedOpError
+        An operator, or a form of one, that ONNX does not have.
+    """
+    names = graph.tensor_names()
+    b = OnnxBuilder(names, sparse)
+    tensors = {name: b.tensor(name, Dense(container.tensor(name), container.entries[name].dtype)) for name in names}
+    if b.nbytes > MAX_BYTES:
+        hint = "--sparse may make it smaller; .safetensors, .pt and .pt2 have no limit"
+        what = "the weights are too large for an ONNX file"
+        raise ConversionError(what, expected=f"at most {MAX_BYTES:,} bytes", found=f"{b.nbytes:,}", hint=hint)
+    shapes = infer_shapes(graph, {name: container.entries[name].shape for name in names})
+    values = [b.input]
+    for index, node in enumerate(graph.nodes):
+        inputs, params = [values[i] for i in node.inputs], {role: tensors[name] for role, name in node.params.items()}
+        use = Use(index, node, inputs, params, [shapes[i] for i in node.inputs], shapes[index + 1])
+        values.append(_write(b, use))
+    b.add("Identity", [values[graph.output]], b.output)
+    size = "N" if batch is None else batch
+    ends = [
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [size, *shapes[value]])]
+        for name, value in ((b.input, 0), (b.output, graph.output))
+    ]
+    made = helper.make_graph(b.nodes, "network", *ends, b.initializers, sparse_initializer=b.sparse_initializers)
+    opsets = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="dcz")
+    helper.set_model_props(model, dict(container.metadata))
+    return model
+
+
+def _write(b: OnnxBuilder, use: Use) -> str:
+    if use.node.op not in WRITERS:
+        raise use.refusal("ONNX has no such operator")
+    return WRITERS[use.node.op](b, use)

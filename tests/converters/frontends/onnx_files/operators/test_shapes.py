@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import NodeProto
+from onnx_models import agrees, node, ops, save, weights
+
+from dcz.dcformat.tensors import Array
+
+BEFORE_INPUTS: dict[str, tuple[list[NodeProto], int]] = {
+    "squeeze": ([node("GlobalAveragePool", "x", "g"), node("Squeeze", "g", axes=[2, -1])], 11),
+    "squeeze all": ([node("GlobalAveragePool", "x", "g"), node("Squeeze", "g")], 11),
+    "unsqueeze": (
+        [node("GlobalAveragePool", "x", "g"), node("Flatten", "g", "f"), node("Unsqueeze", "f", axes=[1])],
+        11,
+    ),
+    "slice": ([node("Slice", "x", starts=[1, -4], ends=[3, 1000], axes=[1, 3])], 9),
+    "pad": ([node("Pad", "x", pads=[0, 0, 1, 2, 0, 0, 0, 3])], 10),
+    "clip": ([node("Clip", "x", min=0.0, max=6.0)], 10),
+    "softmax over the rest": ([node("Softmax", "x")], 12),
+    "dropout": ([node("Dropout", "x", ratio=0.5)], 11),
+}
+"""Forms in which attributes say what inputs say in newer versions."""
+
+
+@pytest.mark.parametrize(("nodes", "opset"), BEFORE_INPUTS.values(), ids=BEFORE_INPUTS)
+def test_older_versions(tmp_path: Path, nodes: list[NodeProto], opset: int) -> None:
+    agrees(save(tmp_path / "net.onnx", nodes, opset=opset))
+
+
+WITH_INPUTS: dict[str, tuple[list[NodeProto], dict[str, Array]]] = {
+    "squeeze": ([node("GlobalAveragePool", "x", "g"), node("Squeeze", "g a")], {"a": np.array([2, 3])}),
+    "reshape": ([node("Reshape", "x s")], {"s": np.array([0, -1])}),
+    "reshape to more axes": ([node("Reshape", "x s")], {"s": np.array([-1, 2, 2, 99])}),
+    "flatten": ([node("Flatten", "x", axis=-3)], {}),
+    "slice": ([node("Slice", "x a b c d")], {k: np.array([v]) for k, v in zip("abcd", (1, 9, 3, 3), strict=True)}),
+    "pad": ([node("Pad", "x p")], {"p": np.array([0, 0, 1, 2, 0, 0, 0, 3])}),
+    "pad named axes": ([node("Pad", "x p _ a")], {"p": np.array([1, 2, 0, 3]), "a": np.array([-2, -1])}),
+    "clip": ([node("Clip", "x a b")], {"a": np.float32(0), "b": np.float32(6)}),
+    "concat": ([node("Relu", "x", "r"), node("Concat", "x r", axis=-1)], {}),
+    "softmax": ([node("LogSoftmax", "x", axis=1)], {}),
+    "dropout": ([node("Dropout", "x r")], {"r": np.float32(0.5)}),
+    "sum": ([node("Relu", "x", "r"), node("Sum", "x r")], {}),
+    "leaky relu": ([node("LeakyRelu", "x", alpha=0.2)], {}),
+}
+
+
+@pytest.mark.parametrize(("nodes", "constants"), WITH_INPUTS.values(), ids=WITH_INPUTS)
+@pytest.mark.parametrize("opset", [18, 21])
+def test_newer_versions(tmp_path: Path, nodes: list[NodeProto], constants: dict[str, Array], opset: int) -> None:
+    agrees(save(tmp_path / "net.onnx", nodes, constants, opset=opset))
+
+
+def test_arithmetic_on_sizes_is_done_once(tmp_path: Path) -> None:
+    nodes = [
+        node("Shape", "x", "sizes"),
+        node("Gather", "sizes first", "n", axis=0),
+        node("Unsqueeze", "n zero", "n1"),
+        node("Concat", "n1 rest", "target", axis=0),
+        node("Reshape", "x target", "flat"),
+        node("MatMul", "flat w"),
+    ]
+    constants = {"first": np.array(0), "zero": np.array([0]), "rest": np.array([-1]), "w": weights(396, 3)}
+    assert ops(agrees(save(tmp_path / "net.onnx", nodes, constants))) == ["flatten", "linear"]

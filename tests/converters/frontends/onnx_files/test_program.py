@@ -1,0 +1,105 @@
+"""From a file to a graph: sizes, the batch, constants, and what is said where that is not possible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from onnx_models import agrees, node, ops, save, weights
+
+from dcz.converters.frontends.onnx_files.onnx_file import from_onnx
+from dcz.dcformat import ConversionError, UnsupportedOpError
+
+
+def test_open_sizes_ask_for_a_shape(tmp_path: Path) -> None:
+    path = save(tmp_path / "net.onnx", [node("Relu", "x")], shape=("N", 3, "height", "width"))
+    with pytest.raises(ConversionError, match=r"found \[3, height, width\]\); give the shape of one sample"):
+        from_onnx(path)
+    assert agrees(path, (3, 5, 7)).graph.input_shape == (3, 5, 7)  # type: ignore[union-attr]
+
+
+def test_a_shape_must_agree_with_the_file(tmp_path: Path) -> None:
+    path = save(tmp_path / "net.onnx", [node("Relu", "x")], shape=("N", 3, "height", 8))
+    with pytest.raises(ConversionError, match=r"another shape \(expected \[3, height, 8\], found \[3, 5, 7\]\)"):
+        from_onnx(path, (3, 5, 7))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_file_of_a_fixed_batch(tmp_path: Path, batch: int) -> None:
+    """Exporters write the batch of their example into every Reshape."""
+    nodes = [node("Reshape", "x s", "r"), node("MatMul", "r w")]
+    constants = {"s": np.array([batch, 396]), "w": weights(396, 3)}
+    source = agrees(save(tmp_path / "net.onnx", nodes, constants, shape=(batch, 4, 9, 11)), samples=3)
+    assert source.batch == batch
+
+
+def test_a_mix_of_samples_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "net.onnx", [node("Flatten", "x", axis=0)])
+    with pytest.raises(UnsupportedOpError, match="Flatten: the batch axis must stay first and whole"):
+        from_onnx(path)
+
+
+def test_all_that_is_missing_is_listed_by_onnx_names(tmp_path: Path) -> None:
+    nodes = [node("TopK", "x k", "a b", axis=1, name="/top"), node("NonZero", "a", "c"), node("Strange", "c")]
+    with pytest.raises(UnsupportedOpError) as refused:
+        from_onnx(save(tmp_path / "net.onnx", nodes, {"k": np.array([2])}))
+    said = str(refused.value)
+    assert "TopK: operator is not supported (node '/top', shape (2, 9, 11))" in said
+    assert "NonZero: operator is not supported (node 'c')" in said
+    assert "Strange: operator is not supported (node 'y')" in said
+    assert said.endswith("keep the weights without the graph with --partial (partial=True)")
+
+
+def test_a_refused_node_hides_none_behind_it(tmp_path: Path) -> None:
+    nodes = [node("TopK", "x k", "a b", axis=1), node("TopK", "a k", "y c", axis=1)]
+    with pytest.raises(UnsupportedOpError, match="TopK: operator is not supported, 2 times"):
+        from_onnx(save(tmp_path / "net.onnx", nodes, {"k": np.array([2])}))
+
+
+def test_an_old_operator_set_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match=r"expected 7 or newer, found 6\); onnx.version_converter"):
+        from_onnx(save(tmp_path / "net.onnx", [node("Relu", "x")], opset=6))
+
+
+def test_sizes_that_do_not_fit(tmp_path: Path) -> None:
+    path = save(tmp_path / "net.onnx", [node("Flatten", "x", "f"), node("MatMul", "f w")], {"w": weights(5, 5)})
+    with pytest.raises(ConversionError, match=r"cannot be run on an input of shape \[2, 4, 9, 11\].*--input-shape"):
+        from_onnx(path)
+
+
+def test_a_function_is_inlined(tmp_path: Path) -> None:
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("my", 1)]
+    body = [node("Relu", "a", "c"), node("Add", "c a", "b")]
+    function = helper.make_function("my", "Block", ["a"], ["b"], body, opsets[:1])
+    model = onnx.load(save(tmp_path / "net.onnx", [helper.make_node("Block", ["x"], ["y"], domain="my")]))
+    model.functions.append(function)
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
+    onnx.save(model, tmp_path / "net.onnx")
+    assert ops(agrees(tmp_path / "net.onnx")) == ["relu", "add"]
+
+
+def test_weights_beside_the_file_and_in_constant_nodes(tmp_path: Path) -> None:
+    constant = node("Constant", "", "w", value=onnx.numpy_helper.from_array(weights(396, 5)))
+    path = save(
+        tmp_path / "net.onnx",
+        [constant, node("Flatten", "x", "f"), node("MatMul", "f w", "m"), node("Add", "m b")],
+        {"b": weights(5)},
+    )
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="net.data", size_threshold=0)
+    assert ops(agrees(path)) == ["flatten", "linear"]
+
+
+def test_a_sparse_initializer(tmp_path: Path) -> None:
+    path = save(tmp_path / "net.onnx", [node("Flatten", "x", "f"), node("MatMul", "f w")])
+    model = onnx.load(path)
+    values = onnx.numpy_helper.from_array(weights(4), "w")
+    places = helper.make_tensor("", TensorProto.INT64, [4], [3, 50, 700, 1100])
+    model.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [396, 3]))
+    onnx.save(model, path)
+    source = from_onnx(path)
+    (tensor,) = source.tensors.values()
+    assert np.count_nonzero(tensor.array) == 4

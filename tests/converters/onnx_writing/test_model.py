@@ -1,0 +1,111 @@
+"""A container's network as an ONNX model: ONNX Runtime answers as torch does, and reading it gives the network back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from op_cases import CASES, OpCase, network
+
+from dcz.converters.convert import convert
+from dcz.converters.export import export
+from dcz.converters.frontends.onnx_files.onnx_file import from_onnx
+from dcz.converters.frontends.onnx_files.session import Session
+from dcz.converters.onnx_writing.operators import WRITERS
+from dcz.converters.torch.module import GraphModule
+from dcz.dcformat import ConversionError, Dense, Graph, UnsupportedOpError, encode, open, write
+from dcz.dcformat.tensors import Array
+
+
+def contained(path: Path, graph: Graph | None, tensors: dict[str, Array]) -> Path:
+    write(path, graph, {name: encode(name, Dense(array, "F32")) for name, array in tensors.items()})
+    return path
+
+
+WRITABLE = [case for case in CASES if case.op in WRITERS]
+
+
+def test_an_operator_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(WRITERS, "relu")
+    (case,) = (case for case in CASES if case.op == "relu")
+    with pytest.raises(UnsupportedOpError, match=r"relu: ONNX has no such operator \(node '0'"):
+        export(contained(tmp_path / "net.dcz", *network(case)), tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize("case", WRITABLE, ids=lambda case: case.op)
+def test_onnxruntime_answers_as_torch(tmp_path: Path, case: OpCase) -> None:
+    graph, tensors = network(case)
+    export(contained(tmp_path / "net.dcz", graph, tensors), tmp_path / "net.onnx")
+    onnx.checker.check_model(tmp_path / "net.onnx", full_check=True)
+    x = torch.from_numpy(np.random.default_rng(0).normal(0, 3, (3, *graph.input_shape)).astype(np.float32))
+    (found,) = Session(tmp_path / "net.onnx")(x)
+    torch.testing.assert_close(found, GraphModule(graph, tensors)(x), rtol=1e-4, atol=1e-4)
+
+
+def small() -> torch.nn.Module:
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.ReLU(), torch.nn.Flatten()]
+    return torch.nn.Sequential(*layers, torch.nn.Linear(288, 40), torch.nn.Linear(40, 4)).eval()
+
+
+@pytest.mark.parametrize("ending", [".onnx", ".pt2"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_there_and_back(tmp_path: Path, ending: str, sparse: bool) -> None:
+    """Pruned, shared weights come back bit for bit, and take the same encodings."""
+    convert(small(), tmp_path / "net.dcz", input_shape=(3, 8, 8), prune="percent:80", bits=4)
+    export(tmp_path / "net.dcz", tmp_path / f"net{ending}", sparse=sparse and ending == ".onnx")
+    convert(tmp_path / f"net{ending}", tmp_path / "back.dcz")
+    with open(tmp_path / "net.dcz") as there, open(tmp_path / "back.dcz") as back:
+        assert there.graph is not None
+        assert back.graph is not None
+        assert [node.op for node in back.graph.nodes] == [node.op for node in there.graph.nodes]
+        for name in there.graph.tensor_names():
+            assert back.tensor(name).tobytes() == there.tensor(name).tobytes()
+            assert back.entries[name].encoding == there.entries[name].encoding
+
+
+def test_sparse_initializers_are_smaller(tmp_path: Path) -> None:
+    convert(small(), tmp_path / "net.dcz", input_shape=(3, 8, 8), prune="percent:90")
+    for name, sparse in (("dense", False), ("sparse", True)):
+        export(tmp_path / "net.dcz", tmp_path / f"{name}.onnx", sparse=sparse)
+    dense, sparse = (onnx.load(tmp_path / f"{name}.onnx") for name in ("dense", "sparse"))
+    assert not dense.graph.sparse_initializer
+    assert {item.values.name for item in sparse.graph.sparse_initializer} >= {"4.weight", "5.weight"}
+    assert (tmp_path / "sparse.onnx").stat().st_size < (tmp_path / "dense.onnx").stat().st_size / 2
+    x = torch.randn(3, 3, 8, 8)
+    answers = [Session(tmp_path / f"{name}.onnx")(x)[0] for name in ("dense", "sparse")]
+    torch.testing.assert_close(*answers)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_types_are_kept_and_widened(tmp_path: Path, dtype: torch.dtype) -> None:
+    convert(small().to(dtype), tmp_path / "net.dcz", input_shape=(3, 8, 8))
+    export(tmp_path / "net.dcz", tmp_path / "net.onnx")
+    source = from_onnx(tmp_path / "net.onnx")
+    with open(tmp_path / "net.dcz") as container:
+        wide = np.asarray(Dense(container.tensor("4.weight"), container.entries["4.weight"].dtype).numbers())
+    assert source.tensors["4.weight"].array.tobytes() == wide.astype(np.float32).tobytes()
+
+
+def test_a_pool_that_onnx_does_not_have(tmp_path: Path) -> None:
+    case = OpCase("adaptive_max_pool2d", [(3, 7, 5)], {}, {"output": (3, 2)}, (3, 3, 2))
+    with pytest.raises(UnsupportedOpError, match=r"adaptive_max_pool2d: ONNX has no pool from \[7, 5\] to \[3, 2\]"):
+        export(contained(tmp_path / "net.dcz", *network(case)), tmp_path / "net.onnx")
+    assert not (tmp_path / "net.onnx").exists()
+
+
+def test_more_than_a_protobuf_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dcz.converters.onnx_writing.model.MAX_BYTES", 1000)
+    convert(small(), tmp_path / "net.dcz", input_shape=(3, 8, 8))
+    with pytest.raises(ConversionError, match=r"too large for an ONNX file \(expected at most 1,000 bytes, found 4"):
+        export(tmp_path / "net.dcz", tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize("ending", [".onnx", ".pt2"])
+def test_weights_alone_make_no_network(tmp_path: Path, ending: str) -> None:
+    path = contained(tmp_path / "net.dcz", None, {"w": np.ones(3, np.float32)})
+    with pytest.raises(ConversionError, match="weights only, and no graph"):
+        export(path, tmp_path / f"net{ending}")

@@ -1,0 +1,110 @@
+"""The second reader agrees with the first on every vector and every model of the repository."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from second_payloads import RefusedError
+from second_reader import File, read
+
+import dcz.dcformat as fmt
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+FOLDER = ROOT / "tests" / "vectors"
+EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text())
+MODELS = sorted((ROOT / "models").glob("*.dcz"))
+DECODED_BYTES = 60_000
+"""About the payload bytes of a model that are decoded: the second reader is slow."""
+
+
+def operators() -> set[str]:
+    """Operators of the table in docs/format.md."""
+    page = (ROOT / "docs" / "format.md").read_text()
+    table = page[page.index("| op | tensors |") : page.index("## 7. Preprocessing")]
+    return {
+        name
+        for line in table.splitlines()
+        for name in re.findall(r"`(\w+)`", line.split("|")[1] if "|" in line else "")
+    }
+
+
+def opened(path: Path) -> File:
+    return read(path.read_bytes(), operators())
+
+
+def without_docstrings(module: ast.Module) -> ast.Module:
+    for node in ast.walk(module):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [one for one in body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
+    return module
+
+
+def test_it_is_small_and_uses_the_standard_library_and_numpy_alone() -> None:
+    files = [HERE / "second_reader.py", HERE / "second_payloads.py"]
+    code = [ast.unparse(without_docstrings(ast.parse(path.read_text()))) for path in files]
+    assert sum(bool(line.strip()) for text in code for line in text.splitlines()) <= 400
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                named = [node.module] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names]
+                assert all(
+                    name in {"numpy", "second_payloads"} | sys.stdlib_module_names
+                    for name in (n.split(".")[0] for n in named)
+                )
+
+
+@pytest.mark.parametrize("name", EXPECTED["valid"])
+def test_valid_vectors(name: str) -> None:
+    expected, file = EXPECTED["valid"][name], opened(FOLDER / name)
+    assert file.labels == expected["labels"]
+    assert file.nodes == expected["nodes"]
+    assert file.tied == expected.get("tied", {})
+    assert list(file.tensors) == list(expected["tensors"])
+    for key, tensor in expected["tensors"].items():
+        found = file.tensors[key]
+        assert (found.dtype, list(found.shape), found.encoding) == (
+            tensor["dtype"],
+            tensor["shape"],
+            tensor["encoding"],
+        )
+        content = found.elements()
+        assert tensor.get("hex", content.hex()) == content.hex()
+        assert tensor.get("sha256", digest := hashlib.sha256(content).hexdigest()) == digest
+
+
+def decode_all(path: Path) -> None:
+    for tensor in opened(path).tensors.values():
+        tensor.elements()
+
+
+@pytest.mark.parametrize("name", EXPECTED["broken"])
+def test_broken_vectors(name: str) -> None:
+    with pytest.raises(RefusedError):
+        decode_all(FOLDER / name)
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
+def test_models(path: Path) -> None:
+    file = opened(path)
+    with fmt.open(path) as container:
+        assert file.version == tuple(map(int, container.format_version.split(".")))
+        assert file.labels == container.labels
+        assert file.metadata == container.metadata
+        assert file.nodes == [node.op for node in container.graph.nodes]
+        assert list(file.tensors) == list(container.entries)
+        decoded = 0
+        for name, tensor in file.tensors.items():
+            nbytes = tensor.parsed()[1] - tensor.offset
+            if decoded + nbytes <= DECODED_BYTES:
+                decoded += nbytes
+                assert tensor.elements() == container.tensor(name).tobytes(), name
+        assert decoded > min(path.stat().st_size // 3, DECODED_BYTES // 3)
