@@ -33,7 +33,6 @@ def one_shot(
     score: str = "lamp",
     layers: Sequence[str] | None = None,
     damp: float = 0.01,
-    recalibrate: bool = True,
 ) -> nn.Module:
     """Prune and share a network in place without training it.
 
@@ -53,8 +52,6 @@ def one_shot(
         Names of the layers to compress, or patterns; all convolutions and linear layers without it.
     damp : float
         Added to the diagonal of each layer's Hessian, as a share of its mean.
-    recalibrate : bool
-        Take the statistics of batch normalisations afresh from `inputs` afterwards.
 
     Returns
     -------
@@ -85,8 +82,6 @@ def one_shot(
             if count is None and masks[name].all():
                 continue
             _rebuild(model, layer, batches, int(masks[name].sum()), count, damp)
-        if recalibrate:
-            _recalibrate(model, batches)
     return model
 
 
@@ -200,18 +195,3 @@ def _unfolded(layer: nn.Conv1d | nn.Conv2d, x: Tensor) -> Tensor:
         x, kernel, stride, dilation = x[:, :, None], (1, *kernel), (1, *stride), (1, *dilation)
     taken = F.unfold(x, kernel, dilation=dilation, stride=stride)
     return taken.transpose(1, 2).reshape(-1, taken.shape[1])
-
-
-def _recalibrate(model: nn.Module, batches: Sequence[Tensor]) -> None:
-    """Take the statistics of batch normalisations afresh, as the plain mean over the batches."""
-    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.train()
-        norm.momentum = None  # the mean of all batches
-    for batch in batches if norms else ():
-        model(batch)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-        norm.eval()

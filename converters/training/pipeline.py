@@ -16,11 +16,11 @@ from ...core.output import check_output, files_among, make_folder, replacing
 from ...runtime import load
 from ..architectures import ARCHITECTURES, Architecture
 from .artefacts import write_artefacts
-from .batches import ordered_batches
 from .checkpoints import digest, load_checkpoint, load_network
 from .constraints import prunable
-from .datasets import Dataset, Split, load_dataset
-from .image_folders import some
+from .data.batches import ordered_batches
+from .data.datasets import Dataset, Split, load_dataset
+from .data.image_folders import some
 from .recipe import VALIDATION, Recipe, load_recipe
 from .report import CompressionReport, write_report
 from .stages import Run

@@ -22,7 +22,7 @@ from ..convert import convert
 from .allocation import Allocation, importance
 from .checkpoints import load_checkpoint, save
 from .constraints import Constraint, GradualPruning, Masks, SharedWeights, nonzero_masks, weights_of
-from .datasets import Dataset, Split
+from .data.datasets import Dataset, Split
 from .folding import fold_normalisation
 from .recipe import Recipe, Stage
 from .report import StageReport

@@ -19,7 +19,7 @@ from PIL import Image
 import dcz
 from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.training import pipeline, stages
-from dcz.converters.training.datasets import Dataset, Split
+from dcz.converters.training.data.datasets import Dataset, Split
 from dcz.converters.training.pipeline import compress
 from dcz.converters.training.recipe import Recipe, Stage
 from dcz.converters.training.report import CompressionReport
