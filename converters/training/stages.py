@@ -80,7 +80,7 @@ class Run:
         if stage.do == "prune":
             self.networks.setdefault("before_pruning", copy.deepcopy(model.state_dict()))
         if (known := self._known(number, stage)) is not None:
-            load_checkpoint(model, self.recipe.arch, known)
+            load_checkpoint(model, self.architecture, known)
             log.info("%s: loaded from %s", title, known)
         else:
             self._train(number, stage, model, title)
