@@ -2,7 +2,7 @@
 
 Every run is written to benchmarks/results/NAME-TIME.json during the run, with facts about the machine. Older files are
 never changed. Tables go to stdout, progress and errors to stderr. ``--docs`` writes tables and plots of the latest
-finished runs into docs/benchmarks.md instead.
+finished runs into the pages under docs/ instead.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from dcz.cli.text import table as as_text
 
-from . import accuracy, builds, checkpoints, floats, latency, layers, load, memory, reproduce_paper, scaling, sizes
+from . import accuracy, builds, checkpoints, floats, latency, layers, load, memory, reproduce_paper, scaling, sizes, zoo
 from .networks import QUICK
 from .suite import RESULTS, Benchmark, Options, Record, not_run
 from .weights import NETWORKS
@@ -36,6 +36,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         reproduce_paper,
         scaling,
         builds,
+        zoo,
     )
 }
 QUICK_BENCHMARKS = ("sizes", "latency", "load", "accuracy")
@@ -56,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"benchmarks: --docs needs {error.name}; install with: pip install '.[bench]'", file=sys.stderr)
             return 1
         return 0
+    known = {*NETWORKS, *(zoo.ZOO if "zoo" in arguments.names else ())}
+    if unknown := set(arguments.networks or ()) - known:
+        parser.error(f"unknown network {min(unknown)!r}; known: {', '.join(sorted(known))}")
     if arguments.cpu_time and arguments.threads > 1:
         parser.error("--cpu-time is for one thread: it adds up what several threads take")
     options = _options(arguments)
@@ -117,11 +121,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"of {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="the small networks, short rounds: a few minutes")
     parser.add_argument(
-        "--networks", metavar="NAME", nargs="+", choices=list(NETWORKS), help=f"of {', '.join(NETWORKS)}"
+        "--networks", metavar="NAME", nargs="+", help=f"of {', '.join(NETWORKS)}; for zoo: timm:resnet18 and others"
     )
     parser.add_argument("--batches", metavar="N", nargs="+", type=int)
     parser.add_argument("--threads", metavar="N", type=int, default=1)
     parser.add_argument("--seconds", metavar="S", type=float, help="that the rounds of a case last")
+    parser.add_argument("--no-timing", dest="timing", action="store_false", help="of zoo: sizes and answers only")
     parser.add_argument("--cpu-time", action="store_true", help="count processor time: one thread on a busy machine")
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run of the same options that was broken off"

@@ -1,4 +1,4 @@
-"""Update of docs/benchmarks.md: tables and plots of the latest finished runs, between markers.
+"""Update of pages under docs/: tables and plots of the latest finished runs, between markers.
 
 The markers are a pair of lines, ``<!-- begin NAME -->`` and ``<!-- end NAME -->``. Other text does not change.
 """
@@ -12,13 +12,13 @@ from pathlib import Path
 from . import plots
 from .suite import HERE, Benchmark, Record, markdown, not_run, read_all
 
-PAGE = HERE.parent / "docs" / "benchmarks.md"
+DOCS = HERE.parent / "docs"
 FIGURES = "figures"
 """Folder of the plots, beside the page."""
 
 
-def update(results: Path, benchmarks: Mapping[str, Benchmark], page: Path = PAGE) -> None:
-    """Update the page. A benchmark without a finished run or without markers keeps its text.
+def update(results: Path, benchmarks: Mapping[str, Benchmark], folder: Path = DOCS) -> None:
+    """Update the pages in a folder. A benchmark without a finished run or without markers keeps its text.
 
     Raises
     ------
@@ -27,17 +27,20 @@ def update(results: Path, benchmarks: Mapping[str, Benchmark], page: Path = PAGE
     """
     import matplotlib  # noqa: F401 (before a page is half written)
 
-    text = page.read_text()
+    texts: dict[Path, str] = {}
     for name, benchmark in benchmarks.items():
         finished = [record for record in read_all(results, name) if record.document["finished"]]
-        if finished:
+        page = folder / benchmark.page
+        if finished and page.exists():
             place = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
             drawn = plots.pictures(name, finished[-1].rows)
             for picture in drawn:
                 plots.save(picture, page.parent / FIGURES)
             section = render(benchmark, finished[-1], drawn)
-            text = place.sub(lambda match, section=section: match[1] + section + match[2], text)  # type: ignore[misc]
-    page.write_text(text)
+            text = texts.get(page) or page.read_text()
+            texts[page] = place.sub(lambda match, section=section: match[1] + section + match[2], text)  # type: ignore[misc]
+    for page, text in texts.items():
+        page.write_text(text)
 
 
 def render(benchmark: Benchmark, record: Record, drawn: Sequence[plots.Picture] = ()) -> str:

@@ -28,6 +28,7 @@ class Options:
     threads: int = 1
     seconds: float = 10.0
     cpu_time: bool = False
+    timing: bool = True
     work: Path = Path("runs/benchmarks")
     peers: Path = Path("runs/peers")
     models: Path = HERE.parent / "models"
@@ -73,12 +74,15 @@ class Benchmark:
         resumed by these keys. "problems" in a row mean that the run failed.
     tables : callable
         ``tables(rows)`` of all rows.
+    page : str
+        The page under docs/ that ``--docs`` writes them into.
     """
 
     name: str
     question: str
     cases: Callable[[Options], Mapping[str, Callable[[], list[Row]]]]
     tables: Callable[[list[Row]], list[Table]]
+    page: str = "benchmarks.md"
 
 
 @dataclass

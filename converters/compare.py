@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 from torch import nn
 
-from ..core.difference import relative_error
-from ..dcformat import Container, ConversionError, Dense, Shape, open
+from ..core.difference import Answer, relative_error
+from ..dcformat import Container, ConversionError, Dense, Graph, open
+from ..dcformat.graph.ids import random_inputs
 from ..dcformat.tensors import Array, bit_patterns
 from .compression.apply import error_between
 from .convert import load_source
+from .frontends.inputs import InputShapes, as_asked, asked_inputs, check_asked
 from .frontends.source import Source
 from .torch.module import GraphModule
 from .torch.reference import ask
@@ -49,9 +50,9 @@ def compare(
     model: nn.Module | str | os.PathLike[str],
     arch: str | None = None,
     *,
-    input_shape: Sequence[int] | None = None,
+    input_shape: InputShapes | None = None,
     key: str | None = None,
-    inputs: Array | None = None,
+    inputs: Array | Mapping[str, Array] | None = None,
     seed: int = 0,
 ) -> Comparison:
     """Compare a container with a model.
@@ -62,10 +63,10 @@ def compare(
     model, arch, key
         As for `convert`. Without a known architecture, torch runs the container's graph with the model's tensors. If
         the container has no graph, only tensors are compared, and no architecture is needed.
-    input_shape : sequence of int, optional
+    input_shape : as for `convert`, optional
         Shape of one sample; by default the container's, which it must agree with.
-    inputs : ndarray of float32, shape ``(N, *input_shape)``, optional
-        Input of both; by default standard normal noise.
+    inputs : ndarray of float32, shape ``(N, *input_shape)``, or dict of them by name, optional
+        Input of both; by default standard normal noise, and integers that the network takes.
     seed : int
         Seed of the noise.
 
@@ -82,27 +83,43 @@ def compare(
         if graph is None:
             source = load_source(model, input_shape=input_shape, key=key, graph=False)
         else:
-            _check_shape(opened, graph.input_shape, input_shape)
-            source = load_source(model, arch=arch, input_shape=graph.input_shape, key=key)
+            _check_shape(opened, graph, input_shape)
+            source = load_source(model, arch=arch, input_shape=as_asked(graph), key=key)
+            shapes = {name: opened.entries[name].shape for name in graph.tensor_names()}
         _compare_tensors(opened, source, result)
     if graph is not None and source.tensors.keys() >= set(graph.tensor_names()):
-        if inputs is None:
-            inputs = np.random.default_rng(seed).standard_normal((SAMPLES, *graph.input_shape), dtype=np.float32)
+        given = _by_input(graph, inputs) if inputs is not None else random_inputs(graph, shapes, SAMPLES, seed)
         module = source.reference() if source.reference else GraphModule(graph, source.tensors)
         try:
-            expected = ask(module, inputs, source.batch)
+            expected = _named(graph, ask(module, given, source.batch))
         except ConversionError as error:
             if isinstance(model, nn.Module):
                 raise
             raise error.at(model) from error.__cause__
-        result.max_output_error = relative_error(_runtime_answer(container, inputs), expected)
+        result.max_output_error = relative_error(_runtime_answer(container, given), expected)
     return result
 
 
-def _check_shape(container: Container, shape: Shape, given: Sequence[int] | None) -> None:
-    if given is not None and tuple(given) != shape:
-        what = "the container takes another input shape"
-        raise ConversionError(what, path=container.path, expected=list(shape), found=list(given))
+def _check_shape(container: Container, graph: Graph, given: InputShapes | None) -> None:
+    if given is None:
+        return
+    try:
+        check_asked(graph, asked_inputs(given), "the container")
+    except ConversionError as error:
+        raise error.at(container.path) from None
+
+
+def _by_input(graph: Graph, inputs: Array | Mapping[str, Array]) -> list[Array]:
+    return [inputs[given.name] for given in graph.inputs] if isinstance(inputs, Mapping) else [inputs]
+
+
+def _named(graph: Graph, answers: list[Array]) -> Answer:
+    """The model's answers as the runtime gives them: an array, or several by name."""
+    if len(answers) != len(graph.outputs):
+        what = "the model answers another number of tensors"
+        raise ConversionError(what, expected=len(graph.outputs), found=len(answers))
+    named = {output.name: answer for output, answer in zip(graph.outputs, answers, strict=True)}
+    return named if len(answers) > 1 else answers[0]
 
 
 def _compare_tensors(container: Container, source: Source, result: Comparison) -> None:
@@ -136,7 +153,8 @@ def _zero_signs(expected: Dense, found: Dense) -> int:
     return int(differ.sum()) if zero.reshape(-1)[differ].all() else 0
 
 
-def _runtime_answer(container: str | os.PathLike[str], inputs: Array) -> Array:
+def _runtime_answer(container: str | os.PathLike[str], inputs: Sequence[Array]) -> Answer:
     from ..runtime import load  # converters need the runtime only to check their result
 
-    return load(container)(inputs)
+    answer: Answer = load(container)(*inputs)
+    return answer

@@ -36,6 +36,7 @@ from .frontends import artefacts as course
 from .frontends import presets
 from .frontends.caffe_squeezenet import from_han
 from .frontends.exported.torch_export import from_module, from_pt2
+from .frontends.inputs import Asked, InputShapes, asked_inputs
 from .frontends.source import Source
 from .frontends.state_dicts.file_kind import Kind, kind_of
 from .frontends.state_dicts.state_dict import from_state_dict
@@ -101,7 +102,7 @@ def convert(
     out: str | os.PathLike[str] | None = None,
     *,
     arch: str | None = None,
-    input_shape: Sequence[int] | None = None,
+    input_shape: InputShapes | None = None,
     key: str | None = None,
     prune: PruneRule | str | None = None,
     bits: BitsRule | str | int | None = None,
@@ -124,8 +125,10 @@ def convert(
         The container, overwritten when the new one is whole; by default `model` with the ending ``.dcz``.
     arch : str, optional
         For state dicts: a known architecture, or ``pkg.module:factory``. By default recognised by keys and shapes.
-    input_shape : sequence of int, optional
-        Shape of one sample. A module and ``pkg.module:factory`` need it.
+    input_shape : sequence of int, sequence or mapping of such, optional
+        Shape of one sample. A module and ``pkg.module:factory`` need it. Several inputs have one each: a list in the
+        order of forward's arguments, or a dict by their names. Integers (row numbers of an embedding) are said behind
+        the sizes: ``(32, "int64")``; without it they are found by trying.
     key : str, optional
         Which dictionary of a checkpoint is the state dict, if there are several: its keys, joined by dots, or the
         common prefix of its tensors' names.
@@ -217,7 +220,7 @@ def convert(
 def _load(
     model: nn.Module | str | os.PathLike[str],
     arch: str | None,
-    input_shape: Sequence[int] | None,
+    input_shape: InputShapes | None,
     key: str | None,
     partial: bool,
 ) -> Source:
@@ -255,7 +258,7 @@ def load_source(
     model: nn.Module | str | os.PathLike[str],
     *,
     arch: str | None = None,
-    input_shape: Sequence[int] | None = None,
+    input_shape: InputShapes | None = None,
     key: str | None = None,
     graph: bool = True,
 ) -> Source:
@@ -274,14 +277,14 @@ def load_source(
     ConversionError, UnsupportedOpError
         As for `convert`; errors name the file.
     """
-    shape = _checked_shape(input_shape) if input_shape is not None else None
+    asked = asked_inputs(input_shape) if input_shape is not None else None
     if isinstance(model, nn.Module):
-        if shape is None:
+        if asked is None:
             raise ConversionError("a module needs the input shape", hint="give input_shape=(3, 224, 224), say")
-        return from_module(model, shape)
+        return from_module(model, asked)
     path = Path(model)
     try:
-        return _load_file(path, arch, shape, key, graph)
+        return _load_file(path, arch, asked, key, graph)
     except DczError as error:
         raise error.at(path) from error.__cause__
 
@@ -293,28 +296,28 @@ def _reads(model: nn.Module | str | os.PathLike[str]) -> list[Path]:
     return course.parts(Path(model)) if os.path.isdir(model) else [Path(model)]
 
 
-def _load_file(path: Path, arch: str | None, shape: Shape | None, key: str | None, graph: bool) -> Source:
+def _load_file(path: Path, arch: str | None, asked: Sequence[Asked] | None, key: str | None, graph: bool) -> Source:
     if path.is_dir():
-        return course.from_artefacts(path, arch, shape)
+        return course.from_artefacts(path, arch, asked)
     if not path.exists():
         raise ConversionError("no such file")
     if path.stat().st_size == 0:
         raise ConversionError("the file is empty")
     kind, suffix = kind_of(path), path.suffix.lower()
     if kind in (Kind.TORCH, Kind.SAFETENSORS) or (kind is None and suffix in STATE_DICTS):
-        return from_state_dict(path, arch, shape, key)
+        return from_state_dict(path, arch, asked, key)
     for flag, value in (("--arch", arch), ("--key", key)):
         if value is not None:
             found = kind.value if kind else suffix
             raise ConversionError(f"{flag} is for state dicts", expected=", ".join(STATE_DICTS), found=found)
     if kind is Kind.PROGRAM or suffix == ".pt2":
-        return from_pt2(path, shape)
+        return from_pt2(path, asked)
     if suffix == ".net":
         return from_han(path)
     if suffix == ".onnx":
         from .frontends.onnx_files.onnx_file import from_onnx, weights_of  # nothing else needs the onnx package
 
-        return from_onnx(path, shape) if graph else weights_of(path)
+        return from_onnx(path, asked) if graph else weights_of(path)
     raise _unknown_kind(path)
 
 
@@ -322,13 +325,6 @@ def _unknown_kind(path: Path) -> ConversionError:
     known, found = ", ".join((*STATE_DICTS, ".pt2", ".onnx", ".net")), path.suffix.lower() or "no ending"
     hint = "it is a container already; dcz export gives its weights back" if found == ".dcz" else None
     return ConversionError("unknown kind of model", expected=known, found=found, hint=hint)
-
-
-def _checked_shape(shape: Sequence[int]) -> Shape:
-    checked = tuple(int(n) for n in shape)
-    if not checked or min(checked) < 1:
-        raise ConversionError("the input shape must be sizes of 1 or more", found=list(shape))
-    return checked
 
 
 def _describe(source: Source, preprocess: Preprocess | None, labels: list[str] | None) -> None:

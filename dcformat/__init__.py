@@ -18,7 +18,7 @@ from ..core.errors import (
 )
 from .container.reader import Container, TensorEntry, open
 from .graph.builder import GraphBuilder, Value
-from .graph.graph import Attr, Graph, Node, Shape
+from .graph.graph import Attr, Graph, Input, Node, Output, Shape
 from .graph.legal import infer_shapes, make_node
 from .graph.ops import OPS
 from .preprocess import Preprocess
@@ -39,8 +39,10 @@ __all__ = [
     "FormatError",
     "Graph",
     "GraphBuilder",
+    "Input",
     "InputError",
     "Node",
+    "Output",
     "Preprocess",
     "Shape",
     "Shared",

@@ -24,6 +24,8 @@ MAX_ACTIVATION: Final = 1 << 28
 """Most elements of one activation, per sample."""
 MAX_LIVE: Final = 1 << 29
 """Most elements of all activations that are needed at one time, per sample: 2 GiB."""
+MAX_ENDS: Final = 1 << 10
+"""Most inputs, and most outputs, of a network."""
 MAX_NODES: Final = 1 << 16
 MAX_TENSORS: Final = 1 << 16
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +59,8 @@ def verify(
     against: Any = None,
     *,
     arch: str | None = None,
-    input_shape: Sequence[int] | None = None,
-    inputs: NDArray[np.float32] | None = None,
+    input_shape: Any = None,
+    inputs: NDArray[np.float32] | Mapping[str, NDArray[Any]] | None = None,
     key: str | None = None,
 ) -> Verification:
     """Verify a container: all checksums, all structure, every stream decoded.
@@ -74,9 +74,9 @@ def verify(
         own, if the container is sound. Needs torch.
     arch : str, optional
         Architecture of `against`, as for `dcz.convert`.
-    input_shape : sequence of int, optional
+    input_shape : as for `dcz.convert`, optional
         Shape of one sample for `against`; by default the container's.
-    inputs : ndarray of float32, shape ``(N, *input_shape)``, optional
+    inputs : ndarray of float32, shape ``(N, *input_shape)``, or dict of them by name, optional
         Samples on which the answers are compared; random by default.
     key : str, optional
         Which dictionary of `against` is the state dict, as for `dcz.convert`.

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from itertools import islice
 from math import prod
@@ -17,7 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import dcformat
 from ..core.readahead import Content, Source, name_of
-from ..dcformat import Container, FormatError, Graph, InputError, Shape, infer_shapes
+from ..dcformat import Container, FormatError, Graph, InputError, infer_shapes
+from ..dcformat.graph.ids import id_limits, random_inputs
+from .arguments import Arguments, check_one_input, check_one_output
 from .execute.executor import Executor
 from .execute.layer_times import LayerStats, LayerTimer, layer_table
 from .kernels.contract import F32
@@ -28,7 +30,6 @@ from .simd import LANES
 from .threads.fork import after_fork
 from .threads.team import Team
 from .threads.workers import Workers
-from .vision.arrays import as_array
 from .vision.ranking import Prediction, rank, warn_of_nan
 
 if TYPE_CHECKING:
@@ -62,8 +63,12 @@ class Model:
 
     Attributes
     ----------
+    input_names, output_names : tuple of str
+        ``("input",)`` and ``("output",)`` where the network did not name them.
+    input_shapes, output_shapes : dict of str to tuple of int
+        By name, of one sample, without the batch axis.
     input_shape, output_shape : tuple of int
-        Of one sample, without the batch axis.
+        Those of the first.
     labels : list of str or None
         Class names.
     threads : int
@@ -83,13 +88,16 @@ class Model:
         self._made_from = content.origin, name, threads, None if tuning is None else os.path.abspath(tuning)
         self._container = container
         self._graph = _graph(container)
-        weights = {name: container.entries[name].shape for name in self._graph.tensor_names()}
-        self._shapes = infer_shapes(self._graph, weights)
+        self._weights = {name: container.entries[name].shape for name in self._graph.tensor_names()}
+        self._shapes = infer_shapes(self._graph, self._weights)
         self._interleaves = ONE_LANE.isdisjoint(node.op for node in self._graph.nodes)
-        self._elements = {name: prod(shape) for name, shape in weights.items()}
-        self.input_shape: Shape = self._graph.input_shape
-        self.output_shape: Shape = self._shapes[self._graph.output]
+        self.input_shapes = {given.name: given.shape for given in self._graph.inputs}
+        self.output_shapes = {answer.name: self._shapes[answer.value] for answer in self._graph.outputs}
+        self.input_names, self.output_names = tuple(self.input_shapes), tuple(self.output_shapes)
+        self.input_shape = self.input_shapes[self.input_names[0]]
+        self.output_shape = self.output_shapes[self.output_names[0]]
         self.labels = container.labels
+        self._arguments = Arguments(self._graph.inputs, id_limits(self._graph, self._weights))
         self._plans: dict[int, Plan] = {}
         self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
         self._team = Team(self.threads)
@@ -111,35 +119,54 @@ class Model:
         return Model, self._made_from
 
     def __repr__(self) -> str:
-        return f"<dcz.Model {self._container.path!r}: {self.input_shape} -> {self.output_shape}>"
+        ends = (self.input_shapes, self.output_shapes)
+        given, made = (next(iter(end.values())) if len(end) == 1 else end for end in ends)
+        return f"<dcz.Model {self._container.path!r}: {given} -> {made}>"
 
-    def __call__(self, batch: ArrayLike) -> F32:
+    def __call__(self, *batch: ArrayLike | Mapping[str, ArrayLike]) -> Any:
         """Run the network.
 
         Parameters
         ----------
-        batch : array-like of floats, shape ``(N, *input_shape)``
-            Preprocessed samples, N >= 0. Computed in float32. Not changed.
+        *batch : array-like of floats, shape ``(N, *input_shape)``
+            Preprocessed samples, N >= 0. Computed in float32. Not changed. Several inputs are given one after the
+            other, or all in one mapping by name. An input of integers (row numbers of an embedding) takes integers.
 
         Returns
         -------
         ndarray of float32, shape ``(N, *output_shape)``
+            For several outputs a dict of such arrays by name.
 
         Raises
         ------
         InputError
             The array has another shape or type. Integers are refused as pixels: `preprocess` turns images into samples.
         """
-        x = self._checked(batch)
-        out = np.empty((len(x), *self.output_shape), dtype=np.float32)
-        if len(x) == 1:  # the fast path: such a call may take microseconds
+        answers = self._answers(self._arguments(batch))
+        return answers[0] if len(answers) == 1 else dict(zip(self.output_names, answers, strict=True))
+
+    def noise(self, samples: int, seed: int = 0) -> dict[str, NDArray[Any]]:
+        """Random inputs to call the network with: normal noise, and integers where it takes integers.
+
+        Returns
+        -------
+        dict of str to ndarray of float32 or int64, shapes ``(samples, *shape)``
+            By name, in the order of the inputs.
+        """
+        arrays = random_inputs(self._graph, self._weights, samples, seed)
+        return dict(zip(self.input_names, arrays, strict=True))
+
+    def _answers(self, x: list[F32]) -> list[F32]:
+        samples = len(x[0])
+        out = [np.empty((samples, *shape), dtype=np.float32) for shape in self.output_shapes.values()]
+        if samples == 1:  # the fast path: such a call may take microseconds
             self._run(1, x, out)
             return out
-        slices = deque(self._slices(len(x)))
-        while slices and slices[0][1] == LANES and len(x) < LANES * self.threads:
+        slices = deque(self._slices(samples))
+        while slices and slices[0][1] == LANES and samples < LANES * self.threads:
             start, size = slices.popleft()  # too few slices for all threads, so threads share layers
-            self._run(size, x[start : start + size], out[start : start + size])
-        calls = [partial(self._run, n, x[start : start + n], out[start : start + n]) for start, n in slices]
+            self._run(size, _part(x, start, size), _part(out, start, size))
+        calls = [partial(self._run, n, _part(x, start, n), _part(out, start, n)) for start, n in slices]
         if self.threads > 1 and len(calls) > 1:
             with self._team.taken():  # all cores are busy with slices
                 self._workers.run(calls)
@@ -159,13 +186,16 @@ class Model:
         self._planning = threading.Lock()
         self._workers = Workers(self.threads)
 
-    def time_layers(self, batch: ArrayLike, rounds: int = 20) -> list[tuple[LayerStats, float]]:
+    def time_layers(
+        self, batch: ArrayLike | Mapping[str, ArrayLike], rounds: int = 20
+    ) -> list[tuple[LayerStats, float]]:
         """Time each layer, in one thread.
 
         Parameters
         ----------
         batch : array-like of floats, shape ``(N, *input_shape)``
-            N >= 1. Runs in slices, as in a call; the time of a layer is the sum over the slices.
+            N >= 1; for several inputs a mapping by name. Runs in slices, as in a call; the time of a layer is the sum
+            over the slices.
         rounds : int
             Number of runs; the result is the median.
 
@@ -174,13 +204,13 @@ class Model:
         list of (LayerStats, float)
             In order of execution: the layer as planned for the largest slice, and its seconds.
         """
-        x = self._checked(batch)
-        slices = list(self._slices(len(x)))
+        x = self._arguments((batch,))
+        slices = list(self._slices(len(x[0])))
         sizes = sorted({size for _, size in slices}, reverse=True)
         timer = LayerTimer([self._plan(size) for size in sizes])
 
         def once() -> NDArray[np.float64]:
-            parts = [timer.time(sizes.index(size), x[start : start + size]) for start, size in slices]
+            parts = [timer.time(sizes.index(size), _part(x, start, size)) for start, size in slices]
             return np.sum(parts, axis=0)  # type: ignore[no-any-return]
 
         once()
@@ -210,6 +240,7 @@ class Model:
 
     def samples(self, items: Item | Iterable[Item]) -> Iterator[tuple[str, F32]]:
         """Like `preprocess`, but yield one named input at a time, so that only one is in memory."""
+        check_one_input(self.input_names)
         return self._inputs.samples(items)
 
     def predict(self, items: Item | Iterable[Item], top: int = 5, batch_size: int = 64) -> list[list[Prediction]]:
@@ -252,9 +283,10 @@ class Model:
         """
         if top < 1 or batch_size < 1:
             raise InputError("top and batch_size must be positive", found=f"{top} and {batch_size}")
+        check_one_output(self.output_names)
         samples = self.samples(items)
         while chunk := list(islice(samples, batch_size)):
-            answers = self.rank(self(np.stack([sample for _, sample in chunk])), top)
+            answers = self.rank(self._answers([np.stack([sample for _, sample in chunk])])[0], top)
             yield from ((name, answer) for (name, _), answer in zip(chunk, answers, strict=True))
 
     def rank(self, scores: F32, top: int = 5) -> list[list[Prediction]]:
@@ -273,19 +305,6 @@ class Model:
         """
         return rank(scores, self._graph, self.labels, top)
 
-    def _checked(self, batch: ArrayLike) -> NDArray[Any]:
-        array = as_array(batch)
-        if array.dtype.kind != "f":
-            raise _not_floats(array.dtype)
-        if array.shape[1:] != self.input_shape or array.ndim == 0:
-            hint = "add a batch axis: batch[None]" if array.shape == self.input_shape else None
-            expected = f"(N, {', '.join(map(str, self.input_shape))})"
-            raise InputError("batch has the wrong shape", expected=expected, found=array.shape, hint=hint)
-        if array.dtype == np.float32:
-            return array
-        with np.errstate(over="ignore"):  # values beyond float32 become infinite
-            return array.astype(np.float32)
-
     def _slices(self, samples: int) -> Iterator[tuple[int, int]]:
         """Cut a batch into slices, (start, size), sized by memory and the number of threads."""
         start = 0
@@ -298,7 +317,7 @@ class Model:
                 yield start, size
                 start += size
 
-    def _run(self, size: int, batch: F32, out: F32) -> None:
+    def _run(self, size: int, batch: list[F32], out: list[F32]) -> None:
         idle = self._idle[size]
         try:
             executor = idle.pop()
@@ -313,7 +332,8 @@ class Model:
                 packers = self.threads if self._container.file_bytes >= PARALLEL_BYTES else 1
                 lanes = LANES if size == LANES and self._interleaves else 1
                 shared = self._graph, self._shapes, self._container.decode
-                self._plans[size] = plan(*shared, size, self._team, packers, lanes, self._elements, self._tuning)
+                elements = {name: prod(shape) for name, shape in self._weights.items()}
+                self._plans[size] = plan(*shared, size, self._team, packers, lanes, elements, self._tuning)
                 if self._tuning is not None:
                     self._tuning.save()
             return self._plans[size]
@@ -353,11 +373,8 @@ def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str
     return Model(path, name_of(path), threads, tuning)
 
 
-def _not_floats(dtype: np.dtype[Any]) -> InputError:
-    if dtype.kind not in "iub":
-        return InputError("batch is not made of real numbers", expected="float32", found=dtype)
-    hint = "model.preprocess makes a batch of images; what is an input as it is: batch.astype(numpy.float32)"
-    return InputError("batch holds integers, as images do", expected="float32", found=dtype, hint=hint)
+def _part(arrays: list[F32], start: int, samples: int) -> list[F32]:
+    return [array[start : start + samples] for array in arrays]
 
 
 def _thread_count(threads: int | None) -> int:

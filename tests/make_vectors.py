@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from vector_graphs import ends_file, graph_file, leaky_relu_file, sparse, spatial_file
 
 import dcz.dcformat as fmt
 from dcz.dcformat.constants import MAGIC
@@ -24,13 +25,6 @@ from dcz.dcformat.encoding.table import encode_tensor
 from dcz.dcformat.tensors import Array, Dense
 
 INLINE_BYTES = 64
-
-
-def sparse(shape: tuple[int, ...], density: float, values: list[float], seed: int) -> Array:
-    """A seeded tensor with some of `values` at random places."""
-    rng = np.random.default_rng(seed)
-    chosen = rng.choice(np.array(values, dtype=np.float32), size=shape)
-    return np.where(rng.random(shape) < density, chosen, np.float32(0))
 
 
 def valid_files() -> dict[str, dict[str, Any]]:
@@ -97,6 +91,7 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "graph.dcz": graph_file(),
         "tied.dcz": tied_file(),
         "leaky_relu.dcz": leaky_relu_file(),
+        "ends.dcz": ends_file(),
         "spatial.dcz": spatial_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
@@ -176,91 +171,6 @@ def of_scaled_rows() -> dict[str, Array]:
     }
 
 
-def graph_file() -> dict[str, Any]:
-    """A graph with every operator."""
-    rng = np.random.default_rng(5)
-
-    def normal(*shape: int) -> Array:
-        return rng.normal(size=shape).astype(np.float32)
-
-    tensors: dict[str, Array] = {
-        "conv.weight": normal(4, 1, 3, 3),
-        "conv.bias": normal(4),
-        "bn.weight": normal(4),
-        "bn.bias": normal(4),
-        "bn.running_mean": normal(4),
-        "bn.running_var": np.abs(normal(4)) + np.float32(0.5),
-        "bn.num_batches_tracked": np.array(7),
-        "fc.weight": normal(3, 16),
-    }
-    bn = {role: f"bn.{role}" for role in ("weight", "bias", "running_mean", "running_var")}
-    conv = {"weight": "conv.weight", "bias": "conv.bias"}
-    node = fmt.make_node
-    nodes = (
-        node("conv2d", [0], conv, {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}),  # 1: 4, 5, 9
-        node("batch_norm", [1], bn, {"eps": 0.001}),
-        node("relu", [2]),
-        node("max_pool2d", [3], None, {"kernel": (2, 2), "stride": (2, 2), "ceil_mode": True}),  # 4: 4, 3, 5
-        node(
-            "avg_pool2d", [4], None, {"kernel": (3, 3), "stride": (1, 1), "padding": (1, 1), "count_include_pad": False}
-        ),
-        node("add", [4, 5]),
-        node("relu6", [6]),
-        node("slice", [7], None, {"axis": 1, "stop": 3, "step": 2}),  # 8: 4, 2, 5
-        node("pad", [8], None, {"before": (0, 0, 0), "after": (0, 1, 0)}),  # 9: 4, 3, 5
-        node("concat", [9, 7], None, {"axis": 0}),  # 10: 8, 3, 5
-        node("adaptive_max_pool2d", [10], None, {"output": (2, 2)}),
-        node("adaptive_avg_pool2d", [11], None, {"output": (2, 1)}),  # 12: 8, 2, 1
-        node("flatten", [12]),
-        node("linear", [13], {"weight": "fc.weight"}),
-        node("softmax", [14], None, {"log": True}),
-    )
-    return {
-        "graph": fmt.Graph((2, 9, 9), nodes, 15),
-        "tensors": tensors,
-        "labels": ["cat", "dog", "Bär"],
-        "preprocess": fmt.Preprocess("BGR", 12, (9, 9), "bicubic", 1.0, (104.0, 117.0, 123.0), (1.0, 2.0, 4.0)),
-        "metadata": {"source": "made by tests/make_vectors.py"},
-    }
-
-
-def leaky_relu_file() -> dict[str, Any]:
-    """The operator that format 1.1 brought, with the default slope and with another."""
-    nodes = (
-        fmt.make_node("leaky_relu", [0], None, {"negative_slope": 0.25}),
-        fmt.make_node("linear", [1], {"weight": "fc.weight"}),
-        fmt.make_node("leaky_relu", [2]),
-    )
-    return {"graph": fmt.Graph((2,), nodes, 3), "tensors": {"fc.weight": np.array([[1, -0.5], [-2, 3]], np.float32)}}
-
-
-def spatial_file() -> dict[str, Any]:
-    """Transposed convolution and interpolation of an image, then all operators on lines."""
-    node = fmt.make_node
-    up = {"stride": (2, 1), "padding": (1, 0), "output_padding": (1, 0)}
-    half = {"coordinates": "half_pixel", "scale_x": 1.75}
-    nodes = (
-        node("conv_transpose2d", [0], {"weight": "up.weight", "bias": "up.bias"}, up),  # (2, 6, 4)
-        node("resize", [1], None, {"output": (3, 7), "mode": "linear", **half}),
-        node("resize", [2], None, {"output": (1, 14), "rounding": "ceil", "coordinates": "align_corners"}),
-        node("reshape", [3], None, {"shape": (2, 14)}),
-        node("conv1d", [4], {"weight": "line.weight"}, {"padding": (1,), "groups": 2}),  # (4, 14)
-        node("conv_transpose1d", [5], {"weight": "wide.weight"}, {"stride": (2,)}),  # (1, 29)
-        node("max_pool1d", [6], None, {"kernel": (3,), "stride": (2,)}),  # (1, 14)
-        node("avg_pool1d", [7], None, {"kernel": (2,), "stride": (1,), "padding": (1,)}),  # (1, 15)
-        node("adaptive_max_pool1d", [8], None, {"output": (10,)}),
-        node("resize", [9], None, {"output": (13,), "mode": "cubic", "cubic_a": -0.5}),
-        node("adaptive_avg_pool1d", [10], None, {"output": (4,)}),
-    )
-    tensors = {
-        "up.weight": sparse((3, 2, 3, 1), 0.5, [0.5, -0.25, 1.5], 11),
-        "up.bias": np.array([0.5, -1], np.float32),
-        "line.weight": sparse((4, 1, 3), 0.8, [1.0, -2.0], 12),
-        "wide.weight": sparse((4, 1, 3), 0.8, [0.5, -3.0], 13),
-    }
-    return {"graph": fmt.Graph((3, 3, 4), nodes, len(nodes)), "tensors": tensors}
-
-
 def tied_file() -> dict[str, Any]:
     """A weight that two layers share, under three names."""
     nodes = (
@@ -296,6 +206,9 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
     def with_tensor(entry: list[Any]) -> bytes:
         return build({"tensors": [entry], "sections": [[0, None, 1]]})
 
+    def with_ends(given: Any, answer: Any) -> bytes:
+        return build({"graph": {"input": given, "nodes": [["relu"]], "output": answer}, "tensors": [], "sections": []})
+
     def with_node(node: list[Any]) -> bytes:
         return build({"graph": {"input": [4], "nodes": [node]}, "tensors": [], "sections": []})
 
@@ -322,6 +235,9 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
         ),
         "unknown-dtype.dcz": (with_tensor(["w", [2], "raw", "F4"]), "FormatError", "unknown dtype 'F4'"),
         "unknown-op.dcz": (with_node(["teleport"]), "FormatError", "unknown op 'teleport'"),
+        "nameless-input.dcz": (with_ends([["", [4]]], 1), "FormatError", "a name of its own"),
+        "outputs-alike.dcz": (with_ends([4], [["y", 0], ["y", 1]]), "FormatError", "a name of its own"),
+        "input-of-bytes.dcz": (with_ends([["x", [4], "U8"]], 1), "FormatError", "unknown dtype"),
         "later-value.dcz": (with_node(["relu", [], {}, [1]]), "FormatError", "not made yet"),
         "huge-tensor.dcz": (with_tensor(["w", [2**20, 2**20]]), "FormatError", "larger than a file of this size"),
         "gaps-outside.dcz": (
@@ -386,6 +302,54 @@ def expected_tensor(container: fmt.Container, name: str, array: Array) -> dict[s
     return expected | {"sha256": hashlib.sha256(data).hexdigest()}
 
 
+def expected_file(path: Path, tensors: dict[str, Array]) -> dict[str, Any]:
+    """What a reader must give for a file."""
+    with fmt.open(path) as container:
+        expected: dict[str, Any] = {
+            "labels": container.labels,
+            "nodes": [node.op for node in container.graph.nodes] if container.graph else None,
+            "tensors": {key: expected_tensor(container, key, array) for key, array in tensors.items()},
+        }
+        if container.tied:
+            expected["tied"] = container.tied
+    return expected
+
+
+def later_files() -> dict[str, bytes]:
+    """Files of a later minor version whose news can be passed over."""
+    payload = np.array([1.5, -2.0], "<f4").tobytes()
+    section = [len(payload), zlib.crc32(payload), 1]
+    graph = {"input": [2], "nodes": [["relu"]], "profile": [[1, 2]], "comment": {"by": "a later writer"}}
+    manifest = {
+        "graph": graph,
+        "tensors": [["w", [2]]],
+        "sections": [section],
+        "licence": "CC0",
+        "signatures": [{}, 1.5],
+    }
+    return {"future-keys.dcz": pack_header(pack_json(manifest, DICTIONARY), minor=9) + payload}
+
+
+def refused_later_files() -> dict[str, tuple[bytes, str, str]]:
+    """Files of a later minor version that have what a reader cannot do without: it names that."""
+
+    def later(manifest: dict[str, Any], payload: bytes = b"") -> bytes:
+        sections = [[len(payload), zlib.crc32(payload), len(manifest["tensors"])]] if manifest["tensors"] else []
+        return pack_header(pack_json({**manifest, "sections": sections}, DICTIONARY), minor=9) + payload
+
+    def of(row: list[Any], payload: bytes = bytes(8)) -> bytes:
+        return later({"tensors": [row]}, payload)
+
+    error = "UnsupportedVersionError"
+    node = {"graph": {"input": [2], "nodes": [["quantum_attention", [], {"heads": 4}]]}, "tensors": []}
+    return {
+        "future-encoding.dcz": (of(["w", [2], "tensor_train"]), error, "unknown encoding 'tensor_train'"),
+        "future-dtype.dcz": (of(["w", [2], "raw", "F8_E4M3"]), error, "unknown dtype 'F8_E4M3'"),
+        "future-operator.dcz": (later(node), error, "unknown op 'quantum_attention'"),
+        "future-codebook.dcz": (of(["w", [2], "shared"], b"\xe0" + bytes(9)), error, "unknown form of codebook"),
+    }
+
+
 def main(folder: Path) -> None:
     """Write all vectors into a folder that has none."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -394,18 +358,14 @@ def main(folder: Path) -> None:
     expected: dict[str, Any] = {"valid": {}, "broken": {}}
     for name, arguments in valid_files().items():
         fmt.write(folder / name, **arguments)
-        with fmt.open(folder / name) as container:
-            expected["valid"][name] = {
-                "labels": container.labels,
-                "nodes": [node.op for node in container.graph.nodes] if container.graph else None,
-                "tensors": {
-                    key: expected_tensor(container, key, value.array if isinstance(value, Dense) else value)
-                    for key, value in arguments["tensors"].items()
-                },
-            }
-            if container.tied:
-                expected["valid"][name]["tied"] = container.tied
-    for name, (data, error, message) in broken_files((folder / "tiny.dcz").read_bytes()).items():
+        given = {key: value.array if isinstance(value, Dense) else value for key, value in arguments["tensors"].items()}
+        expected["valid"][name] = expected_file(folder / name, given)
+    for name, data in later_files().items():
+        (folder / name).write_bytes(data)
+        expected["valid"][name] = expected_file(folder / name, {"w": np.array([1.5, -2.0], "<f4")})
+    for name, (data, error, message) in (
+        broken_files((folder / "tiny.dcz").read_bytes()) | refused_later_files()
+    ).items():
         (folder / name).write_bytes(data)
         expected["broken"][name] = {"error": error, "message": message}
     (folder / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")

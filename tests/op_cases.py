@@ -54,6 +54,29 @@ CASES = [
     OpCase("relu", [IMAGE], {}, {}, IMAGE),
     OpCase("relu6", [(4,)], {}, {}, (4,)),
     OpCase("leaky_relu", [IMAGE], {}, {"negative_slope": 0.2}, IMAGE),
+    OpCase("clamp", [IMAGE], {}, {"low": -1.5, "high": 0.25}, IMAGE),
+    OpCase("clamp", [(5,)], {}, {"low": 0.5}, (5,)),
+    OpCase("prelu", [IMAGE], {"weight": (3,)}, {}, IMAGE),
+    OpCase("prelu", [(5,)], {"weight": (1,)}, {}, (5,)),
+    OpCase("sigmoid", [IMAGE], {}, {}, IMAGE),
+    OpCase("silu", [IMAGE], {}, {}, IMAGE),
+    OpCase("gelu", [IMAGE], {}, {}, IMAGE),
+    OpCase("gelu", [IMAGE], {}, {"tanh": True}, IMAGE),
+    OpCase("hardsigmoid", [IMAGE], {}, {"alpha": 0.2, "beta": 0.25}, IMAGE),
+    OpCase("hardswish", [IMAGE], {}, {}, IMAGE),
+    OpCase("tanh", [IMAGE], {}, {}, IMAGE),
+    OpCase("elu", [IMAGE], {}, {"alpha": 1.5, "scale": 1.25, "input_scale": 0.5}, IMAGE),
+    OpCase("softplus", [IMAGE], {}, {"beta": 2.0, "threshold": 5.0}, IMAGE),
+    OpCase("mish", [IMAGE], {}, {}, IMAGE),
+    OpCase("affine", [IMAGE], {}, {"scale": -0.5, "shift": 3.0}, IMAGE),
+    OpCase("power", [IMAGE], {}, {"exponent": 2.0}, IMAGE),
+    OpCase("power", [(5,)], {}, {"exponent": 3.0}, (5,)),
+    OpCase("reciprocal", [IMAGE], {}, {}, IMAGE),
+    OpCase("sqrt", [IMAGE], {}, {}, IMAGE),
+    OpCase("exp", [IMAGE], {}, {}, IMAGE),
+    OpCase("log", [IMAGE], {}, {}, IMAGE),
+    OpCase("erf", [IMAGE], {}, {}, IMAGE),
+    OpCase("abs", [IMAGE], {}, {}, IMAGE),
     OpCase("max_pool2d", [IMAGE], {}, {"kernel": (3, 3), "stride": (2, 2)}, (3, 8, 11)),
     OpCase("max_pool2d", [IMAGE], {}, {"kernel": (2, 2), "stride": (2, 2), "ceil_mode": True}, (3, 9, 12)),
     OpCase("max_pool2d", [IMAGE], {}, {"kernel": (3, 3), "stride": (1, 1), "dilation": (2, 3)}, (3, 13, 17)),
@@ -74,6 +97,14 @@ CASES = [
     OpCase("resize", [IMAGE], {}, {"output": (22, 23), "mode": "cubic", "scale_y": 1.3, "cubic_a": -0.5}, (3, 22, 23)),
     OpCase("resize", [LINE], {}, {"output": (80,), "mode": "linear", "scale_x": 2.44, **HALF_PIXEL}, (4, 80)),
     OpCase("add", [IMAGE, IMAGE], {}, {}, IMAGE),
+    OpCase("add", [IMAGE, (1, 17, 23)], {}, {}, IMAGE),
+    OpCase("sub", [IMAGE, IMAGE], {}, {}, IMAGE),
+    OpCase("mul", [IMAGE, (1, 17, 23)], {}, {}, IMAGE),
+    OpCase("mul", [(1, 17, 23), IMAGE], {}, {}, IMAGE),
+    OpCase("div", [IMAGE, IMAGE], {}, {}, IMAGE),
+    OpCase("maximum", [IMAGE, IMAGE], {}, {}, IMAGE),
+    OpCase("minimum", [(9,), (1,)], {}, {}, (9,)),
+    OpCase("pow", [(5, 6), (1, 6)], {}, {}, (5, 6)),
     OpCase("concat", [IMAGE, (5, 17, 23), IMAGE], {}, {}, (11, 17, 23)),
     OpCase("concat", [IMAGE, (3, 17, 1)], {}, {"axis": 2}, (3, 17, 24)),
     OpCase("flatten", [IMAGE], {}, {}, (3 * 17 * 23,)),
@@ -95,6 +126,8 @@ CASES = [
 ]
 
 
+OF_POSITIVE = ("sqrt", "log", "pow")
+"""Operators that give NaN for numbers below zero."""
 IDS = [case.op for case in CASES]
 """What their tests are called after."""
 
@@ -112,6 +145,8 @@ def network(case: OpCase) -> tuple[Graph, dict[str, Array]]:
     if len(case.inputs) > 1:
         cuts = [{"axis": axis, "start": start, "stop": stop} for start, stop in pairwise(ends)]
         inputs = [builder.append("slice", [builder.input], attrs=cut) for cut in cuts]
+    if case.op in OF_POSITIVE:
+        inputs = [builder.append("abs", [value]) for value in inputs]
     made = builder.append(case.op, inputs, {role: role for role in case.params}, case.attrs)
     return builder.finish(made), tensors
 

@@ -88,6 +88,7 @@ def test_limits_are_the_codes() -> None:
     assert constants.MAX_MANIFEST_BYTES == constants.MAX_LABELS_BYTES == 16 << 20
     assert constants.MAX_NODES == constants.MAX_TENSORS == 65_536
     assert "65,536" in limits
+    assert f"| inputs; outputs | 1 to {constants.MAX_ENDS:,} each |" in limits
     assert f"| axes of a tensor | {constants.MAX_RANK} |" in limits
     assert (constants.MAX_ELEMENTS, constants.FREE_ELEMENTS, constants.MAX_EXPANSION) == (2**31, 2**22, 4096)
     assert "2^31, and 2^22 + 4,096 x" in limits

@@ -11,13 +11,19 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 SAME_TORCH = f"torch=={version('torch').partition('+')[0]}"
 """The same release must read the networks that this process exports."""
+
+
+def _same(*packages: str) -> tuple[str, ...]:
+    """Requirements of the versions that this process has; of any version of what it lacks."""
+    present = {distribution.name.lower().replace("_", "-") for distribution in distributions()}
+    return tuple(f"{package}=={version(package)}" if package in present else package for package in packages)
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,17 @@ CODERS = {
 
 ZIPNN = Tool("zipnn", "size_zipnn.py", ("zipnn==0.5.4", SAME_TORCH))
 """A coder of plain floats."""
-TOOLS: dict[str, Tool] = {**PEERS, **CODERS, ZIPNN.name: ZIPNN}
+ZOO = Tool(
+    "zoo",
+    "",
+    (
+        "timm==1.0.31", "torchvision==0.28.0", "segmentation-models-pytorch==0.6.0", "ultralytics==8.4.190",
+        "onnxscript==0.7.2", "onnxslim==0.1.98", SAME_TORCH,
+        *_same("bitarray", "llvmlite", "numba", "numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "tqdm"),
+    ),
+)  # fmt: skip
+"""The libraries whose networks `benchmarks.zoo` converts, and what dcz needs, in the versions of this process."""
+TOOLS: dict[str, Tool] = {**PEERS, **CODERS, ZIPNN.name: ZIPNN, ZOO.name: ZOO}
 
 
 class MissingToolError(Exception):

@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...dcformat import ConversionError, Shape
+from ...dcformat import ConversionError
 from ...dcformat.tensors import Array
+from .inputs import InputShapes
 from .source import Source
 from .state_dicts.state_dict import from_state_dict
 
@@ -45,7 +46,7 @@ def parts(folder: Path) -> list[Path]:
     return [network, *codebooks, *(folder / name for name in HUFFMAN if (folder / name).exists())]
 
 
-def from_artefacts(folder: Path, arch: str | None = None, input_shape: Shape | None = None) -> Source:
+def from_artefacts(folder: Path, arch: str | None = None, input_shape: InputShapes | None = None) -> Source:
     """Read a folder of artefacts.
 
     Parameters

@@ -30,8 +30,8 @@ class OnnxBuilder:
     nodes : list of NodeProto
     initializers : list of TensorProto
     sparse_initializers : list of SparseTensorProto
-    input, output : str
-        Names of the two ends.
+    input : str
+        Name of the network's first input, which tells the batch.
     """
 
     def __init__(self, taken: Sequence[str], sparse: bool = False) -> None:
@@ -40,7 +40,7 @@ class OnnxBuilder:
         self.sparse_initializers: list[SparseTensorProto] = []
         self._taken = set(taken)
         self._sparse = sparse
-        self.input, self.output = self.name("input"), self.name("output")
+        self.input = ""
 
     def name(self, wanted: str) -> str:
         """The name itself, or with a number behind it where it is taken."""

@@ -49,18 +49,24 @@ def to_onnx(container: Container, graph: Graph, batch: int | None = None, sparse
         what = "the weights are too large for an ONNX file"
         raise ConversionError(what, expected=f"at most {MAX_BYTES:,} bytes", found=f"{b.nbytes:,}", hint=hint)
     shapes = infer_shapes(graph, {name: container.entries[name].shape for name in names})
-    values = [b.input]
+    given, answers = [b.name(each.name) for each in graph.inputs], [b.name(each.name) for each in graph.outputs]
+    b.input, values = given[0], [*given]
     for index, node in enumerate(graph.nodes):
         inputs, params = [values[i] for i in node.inputs], {role: tensors[name] for role, name in node.params.items()}
-        use = Use(index, node, inputs, params, [shapes[i] for i in node.inputs], shapes[index + 1])
+        use = Use(index, node, inputs, params, [shapes[i] for i in node.inputs], shapes[graph.value_of(index)])
         values.append(_write(b, use))
-    b.add("Identity", [values[graph.output]], b.output)
+    for name, value in zip(answers, graph.answers, strict=True):
+        b.add("Identity", [values[value]], name)
     size = "N" if batch is None else batch
+    kinds = [TensorProto.INT64 if each.dtype == "I64" else TensorProto.FLOAT for each in graph.inputs]
+    kinds += [TensorProto.FLOAT] * len(answers)
+    places = [*range(len(given)), *graph.answers]
     ends = [
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [size, *shapes[value]])]
-        for name, value in ((b.input, 0), (b.output, graph.output))
+        helper.make_tensor_value_info(name, kind, [size, *shapes[value]])
+        for name, kind, value in zip([*given, *answers], kinds, places, strict=True)
     ]
-    made = helper.make_graph(b.nodes, "network", *ends, b.initializers, sparse_initializer=b.sparse_initializers)
+    first, last = ends[: len(given)], ends[len(given) :]
+    made = helper.make_graph(b.nodes, "network", first, last, b.initializers, sparse_initializer=b.sparse_initializers)
     opsets = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="dcz")
     helper.set_model_props(model, dict(container.metadata))

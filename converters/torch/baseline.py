@@ -14,9 +14,11 @@ from itertools import product
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...core.difference import Answer
 from ...core.timing import clock_of
 from ...dcformat import Dense, FormatError, open
 from ...dcformat.tensors import Array
@@ -37,7 +39,7 @@ class Baseline:
         Mode and precision: "torch eager fp32".
     clock : callable or None
         ``clock(runs)`` returns the seconds of that number of runs.
-    answer : ndarray of float32 or None
+    answer : ndarray of float32, dict of them by name, or None
         Its answer to the batch.
     setup_seconds : float
         Time to build it and to answer once, with compilation.
@@ -47,7 +49,7 @@ class Baseline:
 
     name: str
     clock: Callable[[int], float] | None = None
-    answer: Array | None = None
+    answer: Answer | None = None
     setup_seconds: float = 0.0
     not_run: str | None = None
 
@@ -72,7 +74,7 @@ def dense_module(path: str | os.PathLike[str]) -> GraphModule:
 
 def baselines(
     path: str | os.PathLike[str],
-    batch: Array,
+    batch: Array | Sequence[Array],
     device: str = "cpu",
     threads: int = 1,
     modes: Sequence[str] = MODES,
@@ -84,8 +86,8 @@ def baselines(
     Parameters
     ----------
     path : str or os.PathLike
-    batch : ndarray of float32, shape ``(N, *input_shape)``
-        Input of each run. It is copied to the device before, outside the timing.
+    batch : ndarray of float32, shape ``(N, *input_shape)``, or sequence of ndarray
+        Input of each run, or its inputs. It is copied to the device before, outside the timing.
     device : {"cpu", "cuda"}
     threads : int
         torch's threads on the CPU, from now on, for the whole process.
@@ -116,7 +118,7 @@ def baselines(
         try:
             _allow_tf32(tf32 := precision == "tf32")
             run = _runner(dense_module(path), batch, device, mode, precision)
-            answer = run().float().cpu().numpy()
+            answer = _as_arrays(run())
         except FormatError:
             raise
         except Exception as error:  # no compiler, an operator without a half-precision kernel, ...
@@ -126,7 +128,9 @@ def baselines(
         yield Baseline(_name(mode, precision), clock, answer, time.perf_counter() - start)
 
 
-def time_layers(path: str | os.PathLike[str], batch: Array, threads: int = 1, rounds: int = 20) -> dict[str, float]:
+def time_layers(
+    path: str | os.PathLike[str], batch: Array | Sequence[Array], threads: int = 1, rounds: int = 20
+) -> dict[str, float]:
     """Median seconds of each convolution and linear layer in eager torch on the CPU, by the name of its weight tensor.
 
     Only the operator counts, without the normalisation, activation or addition after it.
@@ -136,7 +140,7 @@ def time_layers(path: str | os.PathLike[str], batch: Array, threads: int = 1, ro
     times: dict[str, list[float]] = {}
     with torch.no_grad():
         for _ in range(rounds + 1):
-            for name, seconds in module.time_weighted(torch.from_numpy(batch)):
+            for name, seconds in module.time_weighted(*map(torch.from_numpy, _listed(batch))):
                 times.setdefault(name, []).append(seconds)
     return {name: median(seconds[1:]) for name, seconds in times.items()}  # the first run warms up
 
@@ -164,18 +168,37 @@ def _name(mode: str, precision: str) -> str:
     return f"torch {mode} {precision}"
 
 
-def _runner(module: nn.Module, batch: Array, device: str, mode: str, precision: str) -> Callable[[], Tensor]:
+def _listed(batch: Array | Sequence[Array]) -> list[Array]:
+    return [batch] if isinstance(batch, np.ndarray) else list(batch)
+
+
+def _as_arrays(answer: Tensor | dict[str, Tensor]) -> Answer:
+    if isinstance(answer, dict):
+        return {name: tensor.float().cpu().numpy() for name, tensor in answer.items()}
+    return answer.float().cpu().numpy()
+
+
+def _runner(
+    module: nn.Module, batch: Array | Sequence[Array], device: str, mode: str, precision: str
+) -> Callable[[], Tensor | dict[str, Tensor]]:
+    arrays = _listed(batch)
     dtype = torch.float16 if precision == "fp16" else torch.float32
-    layout = torch.channels_last if mode == "channels_last" and batch.ndim == 4 else torch.contiguous_format
+    images = mode == "channels_last" and all(array.ndim == 4 for array in arrays)
+    layout = torch.channels_last if images else torch.contiguous_format
     module = module.to(device=device, dtype=dtype, memory_format=layout)  # type: ignore[call-overload]
-    x = torch.from_numpy(batch).to(device=device, dtype=dtype).contiguous(memory_format=layout)
+    x = [
+        torch.from_numpy(array)
+        .to(device, dtype if array.dtype == np.float32 else None)
+        .contiguous(memory_format=layout)
+        for array in arrays
+    ]
     if mode == "compile":
         # Freezing makes the weights constants, so inductor can reorder them for its kernels.
         module = torch.compile(module, fullgraph=True, dynamic=False, options={"freezing": True})  # type: ignore[assignment]
 
-    def run() -> Tensor:
+    def run() -> Tensor | dict[str, Tensor]:
         with torch.no_grad():
-            return module(x)  # type: ignore[no-any-return]
+            return module(*x)  # type: ignore[no-any-return]
 
     return run
 
@@ -184,7 +207,7 @@ def _allow_tf32(allow: bool) -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allow
 
 
-def _event_clock(run: Callable[[], Tensor], tf32: bool) -> Callable[[int], float]:
+def _event_clock(run: Callable[[], object], tf32: bool) -> Callable[[int], float]:
     """Time between two events in the stream: GPU time, including waits for launches."""
 
     def clock(runs: int) -> float:

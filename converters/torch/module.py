@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -33,16 +34,18 @@ class GraphModule(nn.Module):
             value = to_torch(as_dense(tensors[name])).float()
             self.register_parameter(attribute, nn.Parameter(value, requires_grad=False))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map a batch ``(N, *input_shape)`` to ``(N, *output shape)``."""
-        values = [x]
+    def forward(self, *inputs: Tensor) -> Any:
+        """Map batches ``(N, *input_shape)`` to ``(N, *output shape)``; several outputs to a dict by name."""
+        values = list(inputs)
         for node in self.graph.nodes:
             values.append(self._step(node, values))
-        return values[self.graph.output]
+        if len(self.graph.outputs) == 1:
+            return values[self.graph.output]
+        return {output.name: values[output.value] for output in self.graph.outputs}
 
-    def time_weighted(self, x: Tensor) -> Iterator[tuple[str, float]]:
+    def time_weighted(self, *inputs: Tensor) -> Iterator[tuple[str, float]]:
         """Run once; return the weight's name and the seconds of each convolution and linear layer."""
-        values = [x]
+        values = list(inputs)
         for node in self.graph.nodes:
             start = time.perf_counter()
             values.append(self._step(node, values))

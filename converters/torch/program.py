@@ -27,9 +27,12 @@ def to_program(graph: Graph, tensors: Mapping[str, Dense]) -> ExportedProgram:
         In fp32. Its parameters have the tensors' names.
     """
     module = GraphModule(graph, tensors).eval()
-    example = torch.zeros(BATCH, *graph.input_shape)
+    examples = [torch.zeros(BATCH, *each.shape) for each in graph.inputs]
+    sizes = {0: Dim("batch")}
     with torch.no_grad(), quiet():
-        program = torch.export.export(module, (example,), dynamic_shapes=({0: Dim("batch")},), strict=False)
+        program = torch.export.export(
+            module, tuple(examples), dynamic_shapes=(tuple(sizes for _ in examples),), strict=False
+        )
     names = dict(zip(module.state_dict(), graph.tensor_names(), strict=True))
     for spec in program.graph_signature.input_specs:
         spec.target = names.get(spec.target or "", spec.target)

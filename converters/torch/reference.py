@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from ...dcformat import ConversionError
 from ...dcformat.tensors import Array
 
 
-def ask(module: nn.Module, inputs: Array, batch: int | None = None) -> Array:
+def ask(module: nn.Module, inputs: Sequence[Array], batch: int | None = None) -> list[Array]:
     """Run a module, in float32, or in float64 if it holds such tensors.
 
     Half-precision tensors are widened first. This is exact: the weights are the same, and only the rounding of half
@@ -23,42 +23,47 @@ def ask(module: nn.Module, inputs: Array, batch: int | None = None) -> Array:
     ----------
     module : nn.Module
         In eval mode. Its tensors are changed.
-    inputs : ndarray of float32, shape ``(N, *input_shape)``
+    inputs : sequence of ndarray of float32 or int64, each of shape ``(N, *input_shape)``
+        The arguments of its forward.
     batch : int, optional
         Fixed batch size of the module. The last batch is filled with copies of its last sample.
 
     Returns
     -------
-    ndarray of float32 or float64, shape ``(N, *output_shape)``
+    list of ndarray of float32 or float64, each of shape ``(N, *output_shape)``
+        The tensors of its answer, in the order in which they stand in it.
 
     Raises
     ------
     ConversionError
-        The module fails, or does not return one tensor.
+        The module fails.
     """
-    size = batch or len(inputs)
+    samples = len(inputs[0])
+    size = batch or samples
     dtype = widen(module)
     answers = []
-    for start in range(0, len(inputs), size):
-        part = inputs[start : start + size]
-        full = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
-        answers.append(_run(module, torch.from_numpy(full).to(dtype))[: len(part)])
-    return np.concatenate(answers)
+    for start in range(0, samples, size):
+        parts = [_filled(array[start : start + size], size) for array in inputs]
+        tensors = [torch.from_numpy(part) for part in parts]
+        answer = _run(module, [tensor.to(dtype) if tensor.is_floating_point() else tensor for tensor in tensors])
+        answers.append([array[: samples - start] for array in answer])
+    return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
 
 
-def _run(module: nn.Module, x: Tensor) -> Array:
+def _filled(part: Array, size: int) -> Array:
+    return np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
+
+
+def _run(module: nn.Module, x: Sequence[Tensor]) -> list[Array]:
     try:
         with torch.no_grad():
-            answer = module(x)
+            answer = module(*x)
     except Exception as error:  # the model's own code may raise anything
         text = str(error).strip() or type(error).__name__
-        what = f"torch cannot run the model on an input of shape {list(x.shape)}: {text.splitlines()[0]}"
+        shapes = " and ".join(str(list(tensor.shape)) for tensor in x)
+        what = f"torch cannot run the model on an input of shape {shapes}: {text.splitlines()[0]}"
         raise ConversionError(what) from error
-    found = list(_tensors_in(answer))
-    if len(found) != 1:
-        raise ConversionError("the model does not answer one tensor", expected=1, found=len(found))
-    result: Array = found[0].numpy()
-    return result
+    return [tensor.numpy() for tensor in _tensors_in(answer)]
 
 
 def _tensors_in(answer: object) -> Iterator[Tensor]:
@@ -84,15 +89,16 @@ def widen(module: nn.Module) -> torch.dtype:
     module.to(device="cpu", dtype=wide)
     for part, name, value in _attributes(module):
         setattr(part, name, value.to(device="cpu", dtype=wide))
-    if isinstance(module, fx.GraphModule):
 
-        def named_type(item: Argument) -> Argument:
-            return wide if isinstance(item, torch.dtype) and item.is_floating_point else item
+    def named_type(item: Argument) -> Argument:
+        return wide if isinstance(item, torch.dtype) and item.is_floating_point else item
 
-        for node in module.graph.nodes:
-            node.args = map_aggregate(node.args, named_type)
-            node.kwargs = map_aggregate(node.kwargs, named_type)
-        module.recompile()
+    for part in module.modules():
+        if isinstance(part, fx.GraphModule):
+            for node in part.graph.nodes:
+                node.args = map_aggregate(node.args, named_type)
+                node.kwargs = map_aggregate(node.kwargs, named_type)
+            part.recompile()
     return wide
 
 

@@ -78,6 +78,8 @@ def describe(
         "ratio_course": _FP32 * weights / course_bits if coded_bits else None,
         "ratio_paper": _FP32 * weights / paper_bits if coded_bits else None,
         "input_shape": list(graph.input_shape) if graph is not None else None,
+        "inputs": {item.name: [list(item.shape), item.dtype] for item in graph.inputs} if graph is not None else {},
+        "outputs": [item.name for item in graph.outputs] if graph is not None else [],
         "nodes": len(graph.nodes) if graph is not None else 0,
         "labels": labels,
         "metadata": dict(manifest.metadata),

@@ -21,16 +21,16 @@ from ..constants import (
     MAX_EXPANSION,
     MAX_LABELS_BYTES,
     MAX_MANIFEST_BYTES,
-    MAX_NODES,
     MAX_RANK,
     MAX_TENSORS,
 )
 from ..encoding.table import Encoding
-from ..graph.graph import Attr, Graph, Node, Shape
-from ..graph.legal import infer_shapes, make_node
-from ..graph.ops import OPS
+from ..graph.graph import Graph, Shape
+from ..graph.legal import infer_shapes
 from ..preprocess import Preprocess
 from ..tensors import DTYPES
+from .graph_json import graph_from_json, graph_minor_version, graph_to_json
+from .json_fields import integers, list_of, object_of
 
 _ENCODINGS = {encoding.value: encoding for encoding in Encoding}
 DICTIONARY = (
@@ -115,7 +115,7 @@ class Manifest:
     def minor_version(self) -> int:
         """The least minor version of the format that has all that the container uses."""
         used = [entry.encoding.minor_version for entry in self.tensors]
-        used += [OPS[node.op].minor_version for node in (self.graph.nodes if self.graph else ())]
+        used += [graph_minor_version(self.graph)] if self.graph else []
         return max(used, default=0)
 
 
@@ -183,7 +183,7 @@ def pack_manifest(manifest: Manifest) -> bytes:
     index = {entry.name: i for i, entry in enumerate(manifest.tensors)}
     data: dict[str, Any] = {}
     if manifest.graph is not None:
-        data["graph"] = _graph_to_json(manifest.graph, index)
+        data["graph"] = graph_to_json(manifest.graph, index)
     data["tensors"] = [_entry_to_json(entry) for entry in manifest.tensors]
     data["sections"] = [[s.nbytes, s.crc32, s.tensors] for s in manifest.sections]
     if manifest.preprocess is not None:
@@ -206,28 +206,6 @@ def _entry_to_json(entry: TensorEntry) -> list[Any]:
     return row
 
 
-def _graph_to_json(graph: Graph, index: Mapping[str, int]) -> dict[str, Any]:
-    data: dict[str, Any] = {"input": list(graph.input_shape)}
-    data["nodes"] = [_node_to_json(node, i, index) for i, node in enumerate(graph.nodes)]
-    if graph.output != len(graph.nodes):
-        data["output"] = graph.output
-    return data
-
-
-def _node_to_json(node: Node, position: int, index: Mapping[str, int]) -> list[Any]:
-    """``[op, tensors, attributes, inputs]``, cut after the last item that is not the default."""
-    spec = OPS[node.op]
-    tensors = [index[node.params[role]] if role in node.params else None for role in spec.params + spec.optional_params]
-    while tensors and tensors[-1] is None:
-        tensors.pop()
-    attrs = {name: value for name, value in sorted(node.attrs.items()) if value != spec.attrs[name]}
-    inputs = [] if node.inputs == (position,) else list(node.inputs)
-    row = [node.op, tensors, attrs, inputs]
-    while not row[-1]:
-        row.pop()
-    return row
-
-
 def unpack_manifest(data: Bytes, file_bytes: int) -> Manifest:
     """Bytes to manifest, with everything checked that can be checked without the sections.
 
@@ -243,23 +221,23 @@ def unpack_manifest(data: Bytes, file_bytes: int) -> Manifest:
     FormatError
     """
     # Unknown keys are passed over: a newer minor version may add some that a reader can do without.
-    fields = _object(unpack_json(data, MAX_MANIFEST_BYTES, "manifest", DICTIONARY), "manifest")
-    tensors = tuple(_entry_from_json(row) for row in _list(fields, "tensors", MAX_TENSORS))
+    fields = object_of(unpack_json(data, MAX_MANIFEST_BYTES, "manifest", DICTIONARY), "manifest")
+    tensors = tuple(_entry_from_json(row) for row in list_of(fields, "tensors", MAX_TENSORS))
     _check_entries(tensors, file_bytes)
-    sections = tuple(_section_from_json(row) for row in _list(fields, "sections", MAX_TENSORS))
+    sections = tuple(_section_from_json(row) for row in list_of(fields, "sections", MAX_TENSORS))
     if sum(section.tensors for section in sections) != len(tensors):
         raise FormatError("manifest: sections and tensors do not agree", expected=f"{len(tensors)} tensors")
     labels = None
     if "labels" in fields:
-        nbytes, crc32 = _ints(fields["labels"], 2, "labels", limit=1 << 40)
+        nbytes, crc32 = integers(fields["labels"], 2, "labels", limit=1 << 40)
         labels = Section(nbytes, crc32, 0)
-    preprocess = Preprocess.from_json(_object(fields["preprocess"], "preprocess")) if "preprocess" in fields else None
-    metadata = _object(fields.get("metadata", {}), "metadata")
+    preprocess = Preprocess.from_json(object_of(fields["preprocess"], "preprocess")) if "preprocess" in fields else None
+    metadata = object_of(fields.get("metadata", {}), "metadata")
     if not all(isinstance(value, str) for value in metadata.values()):
         raise FormatError("manifest: metadata must be text")
     graph = None
     if "graph" in fields:
-        graph = _graph_from_json(_object(fields["graph"], "graph"), tensors)
+        graph = graph_from_json(object_of(fields["graph"], "graph"), [entry.name for entry in tensors])
         infer_shapes(graph, {entry.name: entry.shape for entry in tensors})
     return Manifest(graph, tensors, sections, preprocess, labels, metadata, _tied_from_json(fields, tensors))
 
@@ -282,31 +260,11 @@ def unpack_labels(data: Bytes) -> list[str]:
     return labels
 
 
-def _object(value: Any, what: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise FormatError(f"manifest: {what} must be an object", found=type(value).__name__)
-    return value
-
-
-def _list(fields: Mapping[str, Any], name: str, limit: int) -> list[Any]:
-    value = fields.get(name)
-    if not isinstance(value, list) or len(value) > limit:
-        raise FormatError(f"manifest: {name} must be a list of at most {limit}", found=type(value).__name__)
-    return value
-
-
-def _ints(value: Any, count: int | None, what: str, limit: int) -> tuple[int, ...]:
-    ok = isinstance(value, list) and (count is None or len(value) == count)
-    if not ok or not all(type(v) is int and 0 <= v < limit for v in value):
-        raise FormatError(f"manifest: bad {what}", expected="non-negative integers", found=reprlib.repr(value))
-    return tuple(value)
-
-
 def _entry_from_json(row: Any) -> TensorEntry:
     if not isinstance(row, list) or not 2 <= len(row) <= 4 or not all(isinstance(v, str) for v in (row[0], *row[2:])):
         raise FormatError("manifest: bad tensor", expected="[name, shape, encoding, dtype]", found=reprlib.repr(row))
     name, encoding, dtype = row[0], row[2] if len(row) > 2 else "raw", row[3] if len(row) > 3 else "F32"
-    shape = _ints(row[1], None, f"shape of {name!r}", limit=MAX_ELEMENTS)
+    shape = integers(row[1], None, f"shape of {name!r}", limit=MAX_ELEMENTS)
     if len(shape) > MAX_RANK:
         raise FormatError(f"tensor {name!r} has too many axes", expected=f"at most {MAX_RANK}", found=len(shape))
     if encoding not in _ENCODINGS:
@@ -333,7 +291,7 @@ def _check_entries(tensors: tuple[TensorEntry, ...], file_bytes: int) -> None:
 
 
 def _tied_from_json(fields: Mapping[str, Any], tensors: tuple[TensorEntry, ...]) -> dict[str, str]:
-    rows = _object(fields.get("tied", {}), "tied")
+    rows = object_of(fields.get("tied", {}), "tied")
     known = {entry.name for entry in tensors}
     for name, i in rows.items():
         if name in known:
@@ -344,45 +302,5 @@ def _tied_from_json(fields: Mapping[str, Any], tensors: tuple[TensorEntry, ...])
 
 
 def _section_from_json(row: Any) -> Section:
-    nbytes, crc32, tensors = _ints(row, 3, "section", limit=1 << 40)
+    nbytes, crc32, tensors = integers(row, 3, "section", limit=1 << 40)
     return Section(nbytes, crc32, tensors)
-
-
-def _graph_from_json(data: Mapping[str, Any], tensors: tuple[TensorEntry, ...]) -> Graph:
-    input_shape = _ints(data.get("input"), None, "input shape", limit=MAX_ELEMENTS)
-    rows = _list(data, "nodes", MAX_NODES)
-    nodes = tuple(_node_from_json(row, i, tensors) for i, row in enumerate(rows))
-    output = data.get("output", len(nodes))
-    if type(output) is not int:
-        raise FormatError("manifest: bad output", found=reprlib.repr(output))
-    return Graph(input_shape, nodes, output)
-
-
-def _node_from_json(row: Any, position: int, tensors: tuple[TensorEntry, ...]) -> Node:
-    where = f"node {position}"
-    kinds = (str, list, dict, list)
-    ok = isinstance(row, list) and 1 <= len(row) <= 4
-    if not ok or not all(isinstance(v, kind) for v, kind in zip(row, kinds, strict=False)):
-        raise FormatError("manifest: bad node", where=where, found=reprlib.repr(row))
-    op, indices, attrs, inputs = row + [[], {}, []][len(row) - 1 :]
-    if op not in OPS:
-        raise UnsupportedVersionError(f"unknown op {reprlib.repr(op)}", where=where, hint="a newer dcz may know it")
-    roles = OPS[op].params + OPS[op].optional_params
-    if len(indices) > len(roles) or not all(i is None or (type(i) is int and 0 <= i < len(tensors)) for i in indices):
-        raise FormatError(f"manifest: bad tensors of {op}", where=where, found=reprlib.repr(indices))
-    params = {role: tensors[i].name for role, i in zip(roles, indices, strict=False) if i is not None}
-    before = (position,) if OPS[op].inputs[1] else ()  # an op without inputs has none to leave out
-    inputs = _ints(inputs, None, f"inputs of {where}", limit=MAX_NODES + 1) or before
-    try:
-        return make_node(op, inputs, params, {name: _attr(value) for name, value in attrs.items()})
-    except FormatError as error:
-        error.where = where
-        raise
-
-
-def _attr(value: Any) -> Attr:
-    if isinstance(value, list):
-        return tuple(_ints(value, None, "attribute", limit=MAX_ELEMENTS))
-    if not isinstance(value, int | float | bool | str):
-        raise FormatError("manifest: bad attribute", found=reprlib.repr(value))
-    return value

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...core.errors import FormatError
-from .graph import Attr, Graph, Node, Shape
+from .graph import Attr, Graph, Input, Node, Output, Shape
 from .legal import make_node
 from .ops import OPS
 
@@ -18,7 +18,7 @@ class Value:
     Attributes
     ----------
     index : int
-        Its number in the graph: 0 is the input, i + 1 is what node i makes.
+        Its number in the graph: first the inputs, then what the nodes make.
     shape : tuple of int
         Of one sample.
     """
@@ -32,21 +32,25 @@ class GraphBuilder:
 
     Parameters
     ----------
-    input_shape : tuple of int
-        Shape of one sample.
+    inputs : tuple of int, or tuple of Input
+        Shape of one sample of the one input, or all inputs.
     tensor_shapes : mapping of str to tuple of int
         Shape of each tensor that nodes may name. It may grow together with the graph.
 
     Attributes
     ----------
-    input : Value
+    inputs : list of Value
         What the network is given.
+    input : Value
+        The first of these.
     nodes : list of Node
         Those appended so far.
     """
 
-    def __init__(self, input_shape: Shape, tensor_shapes: Mapping[str, Shape]) -> None:
-        self.input = Value(0, input_shape)
+    def __init__(self, inputs: Shape | tuple[Input, ...], tensor_shapes: Mapping[str, Shape]) -> None:
+        self._given = Graph(inputs, (), 0).inputs
+        self.inputs = [Value(index, given.shape) for index, given in enumerate(self._given)]
+        self.input = self.inputs[0]
         self.nodes: list[Node] = []
         self._tensor_shapes = tensor_shapes
         self._constants: dict[str, Value] = {}
@@ -91,7 +95,7 @@ class GraphBuilder:
         except ValueError as error:
             raise FormatError(str(error)) from None
         self.nodes.append(node)
-        return Value(len(self.nodes), shape)
+        return Value(len(self.inputs) + len(self.nodes) - 1, shape)
 
     def reshape(self, value: Value, shape: Shape) -> Value:
         """The value in another shape: by a ``flatten`` or a ``reshape``, one for all that ask, where there is need."""
@@ -109,6 +113,9 @@ class GraphBuilder:
             self._constants[name] = self.append("constant", [], {"value": name})
         return self._constants[name]
 
-    def finish(self, output: Value) -> Graph:
-        """The graph whose answer is `output`."""
-        return Graph(self.input.shape, tuple(self.nodes), output.index)
+    def finish(self, outputs: Value | Mapping[str, Value]) -> Graph:
+        """The graph whose answer is one value, or several by name."""
+        if isinstance(outputs, Value):
+            return Graph(self._given, tuple(self.nodes), outputs.index)
+        named = tuple(Output(value.index, name) for name, value in outputs.items())
+        return Graph(self._given, tuple(self.nodes), named)

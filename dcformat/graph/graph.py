@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 Shape: TypeAlias = tuple[int, ...]
 Attr: TypeAlias = int | float | bool | str | tuple[int, ...]
@@ -19,7 +19,8 @@ class Node:
     op : str
         A name in `dcz.dcformat.OPS`.
     inputs : tuple of int
-        Values it reads. Value 0 is the network's input, value i + 1 is what node i makes.
+        Values it reads. Where the network has n inputs, values 0 to n - 1 are these, and value n + i is what node i
+        makes.
     params : mapping of str to str
         Tensor names by role (``weight``, ``bias``, ``running_mean``, ...).
     attrs : mapping of str to Attr
@@ -33,22 +34,93 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Graph:
-    """A network: a list of nodes, each reading only values made before it.
+class Input:
+    """A value that the network is given.
 
     Attributes
     ----------
-    input_shape : tuple of int
-        Shape of one sample, without the batch axis: (C, H, W) or (features,).
-    nodes : tuple of Node
-        In topological order.
-    output : int
-        The value that the network answers with.
+    shape : tuple of int
+        Of one sample, without the batch axis: (C, H, W) or (features,).
+    name : str
+    dtype : str
+        ``F32``, or ``I64`` for integers: row numbers of an embedding.
     """
 
-    input_shape: Shape
+    shape: Shape
+    name: str = "input"
+    dtype: str = "F32"
+
+
+@dataclass(frozen=True)
+class Output:
+    """A value that the network answers with.
+
+    Attributes
+    ----------
+    value : int
+    name : str
+    """
+
+    value: int
+    name: str = "output"
+
+
+@dataclass(frozen=True, init=False)
+class Graph:
+    """A network: a list of nodes, each reading only values made before it.
+
+    Parameters
+    ----------
+    inputs : tuple of Input, or tuple of int
+        Or the shape of the one input, which has the default name.
+    nodes : tuple of Node
+        In topological order.
+    outputs : tuple of Output, or int
+        Or the value of the one output, which has the default name.
+
+    Attributes
+    ----------
+    inputs : tuple of Input
+        Values 0, 1, ..., in this order.
+    nodes : tuple of Node
+    outputs : tuple of Output
+    """
+
+    inputs: tuple[Input, ...]
     nodes: tuple[Node, ...]
-    output: int
+    outputs: tuple[Output, ...]
+
+    def __init__(
+        self, inputs: Shape | tuple[Input, ...], nodes: tuple[Node, ...], outputs: int | tuple[Output, ...]
+    ) -> None:
+        given = tuple(item for item in inputs if isinstance(item, Input))
+        answers = (Output(outputs),) if isinstance(outputs, int) else outputs
+        object.__setattr__(self, "inputs", given or (Input(cast(Shape, inputs)),))
+        object.__setattr__(self, "nodes", nodes)
+        object.__setattr__(self, "outputs", answers)
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of one sample of the first input."""
+        return self.inputs[0].shape
+
+    @property
+    def output(self) -> int:
+        """The value of the first output."""
+        return self.outputs[0].value
+
+    @property
+    def answers(self) -> tuple[int, ...]:
+        """The values of all outputs."""
+        return tuple(output.value for output in self.outputs)
+
+    def value_of(self, index: int) -> int:
+        """The value that a node makes, by the index of the node."""
+        return len(self.inputs) + index
+
+    def maker(self, value: int) -> Node | None:
+        """The node that makes a value; None for an input."""
+        return self.nodes[value - len(self.inputs)] if value >= len(self.inputs) else None
 
     def tensor_names(self) -> list[str]:
         """Names of the tensors that the nodes use, in order of first use."""

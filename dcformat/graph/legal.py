@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 from ...core.errors import FormatError
-from ..constants import MAX_ACTIVATION, MAX_LIVE, MAX_RANK
-from .graph import Attr, Graph, Node, Shape
+from ..constants import MAX_ACTIVATION, MAX_ENDS, MAX_LIVE, MAX_RANK
+from .graph import Attr, Graph, Input, Node, Output, Shape
 from .ops import OPS
+
+INPUT_DTYPES = ("F32", "I64")
+"""Element types of inputs."""
 
 
 def make_node(
@@ -65,7 +68,7 @@ def infer_shapes(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> list[Shape
     Returns
     -------
     list of tuple of int
-        Item 0 is the input's shape, item i + 1 that of what node i makes.
+        First those of the inputs, then those of what the nodes make.
 
     Raises
     ------
@@ -73,15 +76,12 @@ def infer_shapes(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> list[Shape
         A value used before it is made, a tensor that is missing, shapes that do not fit, or values of more than
         `MAX_LIVE` elements that are needed at a time; names the node.
     """
-    if not 1 <= len(graph.input_shape) <= MAX_RANK or min(graph.input_shape) < 1:
-        raise FormatError("bad input shape", expected=f"1 to {MAX_RANK} axes", found=list(graph.input_shape))
-    if prod(graph.input_shape) > MAX_ACTIVATION:
-        raise FormatError("input is too large", expected=f"at most {MAX_ACTIVATION} elements", found=graph.input_shape)
-    shapes = [graph.input_shape]
+    _check_ends(graph)
+    shapes = [given.shape for given in graph.inputs]
     for index, node in enumerate(graph.nodes):
         where = f"node {index} {node.op}"
         for value in node.inputs:
-            if not 0 <= value <= index:
+            if not 0 <= value < len(shapes):
                 raise FormatError("node reads a value that is not made yet", where=where, found=f"value {value}")
         for role, name in node.params.items():
             if name not in tensor_shapes:
@@ -100,19 +100,41 @@ def infer_shapes(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> list[Shape
                 found=f"shape {list(shape)}",
             )
         shapes.append(shape)
-    if not 0 <= graph.output < len(shapes):
-        raise FormatError("the output is not a value of the graph", found=graph.output)
+    for output in graph.outputs:
+        if not 0 <= output.value < len(shapes):
+            raise FormatError("the output is not a value of the graph", found=output.value)
     _check_live(graph, [prod(shape) for shape in shapes])
     return shapes
 
 
+def _check_ends(graph: Graph) -> None:
+    """Refuse inputs of sizes or types that cannot be used, and names that do not tell inputs, or outputs, apart."""
+    for given in graph.inputs:
+        if not 1 <= len(given.shape) <= MAX_RANK or min(given.shape) < 1:
+            raise FormatError("bad input shape", expected=f"1 to {MAX_RANK} axes", found=list(given.shape))
+        if prod(given.shape) > MAX_ACTIVATION:
+            raise FormatError("input is too large", expected=f"at most {MAX_ACTIVATION} elements", found=given.shape)
+        if given.dtype not in INPUT_DTYPES:
+            expected = " or ".join(INPUT_DTYPES)
+            raise FormatError(f"input {given.name!r} has an unknown dtype", expected=expected, found=given.dtype)
+    ends: tuple[tuple[str, tuple[Input, ...] | tuple[Output, ...]], ...]
+    ends = ("input", graph.inputs), ("output", graph.outputs)
+    for what, items in ends:
+        names = [item.name for item in items]
+        if not 1 <= len(names) <= MAX_ENDS:
+            raise FormatError(f"bad number of {what}s", expected=f"1 to {MAX_ENDS}", found=len(names))
+        if len(set(names)) != len(names) or "" in names:
+            raise FormatError(f"each {what} must have a name of its own", found=reprlib.repr(names))
+
+
 def _check_live(graph: Graph, sizes: Sequence[int]) -> None:
     """Refuse a graph whose values take too much memory together: each is needed until its last node has read it."""
-    last = {value: index for index, node in enumerate(graph.nodes) for value in (index + 1, *node.inputs)}
-    last[graph.output] = len(graph.nodes)
-    live = sizes[0]
+    made = graph.value_of
+    last = {value: index for index, node in enumerate(graph.nodes) for value in (made(index), *node.inputs)}
+    last |= dict.fromkeys(graph.answers, len(graph.nodes))
+    live = sum(sizes[: len(graph.inputs)])
     for index, node in enumerate(graph.nodes):
-        live += sizes[index + 1]
+        live += sizes[made(index)]
         if live > MAX_LIVE:
             raise FormatError(
                 "too many values are needed at a time",
@@ -120,4 +142,4 @@ def _check_live(graph: Graph, sizes: Sequence[int]) -> None:
                 expected=f"at most {MAX_LIVE} elements",
                 found=live,
             )
-        live -= sum(sizes[value] for value in {index + 1, *node.inputs} if last[value] == index)
+        live -= sum(sizes[value] for value in {made(index), *node.inputs} if last[value] == index)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..converters.frontends.inputs import Asked
 
 TUNING = "kernels picked by trial: tries what the file does not know, and adds it"
 """Help for ``--tuning FILE``."""
+
+SHAPE = "shape of one sample: 3,32,32; once for each of several inputs: image:3,32,32, ids:32:int64"
+"""Help for ``--input-shape``."""
 
 
 def positive(value: str) -> int:
@@ -16,12 +23,15 @@ def positive(value: str) -> int:
     return int(value)
 
 
-def shape(value: str) -> tuple[int, ...]:
-    """Parse the shape of one sample: ``3,32,32``."""
+def shape(value: str) -> Asked:
+    """Parse an input: ``3,32,32``, ``image:3,32,32`` or ``ids:32:int64``."""
+    from ..converters.frontends.inputs import parse_input
+    from ..core.errors import DczError
+
     try:
-        return tuple(positive(size) for size in value.split(","))
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"expected sizes such as 3,32,32, found {value!r}") from None
+        return parse_input(value)
+    except DczError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def prune(value: str) -> str:

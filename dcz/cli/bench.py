@@ -15,12 +15,13 @@ from .arguments import TUNING, positive
 from .explain import missing
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from ..converters.torch.baseline import Baseline
     from ..core.timing import Clock
     from ..runtime import Model
+
+    Batch = dict[str, NDArray[Any]]
 
 SECONDS = 5.0
 """Approximate duration of all rounds together."""
@@ -45,34 +46,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print medians and deciles of each engine, and the ratio of the others to ours."""
-    import numpy as np
-
     from ..runtime import load
 
     model = load(args.model, args.threads, args.tuning)
-    batch = np.random.default_rng(0).standard_normal((args.batch_size, *model.input_shape), dtype=np.float32)
+    batch = model.noise(args.batch_size)
     result = measure(model, batch, args)
     print(text.to_json(result) if args.json else describe(result))
     return 0
 
 
-def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> dict[str, Any]:
+def measure(model: Model, batch: Batch, args: argparse.Namespace) -> dict[str, Any]:
     """Run the engines interleaved, and return the document that ``--json`` prints."""
     from ..core.difference import relative_error
     from ..core.timing import Interleaved, clock_of, milliseconds, ratio
 
     torch, settings = _baselines(args, batch) if args.baseline or args.device == "cuda" else ([], {})
-    clocks: dict[str, Clock] = {OURS: clock_of(lambda: model(batch))}
+    arrays = tuple(batch.values())
+    clocks: dict[str, Clock] = {OURS: clock_of(lambda: model(*arrays))}
     clocks |= {engine.name: engine.clock for engine in torch if engine.clock}
     turns = Interleaved(clocks)
     rounds = turns.rounds(SECONDS)
     for _ in progress(range(rounds), "round", rounds):
         turns.round()
-    answers = {OURS: model(batch)} | {engine.name: engine.answer for engine in torch if engine.answer is not None}
+    answers = {OURS: model(*arrays)} | {engine.name: engine.answer for engine in torch if engine.answer is not None}
     reference = next((engine.answer for engine in torch if engine.answer is not None), None)
     runs = []
     for name, device, why_not in [(OURS, "cpu", None), *((b.name, args.device, b.not_run) for b in torch)]:
-        row: dict[str, Any] = {"engine": name, "device": device, "batch": len(batch), "threads": args.threads}
+        row: dict[str, Any] = {"engine": name, "device": device, "batch": args.batch_size, "threads": args.threads}
         if why_not is None:
             error = None if reference is None else relative_error(answers[name], reference)
             row |= {**milliseconds(turns.seconds[name]), "max_error": error}
@@ -84,14 +84,14 @@ def measure(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) 
     return result | ({"layers": list(_layers(model, batch, args))} if args.layers else {})
 
 
-def _baselines(args: argparse.Namespace, batch: NDArray[np.float32]) -> tuple[list[Baseline], dict[str, Any]]:
+def _baselines(args: argparse.Namespace, batch: Batch) -> tuple[list[Baseline], dict[str, Any]]:
     try:
         from ..converters.torch import baseline
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         return [_NoTorch()], {}  # type: ignore[list-item]
-    engines = baseline.baselines(args.model, batch, args.device, args.threads)
+    engines = baseline.baselines(args.model, list(batch.values()), args.device, args.threads)
     built = list(progress(engines, "engine", len(baseline.MODES) * len(baseline.PRECISIONS[args.device])))
     return built, baseline.settings(args.device) if any(engine.clock for engine in built) else {}
 
@@ -106,13 +106,13 @@ class _NoTorch:
         self.not_run = missing("torch")
 
 
-def _layers(model: Model, batch: NDArray[np.float32], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _layers(model: Model, batch: Batch, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     dense: dict[str, float] = {}
     if args.baseline:
         with suppress(ModuleNotFoundError):  # no torch: the table of engines says so
             from ..converters.torch.baseline import time_layers
 
-            dense = time_layers(args.model, batch, args.threads)
+            dense = time_layers(args.model, list(batch.values()), args.threads)
     for layer, seconds in model.time_layers(batch):
         row = {**layer, "weight": layer["weight"] or None, "us": 1e6 * seconds}
         yield row | ({"dense_us": 1e6 * dense[layer["weight"]]} if layer["weight"] in dense else {})

@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arch", metavar="NAME", help="a known architecture, or pkg.module:factory; default: recognised"
     )
-    parser.add_argument("--input-shape", metavar="C,H,W", type=arguments.shape, help="shape of one sample: 3,32,32")
+    parser.add_argument(
+        "--input-shape", metavar="[NAME:]C,H,W[:int64]", type=arguments.shape, action="append", help=arguments.SHAPE
+    )
     parser.add_argument("--key", metavar="NAME", help="which dictionary of a checkpoint is the state dict")
     thresholds = "std:S drops |w| <= S std(w), percent:Q the smallest Q %%"
     parser.add_argument("--prune", metavar="RULE", type=arguments.prune, help=thresholds)

@@ -14,8 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL.dcz")
     parser.add_argument("--against", metavar="MODEL.pt", help="compare tensors and answers with this model's")
     parser.add_argument("--arch", metavar="NAME", help="architecture of that model, as for dcz convert")
-    shape = "shape of one sample, 3,32,32; default: the container's"
-    parser.add_argument("--input-shape", metavar="C,H,W", type=arguments.shape, help=shape)
+    shape = f"{arguments.SHAPE}; default: the container's"
+    parser.add_argument(
+        "--input-shape", metavar="[NAME:]C,H,W[:int64]", type=arguments.shape, action="append", help=shape
+    )
     parser.add_argument("--key", metavar="NAME", help="which dictionary of that model is the state dict")
     parser.add_argument("--json", action="store_true", help="one JSON document")
 

@@ -42,10 +42,7 @@ def run_all_plans(model: Model) -> None:
     model : Model
         Of two threads.
     """
-    import numpy as np
-
     from ..runtime.model import SLICES
 
-    batch = np.zeros((sum(SLICES), *model.input_shape), np.float32)
-    model(batch)  # a slice of each size
-    model(batch[:1])  # alone: while several slices run, no helper thread is free for a large layer
+    model(model.noise(sum(SLICES)))  # a slice of each size
+    model(model.noise(1))  # alone: while several slices run, no helper thread is free for a large layer

@@ -259,15 +259,16 @@ def load_checkpoint(path: str | os.PathLike[str], arch: str | None, container: s
     """
     from ..converters.compression.apply import error_between
     from ..converters.convert import load_source
+    from ..converters.frontends.inputs import as_asked
 
     def errors(before: Dense, after: Dense) -> tuple[float, float]:
         error = error_between(before, after)
         return error.max_error, error.rms_error
 
     with open(container) as opened:
-        shape = opened.graph.input_shape if opened.graph else None
+        asked = as_asked(opened.graph) if opened.graph else None
         shapes = {name: entry.shape for name, entry in opened.entries.items()}
-    tensors = load_source(path, arch=arch, input_shape=shape).tensors
+    tensors = load_source(path, arch=arch, input_shape=asked).tensors
     if not any(shapes.get(name) == tensor.shape for name, tensor in tensors.items()):
         hint = "is it the model that the container was made from?"
         raise FormatError(f"has no tensor of the names and shapes in {os.fspath(path)}", path=container, hint=hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..dcformat import Graph, Output
 from .elements import TIMES, count, definitions, name, number, section, shape
 from .facts import PARTS, Facts
 from .html import Content, Markup, table, tag
@@ -16,7 +17,7 @@ def inputs(facts: Facts) -> Markup | None:
     """Shape of the input, and preprocessing."""
     if facts.graph is None:
         return None
-    items: list[tuple[str, Content]] = [("input of one sample", shape(facts.graph.input_shape))]
+    items: list[tuple[str, Content]] = [(_end("input", given.name), shape(given.shape)) for given in facts.graph.inputs]
     if steps := facts.preprocess:
         resized = {int: "shorter side to {} pixels", tuple: "to {0[0]} by {0[1]} pixels"}
         items += [
@@ -51,15 +52,16 @@ def graph(facts: Facts) -> Markup | None:
         (
             str(i),
             node.op,
-            ", ".join("input" if value == 0 else str(value) for value in node.inputs),
+            ", ".join(_read(facts.graph, value) for value in node.inputs),
             shape(facts.shapes[i]),
             "; ".join(f"{key} {_attribute(value)}" for key, value in node.attrs.items()),
             [tag("div", tag("span", f"{role} ", class_="note"), name(tensor)) for role, tensor in node.params.items()],
         )
-        for i, node in enumerate(facts.graph.nodes, 1)
+        for i, node in enumerate(facts.graph.nodes, len(facts.graph.inputs))
     ]
     header = ("node", "op", "reads", "makes", "attributes", "tensors")
-    text = f"{count(len(rows), 'node')}; node {facts.graph.output} gives the answer. Shapes are those of one sample."
+    answers = ", ".join(f"node {output.value} gives {_answer(output.name)}" for output in facts.graph.outputs)
+    text = f"{count(len(rows), 'node')}; {answers}. Shapes are those of one sample."
     drawing = network(facts)
     if drawing is not None:
         text += " A box is a layer with what reads it alone, shaded by its bytes: the largest layer's box is full."
@@ -101,6 +103,19 @@ def provenance(facts: Facts) -> Markup:
     if facts.against:
         items.insert(1, ("compared with", name(facts.against)))
     return section("provenance", "Provenance", definitions(items))
+
+
+def _end(what: str, given: str) -> str:
+    """What an input is called: by its name, where that is not the default."""
+    return f"{what} of one sample" if given == what else f"{what} {given}, one sample"
+
+
+def _answer(given: str) -> str:
+    return "the answer" if given == Output.name else given
+
+
+def _read(graph: Graph, value: int) -> str:
+    return str(value) if graph.maker(value) else graph.inputs[value].name
 
 
 def _attribute(value: Any) -> str:

@@ -34,7 +34,7 @@ class Box:
     Attributes
     ----------
     values : list of int
-        Numbers of the nodes, rising; 0 is the input.
+        Numbers of the values that its nodes make, rising; the first values are the inputs.
     reads : list of int
         Numbers of the boxes that it reads.
     nbytes : int
@@ -60,7 +60,7 @@ def network(facts: Facts) -> Markup | None:
     largest = max(box.nbytes for box in made) or 1
     lines = [tag("path", d=_path(route), class_="line") for route in layout.routes]
     drawn = [
-        _drawn(box, ops, size, (x - width / 2, row * ROW), width, box.nbytes / largest)
+        _drawn(box, len(facts.graph.inputs), ops, size, (x - width / 2, row * ROW), width, box.nbytes / largest)
         for box, (ops, size), (x, row) in zip(made, titles, layout.centres, strict=True)
     ]
     picture = _picture(layout, [*lines, *drawn], f"The graph: {count(len(made), 'box', 'boxes')} from top to bottom")
@@ -77,14 +77,15 @@ def boxes(graph: Graph, tensors: Mapping[str, Mapping[str, Any]]) -> list[Box]:
         Entries in what `Container.info` gives, by name.
     """
     readers = Counter(value for node in graph.nodes for value in dict.fromkeys(node.inputs))
-    readers[graph.output] += 1
-    made, box_of = [Box([0], [], 0)], [0]
-    for number, node in enumerate(graph.nodes, 1):
+    readers.update(graph.answers)
+    first = len(graph.inputs)
+    made, box_of = [Box([value], [], 0) for value in range(first)], list(range(first))
+    for number, node in enumerate(graph.nodes, first):
         rows = [tensors[name] for name in node.params.values()]
         nbytes = sum(sum(row["bytes"].values()) for row in rows)
         sources = list(dict.fromkeys(node.inputs))
         follows = len(sources) == 1 and readers[sources[0]] == 1 and all(len(row["shape"]) < 2 for row in rows)
-        if follows and (before := box_of[sources[0]]):
+        if follows and (before := box_of[sources[0]]) >= first:
             box = made[before]
             made[before] = Box([*box.values, number], box.reads, box.nbytes + nbytes)
             box_of.append(before)
@@ -95,15 +96,18 @@ def boxes(graph: Graph, tensors: Mapping[str, Mapping[str, Any]]) -> list[Box]:
 
 
 def _ops(graph: Graph, box: Box) -> str:
-    return ", ".join(graph.nodes[value - 1].op if value else "input" for value in box.values)
+    makers = zip(box.values, map(graph.maker, box.values), strict=True)
+    return ", ".join(node.op if node else graph.inputs[value].name for value, node in makers)
 
 
-def _drawn(box: Box, ops: str, size: str, corner: tuple[float, int], width: float, share: float) -> list[Markup]:
+def _drawn(
+    box: Box, inputs: int, ops: str, size: str, corner: tuple[float, int], width: float, share: float
+) -> list[Markup]:
     room = int(width / CHARACTER) - len(size) - 4
     shown = ops if len(ops) <= room else f"{ops[: room - 1]}…"
     first, last = box.values[0], box.values[-1]
     nodes = f"nodes {first} to {last}" if first < last else f"node {first}"
-    said = f"{nodes}: {ops}; {size}; {count(box.nbytes, 'byte')}" if last else f"input: {size}"
+    said = f"{nodes}: {ops}; {size}; {count(box.nbytes, 'byte')}" if last >= inputs else f"{ops}: {size}"
     left, top = corner
     frame: dict[str, str | int] = {"x": _number(left), "y": top, "height": BOX, "rx": 3}
     return [

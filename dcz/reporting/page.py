@@ -43,7 +43,9 @@ def render(facts: Facts) -> str:
     """
     made = {key: build(facts) for key, (build, _) in SECTIONS.items()}
     links = [tag("li", tag("a", SECTIONS[key][1], href=f"#{key}")) for key, markup in made.items() if markup]
-    takes = f"{shape(facts.graph.input_shape)} in, {len(facts.graph.nodes):,} nodes" if facts.graph else "weights only"
+    takes = "weights only"
+    if facts.graph:
+        takes = f"{', '.join(shape(given.shape) for given in facts.graph.inputs)} in, {len(facts.graph.nodes):,} nodes"
     body = tag(
         "body",
         tag("a", "Skip to the report", href="#sizes", class_="skip"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core.progress import progress
 from ..dcformat import Dense, FormatError, InputError, infer_shapes, open
+from ..dcformat.graph.ids import random_inputs
 
 if TYPE_CHECKING:
     from ..dcformat import Container, Tensor
@@ -88,10 +89,11 @@ def measure(path: str | os.PathLike[str]) -> LayerTimes:
         graph = container.graph
         if graph is None:
             raise FormatError("container holds weights but no graph, so there is nothing to time", path=path)
-        shapes = infer_shapes(graph, {name: container.entries[name].shape for name in graph.tensor_names()})
+        weights = {name: container.entries[name].shape for name in graph.tensor_names()}
+        shapes = infer_shapes(graph, weights)
         stored = plan(graph, shapes, container.decode, 1)
         dense = plan(graph, shapes, lambda name: _without_zeros(container, name), 1)
-    sample = np.random.default_rng(0).standard_normal((1, *graph.input_shape), dtype=np.float32)
+        sample = [array.astype(np.float32) for array in random_inputs(graph, weights, 1)]
     timer = LayerTimer([stored, dense])
 
     def once() -> list[Any]:

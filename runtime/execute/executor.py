@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,10 @@ class Executor:
     def __init__(self, plan: Plan) -> None:
         arena = aligned(plan.program.elements)
         self._lanes = plan.lanes
-        ends = plan.view(arena, 0), plan.view(arena, plan.output)
-        self._input, self._output = (end[..., 0] if plan.lanes == 1 else end.reshape(-1) for end in ends)
+        ends = ([plan.view(arena, value) for value in values] for values in (plan.inputs, plan.outputs))
+        self._inputs, self._outputs = (
+            [view[..., 0] if plan.lanes == 1 else view.reshape(-1) for view in views] for views in ends
+        )
         steps = resolve(plan.program, arena)
         ways: list[Call] = [(way, (arena, arena)) for way in (to_lanes, from_lanes)] if plan.lanes > 1 else []
         make_ready([*ways, *(call for bounds in steps for bound in bounds for call in _calls(bound))])
@@ -38,36 +41,39 @@ class Executor:
         self._steps = [[_runnable(bound, plan.team) for bound in bounds] for bounds in steps]
         self._calls = [call for calls in self._steps for call in calls]
 
-    def run(self, batch: F32, out: F32) -> None:
+    def run(self, batch: Sequence[F32], out: Sequence[F32]) -> None:
         """Run the network once.
 
         Parameters
         ----------
-        batch : ndarray of float32, shape ``(plan.batch, *input shape)``
-            Not changed.
-        out : ndarray of float32, shape ``(plan.batch, *output shape)``, C-contiguous
-            Receives the answer.
+        batch : sequence of ndarray of float32, each of shape ``(plan.batch, *input shape)``
+            One array an input. Not changed.
+        out : sequence of ndarray of float32, each of shape ``(plan.batch, *output shape)``, C-contiguous
+            One array an output: receive the answer.
         """
         self._take(batch)
         for function, arguments in self._calls:
             function(*arguments)
-        if self._lanes > 1:
-            self._from_lanes(self._output, out.reshape(-1))
-        else:
-            out[...] = self._output
+        for held, array in zip(self._outputs, out, strict=True):
+            if self._lanes > 1:
+                self._from_lanes(held, array.reshape(-1))
+            else:
+                array[...] = held
 
-    def _take(self, batch: F32) -> None:
-        if self._lanes > 1:
-            self._to_lanes(np.ascontiguousarray(batch).reshape(-1), self._input)
-        else:
-            self._input[...] = batch
+    def _take(self, batch: Sequence[F32]) -> None:
+        for held, array in zip(self._inputs, batch, strict=True):
+            if self._lanes > 1:
+                self._to_lanes(np.ascontiguousarray(array).reshape(-1), held)
+            else:
+                held[...] = array
 
-    def time_steps(self, batch: F32) -> NDArray[np.float64]:
+    def time_steps(self, batch: Sequence[F32]) -> NDArray[np.float64]:
         """Run the network once, and return the seconds of each step of the plan.
 
         Parameters
         ----------
-        batch : ndarray of float32, shape ``(plan.batch, *input shape)``
+        batch : sequence of ndarray of float32, each of shape ``(plan.batch, *input shape)``
+            One array an input.
 
         Returns
         -------

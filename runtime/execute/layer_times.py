@@ -49,14 +49,15 @@ class LayerTimer:
         steps, ends = plans[0].steps, [*self._starts[0], len(plans[0].steps)]
         self.layers = [_layer(steps[first:last]) for first, last in pairwise(ends)]
 
-    def time(self, number: int, batch: F32) -> NDArray[np.float64]:
+    def time(self, number: int, batch: Sequence[F32]) -> NDArray[np.float64]:
         """Run one of the plans once.
 
         Parameters
         ----------
         number : int
             Index of the plan.
-        batch : ndarray of float32, shape ``(plan.batch, *input shape)``
+        batch : sequence of ndarray of float32, each of shape ``(plan.batch, *input shape)``
+            One array an input.
 
         Returns
         -------

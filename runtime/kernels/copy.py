@@ -185,7 +185,7 @@ def copy(target: F32, source: F32) -> Call:
     """A call that copies one view of an array to another, of shape (samples, ..., lanes); no stride is negative."""
     sizes, lanes = source.shape, source.shape[-1]
     strides = [[stride // view.itemsize for stride in view.strides] for view in (source, target)]
-    flat, axes = (_flat(source), _flat(target)), _merged(sizes, *strides)
+    flat, axes = (_flat(source), _flat(target)), merged_axes(sizes, *strides)
     images = source.ndim == 5 and strides[1][3] == lanes and (lanes > 1 or strides[0][3] in (1, 2))
     if images and axes[-1].size <= sizes[3] * lanes:  # rows are not contiguous in both
         return copy_pixels, (*flat, np.array([sizes[:4], *(each[:4] for each in strides)]), lanes)
@@ -222,8 +222,8 @@ def _table(axes: list[Axis]) -> I64:
     return np.array(axes).T.copy()
 
 
-def _merged(shape: tuple[int, ...], x: list[int], out: list[int]) -> list[Axis]:
-    """The axes of a copy: neighbours that are contiguous in both arrays are one, those of one element are left out."""
+def merged_axes(shape: tuple[int, ...], x: list[int], out: list[int]) -> list[Axis]:
+    """The axes of two arrays: neighbours that are contiguous in both are one, those of one element are left out."""
     merged = [Axis(1, 0, 0)]
     for axis in map(Axis, shape, x, out):
         before = merged[-1]

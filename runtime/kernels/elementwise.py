@@ -1,4 +1,4 @@
-"""Kernels that work element by element, and softmax. Arrays are C-contiguous float32; NaN passes through.
+"""Kernels that work along channels, and softmax. Arrays are C-contiguous float32; NaN passes through.
 
 Outputs are clamped to `low` and `high`: (0, inf) is ReLU, (0, 6) ReLU6, (-inf, inf) nothing. An output may be an input.
 """
@@ -12,31 +12,6 @@ import numpy as np
 from ..jit import kernel
 from .contract import F32
 from .epilogue import clamp_number
-
-
-@kernel
-def clamp(x: F32, out: F32, low: float, high: float) -> None:
-    """``out = min(max(x, low), high)``, all of shape (n,)."""
-    lo, hi = np.float32(low), np.float32(high)
-    for i in range(x.shape[0]):
-        out[i] = clamp_number(x[i], lo, hi)
-
-
-@kernel
-def leaky_relu(x: F32, out: F32, slope: float) -> None:
-    """``out = x if x > 0 else slope * x``, both of shape (n,). The slope is rounded to float32 first."""
-    below = np.float32(slope)
-    for i in range(x.shape[0]):
-        value = x[i]
-        out[i] = value if value > np.float32(0) else value * below
-
-
-@kernel
-def add(a: F32, b: F32, out: F32, low: float, high: float) -> None:
-    """``out = clamp(a + b)``, all of shape (n,)."""
-    lo, hi = np.float32(low), np.float32(high)
-    for i in range(a.shape[0]):
-        out[i] = clamp_number(a[i] + b[i], lo, hi)
 
 
 @kernel

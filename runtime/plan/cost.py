@@ -16,6 +16,7 @@ from ...dcformat.tensors import Shared, SparseShared, Tensor
 from ..kernels.contract import LinearGeometry
 from ..kernels.conv.batch16.sparse import LaneTiling
 from ..kernels.conv.batch16.sparse_small import TAPS, TapTiling
+from ..kernels.conv.depthwise import WindowTiling
 from ..kernels.conv.direct.dense import DenseTiling
 from ..kernels.conv.direct.sparse_shift import ShiftTiling
 from ..kernels.conv.direct.tile import Tiling
@@ -52,6 +53,8 @@ class DirectCosts:
         Of an epilogue of a vector.
     pooled : float
         Of an output pixel that is stored for another kernel to pool.
+    window_packed, window_channel : float
+        Of packing a vector of a row, and of an output channel, in the depthwise kernel.
     """
 
     multiply: float
@@ -67,6 +70,8 @@ class DirectCosts:
     gathered: float
     finished: float
     pooled: float
+    window_packed: float
+    window_channel: float
 
 
 @dataclass(frozen=True)
@@ -195,6 +200,14 @@ def dense(costs: Costs, tiling: DenseTiling, weight: Tensor) -> float:
     multiply = taps * runs * (max(run * tiling.rows, LATENCY) + c.dense_weight)
     sums = tiling.segments / g.out_channels * runs * run * tiling.rows * c.sums
     return tiling.tiles * (multiply + sums + _tile(c, tiling))
+
+
+def depthwise(costs: Costs, tiling: WindowTiling, weight: Tensor) -> float:
+    """Cycles of `conv.depthwise`."""
+    c, g = costs.direct, tiling.geometry
+    packs = -(-tiling.bands // tiling.bands_packed) * tiling.packed_rows(tiling.bands_packed) * tiling.pitch // LANES
+    products = tiling.bands * tiling.chunks * tiling.rows * g.kernel[0] * g.kernel[1]
+    return g.out_channels * (products * c.multiply + packs * c.window_packed + c.window_channel)
 
 
 def _tile(c: DirectCosts, tiling: Tiling) -> float:

@@ -2,10 +2,11 @@
 
 The following nodes are fused where no other node reads the value in between:
 
-- batch_norm, add and relu or relu6 into the convolution or linear layer before them (its epilogue); into a transposed
-  convolution no add,
-- relu or relu6 into an add or a batch_norm that stays on its own,
+- batch_norm, add and activations that clamp (relu, relu6, clamp) into the convolution or linear layer before them (its
+  epilogue); into a transposed convolution no add,
+- activations that clamp into arithmetic of two values, or a batch_norm, that stays on its own,
 - max pooling of 2 x 2 into the convolution before it, whose builder may still make it a separate step,
+- constants into arithmetic of two values, which reads them where they lie,
 - slices, permutations and expansions into one of them or a pad after them, as one strided copy: the option-A shortcut
   of CIFAR ResNets is a slice of rows, one of columns, and a pad.
 """
@@ -14,10 +15,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
 
-from ...dcformat import Graph, Node
+from ...dcformat import Graph, Node, Shape
 
 ADDING = ("conv2d", "conv1d", "linear")
 """Operators whose kernels can add a residual in their epilogue."""
@@ -25,6 +27,10 @@ WEIGHTED = (*ADDING, "conv_transpose2d", "conv_transpose1d")
 """Operators whose kernels have an epilogue."""
 STRIDED = ("slice", "permute", "expand")
 """Operators whose output is the input with other strides."""
+CLAMPS = ("relu", "relu6", "clamp")
+"""Activations that kernels have as limits of their output."""
+PAIRS = ("add", "sub", "mul", "div", "maximum", "minimum", "pow")
+"""Arithmetic of two values."""
 Limits = tuple[float, float]
 """The least and the greatest value that an activation lets through."""
 FREE: Limits = (-math.inf, math.inf)
@@ -39,7 +45,7 @@ class Layer:
     node : Node
         The main node.
     inputs : tuple of int
-        Values it reads, without the residual.
+        Values it reads, without the residual and without constants that are fused.
     output : int
         The value it computes: that of the last node fused into it.
     moves : tuple of Node
@@ -54,6 +60,8 @@ class Layer:
         Maximum pooling with windows of 2 x 2, applied last.
     pooled : int or None
         The value that is pooled; it need not be stored.
+    constants : mapping of int to str
+        Of arithmetic of two values: which of the node's inputs are constants, and the name of the tensor.
     """
 
     node: Node
@@ -65,70 +73,100 @@ class Layer:
     limits: Limits = FREE
     pool: Node | None = None
     pooled: int | None = None
+    constants: Mapping[int, str] = field(default_factory=dict)
 
 
-def fuse(graph: Graph) -> list[Layer]:
-    """Turn a graph into layers. Nodes that the output does not depend on are dropped.
+def fuse(graph: Graph, shapes: Sequence[Shape]) -> list[Layer]:
+    """Turn a graph into layers. Nodes that no output depends on are dropped.
 
     Parameters
     ----------
     graph : Graph
-        A legal graph (`dcz.dcformat.infer_shapes` accepts it).
+        A legal graph.
+    shapes : sequence of tuple of int
+        What `dcz.dcformat.infer_shapes` gives for it.
 
     Returns
     -------
     list of Layer
         In order of execution: by the number of the value that they compute.
     """
-    live = _live_nodes(graph)
-    readers = Counter(value for _, node in live for value in node.inputs)
-    readers[graph.output] += 1
+    constants = _constants(graph)
+    live = _live_nodes(graph, constants)
+    readers = Counter(value for _, node in live for value in _reads(node, constants))
+    readers.update(graph.answers)
     layers: dict[int, Layer] = {}
     for output, node in live:
-        layers[output] = _fold(node, output, layers, readers) or Layer(node, node.inputs, output)
+        layers[output] = _fold(_alone(node, output, constants), layers, readers, shapes)
     return list(layers.values())
 
 
-def _live_nodes(graph: Graph) -> list[tuple[int, Node]]:
-    """The nodes that the output depends on, in order, each with the value that it computes."""
-    needed = {graph.output}
+def _constants(graph: Graph) -> dict[int, str]:
+    """Values that are a stored tensor, maybe in another shape, and the name of the tensor."""
+    names: dict[int, str] = {}
+    for index, node in enumerate(graph.nodes):
+        if node.op == "constant":
+            names[graph.value_of(index)] = node.params["value"]
+        elif node.op in ("reshape", "flatten") and node.inputs[0] in names:
+            names[graph.value_of(index)] = names[node.inputs[0]]
+    return names
+
+
+def _reads(node: Node, constants: Mapping[int, str]) -> tuple[int, ...]:
+    """The values that a node reads from the arena."""
+    return tuple(value for value in node.inputs if node.op not in PAIRS or value not in constants)
+
+
+def _alone(node: Node, output: int, constants: Mapping[int, str]) -> Layer:
+    """A layer of one node."""
+    inputs = _reads(node, constants)
+    places = {place: constants[value] for place, value in enumerate(node.inputs) if value not in inputs}
+    return Layer(node, inputs, output, constants=places)
+
+
+def _live_nodes(graph: Graph, constants: Mapping[int, str]) -> list[tuple[int, Node]]:
+    """The nodes that an output depends on, in order, each with the value that it computes."""
+    needed = set(graph.answers)
     live = []
     for index in range(len(graph.nodes) - 1, -1, -1):
-        if index + 1 in needed:
-            live.append((index + 1, graph.nodes[index]))
-            needed.update(graph.nodes[index].inputs)
+        value = graph.value_of(index)
+        if value in needed:
+            live.append((value, graph.nodes[index]))
+            needed.update(_reads(graph.nodes[index], constants))
     return live[::-1]
 
 
-def _fold(node: Node, output: int, layers: dict[int, Layer], readers: Mapping[int, int]) -> Layer | None:
-    """Fuse a node into the layer that computes one of its inputs, and remove that layer from `layers`. None:
-    impossible.
+def _fold(alone: Layer, layers: dict[int, Layer], readers: Mapping[int, int], shapes: Sequence[Shape]) -> Layer:
+    """Fuse a layer of one node into the layer that computes one of its inputs, and remove that one from `layers`.
 
     Of two such layers the later one is chosen. A layer runs at its last node's place, when all its inputs are computed.
+    Without such a layer the node stays alone.
     """
-    for value in sorted(node.inputs, reverse=True):
+    for value in sorted(alone.inputs, reverse=True):
         layer = layers.get(value)
         if layer is None or readers[value] > 1:
             continue
-        folded = _folded(layer, node)
+        folded = _folded(layer, alone, shapes)
         if folded is not None:
             del layers[value]
-            return replace(folded, output=output)
-    return None
+            return replace(folded, output=alone.output)
+    return alone
 
 
-def _folded(layer: Layer, node: Node) -> Layer | None:
+def _folded(layer: Layer, after: Layer, shapes: Sequence[Shape]) -> Layer | None:
+    """A layer with the one node of the layer after it; None if its kernels cannot take that in."""
+    node = after.node
     main, bare, alone = layer.node.op, layer.limits == FREE, layer.residual is None
     if layer.pool is not None:
         return None
     match node.op:
         case "batch_norm" if main in WEIGHTED and bare and alone:
             return replace(layer, norms=(*layer.norms, node))
-        case "add" if main in ADDING and bare and alone:
+        case "add" if main in ADDING and bare and alone and _is_residual(after, shapes):
             (other,) = (value for value in node.inputs if value != layer.output)
             return replace(layer, residual=other)
-        case "relu" | "relu6" if main in (*WEIGHTED, "add", "batch_norm") and bare:
-            return replace(layer, limits=limits_of(node))
+        case op if op in CLAMPS and main in (*WEIGHTED, *PAIRS, "batch_norm") and bare:
+            return replace(layer, limits=limits_of(node) or FREE)
         case "max_pool2d" if main == "conv2d" and alone and _pairs(node):
             return replace(layer, pool=node, pooled=layer.output)
         case "slice" | "permute" | "expand" | "pad" | "pad_constant" if main in STRIDED:
@@ -136,9 +174,16 @@ def _folded(layer: Layer, node: Node) -> Layer | None:
     return None
 
 
-def limits_of(node: Node) -> Limits:
-    """The limits of a clamping activation."""
-    return {"relu": (0.0, math.inf), "relu6": (0.0, 6.0)}[node.op]
+def _is_residual(total: Layer, shapes: Sequence[Shape]) -> bool:
+    """Whether a sum is one of two activations of one shape."""
+    return len(total.inputs) == 2 and all(shapes[value] == shapes[total.output] for value in total.inputs)
+
+
+def limits_of(node: Node) -> Limits | None:
+    """The limits of an activation that clamps; None for other operators."""
+    if node.op == "clamp":
+        return cast(float, node.attrs["low"]), cast(float, node.attrs["high"])
+    return {"relu": (0.0, math.inf), "relu6": (0.0, 6.0)}.get(node.op)
 
 
 def _pairs(node: Node) -> bool:

@@ -78,7 +78,7 @@ class MemoryMap:
     elements: int
 
 
-def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -> MemoryMap:
+def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: Sequence[int], kept: Sequence[int]) -> MemoryMap:
     """Assign offsets to values and scratch memory.
 
     Parameters
@@ -87,20 +87,20 @@ def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -
         Elements of each value.
     uses : sequence of Use
         The steps, in the order in which they run.
-    given, kept : int
-        The input value, present before the first step, and the value that must remain after the last.
+    given, kept : sequence of int
+        The input values, present before the first step, and the values that must remain after the last.
 
     Returns
     -------
     MemoryMap
     """
     homes = _share(sizes, uses, given, kept)
-    lives = {given: (-1, -1)}
+    lives = dict.fromkeys(given, (-1, -1))
     for step, use in enumerate(uses):
         for value in (*use.reads, use.makes):
             first, _ = lives.get(value, (step, step))
             lives[value] = first, step
-    lives[kept] = lives[kept][0], len(uses)
+    lives |= {value: (lives[value][0], len(uses)) for value in kept}
 
     blocks: dict[int, _Block] = {}
     for value, (home, _) in homes.items():
@@ -113,7 +113,9 @@ def lay_out(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -
     return MemoryMap(offsets, [block.offset for block in scratch], elements)
 
 
-def _share(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) -> dict[int, tuple[int, int]]:
+def _share(
+    sizes: dict[int, int], uses: Sequence[Use], given: Sequence[int], kept: Sequence[int]
+) -> dict[int, tuple[int, int]]:
     """For each value, the value whose memory it uses (its own by default), and the offset there."""
     parent: dict[int, tuple[int, int]] = {}
     for use in uses:
@@ -137,7 +139,7 @@ def _share(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) ->
         for value in (*use.reads, use.makes):
             root, _ = home(value)
             last_read[root] = step
-    last_read[home(kept)[0]] = len(uses)
+    last_read |= {home(value)[0]: len(uses) for value in kept}
     for step, use in enumerate(uses):
         if use.makes in parent:
             continue
@@ -149,7 +151,7 @@ def _share(sizes: dict[int, int], uses: Sequence[Use], given: int, kept: int) ->
                 parent[use.makes] = root, 0
                 last_read[root] = last_read[use.makes]
                 break
-    return {value: home(value) for value in {given, *(use.makes for use in uses)}}
+    return {value: home(value) for value in {*given, *(use.makes for use in uses)}}
 
 
 @dataclass(eq=False)

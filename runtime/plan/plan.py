@@ -36,8 +36,8 @@ class Plan:
         Samples interleaved in memory: 1 or 16.
     shapes : list of tuple of int
         Shape of each value of the graph, without the batch axis.
-    output : int
-        The output value.
+    inputs, outputs : tuple of int
+        The values that are given, and the values of the answer.
     steps : list of Step
     layout : MemoryMap
         Offsets in the arena.
@@ -50,7 +50,8 @@ class Plan:
     batch: int
     lanes: int
     shapes: list[Shape]
-    output: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
     steps: list[Step]
     layout: MemoryMap
     program: Program
@@ -105,17 +106,18 @@ def plan(
         A sample needs more memory than `MAX_ARENA`.
     """
     context = Context(batch, lanes, shapes, decode, team or Team(1), tuning)
-    layers = fuse(graph)
+    layers = fuse(graph, shapes)
     steps = _pack(layers, context, packers, elements or {})
     uses = [step.use for step in steps]
-    values = {0, graph.output, *(value for use in uses for value in (*use.reads, use.makes))}
+    given = tuple(range(len(graph.inputs)))
+    values = {*given, *graph.answers, *(value for use in uses for value in (*use.reads, use.makes))}
     sizes = {value: batch * prod(shapes[value]) for value in values}
-    layout = lay_out(sizes, uses, 0, graph.output)
+    layout = lay_out(sizes, uses, given, graph.answers)
     if layout.elements > batch * MAX_ARENA:
         found = f"{layout.elements / batch:.0f} elements"
         raise FormatError("the network's values take too much memory", expected=f"at most {MAX_ARENA}", found=found)
     recorder = Recorder(layout.elements)
-    made = Plan(batch, lanes, shapes, graph.output, steps, layout, recorder.program, context.team)
+    made = Plan(batch, lanes, shapes, given, graph.answers, steps, layout, recorder.program, context.team)
     for step, offset in zip(steps, layout.scratch, strict=True):
         inputs = [made.view(recorder.arena, value) for value in step.use.reads]
         scratch = _window(recorder.arena, offset, step.use.scratch)

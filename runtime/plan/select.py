@@ -21,6 +21,7 @@ from ...dcformat.tensors import Shared, SparseShared, Tensor
 from .. import settings
 from ..kernels.contract import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 from ..kernels.conv import as_linear
+from ..kernels.conv.depthwise import ConvDepthwise, WindowTiling
 from ..kernels.conv.direct.dense import ConvDense, DenseTiling
 from ..kernels.conv.direct.sparse import ConvSparse
 from ..kernels.conv.direct.sparse_shift import ConvSliding, ShiftTiling
@@ -149,6 +150,12 @@ def _sparse_shift(problem: Problem[ConvGeometry]) -> list[ShiftTiling]:
     return [ShiftTiling.of(g, n, _block(problem)) for n in rows]
 
 
+def _depthwise(problem: Problem[ConvGeometry]) -> list[WindowTiling]:
+    if problem.epilogue.pool or not WindowTiling.fits(problem.geometry):
+        return []
+    return [WindowTiling(problem.geometry, rows) for rows in problem.target.window_rows]
+
+
 def winograd_tilings(problem: Problem[ConvGeometry], rows: int, columns: int, pack: int) -> list[WinogradTiling]:
     """The tiling of Winograd's algorithm, if it may be used and takes the layer."""
     if not settings.winograd() or not WinogradTiling.fits(problem.geometry):
@@ -207,6 +214,7 @@ CONVOLUTIONS: tuple[Row[ConvGeometry, Any], ...] = (
     Row("conv_sparse", _sparse, cost.sparse, ConvSparse, lambda t: f"{t.rows}x{t.span}x{t.bands}", FINALISTS),
     Row("conv_dense", _dense, cost.dense, ConvDense, lambda t: f"{t.rows}x{t.span}x{t.bands}", FINALISTS),
     Row("conv_sliding", _sparse_shift, cost.sparse_shift, ConvSliding, lambda t: str(t.rows)),
+    Row("conv_depthwise", _depthwise, cost.depthwise, ConvDepthwise, lambda t: str(t.rows), most=1),
     Row("conv_winograd", _winograd, cost.winograd, ConvWinograd),
     Row("conv_winograd_sparse", _winograd_sparse, cost.winograd_sparse, ConvWinogradSparse),
     Row(

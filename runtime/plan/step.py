@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
+
 from ...dcformat import Shape
 from ..kernels.contract import F32, Call
 from ..kernels.copy import copy
@@ -74,6 +76,11 @@ Builder = Callable[[Layer, Context], Step]
 def pair(value: object) -> tuple[int, int]:
     """Read an attribute that is a pair of integers."""
     return cast(tuple[int, int], value)
+
+
+def dense(name: str, context: Context) -> F32:
+    """A tensor, dense and C-contiguous."""
+    return np.ascontiguousarray(context.decode(name).float32().dense())
 
 
 def shared(parts: list[list[Call]], whole: list[Call]) -> Sequence[Bound]:

@@ -22,6 +22,8 @@ ZEN4 = Costs(
         gathered=60.0,
         finished=7.4,
         pooled=2.0,
+        window_packed=9.4,
+        window_channel=40.0,
     ),
     WinogradCosts(
         inputs=25.0,
@@ -61,6 +63,8 @@ HASWELL = Costs(
         gathered=300.0,
         finished=34.0,
         pooled=4.0,
+        window_packed=43.0,
+        window_channel=80.0,
     ),
     WinogradCosts(
         inputs=97.0,
@@ -79,8 +83,8 @@ HASWELL = Costs(
 
 By least squares of relative errors, without negative costs: four fifths of the estimates are within 20 %. What is
 chosen takes 2 % longer than what is fastest for single samples, .2 % for 16. Not timed but scaled, as `multiply` and
-`packed` are: sums that are shifted, `gathered`, `pooled` and `tap`. `linear.dense` lies between that of a layer in the
-L3 cache (.3) and of one in memory (.5).
+`packed` are: sums that are shifted, `gathered`, `pooled`, `tap`, `window_packed` and `window_channel`. `linear.dense`
+lies between that of a layer in the L3 cache (.3) and of one in memory (.5).
 """
 
 
@@ -96,6 +100,8 @@ class Target:
     sparse_rows, shift_rows, dense_rows : tuple of int
         Rows of a tile that the kernels `conv.direct.sparse`, `sparse_shift` and `dense` are tried with: few, as each
         takes seconds to compile. Empty for a kernel that does not pay.
+    window_rows : tuple of int
+        Rows of a tile of `conv.depthwise`, the preferred one first.
     dense_registers : int
         Vectors that `conv.direct.dense` may hold: sums, and a weight for each run of them.
     block, thin_block, dense_block : int
@@ -125,6 +131,7 @@ class Target:
     sparse_rows: tuple[int, ...]
     shift_rows: tuple[int, ...]
     dense_rows: tuple[int, ...]
+    window_rows: tuple[int, ...]
     dense_registers: int
     winograd: tuple[int, int]
     winograd_sparse: tuple[int, int, int]
@@ -147,6 +154,7 @@ AVX512 = Target(
     sparse_rows=(1, 4, 7, 8, 13, 14),
     shift_rows=(4, 7, 8, 13, 14, 16),
     dense_rows=(1, 4, 7),
+    window_rows=(7, 4),
     dense_registers=28,
     winograd=(8, 3),
     winograd_sparse=(14, 2, 14),
@@ -161,6 +169,7 @@ AVX2 = Target(
     sparse_rows=(1, 4, 6),
     shift_rows=(),
     dense_rows=(1, 2),
+    window_rows=(),
     dense_registers=7,
     winograd=(4, 1),
     winograd_sparse=(6, 1, 12),

@@ -19,15 +19,17 @@ from numba import config
 
 if TYPE_CHECKING:
     from .reference.arithmetic import *  # noqa: F403
+    from .reference.functions import *  # noqa: F403
     from .reference.grid import *  # noqa: F403
     from .reference.lanes import *  # noqa: F403
     from .reference.memory import *  # noqa: F403
     from .reference.stream import *  # noqa: F403
+    from .reference.window import *  # noqa: F403
     from .reference.winograd import *  # noqa: F403
     from .reference.words import *  # noqa: F403
 
 LANES = 16
-FILES = ("memory", "arithmetic", "lanes", "grid", "words", "stream", "winograd")
+FILES = ("memory", "arithmetic", "functions", "lanes", "grid", "words", "stream", "winograd", "window")
 """Files of operations, the same in `reference` and in `llvm`; each one's ``__all__`` in `reference` lists its names."""
 
 for _file in FILES:

@@ -55,10 +55,9 @@ def _label(index: int, labels: Sequence[str] | None) -> str:
 
 def _probabilities(scores: F32, graph: Graph) -> NDArray[np.float64]:
     """Class probabilities from an output of the network, shape (N, classes)."""
-    value = graph.output
-    while value > 0 and graph.nodes[value - 1].op == "flatten":
-        value = graph.nodes[value - 1].inputs[0]
-    last = graph.nodes[value - 1] if value > 0 else None
+    last = graph.maker(graph.output)
+    while last is not None and last.op == "flatten":
+        last = graph.maker(last.inputs[0])
     wide = scores.astype(np.float64)
     if last is not None and last.op == "softmax":
         return np.exp(wide) if last.attrs["log"] else wide

@@ -22,7 +22,7 @@ def benchmarks() -> dict[str, Benchmark]:
 def test_tables_of_the_latest_finished_run_stand_between_the_markers(
     tmp_path: Path, benchmarks: dict[str, Benchmark]
 ) -> None:
-    page = tmp_path / "page.md"
+    page = tmp_path / "benchmarks.md"
     page.write_text(PAGE)
     for n in (1, 2):
         record = Record.start(tmp_path, "one", "python -m benchmarks one")
@@ -31,7 +31,7 @@ def test_tables_of_the_latest_finished_run_stand_between_the_markers(
         record.document["started"] += str(n)  # both within one second
         record.finish()
     Record.start(tmp_path, "two", "broken off").add("case", [])
-    docs_page.update(tmp_path, benchmarks, page)
+    docs_page.update(tmp_path, benchmarks, tmp_path)
     text = page.read_text()
     assert "| ours | 2 |" in text
     assert "| ours | 1 |" not in text
@@ -40,15 +40,15 @@ def test_tables_of_the_latest_finished_run_stand_between_the_markers(
     assert "`python -m benchmarks one`" in text
     assert "\nkept\n" in text
     assert "\nstays\n" in text
-    docs_page.update(tmp_path, benchmarks, page)
+    docs_page.update(tmp_path, benchmarks, tmp_path)
     assert page.read_text() == text
 
 
 def test_every_benchmark_has_its_place_in_the_docs() -> None:
     from benchmarks.__main__ import BENCHMARKS
 
-    text = docs_page.PAGE.read_text()
-    for name in BENCHMARKS:
+    for name, benchmark in BENCHMARKS.items():
+        text = (docs_page.DOCS / benchmark.page).read_text()
         assert f"<!-- begin {name} -->\n" in text
         assert f"<!-- end {name} -->\n" in text
 

@@ -118,12 +118,12 @@ def test_nothing_measured_is_no_plot() -> None:
 
 
 def test_the_page_shows_the_plot_by_theme(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
+    page = tmp_path / "benchmarks.md"
     page.write_text("<!-- begin sizes -->\n<!-- end sizes -->\n")
     record = Record.start(tmp_path, "sizes", "command")
     record.add("A", sizes())
     record.finish()
-    docs_page.update(tmp_path, {"sizes": Benchmark("sizes", "?", lambda options: {}, lambda rows: [])}, page)
+    docs_page.update(tmp_path, {"sizes": Benchmark("sizes", "?", lambda options: {}, lambda rows: [])}, tmp_path)
     text = page.read_text()
     assert 'srcset="figures/sizes-dark.svg"' in text
     assert 'src="figures/sizes.svg"' in text

@@ -102,12 +102,22 @@ def norm(b, value, shape):
 
 
 def activation(b, value, shape):
-    return b.node(str(b.rng.choice(list(ACTIVATIONS))), [value])
+    op = str(b.rng.choice(list(ACTIVATIONS)))
+    return b.node(op, [value], {"weight": b.normal(shape[0])} if op == "prelu" else None)
 
 
 def add(b, value, shape):
     fitting = [v for v, other in enumerate(b.shapes) if other == shape]
     return b.node("add", [value, int(b.rng.choice(fitting))])
+
+
+def pair(b, value, shape):
+    """Arithmetic with a constant that broadcasts: of all axes, or of the last."""
+    axes = shape if b.rng.random() < 0.5 else shape[-1:]
+    part = [int(b.rng.choice([1, size])) for size in axes]
+    constant = b.node("constant", [], {"value": b.normal(*part)})
+    operands = [value, constant][:: int(b.rng.choice([1, -1]))]
+    return b.node(str(b.rng.choice(["add", "sub", "mul", "maximum", "minimum"])), operands)
 
 
 def concat(b, value, shape):
@@ -183,7 +193,5 @@ def moves(b, value, shape):
         value = b.node(str(op), [value], attrs=attrs)
 
 
-STEPS = {
-    f.__name__: f
-    for f in (block, conv, linear, norm, activation, add, concat, pool, flatten, softmax, slices, pad, moves)
-}
+BUILDERS = (block, conv, linear, norm, activation, add, pair, concat, pool, flatten, softmax, slices, pad, moves)
+STEPS = {builder.__name__: builder for builder in BUILDERS}

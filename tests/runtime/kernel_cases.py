@@ -12,6 +12,7 @@ from dcz.runtime.kernels.contract import ConvGeometry, Epilogue, LinearGeometry,
 from dcz.runtime.kernels.conv.batch16.sparse import ConvLanes, LaneTiling
 from dcz.runtime.kernels.conv.batch16.sparse_small import ConvTaps, TapTiling
 from dcz.runtime.kernels.conv.batch16.winograd import ConvWinogradLanes
+from dcz.runtime.kernels.conv.depthwise import ConvDepthwise, WindowTiling
 from dcz.runtime.kernels.conv.direct.sparse_shift import ConvSliding, ShiftTiling
 from dcz.runtime.kernels.conv.winograd.dense import ConvWinograd
 from dcz.runtime.kernels.conv.winograd.sparse import ConvWinogradSparse
@@ -327,6 +328,19 @@ def check_sliding(case: ConvCase, rows: int, budget: int = 448) -> None:
     residual = None
     if epilogue.residual:
         residual = rng.standard_normal((case.batch, case.channels[1], *case.out_size)).astype(np.float32)
+    out = run_layer(packed, x, (case.batch, case.channels[1], *case.out_size), residual)
+    check_close(out, oracle_epilogue(conv_oracle(case, weight.dense(), x), epilogue, residual))
+
+
+def check_depthwise(case: ConvCase, rows: int) -> None:
+    """Compare the depthwise kernel with the oracle: `rows` rows of outputs at a time."""
+    rng = np.random.default_rng(case.seed)
+    weight, epilogue, geometry = _layer(case, rng, case.batch)
+    x = rng.standard_normal((case.batch, case.channels[0], *case.size)).astype(np.float32)
+    residual = None
+    if epilogue.residual:
+        residual = rng.standard_normal((case.batch, case.channels[1], *case.out_size)).astype(np.float32)
+    packed = ConvDepthwise(weight, WindowTiling(geometry, rows), epilogue)
     out = run_layer(packed, x, (case.batch, case.channels[1], *case.out_size), residual)
     check_close(out, oracle_epilogue(conv_oracle(case, weight.dense(), x), epilogue, residual))
 

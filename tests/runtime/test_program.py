@@ -71,8 +71,8 @@ def read(data: bytes) -> Program:
 
 
 def run(planned: Plan, x: np.ndarray) -> np.ndarray:
-    out = np.empty((planned.batch, *planned.shapes[planned.output]), dtype=np.float32)
-    Executor(planned).run(x, out)
+    out = np.empty((planned.batch, *planned.shapes[planned.outputs[0]]), dtype=np.float32)
+    Executor(planned).run([x], [out])
     return out
 
 

@@ -14,6 +14,7 @@ from math import isfinite, prod
 from typing import Any
 
 import numpy as np
+import second_context  # noqa: F401 (an encoding of its own, which it adds to the parsers)
 from second_payloads import SIZES, RefusedError, need, payload
 
 MAGIC = b"\x89DCZ\r\n\x1a\n"

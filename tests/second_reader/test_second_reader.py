@@ -48,18 +48,29 @@ def without_docstrings(module: ast.Module) -> ast.Module:
     return module
 
 
-def test_it_is_small_and_uses_the_standard_library_and_numpy_alone() -> None:
-    files = [HERE / "second_reader.py", HERE / "second_payloads.py"]
-    code = [ast.unparse(without_docstrings(ast.parse(path.read_text()))) for path in files]
-    assert sum(bool(line.strip()) for text in code for line in text.splitlines()) <= 400
-    for path in files:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom | ast.Import):
-                named = [node.module] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names]
-                assert all(
-                    name in {"numpy", "second_payloads"} | sys.stdlib_module_names
-                    for name in (n.split(".")[0] for n in named)
-                )
+FILES = {"second_reader.py", "second_payloads.py", "second_context.py"}
+
+
+def lines_of_code(name: str) -> int:
+    text = ast.unparse(without_docstrings(ast.parse((HERE / name).read_text())))
+    return sum(bool(line.strip()) for line in text.splitlines())
+
+
+def test_it_is_small() -> None:
+    assert {path.name for path in HERE.glob("second_*.py")} == FILES
+    assert lines_of_code("second_reader.py") + lines_of_code("second_payloads.py") <= 400
+    assert lines_of_code("second_context.py") <= 200
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_it_uses_the_standard_library_and_numpy_alone(name: str) -> None:
+    imported = set()
+    for node in ast.walk(ast.parse((HERE / name).read_text())):
+        if isinstance(node, ast.ImportFrom):
+            imported.add((node.module or "").split(".")[0])
+        elif isinstance(node, ast.Import):
+            imported |= {one.name.split(".")[0] for one in node.names}
+    assert imported <= {"numpy", "second_payloads", "second_context"} | sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("name", EXPECTED["valid"])

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram, default_decompositions
-from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
-from torch.utils import _pytree
+from torch.export.graph_signature import InputKind
 
 from ....core.errors import quoted
-from ....dcformat import ConversionError, Graph, Shape, UnsupportedOpError
+from ....dcformat import ConversionError, Graph, UnsupportedOpError
 from ..arrays import from_torch
+from ..inputs import InputShapes, asked_inputs
 from ..source import Source
 from .constants import Constants
+from .ends import described, inputs_of, outputs_of
 from .fold import fold
 from .fx_builder import FxBuilder
 from .lowering import LOWERINGS, lower, rewrite
@@ -98,22 +99,26 @@ def _prefix(names: Mapping[str, str], own: str) -> str:
     return name.removesuffix(own) if name.endswith(own) else ""
 
 
-def capture(module: nn.Module, input_shape: Shape) -> Capture:
+def capture(module: nn.Module, input_shape: InputShapes) -> Capture:
     """Trace a module in eval mode, and lower what it did. Modules on the ``meta`` device will do.
 
     Raises
     ------
     ConversionError
-        torch cannot trace it, or it has more than one output.
+        torch cannot trace it.
     UnsupportedOpError
         It uses operators that dcz does not have.
     """
-    program, messages = trace(module, input_shape)
-    return replace(lower_program(program), messages=messages)
+    program, inputs, messages = trace(module, asked_inputs(input_shape))
+    return replace(lower_program(program, inputs=inputs), messages=messages)
 
 
 def lower_program(
-    program: ExportedProgram, names: Mapping[str, str] | None = None, explain: Explain | None = None
+    program: ExportedProgram,
+    names: Mapping[str, str] | None = None,
+    explain: Explain | None = None,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
 ) -> Capture:
     """Lower an exported program, operator by operator. The program stays as it is.
 
@@ -124,11 +129,14 @@ def lower_program(
         Other names for tensors of the program, by which the graph is to know them.
     explain : callable, optional
         Says the refusal of a node in terms of the file that the program was made from.
+    inputs, outputs : sequence of str, optional
+        What they are called in the graph. By default one alone has no name; several have the names of forward's
+        arguments, and of the answer's keys.
 
     Raises
     ------
     ConversionError
-        More than one input or output tensor, or sizes that are not static.
+        No input or output tensor, or sizes that are not static.
     UnsupportedOpError
         Operators that dcz does not have: the message names all.
     """
@@ -140,25 +148,25 @@ def lower_program(
         with quiet():  # x.relu_() and its views without side effects, no_grad inlined, einsum in other operators
             program = program.run_decompositions(table if unknown else {})
     _check_state(program)
-    user_input, user_output = _user_input(program), _user_output(program)
+    user_inputs, user_outputs = inputs_of(program), outputs_of(program)
     graph = copy.deepcopy(program.graph)
     nodes = dict(zip((node.name for node in program.graph.nodes), graph.nodes, strict=True))  # copies may be renamed
     names = names or {}
     tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}
     constants = Constants(graph, tensors, reserved=(*program.state_dict, *program.constants))
     rewrite(graph, constants.nodes)
-    batch, *sample = nodes[user_input].meta["val"].shape
-    if not sample or not all(isinstance(n, int) for n in sample):
-        raise ConversionError("the input's sizes must be fixed, but for the batch", found=[str(n) for n in sample])
-    builder = FxBuilder(tuple(sample), batch, constants, {**program.state_dict, **program.constants})
-    builder.values[nodes[user_input]] = builder.input
+    batch, stored = nodes[user_inputs[0]].meta["val"].shape[0], {**program.state_dict, **program.constants}
+    builder = FxBuilder(described(user_inputs, nodes, inputs), batch, constants, stored)
+    for name, value in zip(user_inputs, builder.inputs, strict=True):
+        builder.values[nodes[name]] = value
     _lower_nodes(builder, graph, explain)
-    return Capture(builder.finish(nodes[user_output]), constants, program)
+    answers = {name: nodes[node] for name, node in zip(outputs or user_outputs, user_outputs.values(), strict=True)}
+    return Capture(builder.finish(answers), constants, program)
 
 
 def batch_size(program: ExportedProgram) -> int | None:
     """The batch that a program was exported for, or the least that it takes; None if it takes any."""
-    name = _user_input(program)
+    name = inputs_of(program)[0]
     batch = next(node.meta["val"].shape[0] for node in program.graph.nodes if node.name == name)
     if isinstance(batch, int):
         return batch
@@ -214,32 +222,3 @@ def _check_state(program: ExportedProgram) -> None:
             found=changed[0],
             hint="export it in eval mode: model.eval()" if in_training else hint,
         )
-
-
-def _user_input(program: ExportedProgram) -> str:
-    specs = program.graph_signature.input_specs
-    users = [s.arg.name for s in specs if s.kind is InputKind.USER_INPUT and isinstance(s.arg, TensorArgument)]
-    return _one("input", {name: name for name in users}, "wrap it in a module that takes one and gives the others")
-
-
-def _user_output(program: ExportedProgram) -> str:
-    """The node that is the one output tensor; it may stand in a dictionary, tuple or list, None beside it."""
-    specs = [s for s in program.graph_signature.output_specs if s.kind is OutputKind.USER_OUTPUT]
-    with quiet():
-        tree = _pytree.tree_unflatten(specs, program.call_spec.out_spec)
-        places = [_pytree.keystr(path) for path, _ in _pytree.tree_flatten_with_path(tree)[0]]
-    tensors = {
-        place: spec.arg.name for place, spec in zip(places, specs, strict=True) if isinstance(spec.arg, TensorArgument)
-    }
-    return _one("output", tensors, "wrap it in a module that returns one of them")
-
-
-def _one(what: str, found: Mapping[str, str], hint: str) -> str:
-    if len(found) != 1:
-        raise ConversionError(
-            f"the network must have one {what} tensor",
-            expected=1,
-            found=f"{len(found)}: {', '.join(found)}" if found else "none",
-            hint=hint if found else None,
-        )
-    return next(iter(found.values()))

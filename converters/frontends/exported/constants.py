@@ -241,8 +241,8 @@ def repeats(node: fx.Node, axis: int) -> bool:
     if node.target in FILLED:
         return True
     sources = [source for source in node.all_input_nodes if isinstance(source.meta["val"], torch.Tensor)]
-    same = node.target in COPIES or torch.Tag.pointwise in getattr(node.target, "tags", ())
-    if node.target not in EXPANSIONS and not same:
+    by_element = torch.Tag.pointwise in getattr(node.target, "tags", ())
+    if node.target not in EXPANSIONS and not by_element and not _is_copy(node):
         return False
     rank = node.meta["val"].dim()
     for source in sources:

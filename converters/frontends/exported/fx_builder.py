@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import torch
 from torch import fx
 
-from ....dcformat import Attr, FormatError, Graph, GraphBuilder, Shape, UnsupportedOpError, Value
+from ....dcformat import Attr, FormatError, Graph, GraphBuilder, Input, Output, Shape, UnsupportedOpError, Value
 from .constants import Constants
 from .fold import evaluate
 from .place import FIRST, Place, after_operator, after_view
@@ -37,8 +37,8 @@ class FxBuilder:
 
     Parameters
     ----------
-    input_shape : tuple of int
-        Shape of one sample.
+    inputs : tuple of int, or tuple of Input
+        Shape of one sample of the one input, or all inputs.
     batch : int or torch.SymInt
         Length of the batch axis, the first of every activation.
     constants : Constants
@@ -49,13 +49,13 @@ class FxBuilder:
 
     def __init__(
         self,
-        input_shape: Shape,
+        inputs: Shape | tuple[Input, ...],
         batch: int | torch.SymInt,
         constants: Constants,
         tensors: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
-        self._graph = GraphBuilder(input_shape, constants.shapes)
-        self.input = self._graph.input
+        self._graph = GraphBuilder(inputs, constants.shapes)
+        self.inputs, self.input = self._graph.inputs, self._graph.input
         symbols = () if isinstance(batch, int) else batch.node.expr.free_symbols
         self._symbols = dict.fromkeys(symbols, SOME_BATCH)
         self.batch = self._size(batch)
@@ -67,11 +67,15 @@ class FxBuilder:
         self._places: dict[fx.Node, Place | None] = {}
         self._unknown: set[fx.Node] = set()
 
-    def finish(self, output: fx.Node) -> Graph:
-        """The graph whose answer is `output`."""
-        self.node = output
-        self.require(self.place_of(output) == FIRST, self.batch_rule)
-        return self._graph.finish(self.read(output))
+    def finish(self, outputs: fx.Node | Mapping[str, fx.Node]) -> Graph:
+        """The graph whose answer is what one node made, or several by name."""
+        if isinstance(outputs, fx.Node):
+            outputs = {Output.name: outputs}
+        values = {}
+        for name, self.node in outputs.items():
+            self.require(self.place_of(self.node) == FIRST, self.batch_rule)
+            values[name] = self.read(self.node)
+        return self._graph.finish(values)
 
     def fail(self, why: str) -> NoReturn:
         """Refuse the node that is being lowered."""

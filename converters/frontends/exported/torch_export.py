@@ -13,22 +13,24 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
-from ....dcformat import ConversionError, DczError, Shape
+from ....dcformat import ConversionError, DczError
 from ..arrays import from_state
+from ..inputs import InputShapes, asked_inputs, check_asked
 from ..source import Source
 from .capture import batch_size, capture, lower_program
+from .ends import Flat
 from .tracing import check_values, first_line, quiet
 
 
-def from_module(module: nn.Module, input_shape: Shape) -> Source:
+def from_module(module: nn.Module, input_shape: InputShapes) -> Source:
     """Read a module: its graph, and the tensors of its state dict.
 
     Parameters
     ----------
     module : nn.Module
         Captured in eval mode; its mode is restored.
-    input_shape : tuple of int
-        Shape of one sample, without the batch axis.
+    input_shape : InputShapes
+        Shape of one sample, without the batch axis, or of several inputs.
 
     Raises
     ------
@@ -38,9 +40,11 @@ def from_module(module: nn.Module, input_shape: Shape) -> Source:
         It uses operators that dcz does not have.
     """
     check_values(module)
-    source = Source({}, reference=_copies_of(module))
+    source = Source({})
     with source.timed("capture"):
         captured = capture(module, input_shape)
+    copies = _copies_of(module)
+    source.reference = lambda: Flat(copies(), captured.program).eval()
     with source.timed("load"):
         state = module.state_dict()
         source.tensors = from_state(state)
@@ -50,13 +54,13 @@ def from_module(module: nn.Module, input_shape: Shape) -> Source:
     return source
 
 
-def from_pt2(path: Path, input_shape: Shape | None = None) -> Source:
+def from_pt2(path: Path, input_shape: InputShapes | None = None) -> Source:
     """Read a program that ``torch.export.save`` wrote; nothing in it is executed.
 
     Parameters
     ----------
     path : Path
-    input_shape : tuple of int, optional
+    input_shape : InputShapes, optional
         Must agree with the program's, which is static.
 
     Raises
@@ -72,13 +76,10 @@ def from_pt2(path: Path, input_shape: Shape | None = None) -> Source:
         source.tensors = from_state(program.state_dict)
     with source.timed("capture"):
         captured = lower_program(program)
-    expected = captured.graph.input_shape
-    if input_shape is not None and input_shape != expected:
-        raise ConversionError(
-            "the exported program takes another input shape", expected=list(expected), found=list(input_shape)
-        )
+    if input_shape is not None:
+        check_asked(captured.graph, asked_inputs(input_shape), "the exported program")
     captured.give(source, program.state_dict)
-    source.reference, source.batch = program.module, batch_size(program)
+    source.reference, source.batch = lambda: Flat(program.module(), program), batch_size(program)
     return source
 
 

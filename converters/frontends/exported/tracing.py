@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import io
 import logging
 import re
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,32 @@ from torch.export import ExportedProgram
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 from torch.nn.parameter import is_lazy
 
-from ....dcformat import ConversionError, Shape
+from ....dcformat import ConversionError
+from ..inputs import Asked
+from .arguments import bound, in_order
 
 BATCH = 2
 """Two samples: with one, an operator that mixes the batch would go unseen."""
 _ABOUT_SIZES = re.compile(r"\b(shapes?|sizes?|dim|dimensions?|channels?|elements?|[1-5]D)\b")
+_ABOUT_IDS = re.compile(r"\b(Long|Int|long, int|indices)\b")
 _TORCH = Path(torch.__file__).parent
 
 
-def trace(module: nn.Module, input_shape: Shape) -> tuple[ExportedProgram, list[str]]:
+def trace(module: nn.Module, asked: Sequence[Asked]) -> tuple[ExportedProgram, list[str] | None, list[str]]:
     """Trace a module in eval mode on a batch of two; on a single sample, if it takes no more than one.
 
     Parameters
     ----------
     module : nn.Module
         Its mode is restored. The ``meta`` device will do.
-    input_shape : tuple of int
-        Shape of one sample, without the batch axis.
+    asked : sequence of Asked
+        The inputs. Those with a name are given by name. For one of no element type, floats come first, then integers.
 
     Returns
     -------
     program : ExportedProgram
+    names : list of str or None
+        What the inputs are called, where the user or forward says so.
     messages : list of str
         What the user should know.
 
@@ -49,18 +54,62 @@ def trace(module: nn.Module, input_shape: Shape) -> tuple[ExportedProgram, list[
         torch cannot trace it: says why.
     """
     _check(module)
-    first = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
-    example = torch.zeros((BATCH, *input_shape), dtype=first.dtype, device=first.device)
+    asked = in_order(module, asked)
     with _eval_mode(module), torch.no_grad(), quiet():
         try:
-            return torch.export.export(module, (example,), strict=False), []
-        except Exception as error:  # whatever the module's own forward may raise
-            reason = error
-        try:
-            program = torch.export.export(module, (example[:1],), strict=False)
-        except Exception:
-            raise _refusal(module, example, reason) from reason
+            program, messages = _export(module, asked)
+        except _NotTraced as failed:
+            if not _ABOUT_IDS.search(str(failed.reason)) or all(one.dtype for one in asked):
+                raise _refusal(module, failed.examples, failed.reason) from failed.reason
+            asked = _with_ids(module, asked, failed)
+            program, messages = _export(module, asked)
+            messages.append(f"takes integers, as is found by trying: {', '.join(map(str, asked))}")
+    alone = len(asked) == 1 and asked[0].name is None
+    return program, None if alone else bound(module, asked), messages
+
+
+class _NotTraced(Exception):  # noqa: N818
+    """torch cannot trace a module."""
+
+    def __init__(self, examples: list[Tensor], reason: Exception) -> None:
+        super().__init__()
+        self.examples, self.reason = examples, reason
+
+
+def _export(module: nn.Module, asked: Sequence[Asked]) -> tuple[ExportedProgram, list[str]]:
+    first = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
+    dtypes = [torch.int64 if one.dtype == "I64" else first.dtype for one in asked]
+    shapes = [(BATCH, *one.shape) for one in asked]
+    examples = [torch.zeros(s, dtype=d, device=first.device) for s, d in zip(shapes, dtypes, strict=True)]
+    by_name = {one.name: x for one, x in zip(asked, examples, strict=True) if one.name is not None}
+    in_turn = tuple(x for one, x in zip(asked, examples, strict=True) if one.name is None)
+
+    def export(samples: int) -> ExportedProgram:
+        given = {name: x[:samples] for name, x in by_name.items()}
+        return torch.export.export(module, tuple(x[:samples] for x in in_turn), given, strict=False)
+
+    try:
+        return export(BATCH), []
+    except Exception as error:  # whatever the module's own forward may raise
+        reason = error
+    try:
+        program = export(1)
+    except Exception:
+        raise _NotTraced(examples, reason) from None
     return program, [f"the network takes one sample at a time ({first_line(reason)}); a batch is answered one by one"]
+
+
+def _with_ids(module: nn.Module, asked: Sequence[Asked], failed: _NotTraced) -> Sequence[Asked]:
+    """The inputs with integers where the network needs them: each input alone is tried, then all."""
+    open_ = [i for i, one in enumerate(asked) if one.dtype is None]
+    for chosen in dict.fromkeys([*((i,) for i in open_), tuple(open_)]):
+        tried = [replace(one, dtype="I64") if i in chosen else one for i, one in enumerate(asked)]
+        try:
+            _export(module, tried)
+        except _NotTraced:
+            continue
+        return tried
+    raise _refusal(module, failed.examples, failed.reason) from failed.reason
 
 
 def check_values(module: nn.Module) -> None:
@@ -144,27 +193,11 @@ def _check(module: nn.Module) -> None:
             found=repr(lazy),
             hint="run it once on a batch, model(x), before it is converted",
         )
-    _check_inputs(module)
 
 
-def _check_inputs(module: nn.Module) -> None:
-    """Refuse a forward that asks for more or less than one input."""
-    if type(module).forward is nn.Module.forward and "forward" not in vars(module):
-        raise ConversionError("the network has no forward", found=type(module).__name__)
-    parameters = inspect.signature(module.forward).parameters.values()
-    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    takes_one = any(p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in parameters)
-    if len(needed) > 1 or not takes_one:
-        raise ConversionError(
-            "the network must have one input tensor",
-            expected=1,
-            found=f"{len(needed)} in forward: {', '.join(needed)}" if needed else "none in forward",
-            hint="wrap it in a module whose forward takes one and gives the others",
-        )
-
-
-def _refusal(module: nn.Module, example: Tensor, error: Exception) -> ConversionError:
-    what = f"the network cannot be traced on an input of shape {list(example.shape)}"
+def _refusal(module: nn.Module, examples: Sequence[Tensor], error: Exception) -> ConversionError:
+    shapes = " and ".join(str(list(example.shape)) for example in examples)
+    what = f"the network cannot be traced on an input of shape {shapes}"
     key = _key_read(module)
     if key is not None:
         return ConversionError(

@@ -22,7 +22,7 @@ from .values import Values
 
 BY_CHANCE = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
 """Operators that give something else at each run, constant inputs or not."""
-CONSTANT = "Constant"
+CONSTANT, SIZES = "Constant", ("Shape", "Size")
 
 
 class Network(nn.Module):
@@ -94,12 +94,21 @@ class Network(nn.Module):
         steps = self._steps()
         step = steps[index]
         if not shapes.keys() >= set(step.outputs):
-            behind = [i for i, other in enumerate(steps) if i > index and not other.is_known]
-            self.refused |= {i: refusal(steps[i].proto, NOT_KNOWN) for i in behind}
+            self._refuse_unknown_behind(index, values)
             raise self.refused[index]
         self.refused[index].shape = shapes[step.outputs[0]][1:]
         read = next((name for name in step.inputs if not values.is_constant(name)), next(iter(given)))
         return {name: refused(values.tensor(read), list(shapes[name]), index) for name in step.outputs}
+
+    def _refuse_unknown_behind(self, index: int, values: Values) -> None:
+        """Refuse the steps behind one that have no translation, but for those that are computed at conversion."""
+        constants: set[str] = set()
+        for i, step in enumerate(self._steps()[index + 1 :], index + 1):
+            known = all(name in constants or values.is_constant(name) for name in step.inputs)
+            if known or step.proto.op_type in SIZES:
+                constants.update(step.outputs)
+            elif not step.is_known:
+                self.refused[i] = refusal(step.proto, NOT_KNOWN)
 
     def explain(self, node: fx.Node, error: UnsupportedOpError) -> UnsupportedOpError:
         """The refusal of a node of the program, in terms of the ONNX node that it comes from."""

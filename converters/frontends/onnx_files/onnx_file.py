@@ -10,20 +10,21 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto
 
-from ....dcformat import ConversionError, Shape
+from ....dcformat import ConversionError
+from ..inputs import InputShapes, asked_inputs
 from ..source import Source
 from .arrays import STORABLE, element_type, read
 from .named_tensors import named_tensors
 from .program import capture_model
 
 
-def from_onnx(path: Path, input_shape: Shape | None = None) -> Source:
+def from_onnx(path: Path, input_shape: InputShapes | None = None) -> Source:
     """Read the graph of an ONNX file, and the tensors that it needs.
 
     Parameters
     ----------
     path : Path
-    input_shape : tuple of int, optional
+    input_shape : InputShapes, optional
         Shape of one sample, without the batch axis. Needed where the file leaves sizes open; where it does not, the two
         must agree.
 
@@ -38,7 +39,8 @@ def from_onnx(path: Path, input_shape: Shape | None = None) -> Source:
     with source.timed("load"):
         model = _load(path)
     with source.timed("capture"):
-        capture_model(source, model, path, input_shape)
+        asked = asked_inputs(input_shape) if input_shape is not None else None
+        capture_model(source, model, path, asked[0].shape if asked else None)
     return source
 
 

@@ -48,7 +48,9 @@ def capture_model(source: Source, model: ModelProto, path: Path, input_shape: Sh
     batch, shape = _sizes(value, input_shape)
     program = _trace(network, value, batch, shape)
     try:
-        captured = lower_program(program, network.names, network.explain)
+        outputs = [output.name for output in model.graph.output]
+        named = outputs if len(outputs) > 1 else None
+        captured = lower_program(program, network.names, network.explain, outputs=named)
     except UnsupportedOpError as error:
         raise _with_way_out(error) from None
     source.tensors = dict(tensors)

@@ -88,10 +88,9 @@ class OnnxNode:
         return array.item() if array.size == 1 else None
 
     def operand(self, index: int) -> Tensor | float:
-        """An input of arithmetic: a number where a constant has no axes, else a tensor."""
-        if self.is_constant(index) and self.numbers(index).ndim == 0:
-            return float(self.numbers(index)) if self.numbers(index).dtype.kind == "f" else int(self.numbers(index))
-        return self.tensor(index)
+        """An input of arithmetic: a number where a constant has one element and at most one axis, else a tensor."""
+        number = self.number(index)
+        return self.tensor(index) if number is None or self.numbers(index).ndim > 1 else number
 
     def ints(self, attribute: str, index: int) -> list[int] | None:
         """Integers that older versions of an operator have as an attribute, and newer ones as an input."""

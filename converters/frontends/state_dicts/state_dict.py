@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from ....core.errors import quoted
 from ....dcformat import ConversionError, Shape
 from ...architectures.lookup import build
 from ..arrays import from_state
 from ..exported.capture import capture
+from ..exported.ends import Flat
+from ..inputs import Asked, InputShapes, asked_inputs
 from ..source import Source
 from .checkpoint import read_safetensors, read_torch
 from .file_kind import Kind, kind_of
@@ -26,7 +29,7 @@ QUANTIZED = "torch quantized them: convert the state dict of the float network, 
 
 
 def from_state_dict(
-    path: Path, arch: str | None = None, input_shape: Shape | None = None, key: str | None = None
+    path: Path, arch: str | None = None, input_shape: InputShapes | None = None, key: str | None = None
 ) -> Source:
     """Read a checkpoint; nothing in it is executed.
 
@@ -37,8 +40,8 @@ def from_state_dict(
     arch : str, optional
         A name in `ARCHITECTURES` or ``pkg.module:factory``. Without it the known architectures are searched for one
         whose keys and shapes fit; if there is none, the source has no graph.
-    input_shape : tuple of int, optional
-        Shape of one sample; by default the architecture's own.
+    input_shape : InputShapes, optional
+        Shape of one sample, or of several inputs; by default the architecture's own.
     key : str, optional
         Which of the checkpoint's dictionaries is the state dict: its keys, joined by dots, or the common prefix of its
         tensors' names.
@@ -51,12 +54,13 @@ def from_state_dict(
         The architecture uses an operator that dcz lacks.
     """
     source = Source({})
-    state, match = load_state(path, source, arch, input_shape, key)
+    asked = asked_inputs(input_shape) if input_shape is not None else None
+    state, match = load_state(path, source, arch, asked[0].shape if asked else None, key)
     with source.timed("load"):
         source.tensors = from_state(state)
     if match is not None:
         with source.timed("capture"):
-            _attach(source, match, state, input_shape)
+            _attach(source, match, state, asked)
     return source
 
 
@@ -138,18 +142,19 @@ def _shapes(state: Mapping[str, Tensor]) -> dict[str, Shape]:
     return {name: tuple(value.shape) for name, value in state.items()}
 
 
-def _attach(source: Source, match: Match, state: Mapping[str, Tensor], input_shape: Shape | None) -> None:
+def _attach(source: Source, match: Match, state: Mapping[str, Tensor], asked: Sequence[Asked] | None) -> None:
     """Set the source's graph: that of its architecture, with the checkpoint's names."""
     architecture = match.architecture
     module, own = build(architecture), match.own(state)
-    capture(module, input_shape or architecture.input_shape).give(source, own, match.names)
+    captured = capture(module, asked or architecture.input_shape)
+    captured.give(source, own, match.names)
     source.preprocess, source.labels = architecture.preprocess, architecture.labels
-    source.reference = _reference(module, own)
+    source.reference = _reference(module, own, captured.program)
 
 
-def _reference(module: nn.Module, state: Mapping[str, Tensor]) -> Callable[[], nn.Module]:
+def _reference(module: nn.Module, state: Mapping[str, Tensor], program: ExportedProgram) -> Callable[[], nn.Module]:
     def load() -> nn.Module:
         module.load_state_dict(state, strict=False, assign=True)
-        return module.eval()
+        return Flat(module, program).eval()
 
     return load

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ...tensors import Array
 from ..graph import Attr, Shape
 
 Params = Mapping[str, Shape]
 Attrs = Mapping[str, Attr]
+LARGEST_F32 = float(np.finfo(np.float32).max)
 ShapeRule = Callable[[list[Shape], Params, Attrs], Shape]
 
 
@@ -89,6 +92,18 @@ def check_channels(params: Params, roles: Sequence[str], channels: int) -> None:
 
 def same_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
     """The rule of operators that go element by element."""
+    return inputs[0]
+
+
+def fp32(value: object) -> bool:
+    """Whether a value is a number that float32 can hold, and finite."""
+    return isinstance(value, float) and abs(value) <= LARGEST_F32
+
+
+def numbers(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
+    """The rule of operators that go element by element, with numbers as attributes."""
+    for name, value in attrs.items():
+        require(fp32(value), f"{name} must be a finite fp32 number, found {value}")
     return inputs[0]
 
 

@@ -13,13 +13,13 @@ from ...kernels.contract import F32, Call
 from ...kernels.copy import copy, fill, take_rows
 from ..fuse import Layer
 from ..memory import Use
-from ..step import Builder, Context, Step, transfers, view
+from ..step import Builder, Context, Step, dense, transfers, view
 
 
 def constant(layer: Layer, context: Context) -> Step:
     """A stored tensor, copied to each sample."""
     name = layer.node.params["value"]
-    value = np.ascontiguousarray(context.decode(name).float32().dense())
+    value = dense(name, context)
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         return [copy(out, np.broadcast_to(value.reshape(*out.shape[1:-1], 1), out.shape))]

@@ -32,6 +32,10 @@ def _evens(builder: Any, low: Any, high: Any) -> Any:
     return builder.shuffle_vector(low, high, ir.Constant(LANE_IDS, list(range(0, 2 * LANES, 2))))
 
 
+def _odds(builder: Any, low: Any, high: Any) -> Any:
+    return builder.shuffle_vector(low, high, ir.Constant(LANE_IDS, list(range(1, 2 * LANES, 2))))
+
+
 def _build_between(builder: Any, low: Any, high: Any, first: int) -> Any:
     """The lanes from number `first` on of two vectors laid end to end."""
     return builder.shuffle_vector(low, high, ir.Constant(LANE_IDS, list(range(first, first + LANES))))
@@ -97,6 +101,12 @@ def _build_together(builder: Any, vectors: list[Any]) -> list[Any]:
 def concat_even(typingctx: Any, low: Any, high: Any) -> Any:
     """See `reference.lanes.concat_even`."""
     return low(low, high), elementwise(_evens, 0)
+
+
+@intrinsic
+def concat_odd(typingctx: Any, low: Any, high: Any) -> Any:
+    """See `reference.lanes.concat_odd`."""
+    return low(low, high), elementwise(_odds, 0)
 
 
 @intrinsic

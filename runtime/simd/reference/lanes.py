@@ -16,6 +16,7 @@ from .types import F32, LANES, Tag, span
 __all__ = [
     "concat_even",
     "concat_halves",
+    "concat_odd",
     "load_interleaved",
     "maximum_pairs",
     "slide_1_down",
@@ -34,6 +35,11 @@ def _clear(value: F32, edges: NDArray[np.bool_], bits: int) -> F32:
 def concat_even(low: F32, high: F32) -> F32:
     """Lanes 0, 2, 4, ... of two vectors laid end to end."""
     return np.concatenate([low, high], axis=1)[:, ::2]
+
+
+def concat_odd(low: F32, high: F32) -> F32:
+    """Lanes 1, 3, 5, ... of two vectors laid end to end."""
+    return np.concatenate([low, high], axis=1)[:, 1::2]
 
 
 def transpose(value: F32) -> F32:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from op_cases import CASES, IDS, OpCase
 from op_cases import network as op_network
 
-from dcz.dcformat import OPS, FormatError, Graph, Preprocess, TensorEntry, make_node
+from dcz.dcformat import OPS, FormatError, Graph, Input, Output, Preprocess, TensorEntry, make_node
 from dcz.dcformat.container.layout import HEADER_BYTES, plan_layout
 from dcz.dcformat.container.manifest import (
     DICTIONARY,
@@ -113,6 +113,36 @@ def test_a_file_states_the_version_that_its_newest_op_needs(op: str) -> None:
     graph = Graph((3,), (make_node("relu", (0,)), make_node(op, (1,)), make_node("relu", (2,))), 3)
     assert Manifest(graph, (), ()).minor_version == OPS[op].minor_version == (op == "leaky_relu")
     assert Manifest(None, (), ()).minor_version == 0
+
+
+def ends_by_name() -> Graph:
+    """Inputs and outputs by name: a value that two outputs have, an input that is one."""
+    inputs = Input((3,), "x"), Input((3, 2), "ids", "I64")
+    nodes = make_node("relu", (0,)), make_node("flatten", (1,)), make_node("relu", (3,))
+    return Graph(inputs, nodes, (Output(2, "a"), Output(2, "b"), Output(1, "ids")))
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        ends_by_name(),
+        Graph((Input((3,), "x"),), (), 0),
+        Graph((Input((3,), dtype="I64"),), (), 0),
+        Graph((3,), (make_node("relu", (0,)),), (Output(1, "y"),)),
+    ],
+)
+def test_inputs_and_outputs_by_name_need_the_newer_version(graph: Graph) -> None:
+    manifest = Manifest(graph, (), ())
+    assert through(manifest) == manifest
+    assert manifest.minor_version == 1
+
+
+def test_how_inputs_and_outputs_by_name_are_written() -> None:
+    assert text_of(Manifest(ends_by_name(), (), ()))["graph"] == {
+        "input": [["x", [3]], ["ids", [3, 2], "I64"]],
+        "nodes": [["relu", [], {}, [0]], ["flatten", [], {}, [1]], ["relu"]],
+        "output": [["a", 2], ["b", 2], ["ids", 1]],
+    }
 
 
 def test_tied_names_are_written_as_indices() -> None:

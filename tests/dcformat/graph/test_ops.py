@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from op_cases import CASES, IDS, OpCase, batch_for, network
 
-from dcz.dcformat import OPS, FormatError, Graph, Node, infer_shapes, make_node
+from dcz.dcformat import OPS, FormatError, Graph, Input, Node, Output, infer_shapes, make_node
 from dcz.dcformat.constants import MAX_ACTIVATION, MAX_LIVE
 from dcz.dcformat.graph.ops import FAMILIES
 from dcz.dcformat.graph.ops.conv import conv_out
@@ -108,6 +108,30 @@ def test_infer_shapes_names_the_node_and_the_tensor() -> None:
     with pytest.raises(FormatError, match=r"weight tensor 'fc\.weight' is missing \(node 1 linear\)"):
         infer_shapes(Graph((4,), nodes, 2), {})
     assert infer_shapes(Graph((4,), nodes, 2), {"fc.weight": (3, 4)}) == [(4,), (4,), (3,)]
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (Graph((Input((3,)), Input((3,))), (), 0), "each input must have a name of its own (found ['input', 'input'])"),
+        (Graph((Input((3,), ""),), (), 0), "each input must have a name"),
+        (Graph((Input((3,), dtype="I8"),), (), 0), "unknown dtype (expected F32 or I64, found I8)"),
+        (Graph((Input((3,)), Input((0,), "y")), (), 0), "bad input shape"),
+        (Graph((3,), (), (Output(0, "a"), Output(1, "b"))), "not a value of the graph (found 1)"),
+        (Graph((3,), (), (Output(0, "a"), Output(0, "a"))), "each output must have a name"),
+        (Graph((3,), (), ()), "bad number of outputs (expected 1 to 1024, found 0)"),
+    ],
+)
+def test_inputs_and_outputs_that_cannot_be_told_apart_are_refused(graph: Graph, message: str) -> None:
+    with pytest.raises(FormatError, match=re.escape(message)):
+        infer_shapes(graph, {})
+
+
+def test_values_of_several_inputs_come_first() -> None:
+    graph = Graph((Input((3,), "x"), Input((4,), "y")), (make_node("relu", (1,)),), 2)
+    assert infer_shapes(graph, {}) == [(3,), (4,), (4,)]
+    assert graph.value_of(0) == 2
+    assert [graph.maker(value) for value in range(3)] == [None, None, graph.nodes[0]]
 
 
 def test_tensor_names_come_once_in_order_of_use() -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import simd_function_cases
 from numpy.typing import NDArray
 
 from dcz.core.cpu import WIDE, WORDS
@@ -182,6 +183,10 @@ def reduce_sum(out, i):
 
 def concat_even(out, i):
     simd.store(out, 0, simd.concat_even(simd.load(TWO, i.x, 0), simd.load(TWO, i.x, 32)))
+
+
+def concat_odd(out, i):
+    simd.store(out, 0, simd.concat_odd(simd.load(TWO, i.x, 0), simd.load(TWO, i.x, 32)))
 
 
 def transpose(out, i):
@@ -356,23 +361,23 @@ def winograd_outputs(out, i):
 AVX512 = {fma_triples, gather, four_weight_in_registers}
 AVX512_WORDS = {load_words, table_lookup, fma_table_lookup}
 CASES: list[Callable[..., None]] = [
-    case for name, case in list(globals().items()) if isinstance(case, FunctionType) and case.__module__ == __name__
+    case
+    for name, case in [*globals().items(), *vars(simd_function_cases).items()]
+    if isinstance(case, FunctionType) and case.__module__ in (__name__, simd_function_cases.__name__)
 ]
 ROUNDED = "winograd_"
 """Winograd's sums are added in another order by the two sides."""
 
 
 def test_each_operation_has_a_case() -> None:
-    names = vars(REFERENCE).keys()
-    assert names <= {case.__name__ for case in CASES}
+    assert vars(REFERENCE).keys() <= {case.__name__ for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_both_sides_agree(case: Callable[..., None]) -> None:
     if (case in AVX512 and not WIDE) or (case in AVX512_WORDS and not WORDS):
         pytest.skip("needs AVX-512")
-    plain = FunctionType(case.__code__, {**globals(), "simd": REFERENCE}, case.__name__)
-    compiled = kernel(case)
+    plain, compiled = FunctionType(case.__code__, {**case.__globals__, "simd": REFERENCE}, case.__name__), kernel(case)
     for seed in range(4):
         found, expected = (np.arange(1024, dtype=np.float32) for _ in range(2))
         inputs, others = Inputs.random(seed), Inputs.random(seed)

@@ -20,7 +20,10 @@ from ..fx_builder import FIRST_ONLY, FxBuilder, meta
 from . import activations, arithmetic, convolutions, layers, pads, pooling, resizing, shapes, takes, views
 from .biases import join_biases
 from .clamps import join_clamps
+from .gates import join_gates
+from .layer_norms import join_layer_norms
 from .table import ANY_PLACE, LOWERINGS, Call, bind
+from .transposes import sink_transposes
 
 __all__ = ["CALLS", "LOWERINGS", "lower", "rewrite"]
 
@@ -40,6 +43,9 @@ def rewrite(graph: fx.Graph, constants: set[fx.Node]) -> None:
         Its nodes that do not depend on the input; new ones are added.
     """
     join_clamps(graph)
+    join_gates(graph)
+    join_layer_norms(graph, constants)
+    sink_transposes(graph, constants)
     join_biases(graph, constants)
 
 
@@ -58,7 +64,8 @@ def lower(g: FxBuilder, node: fx.Node) -> None:
         g.fail("operator is not supported")
     if g.reads_unknown(node):
         return
-    g.require(node.target in ANY_PLACE or g.has_batch_first(node), FIRST_ONLY)
+    anywhere = node.target in ANY_PLACE or torch.Tag.pointwise in node.target.tags  # type: ignore[union-attr]
+    g.require(anywhere or g.has_batch_first(node), FIRST_ONLY)
     if node.target is operator.getitem:
         results, index = g.values.get(node.all_input_nodes[0]) or [], cast(int, node.args[1])
         value = results[index] if index < len(results) else None

@@ -1,42 +1,162 @@
-"""Sums of two activations, and arithmetic with a number that changes nothing."""
+"""Arithmetic: functions of a value, and of two values, of which one may be a number or a constant."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import fx
+from torch import Tensor, fx
 
 from .....dcformat import Value
-from ..fx_builder import FxBuilder
+from ..fx_builder import FxBuilder, meta
 from .table import Args, Call, lowers
 
 aten = torch.ops.aten
 
-NEUTRAL: dict[Any, int] = {
-    aten.add.Tensor: 0,
-    aten.add.Scalar: 0,
-    aten.sub.Tensor: 0,
-    aten.sub.Scalar: 0,
-    aten.mul.Tensor: 1,
-    aten.mul.Scalar: 1,
-    aten.div.Tensor: 1,
-    aten.div.Scalar: 1,
-}
-"""The number with which an operator gives back its input: Python's ``sum([a, b])`` is 0 + a + b."""
+
+def _affine(g: FxBuilder, value: Value, scale: float = 1.0, shift: float = 0.0) -> Value:
+    return g.append("affine", [value], attrs={"scale": float(scale), "shift": float(shift)})
 
 
-@lowers(*NEUTRAL)
-def _arithmetic(g: FxBuilder, a: Args) -> Value:
+def _pair(g: FxBuilder, op: str, first: Any, second: Any, factor: float = 1) -> Value:
+    """Append arithmetic of what two nodes made, the second times a factor."""
     assert g.node is not None
+    rank = meta(g.node).dim()
+    for node in (first, second):
+        aligned = node in g.constants or meta(node).dim() == rank
+        g.require(aligned, "activations must have as many axes as the result, or the batch would meet another axis")
+    a, b = g.operand(first), g.operand(second)
+    return g.append(op, [a, b if factor == 1 else _affine(g, b, factor)])
+
+
+@lowers(aten.add.Tensor, aten.add.Scalar)
+def _add(g: FxBuilder, a: Args) -> Value:
     if not isinstance(a["other"], fx.Node):
-        neutral = NEUTRAL[g.node.target]
-        g.require(a["other"] == neutral, f"with a number it is supported for {neutral} only, found {a['other']}")
-        return g.value(a["self"])
-    g.require(g.node.target == aten.add.Tensor, "operator is not supported")
-    g.require(a["alpha"] == 1, "alpha must be 1")
-    return g.emit("add", [a["self"], a["other"]])
+        return _with_number(g, a, shift=a["other"] * a["alpha"])
+    return _pair(g, "add", a["self"], a["other"], a["alpha"])
 
 
-CALLS: Mapping[str, Call] = {"add": lambda x, p, a: x[0] + x[1]}
+@lowers(aten.sub.Tensor, aten.sub.Scalar)
+def _sub(g: FxBuilder, a: Args) -> Value:
+    if not isinstance(a["other"], fx.Node):
+        return _with_number(g, a, shift=-a["other"] * a["alpha"])
+    return _pair(g, "sub", a["self"], a["other"], a["alpha"])
+
+
+@lowers(aten.rsub.Tensor, aten.rsub.Scalar)
+def _rsub(g: FxBuilder, a: Args) -> Value:
+    if not isinstance(a["other"], fx.Node):
+        return _affine(g, g.value(a["self"]), -a["alpha"], a["other"])
+    return _pair(g, "sub", a["other"], a["self"], a["alpha"])
+
+
+@lowers(aten.mul.Tensor, aten.mul.Scalar)
+def _mul(g: FxBuilder, a: Args) -> Value:
+    if not isinstance(a["other"], fx.Node):
+        return _with_number(g, a, scale=a["other"])
+    return _pair(g, "mul", a["self"], a["other"])
+
+
+@lowers(aten.div.Tensor, aten.div.Scalar)
+def _div(g: FxBuilder, a: Args) -> Value:
+    if not isinstance(a["other"], fx.Node):
+        g.require(a["other"] != 0, "a division by zero is not supported")
+        return _with_number(g, a, scale=1 / a["other"])
+    return _pair(g, "div", a["self"], a["other"])
+
+
+def _with_number(g: FxBuilder, a: Args, scale: float = 1.0, shift: float = 0.0) -> Value:
+    """A value times a number, or plus one; itself where that changes nothing: Python's ``sum([a, b])`` is 0 + a + b."""
+    value = g.value(a["self"])
+    return value if (scale, shift) == (1, 0) else _affine(g, value, scale, shift)
+
+
+@lowers(aten.neg.default)
+def _neg(g: FxBuilder, a: Args) -> Value:
+    return _affine(g, g.value(a["self"]), -1)
+
+
+@lowers(aten.addcmul.default, aten.addcdiv.default)
+def _addcmul(g: FxBuilder, a: Args) -> Value:
+    assert g.node is not None
+    op = "mul" if g.node.target == aten.addcmul.default else "div"
+    made = _pair(g, op, a["tensor1"], a["tensor2"])
+    return g.append("add", [g.operand(a["self"]), made if a["value"] == 1 else _affine(g, made, a["value"])])
+
+
+@lowers(aten.maximum.default, aten.max.other)
+def _maximum(g: FxBuilder, a: Args) -> Value:
+    return _pair(g, "maximum", a["self"], a["other"])
+
+
+@lowers(aten.minimum.default, aten.min.other)
+def _minimum(g: FxBuilder, a: Args) -> Value:
+    return _pair(g, "minimum", a["self"], a["other"])
+
+
+@lowers(aten.pow.Tensor_Tensor)
+def _pow(g: FxBuilder, a: Args) -> Value:
+    return _pair(g, "pow", a["self"], a["exponent"])
+
+
+@lowers(aten.pow.Tensor_Scalar)
+def _power(g: FxBuilder, a: Args) -> Value:
+    value, exponent = g.value(a["self"]), float(a["exponent"])
+    return value if exponent == 1 else g.append("power", [value], attrs={"exponent": exponent})
+
+
+@lowers(aten.square.default)
+def _square(g: FxBuilder, a: Args) -> Value:
+    return g.append("power", [g.value(a["self"])], attrs={"exponent": 2.0})
+
+
+@lowers(aten.rsqrt.default)
+def _rsqrt(g: FxBuilder, a: Args) -> Value:
+    return g.append("reciprocal", [g.append("sqrt", [g.value(a["self"])])])
+
+
+def _lower_function(op: str, target: Any) -> None:
+    lowers(target)(lambda g, a: g.append(op, [g.value(a["self"])]))
+
+
+FUNCTIONS: Mapping[str, tuple[Any, Callable[[Tensor], Tensor]]] = {
+    "abs": (aten.abs.default, torch.abs),
+    "erf": (aten.erf.default, torch.erf),
+    "exp": (aten.exp.default, torch.exp),
+    "log": (aten.log.default, torch.log),
+    "reciprocal": (aten.reciprocal.default, torch.reciprocal),
+    "sqrt": (aten.sqrt.default, torch.sqrt),
+}
+"""Functions of one value without arguments: the operator of a captured graph, and the call."""
+for _op, (_target, _) in FUNCTIONS.items():
+    _lower_function(_op, _target)
+
+
+def _function(function: Callable[[Tensor], Tensor]) -> Call:
+    return lambda x, p, a: function(x[0])
+
+
+def _binary(function: Callable[[Tensor, Tensor], Tensor]) -> Call:
+    """The call for two batches of samples; axes of samples are compared from the last on."""
+
+    def call(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
+        rank = max(each.dim() for each in x)
+        first, second = (each.reshape(len(each), *(1,) * (rank - each.dim()), *each.shape[1:]) for each in x)
+        return function(first, second)
+
+    return call
+
+
+CALLS: Mapping[str, Call] = {
+    **{op: _function(function) for op, (_, function) in FUNCTIONS.items()},
+    "affine": lambda x, p, a: x[0] * a["scale"] + a["shift"],
+    "power": lambda x, p, a: x[0] ** a["exponent"],
+    "add": _binary(torch.add),
+    "sub": _binary(torch.sub),
+    "mul": _binary(torch.mul),
+    "div": _binary(torch.div),
+    "maximum": _binary(torch.maximum),
+    "minimum": _binary(torch.minimum),
+    "pow": _binary(torch.pow),
+}

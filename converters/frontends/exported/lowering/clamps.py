@@ -1,6 +1,6 @@
 """Operators that cut off what is below or above a limit, in one form: one pair of limits each.
 
-Networks write one clamp as two: ``x.clamp(min=0).clamp(max=6)`` is a ReLU6, and neither half alone is one of ours.
+Networks write one clamp as two: ``x.clamp(min=0).clamp(max=6)`` is a ReLU6.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ aten = torch.ops.aten
 Limits: TypeAlias = tuple[float, float]
 
 OURS: Mapping[Limits, str] = {(0, inf): "relu", (0, 6): "relu6"}
-"""The limits for which dcz has an operator."""
+"""The limits for which dcz has an operator of its own; ``clamp`` is for all others."""
 
 _LIMITS: Mapping[Any, Callable[[Args], tuple[Any, Any]]] = {
     aten.relu.default: lambda a: (0, None),
@@ -46,24 +46,24 @@ def limits(node: fx.Node) -> Limits | None:
 
 
 def join_clamps(graph: fx.Graph) -> None:
-    """Join clamps that follow each other, where that makes one of ours of some that are not.
-
-    Clamps to limits of ours stay as they are.
-    """
+    """Join clamps that follow each other, unless all are to limits of `OURS`: those stay as they are."""
     for node in graph.nodes:
         found = _longest_join(node)
         if found is None:
             continue
         (_, *inner), (low, high) = found
         node.target = aten.clamp.default
-        node.args, node.kwargs = (inner[-1].all_input_nodes[0], low, None if high == inf else high), {}
+        node.args, node.kwargs = (
+            (inner[-1].all_input_nodes[0], *(None if abs(x) == inf else x for x in (low, high))),
+            {},
+        )
         for other in inner:
             if not other.users:
                 graph.erase_node(other)
 
 
 def _longest_join(last: fx.Node) -> tuple[list[fx.Node], Limits] | None:
-    """The longest chain of clamps before a node and with it that is one of ours, while some in it is not.
+    """The longest chain of clamps before a node and with it, of two or more, not all to limits of `OURS`.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def _longest_join(last: fx.Node) -> tuple[list[fx.Node], Limits] | None:
     while (own := limits(node)) is not None:
         chain.append(node)
         together = (_clamp(min(own), together), _clamp(own[1], together))
-        if together in OURS and any(limits(one) not in OURS for one in chain):
+        if len(chain) > 1 and any(limits(one) not in OURS for one in chain):
             best = (list(chain), together)
         node = node.all_input_nodes[0]
     return best

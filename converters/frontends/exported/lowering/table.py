@@ -22,7 +22,7 @@ may read."""
 
 
 ANY_PLACE: set[Any] = {operator.getitem}
-"""Aten operators whose inputs may have the batch anywhere: see `place`."""
+"""Aten operators, beside those that go element by element, whose inputs may have the batch anywhere: see `place`."""
 
 
 def lowers(*targets: Any, any_place: bool = False) -> Callable[[AnyLower], AnyLower]:

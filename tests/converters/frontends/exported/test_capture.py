@@ -35,10 +35,8 @@ def test_one_tensor_in_whatever_it_stands(wrap: Callable[[Tensor], Any]) -> None
     assert ops(from_module(Returns(wrap), IMAGE)) == ["relu"]
 
 
-def test_two_tensors_are_refused_by_name() -> None:
-    with pytest.raises(ConversionError, match=r"one output tensor \(expected 1, found 2: \['out'\], \['aux'\]\[0\]\)"):
-        from_module(Returns(lambda y: {"out": y, "aux": (y + y, None)}), IMAGE)
-    with pytest.raises(ConversionError, match=r"one output tensor \(expected 1, found none\)$"):
+def test_no_tensor_is_refused() -> None:
+    with pytest.raises(ConversionError, match=r"an output tensor \(expected 1 or more, found none\)$"):
         from_module(Returns(lambda y: None), IMAGE)
 
 
@@ -51,8 +49,8 @@ def test_one_tensor_in_among_other_inputs() -> None:
     program = torch.export.export(Inputs(), ({"image": torch.zeros(2, 3)}, 2.0))
     assert lower_program(program).graph.input_shape == (3,)
     both = {"image": torch.zeros(2, 3), "mask": torch.zeros(2, 3)}
-    with pytest.raises(ConversionError, match=r"one input tensor \(expected 1, found 2: x_image, x_mask\)"):
-        lower_program(torch.export.export(Inputs(), (both,)))
+    graph = lower_program(torch.export.export(Inputs(), (both,))).graph
+    assert [given.name for given in graph.inputs] == ["x_image", "x_mask"]
 
 
 @pytest.mark.parametrize("batch", [1, 2, 4])
@@ -101,37 +99,35 @@ def refusal(function: Callable[..., Tensor], **layers: nn.Module) -> Unsupported
 
 def test_all_missing_operators_are_named_and_counted() -> None:
     def forward(x: Tensor, conv: nn.Module) -> Tensor:
-        y = F.gelu(conv(x.sigmoid()))
-        y = F.gelu(y * y.sigmoid())
-        return torch.cat([F.gelu(y), F.avg_pool2d(y, 1, divisor_override=3)], 1).relu()
+        y = torch.digamma(conv(x.sin()))
+        y = torch.digamma(y + x.sin())
+        return torch.cat([torch.digamma(y), F.avg_pool2d(y, 1, divisor_override=3)], 1).relu()
 
     error = refusal(forward, conv=nn.Conv2d(4, 4, 1))
-    assert (error.op, error.node, error.shape) == ("aten.sigmoid", "sigmoid", IMAGE)
+    assert (error.op, error.node, error.shape) == ("aten.sin", "sin", IMAGE)
     assert str(error) == (
-        "aten.sigmoid: operator is not supported, 2 times (node 'sigmoid', shape (4, 9, 11)); "
-        "also aten.gelu: operator is not supported, 3 times (node 'gelu', shape (4, 9, 11)); "
-        "also aten.mul.Tensor: operator is not supported (node 'mul', shape (4, 9, 11)); "
+        "aten.sin: operator is not supported, 2 times (node 'sin', shape (4, 9, 11)); "
+        "also aten.digamma: operator is not supported, 3 times (node 'digamma', shape (4, 9, 11)); "
         "also aten.avg_pool2d: divisor_override is not supported (node 'avg_pool2d', shape (4, 9, 11)); "
         "docs/format.md, section 6, lists what dcz has"
     )
 
 
 def test_sizes_do_not_tell_forms_of_an_operator_apart() -> None:
-    error = refusal(lambda x: x.clamp(0, 1).clamp(0, 2) + x.mean((2, 3), keepdim=True))
-    assert "limits must be 0 and none (relu) or 0 and 6 (relu6), found 0 and 1, 2 times" in str(error)
-    assert "also aten.add.Tensor: both inputs must have the same shape" in str(error)
+    error = refusal(lambda x: F.avg_pool2d(F.avg_pool2d(x, 2, divisor_override=3), 2, divisor_override=5))
+    assert "aten.avg_pool2d: divisor_override is not supported, 2 times" in str(error)
 
 
 def test_behind_a_mixed_batch_only_unknown_operators_are_told() -> None:
-    error = refusal(lambda x: x.mean(0).unsqueeze(0).relu().sigmoid().flatten(1))
-    assert (error.op, "aten.sigmoid" in str(error)) == ("aten.mean.dim", True)
+    error = refusal(lambda x: x.mean(0).unsqueeze(0).relu().sin().flatten(1))
+    assert (error.op, "aten.sin" in str(error)) == ("aten.mean.dim", True)
     assert "relu" not in str(error)
 
 
 def test_several_results_behind_an_unknown_operator() -> None:
-    error = refusal(lambda x: torch.cat(x.sort(1)[0].sigmoid().chunk(2, 1), 1))
+    error = refusal(lambda x: torch.cat(x.sort(1)[0].sin().chunk(2, 1), 1))
     assert "aten.sort" in str(error)
-    assert "also aten.sigmoid" in str(error)
+    assert "also aten.sin" in str(error)
 
 
 def test_dropout_that_is_switched_on() -> None:

@@ -105,11 +105,14 @@ def test_half_precision_modules_are_traced_in_their_own_type() -> None:
     assert source.tensors["0.weight"].dtype == "BF16"
 
 
-def test_a_program_of_two_inputs_is_refused(tmp_path: Path) -> None:
+def test_a_program_of_two_inputs(tmp_path: Path) -> None:
     program = torch.export.export(TwoInputs(), (torch.zeros(2, 3), torch.zeros(2, 3)))
     torch.export.save(program, tmp_path / "two.pt2")
-    with pytest.raises(ConversionError, match=r"one input tensor .*found 2"):
-        from_pt2(tmp_path / "two.pt2")
+    source = from_pt2(tmp_path / "two.pt2", {"y": (3,), "x": (3,)})
+    assert source.graph is not None
+    assert [given.name for given in source.graph.inputs] == ["x", "y"]
+    with pytest.raises(ConversionError, match=r"another input shape.*'x': \[3\].*found 3 and 4"):
+        from_pt2(tmp_path / "two.pt2", [(3,), (4,)])
 
 
 def test_a_network_that_does_nothing() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dcz.converters.frontends.exported.torch_export import from_module
 from dcz.converters.frontends.exported.tracing import quiet, trace
+from dcz.converters.frontends.inputs import Asked
 from dcz.dcformat import ConversionError
 
 SHAPE = (3, 6, 5)
@@ -71,10 +72,10 @@ def scripted() -> nn.Module:
 
 SHAPES_HINT = "check the input shape"
 REFUSED = {
-    "two inputs": (TwoInputs, r"one input tensor \(expected 1, found 2 in forward: x, y\)", "wrap it in a module"),
-    "a mask by keyword": (WithMask, r"one input tensor \(expected 1, found 2 in forward: x, mask\)", "wrap it"),
-    "only by keyword": (KeywordInput, "found 1 in forward: x", "wrap it in a module"),
-    "no input": (NoInput, "found none in forward", "wrap it in a module"),
+    "two inputs": (TwoInputs, "forward takes 'x', 'y' .*a shape for each", "--input-shape x:3,6,5 --input-shape y:"),
+    "a mask by keyword": (WithMask, "forward takes 'x', 'mask'", "--input-shape mask:"),
+    "only by keyword": (KeywordInput, "forward takes 'x'", "--input-shape x:"),
+    "no input": (NoInput, "forward takes no input", ""),
     "dictionary": (Dictionary, "takes a dictionary: forward reads 'image'", "makes the dictionary"),
     "values": (DependsOnValues, r"depends on the values in a tensor .*\(test_tracing.py, line", "same for every input"),
     "failing": (Fails, r"cannot be traced .*: NotImplementedError \(test_tracing.py, line", ""),
@@ -86,7 +87,6 @@ REFUSED = {
     "meta": (lambda: nn.Linear(5, 2, device="meta"), r"meta device.*\(found 'weight'\)", "load_state_dict"),
     "channels": (lambda: nn.Conv2d(4, 2, 1), "cannot be traced .* to have 4 channels", SHAPES_HINT),
     "features": (lambda: nn.Linear(7, 2), "cannot be traced .*shape", SHAPES_HINT),
-    "integers": (lambda: nn.Embedding(4, 2), "cannot be traced .*Long", ""),
 }
 
 
@@ -120,7 +120,7 @@ def test_optional_inputs_are_left_out() -> None:
 def test_the_mode_of_each_layer_is_restored() -> None:
     net = nn.Sequential(nn.Dropout(), nn.BatchNorm2d(3))
     net[1].eval()
-    trace(net, SHAPE)
+    trace(net, [Asked(SHAPE)])
     assert [layer.training for layer in net] == [True, False]
 
 

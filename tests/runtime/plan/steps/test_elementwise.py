@@ -25,7 +25,7 @@ def test_leaky_relu_is_that_of_torch(data, shape, slope, size):
     planned = plan(graph, [shape, shape], {}.__getitem__, batch, lanes=lanes)
     found = np.empty_like(x)
     with np.errstate(all="ignore"):  # as plain NumPy the kernel would tell of overflow
-        Executor(planned).run(x, found)
+        Executor(planned).run([x], [found])
     expected = torch.nn.functional.leaky_relu(torch.from_numpy(x), slope).numpy()
     np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
     number = ~np.isnan(found)

@@ -40,7 +40,7 @@ def test_elements_that_keep_their_order_are_not_copied(moves, batch, lanes, kern
     assert [step.kernel for step in planned.steps] == kernels
     x = np.random.default_rng(0).normal(size=(batch, 4, 5, 6)).astype(np.float32)
     found = np.empty((batch, *value.shape), np.float32)
-    Executor(planned).run(x, found)
+    Executor(planned).run([x], [found])
     np.testing.assert_array_equal(found, reference.run(graph, {}, x).astype(np.float32))
 
 
@@ -54,5 +54,5 @@ def test_a_part_is_not_overwritten_while_the_whole_is_read():
     planned = plan(graph, infer_shapes(graph, {}), {}.__getitem__, 1)
     x = np.random.default_rng(0).normal(size=(1, 4, 6)).astype(np.float32)
     found = np.empty((1, 10, 6), np.float32)
-    Executor(planned).run(x, found)
+    Executor(planned).run([x], [found])
     np.testing.assert_allclose(found, reference.run(graph, {}, x), rtol=1e-6)

@@ -20,7 +20,7 @@ def run(graph, tensors, x, lanes):
     shapes = infer_shapes(graph, {name: array.shape for name, array in tensors.items()})
     planned = plan(graph, shapes, lambda name: Dense(tensors[name], "F32"), len(x), lanes=lanes)
     found = np.empty((len(x), *shapes[graph.output]), np.float32)
-    Executor(planned).run(x, found)
+    Executor(planned).run([x], [found])
     return found
 
 

@@ -23,6 +23,6 @@ def test_the_runtime_gives_what_the_operator_means(case, batch, lanes):
     planned = plan(graph, shapes, lambda name: Dense(tensors[name], "F32"), batch, lanes=lanes)
     x = batch_for(graph, batch)
     found = np.empty((batch, *case.output), np.float32)
-    Executor(planned).run(x, found)
+    Executor(planned).run([x], [found])
     expected = reference.run(graph, tensors, x)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * max(1.0, np.abs(expected).max()))

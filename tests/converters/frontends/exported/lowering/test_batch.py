@@ -8,6 +8,7 @@ import pytest
 import torch
 from networks import Call, captured, ops
 from torch import Tensor
+from torch.nn import functional as F
 
 from dcz.converters.frontends.exported.capture import lower_program
 from dcz.converters.frontends.exported.torch_export import from_module
@@ -16,6 +17,7 @@ from dcz.dcformat import UnsupportedOpError
 
 GRID = (6, 4, 5)
 """Rows, columns, channels."""
+POSITIONS = torch.arange(5.0).view(5, 1, 1)
 
 
 def partition(x: Tensor) -> Tensor:
@@ -42,6 +44,16 @@ NETWORKS: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...]]] = {
     "windows as sequences": (
         lambda x: reverse(partition(x).flatten(1, 2).transpose(1, 2).mT.unflatten(1, (2, 2))),
         GRID,
+    ),
+    "windows with a bias": (lambda x: reverse(partition(x) * torch.arange(20.0).view(1, 2, 2, 5).sigmoid() + 1), GRID),
+    "windows with a mask": (
+        lambda x: reverse((partition(x).view(-1, 6, 20) - torch.arange(6.0).view(1, 6, 1)).view(-1, 2, 2, 5)),
+        GRID,
+    ),
+    "gates of windows": (lambda x: reverse(F.glu(F.dropout(partition(x), 0.5, False), 1).repeat(1, 2, 1, 1)), GRID),
+    "time first, positions added": (
+        lambda x: (F.silu(x.mT.mT.transpose(0, 1) + POSITIONS)).transpose(0, 1) + x,
+        (5, 3),
     ),
     "time first": (lambda x: x.transpose(0, 1).flip(0)[1:].roll(1, 2).transpose(1, 0), (5, 3)),
     "time first, one step": (lambda x: x.transpose(0, 1)[-1], (5, 3)),
@@ -86,6 +98,8 @@ REFUSED: dict[str, Callable[[Tensor], Tensor]] = {
     "batch not first in the answer": lambda x: x.transpose(0, 1),
     "batch folded in the answer": lambda x: x.flatten(0, 1),
     "samples joined to others": lambda x: x.view(5, -1, 3).flip(0).reshape(-1, 5, 3),
+    "sums of samples at different places": lambda x: (x.view(-1, 3) + x.transpose(0, 1).reshape(-1, 3)).view(-1, 5, 3),
+    "samples of different constants": lambda x: (x.flatten(0, 1) + torch.arange(10.0).view(10, 1)).view(-1, 5, 3),
     "samples rolled": lambda x: x.transpose(0, 1).roll(1, 1).transpose(0, 1),
     "windows of all samples rolled": lambda x: x.flatten(0, 1).roll(1, 0).view(-1, 5, 3),
     "joined at different places": lambda x: torch.cat([x.view(-1, 3), x.transpose(0, 1).reshape(-1, 3)], 1).view(

@@ -53,6 +53,43 @@ def test_newer_versions(tmp_path: Path, nodes: list[NodeProto], constants: dict[
     agrees(save(tmp_path / "net.onnx", nodes, constants, opset=opset))
 
 
+MOVES: dict[str, tuple[list[NodeProto], dict[str, Array]]] = {
+    "transpose": ([node("Transpose", "x", perm=[0, 2, 3, 1])], {}),
+    "split evenly": ([node("Split", "x", "a b", axis=1), node("Sub", "a b")], {}),
+    "split": ([node("Split", "x s", "a b c", axis=3), node("Sub", "a c")], {"s": np.array([4, 3, 4])}),
+    "gather one": ([node("Gather", "x i", axis=2)], {"i": np.array(-1)}),
+    "gather a stride": ([node("Gather", "x i", axis=3)], {"i": np.array([1, 4, 7])}),
+    "gather any": ([node("Gather", "x i", axis=3)], {"i": np.array([5, 0, -1, 5])}),
+    "gather a table": ([node("Gather", "x i", axis=1)], {"i": np.array([[0, 1], [3, 2]])}),
+    "expand": ([node("GlobalAveragePool", "x", "g"), node("Expand", "g s")], {"s": np.array([1, 4, 2, 3])}),
+    "tile": ([node("Tile", "x s")], {"s": np.array([1, 2, 1, 3])}),
+    "slice backwards": (
+        [node("Slice", "x a b c d")],
+        {k: np.array([v]) for k, v in zip("abcd", (-1, -100, 3, -2), strict=True)},
+    ),
+    "pad with a number": ([node("Pad", "x p v")], {"p": np.array([0, 0, 1, 2, 0, 0, 0, 3]), "v": np.float32(2.5)}),
+    "pad by reflection": ([node("Pad", "x p", mode="reflect")], {"p": np.array([0, 0, 1, 2, 0, 0, 0, 3])}),
+    "pad by the edge": ([node("Pad", "x p", mode="edge")], {"p": np.array([0, 0, 1, 2, 0, 0, 0, 3])}),
+    "depth to space": ([node("DepthToSpace", "x", blocksize=2)], {}),
+    "depth to space, by columns": ([node("DepthToSpace", "x", blocksize=2, mode="CRD")], {}),
+    "concat with a constant": (
+        [node("Concat", "x e", axis=1)],
+        {"e": np.arange(198, dtype=np.float32).reshape(1, 2, 9, 11)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("nodes", "constants"), MOVES.values(), ids=MOVES)
+def test_moves(tmp_path: Path, nodes: list[NodeProto], constants: dict[str, Array]) -> None:
+    one = "concat" in nodes[-1].op_type.lower()
+    shape: list[int | str] = [1 if one else "N", 4, 9, 11]
+    agrees(save(tmp_path / "net.onnx", nodes, constants, shape=shape))
+
+
+def test_space_to_depth(tmp_path: Path) -> None:
+    agrees(save(tmp_path / "net.onnx", [node("SpaceToDepth", "x", blocksize=2)], shape=("N", 3, 8, 6)))
+
+
 def test_arithmetic_on_sizes_is_done_once(tmp_path: Path) -> None:
     nodes = [
         node("Shape", "x", "sizes"),

@@ -1,0 +1,124 @@
+"""The zoo: 137 networks of libraries and by hand, with random weights, pruned to 80 % and shared with 5 bits.
+
+Each runs in a process of its own, with a time limit, in an environment that has the libraries: a crash is a row.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..peers import ZOO as TOOL
+from ..peers import install
+from ..suite import Benchmark, Options, Row, Table, figure
+from .networks import QUICK, ZOO
+
+SECONDS = 900
+"""Time limit of a network."""
+STAGES = ("torch_export", "onnx", "round_trip")
+ROOT = Path(__file__).parents[2]
+
+
+def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
+    """One case a network."""
+    names = [name for name in options.networks if name in ZOO] or (QUICK if options.quick else list(ZOO))
+    return {name: partial(_case, name, options) for name in names}
+
+
+def _case(name: str, options: Options) -> list[Row]:
+    python = TOOL.python(options.peers)
+    if not python.exists():
+        install(TOOL.name, options.peers)
+    seconds = options.seconds if options.timing else 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        return [measured(name, Path(folder), [str(python), "-m", "benchmarks.zoo.measure"], seconds)]
+
+
+def measured(name: str, folder: Path, command: list[str], seconds: float, limit: float = SECONDS) -> Row:
+    """The row of a network: what its process has written by its end, and how it ended.
+
+    Parameters
+    ----------
+    name : str
+    folder : Path
+        An empty folder for its files.
+    command : list of str
+        Starts the process.
+    seconds : float
+        Duration of the timing; 0: none.
+    limit : float
+        Seconds after which the process and its children are ended.
+    """
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "YOLO_CONFIG_DIR": str(folder)}
+    arguments = [*command, name, str(folder), str(seconds)]
+    log = folder / "log.txt"
+    with log.open("w") as said:
+        process = subprocess.Popen(
+            arguments, stdout=said, stderr=said, env=environment, cwd=ROOT, start_new_session=True
+        )
+        try:
+            code = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            code = None
+    row = folder / "row.json"
+    found: dict[str, Any] = json.loads(row.read_text()) if row.exists() else {"network": name, "group": ZOO[name].group}
+    if code is None:
+        return found | {"ended": f"no end after {limit:g} s"}
+    if code:
+        lines = log.read_text(errors="replace").strip().splitlines() or [""]
+        return found | {"ended": f"exit code {code}: {lines[-1]}"[:600]}
+    return found
+
+
+def tables(rows: list[Row]) -> list[Table]:
+    """How many networks convert, each network, and each refusal."""
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    shares = [[group, *_counts([row for row in rows if row["group"] == group])] for group in groups]
+    header = ("group", "networks", "torch.export", "ONNX", "of exported", "round trip")
+    networks = [
+        (row["network"], *map(partial(_mark, row), STAGES), row.get("max_error"), row.get("file_bytes"), _share(row),
+         row.get("dcz_ms"), row.get("speedup") and figure(row["speedup"]))
+        for row in rows
+    ]  # fmt: skip
+    columns = ("network", "torch.export", "ONNX", "round trip", "max error", "bytes", "of fp32", "ms", "x ONNX Runtime")
+    refusals = [(row["network"], stage, text) for row in rows for stage, text in _refusals(row)]
+    return [
+        Table(
+            "Networks that convert and answer within 1e-4 of the largest", header, [*shares, ["all", *_counts(rows)]]
+        ),
+        Table("Each network, pruned to 80 % with 5 bits; batch 1, one thread", columns, networks, left=4),
+        Table("What is refused, and why", ("network", "by", "reason"), refusals, left=3),
+    ]
+
+
+def _counts(rows: list[Row]) -> list[int]:
+    right = {stage: sum(row.get(stage) == "ok" for row in rows) for stage in (*STAGES, "onnx_export")}
+    return [len(rows), right["torch_export"], right["onnx"], right["onnx_export"], right["round_trip"]]
+
+
+def _mark(row: Row, stage: str) -> str:
+    return "yes" if row.get(stage) == "ok" else "no" if stage in row else ""
+
+
+def _share(row: Row) -> str:
+    return f"{row['file_bytes'] / row['dense_bytes']:.1%}" if row.get("dense_bytes") else ""
+
+
+def _refusals(row: Row) -> list[tuple[str, str]]:
+    stages = ("build", "torch_export", "onnx_export", "onnx", "round_trip", "timing")
+    found = [(stage, row[stage].replace("|", "/")) for stage in stages if row.get(stage, "ok") != "ok"]
+    return [*found, *([("process", row["ended"])] if "ended" in row else [])]
+
+
+BENCHMARK = Benchmark("zoo", "Which networks convert, and are they right?", cases, tables, page="converters.md")
+
+__all__ = ["BENCHMARK", "QUICK", "ZOO"]

@@ -1,0 +1,178 @@
+"""One network of the zoo, in a process of its own: ``python -m benchmarks.zoo.measure NAME FOLDER SECONDS``.
+
+FOLDER/row.json holds what is known after each stage: a crash loses only the stage that it happens in. SECONDS is the
+duration of the timing; 0 leaves it out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils import _pytree
+
+import dcz
+from dcz.core.difference import relative_error
+from dcz.core.timing import Interleaved, clock_of, milliseconds, ratio
+from dcz.verification import TOLERANCE
+
+from .networks import ZOO
+
+Arrays = list[NDArray[Any]]
+PRUNED = 0.8
+"""Share of the weights of a tensor that become zero."""
+LEVELS = 15
+"""Positive values that the others are rounded to: with their negatives and zero, 31 values, which 5 bits tell apart."""
+
+
+class Row:
+    """The figures of a network, on disk after each stage.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path, self.figures = path, {"network": name, "group": ZOO[name].group}
+
+    def stage(self, name: str, run: Callable[[], dict[str, Any]]) -> bool:
+        """Run a stage; whether it went well. An error is its figure: a refusal says operator, node, shape, way out."""
+        self._save({name: "the process ended"})
+        try:
+            found = {name: "ok", **run()}
+        except Exception as error:  # whatever a library raises: it is a figure of the table
+            text = str(error).strip().splitlines() or [""]
+            said = f"{type(error).__name__}: {text[0]}".replace(f"{self.path.parent}/", "")
+            found = {name: said[:600]}
+        self._save(found)
+        return found[name] == "ok"
+
+    def _save(self, figures: dict[str, Any]) -> None:
+        self.figures |= figures
+        beside = self.path.with_suffix(".tmp")
+        beside.write_text(json.dumps(self.figures))
+        os.replace(beside, self.path)
+
+
+def main(name: str, folder: Path, seconds: float) -> None:
+    """Measure a network."""
+    torch.set_num_threads(1)
+    network, row = ZOO[name], Row(folder / "row.json", name)
+    made: dict[str, nn.Module] = {}
+    if not row.stage("build", lambda: _built(network.build(), made)):
+        return
+    module = made["module"]
+    batch = network.batch(2)
+    one = batch[:1]
+    container, file, back = folder / "net.dcz", folder / "net.onnx", folder / "back.onnx"
+
+    def converted() -> dict[str, Any]:
+        report = dcz.convert(module, container, input_shape=network.input_shape)
+        error = _checked(_of_dcz(container, batch), _of_torch(module, batch))
+        return {"max_error": error, "file_bytes": report.info["file_bytes"], "dense_bytes": report.info["dense_bytes"]}
+
+    def exported() -> dict[str, Any]:
+        example = torch.from_numpy(one)
+        torch.onnx.export(module, (example,), file, dynamo=True, external_data=False, verbose=False)
+        return {}
+
+    def from_onnx() -> dict[str, Any]:
+        dcz.convert(file, folder / "onnx.dcz", input_shape=network.input_shape)
+        return {"onnx_error": _checked(_of_dcz(folder / "onnx.dcz", one), _of_onnxruntime(file, one))}
+
+    def round_trip() -> dict[str, Any]:
+        dcz.export(container, back)
+        return {"round_trip_error": _checked(_of_onnxruntime(back, one), _of_torch(module, one))}
+
+    right = row.stage("torch_export", converted)
+    has_file = row.stage("onnx_export", exported)
+    if has_file:
+        row.stage("onnx", from_onnx)
+    if right:
+        row.stage("round_trip", round_trip)
+    if right and has_file and seconds:
+        row.stage("timing", lambda: _timed(container, file, one, seconds))
+
+
+def _built(module: nn.Module, made: dict[str, nn.Module]) -> dict[str, Any]:
+    made["module"] = thin(module)
+    return {"parameters": sum(parameter.numel() for parameter in module.parameters())}
+
+
+def thin(module: nn.Module) -> nn.Module:
+    """Prune each tensor of two axes or more in place, and round the other weights to 31 values."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if parameter.dim() < 2 or not parameter.numel():
+                continue
+            sizes = parameter.abs().flatten()
+            least = sizes.kthvalue(max(1, int(PRUNED * sizes.numel()))).values
+            step = sizes.max() / LEVELS
+            rounded = (parameter / step).round() * step if step > 0 else parameter
+            parameter.copy_(torch.where(parameter.abs() > least, rounded, 0.0))
+    return module
+
+
+def _checked(found: Arrays, expected: Arrays) -> float:
+    """The largest relative error over the outputs; an error if it is too large, or if the outputs are others."""
+    shapes = [[array.shape for array in arrays] for arrays in (found, expected)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"answers of other shapes: expected {shapes[1]}, found {shapes[0]}")
+    error = max(relative_error(a, b) for a, b in zip(found, expected, strict=True))
+    if not error <= TOLERANCE:
+        raise ValueError(f"answers differ by {error:.3g} of the largest")
+    return error
+
+
+def _of_dcz(container: Path, batch: NDArray[Any]) -> Arrays:
+    answer = dcz.load(container, threads=1)(batch)
+    return list(answer.values()) if isinstance(answer, dict) else [answer]
+
+
+def _of_torch(module: nn.Module, batch: NDArray[Any]) -> Arrays:
+    with torch.no_grad():
+        leaves = _pytree.tree_leaves(module(torch.from_numpy(batch)))
+    return [leaf.numpy() for leaf in leaves if isinstance(leaf, Tensor)]
+
+
+def _session(file: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+def _of_onnxruntime(file: Path, batch: NDArray[Any]) -> Arrays:
+    session = _session(file)
+    return [np.asarray(array) for array in session.run(None, {session.get_inputs()[0].name: batch})]
+
+
+def _timed(container: Path, file: Path, one: NDArray[Any], seconds: float) -> dict[str, Any]:
+    """Medians of both engines, by turns, and of the ratio of theirs to ours."""
+    model, session = dcz.load(container, threads=1), _session(file)
+    feed = {session.get_inputs()[0].name: one}
+    turns = Interleaved({"dcz": clock_of(lambda: model(one)), "onnxruntime": clock_of(lambda: session.run(None, feed))})
+    for _ in range(turns.rounds(seconds)):
+        turns.round()
+    ours, theirs = turns.seconds["dcz"], turns.seconds["onnxruntime"]
+    return {
+        "dcz_ms": milliseconds(ours)["median_ms"],
+        "onnxruntime_ms": milliseconds(theirs)["median_ms"],
+        "speedup": ratio(theirs, ours)["median"],
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))

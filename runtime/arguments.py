@@ -1,0 +1,115 @@
+"""Arguments of a call of a model: one array an input, checked, in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..core.errors import quoted
+from ..dcformat import Input, InputError
+from .kernels.contract import F32
+from .vision.arrays import as_array
+
+
+class Arguments:
+    """Checks what a network is called with.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+    limits : mapping of int to int
+        What `dcz.dcformat.graph.ids.id_limits` gives.
+    """
+
+    def __init__(self, inputs: Sequence[Input], limits: Mapping[int, int]) -> None:
+        self._inputs = inputs
+        self._names = [given.name for given in inputs]
+        self._limits = limits
+
+    def __call__(self, batches: tuple[ArrayLike | Mapping[str, ArrayLike], ...]) -> list[F32]:
+        """The arrays in the order of the inputs.
+
+        Parameters
+        ----------
+        batches : tuple
+            One array an input, in their order; or one mapping from the names of the inputs to arrays.
+
+        Returns
+        -------
+        list of ndarray of float32, shapes ``(N, *shape)``
+
+        Raises
+        ------
+        InputError
+            Other inputs, or arrays of other shapes or types.
+        """
+        if len(batches) == 1 and isinstance(batches[0], Mapping):
+            batches = self._by_name(batches[0])
+        if len(batches) != len(self._inputs):
+            names = ", ".join(self._names)
+            call = f"call model({names}), or model({{'{self._names[0]}': ..., ...}})"
+            expected = f"{len(self._names)} ({names})"
+            raise InputError("the network has several inputs", expected=expected, found=len(batches), hint=call)
+        arrays = [self._checked(value, batch) for value, batch in enumerate(batches)]
+        lengths = [len(array) for array in arrays]
+        if len(set(lengths)) > 1:
+            found = ", ".join(f"{name} {length}" for name, length in zip(self._names, lengths, strict=True))
+            raise InputError("the inputs have different numbers of samples", expected="the same N", found=found)
+        return arrays
+
+    def _by_name(self, given: Mapping[str, ArrayLike]) -> tuple[ArrayLike, ...]:
+        if set(given) != set(self._names):
+            raise InputError("the inputs have other names", expected=quoted(self._names), found=quoted(given))
+        return tuple(given[name] for name in self._names)
+
+    def _checked(self, value: int, batch: ArrayLike | Mapping[str, ArrayLike]) -> NDArray[Any]:
+        given, array = self._inputs[value], as_array(batch)  # type: ignore[arg-type]
+        where = f"input {given.name!r}" if len(self._inputs) > 1 else None
+        if value not in self._limits and array.dtype.kind != "f":
+            raise _not_floats(array.dtype, where)
+        if array.shape[1:] != given.shape or array.ndim == 0:
+            hint = "add a batch axis: batch[None]" if array.shape == given.shape else None
+            expected = f"(N, {', '.join(map(str, given.shape))})"
+            raise InputError("batch has the wrong shape", where=where, expected=expected, found=array.shape, hint=hint)
+        if value in self._limits:
+            _check_ids(array, self._limits[value], where)
+        if array.dtype == np.float32:
+            return array
+        with np.errstate(over="ignore"):  # values beyond float32 become infinite
+            return array.astype(np.float32)
+
+
+def check_one_input(names: Sequence[str]) -> None:
+    """Refuse images for a network of several inputs; raises InputError."""
+    if len(names) > 1:
+        found = f"{len(names)}: {', '.join(names)}"
+        hint = "call the model with an array for each, by name: model({...})"
+        raise InputError("images are for networks of one input", found=found, hint=hint)
+
+
+def check_one_output(names: Sequence[str]) -> None:
+    """Refuse to classify by a network of several outputs; raises InputError."""
+    if len(names) > 1:
+        found = f"{len(names)}: {', '.join(names)}"
+        hint = "call the model and pick one: model.rank(model(model.preprocess(items))['NAME'])"
+        raise InputError("images are classified by networks of one output", found=found, hint=hint)
+
+
+def _check_ids(array: NDArray[Any], limit: int, where: str | None) -> None:
+    if array.dtype.kind not in "iu":
+        hint = "the input is row numbers of a table: batch.astype(numpy.int64)"
+        raise InputError("batch is not made of integers", where=where, expected="int64", found=array.dtype, hint=hint)
+    wrong = array[(array < 0) | (array >= limit)]
+    if wrong.size:
+        raise InputError("number is out of range", where=where, expected=f"0 to {limit - 1}", found=wrong.flat[0])
+
+
+def _not_floats(dtype: np.dtype[Any], where: str | None) -> InputError:
+    if dtype.kind not in "iub":
+        return InputError("batch is not made of real numbers", where=where, expected="float32", found=dtype)
+    hint = "model.preprocess makes a batch of images; what is an input as it is: batch.astype(numpy.float32)"
+    what = "batch holds integers, as images do"
+    return InputError(what, where=where, expected="float32", found=dtype, hint=hint)

@@ -1,0 +1,173 @@
+"""The operations of `reference.functions`, in LLVM instructions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+
+from .types import (
+    F32,
+    I32,
+    LANES,
+    VECTOR,
+    Vectors,
+    build_call,
+    build_fma,
+    build_pack,
+    build_splat,
+    elementwise,
+    intrinsic,
+)
+
+_WORDS = ir.VectorType(I32, LANES)
+
+
+def _words(number: int) -> Any:
+    return ir.Constant(_WORDS, [number] * LANES)
+
+
+def _numbers(number: float) -> Any:
+    return ir.Constant(VECTOR, [F32(number)] * LANES)
+
+
+@intrinsic
+def splat(typingctx: Any, tag: Any, value: Any) -> Any:
+    """See `reference.functions.splat`."""
+    result = Vectors(len(tag))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return build_pack(builder, [build_splat(builder, args[1])] * result.count)
+
+    return result(tag, types.float32), codegen
+
+
+@intrinsic
+def subtract(typingctx: Any, a: Any, b: Any) -> Any:
+    """See `reference.functions.subtract`."""
+    return a(a, b), elementwise(lambda builder, x, y: builder.fsub(x, y), 0)
+
+
+@intrinsic
+def multiply(typingctx: Any, a: Any, b: Any) -> Any:
+    """See `reference.functions.multiply`."""
+    return a(a, b), elementwise(lambda builder, x, y: builder.fmul(x, y), 0)
+
+
+@intrinsic
+def divide(typingctx: Any, a: Any, b: Any) -> Any:
+    """See `reference.functions.divide`."""
+    return a(a, b), elementwise(lambda builder, x, y: builder.fdiv(x, y), 0)
+
+
+def _lesser(builder: Any, a: Any, b: Any) -> Any:
+    smaller = builder.select(builder.fcmp_ordered("<", a, b), a, b)
+    return builder.select(builder.fcmp_unordered("uno", a, a), a, smaller)
+
+
+@intrinsic
+def minimum(typingctx: Any, a: Any, b: Any) -> Any:
+    """See `reference.functions.minimum`."""
+    return a(a, b), elementwise(_lesser, 0)
+
+
+def _function(name: str) -> Any:
+    return elementwise(lambda builder, *args: build_call(builder, f"llvm.{name}.v16f32", VECTOR, list(args)), 0)
+
+
+@intrinsic
+def square_root(typingctx: Any, a: Any) -> Any:
+    """See `reference.functions.square_root`."""
+    return a(a), _function("sqrt")
+
+
+def _power(builder: Any, a: Any, b: Any) -> Any:
+    wide = ir.VectorType(ir.DoubleType(), LANES)
+    found = build_call(builder, "llvm.pow.v16f64", wide, [builder.fpext(a, wide), builder.fpext(b, wide)])
+    return builder.fptrunc(found, VECTOR)
+
+
+@intrinsic
+def power(typingctx: Any, a: Any, b: Any) -> Any:
+    """See `reference.functions.power`."""
+    return a(a, b), elementwise(_power, 0)
+
+
+@intrinsic
+def absolute(typingctx: Any, a: Any) -> Any:
+    """See `reference.functions.absolute`."""
+    return a(a), _function("fabs")
+
+
+@intrinsic
+def copy_sign(typingctx: Any, a: Any, sign: Any) -> Any:
+    """See `reference.functions.copy_sign`."""
+    return a(a, sign), _function("copysign")
+
+
+@intrinsic
+def round_even(typingctx: Any, a: Any) -> Any:
+    """See `reference.functions.round_even`."""
+    return a(a), _function("rint")
+
+
+@intrinsic
+def select_less(typingctx: Any, a: Any, b: Any, yes: Any, no: Any) -> Any:
+    """See `reference.functions.select_less`."""
+
+    def select(builder: Any, x: Any, y: Any, first: Any, second: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", x, y), first, second)
+
+    return a(a, b, yes, no), elementwise(select, 0)
+
+
+@intrinsic
+def polynomial(typingctx: Any, x: Any, coefficients: Any) -> Any:
+    """See `reference.functions.polynomial`."""
+    count = len(coefficients)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        by = [build_splat(builder, builder.extract_value(args[1], i)) for i in range(count)]
+        totals = []
+        for i in range(x.count):
+            at, total = builder.extract_value(args[0], i), by[0]
+            for coefficient in by[1:]:
+                total = build_fma(builder, total, at, coefficient)
+            totals.append(total)
+        return build_pack(builder, totals)
+
+    return x(x, coefficients), codegen
+
+
+@intrinsic
+def power_of_two(typingctx: Any, n: Any) -> Any:
+    """See `reference.functions.power_of_two`."""
+
+    def power(builder: Any, x: Any) -> Any:
+        words = builder.bitcast(builder.fadd(x, _numbers((3 << 22) + 127)), _WORDS)
+        return builder.bitcast(builder.shl(words, _words(23)), VECTOR)
+
+    return n(n), elementwise(power, 0)
+
+
+@intrinsic
+def exponent(typingctx: Any, a: Any) -> Any:
+    """See `reference.functions.exponent`."""
+
+    def power(builder: Any, x: Any) -> Any:
+        words = builder.ashr(builder.bitcast(x, _WORDS), _words(23))
+        return builder.sitofp(builder.sub(words, _words(126)), VECTOR)
+
+    return a(a), elementwise(power, 0)
+
+
+@intrinsic
+def mantissa(typingctx: Any, a: Any) -> Any:
+    """See `reference.functions.mantissa`."""
+
+    def fraction(builder: Any, x: Any) -> Any:
+        words = builder.and_(builder.bitcast(x, _WORDS), _words(0x007FFFFF))
+        return builder.bitcast(builder.or_(words, _words(0x3F000000)), VECTOR)
+
+    return a(a), elementwise(fraction, 0)

@@ -1,0 +1,72 @@
+"""The zoo's driver, with scripts in the place of the process that converts; and its own networks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import zoo
+from benchmarks.suite import Options
+from benchmarks.zoo.networks import ZOO
+
+WRITE = "import sys, json, pathlib; folder = pathlib.Path(sys.argv[2]); "
+ROW = {"network": "own:mlp", "group": "other", "torch_export": "ok"}
+
+
+def run(tmp_path: Path, code: str, limit: float = 60) -> dict[str, Any]:
+    writes = f"(folder / 'row.json').write_text(json.dumps({ROW})); "
+    return zoo.measured("own:mlp", tmp_path, [sys.executable, "-c", WRITE + writes + code], 0.0, limit)
+
+
+def test_a_process_that_ends_well(tmp_path: Path) -> None:
+    assert run(tmp_path, "") == ROW
+
+
+@pytest.mark.parametrize(
+    ("code", "limit", "ended"),
+    [
+        ("raise SystemExit('no library')", 60, "exit code 1: no library"),
+        ("import os; os.abort()", 60, "exit code -6: "),
+        ("import time; time.sleep(60)", 0.5, "no end after 0.5 s"),
+    ],
+)
+def test_a_process_that_ends_badly_keeps_the_row_so_far(tmp_path: Path, code: str, limit: float, ended: str) -> None:
+    found = run(tmp_path, code, limit)
+    assert found.pop("ended").startswith(ended)
+    assert found in (ROW, {"network": "own:mlp", "group": "other"})  # a slow start may have written nothing yet
+
+
+def test_tables_count_and_name_what_is_refused() -> None:
+    refused = {"network": "timm:b", "group": "cnn", "torch_export": "aten.x: no", "onnx_export": "ok", "onnx": "ok"}
+    shares, networks, reasons = zoo.tables([ROW, refused, {"network": "own:c", "group": "cnn", "ended": "killed"}])
+    assert shares.rows == [["other", 1, 1, 0, 0, 0], ["cnn", 2, 0, 1, 1, 0], ["all", 3, 1, 1, 1, 0]]
+    assert [row[:4] for row in networks.rows] == [
+        ("own:mlp", "yes", "", ""),
+        ("timm:b", "no", "yes", ""),
+        ("own:c", "", "", ""),
+    ]
+    assert reasons.rows == [("timm:b", "torch_export", "aten.x: no"), ("own:c", "process", "killed")]
+
+
+def test_cases_are_all_networks_a_dozen_or_those_named() -> None:
+    assert len(zoo.cases(Options())) == len(ZOO) == 137
+    assert set(zoo.cases(Options(quick=True))) == set(zoo.QUICK) <= set(ZOO)
+    assert list(zoo.cases(Options(networks=("tv:vgg16",)))) == ["tv:vgg16"]
+
+
+def test_small_networks_answer() -> None:
+    torch = pytest.importorskip("torch")
+    from benchmarks.zoo.measure import thin
+
+    for name in ("own:mlp", "own:bert-tiny-ids(int64)", "own:yolo-like-3-outputs"):
+        module = thin(ZOO[name].build())
+        with torch.no_grad():
+            answer = module(torch.from_numpy(ZOO[name].batch(2)))
+        assert len(answer[0] if isinstance(answer, tuple) else answer) == 2
+        weights = [p.detach().numpy() for p in module.parameters() if p.dim() > 1]
+        assert all(np.mean(weight == 0) >= 0.79 for weight in weights)
+        assert all(len(np.unique(weight)) <= 31 for weight in weights)

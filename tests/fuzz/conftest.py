@@ -1,0 +1,6 @@
+"""The fuzzer is modules beside its tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))

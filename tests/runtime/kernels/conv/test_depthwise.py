@@ -1,0 +1,79 @@
+"""The depthwise kernel against float64, over shapes, strides, multipliers and epilogues."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import kernel_cases as cases
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import config
+
+from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
+from dcz.runtime.kernels.conv.depthwise import PACKED, WindowTiling
+from dcz.runtime.plan import select
+from dcz.runtime.plan.target import AVX2, AVX512
+
+SLOW = bool(config.DISABLE_JIT)
+KERNELS = {3: 7, 5: 4, 7: 4}
+"""Rows at a time for each kernel, so that few are compiled."""
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> tuple[cases.ConvCase, int]:
+    """A depthwise layer, and rows at a time."""
+    kernel = draw(st.sampled_from(list(KERNELS)))
+    padding = draw(st.integers(0, kernel)), draw(st.integers(0, kernel))
+    channels = draw(st.integers(2, 4))
+    case = cases.ConvCase(
+        seed=draw(st.integers(0, 999)),
+        batch=draw(st.integers(1, 2)),
+        channels=(channels, channels * draw(st.integers(1, 3))),
+        size=tuple(draw(st.integers(max(1, kernel - 2 * p), 20 if SLOW else 70)) for p in padding),
+        kernel=(kernel, kernel),
+        stride=(draw(st.integers(1, 2)),) * 2,
+        padding=padding,
+        groups=channels,
+        density=draw(st.sampled_from([0.3, 1.0])),
+        form=draw(st.sampled_from(cases.FORMS)),
+        epilogue=draw(st.sampled_from(cases.EPILOGUES)),
+    )
+    return case, KERNELS[kernel]
+
+
+@settings(deadline=None, max_examples=6 if SLOW else 60)
+@given(layers())
+def test_it_agrees_with_the_oracle(layer: tuple[cases.ConvCase, int]) -> None:
+    cases.check_depthwise(*layer)
+
+
+@pytest.mark.parametrize("size", [(7, 7), (9, 200)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_channels_that_are_packed_together_and_bands_of_one_agree(size: tuple[int, int], stride: int) -> None:
+    case = cases.ConvCase(channels=(50, 50), size=size, stride=(stride, stride), padding=(1, 1), groups=50)
+    cases.check_depthwise(case, 7)
+
+
+def geometry(**changes: object) -> ConvGeometry:
+    layer = ConvGeometry(1, 48, 56, 56, 48, (3, 3), (1, 1), (1, 1), (1, 1), 48, 56, 56)
+    return replace(layer, **changes)  # type: ignore[arg-type]
+
+
+def test_packed_rows_fit_the_cache() -> None:
+    for width in (7, 56, 112, 300):
+        tiling = WindowTiling(geometry(height=width, width=width, out_height=width, out_width=width), 7)
+        assert tiling.together * tiling.packed_rows(tiling.bands_packed) * tiling.pitch <= PACKED
+
+
+def test_it_is_taken_for_depthwise_layers_with_wide_vectors_alone() -> None:
+    weight = cases.make_weight(np.random.default_rng(0), (48, 1, 3, 3), 1, "dense", 2)
+    assert select.conv_choices(weight, geometry(), Epilogue(), AVX512)[0].kernel == "conv_depthwise"
+    others = [
+        select.conv_choices(weight, geometry(), Epilogue(), AVX2),
+        select.conv_choices(weight, geometry(), Epilogue(pool=True), AVX512),
+        select.conv_choices(weight, geometry(dilation=(2, 2), padding=(2, 2)), Epilogue(), AVX512),
+        select.conv_choices(weight, geometry(stride=(1, 2), out_width=28), Epilogue(), AVX512),
+    ]
+    assert all("conv_depthwise" not in select.by_kernel(choices) for choices in others)

@@ -1,0 +1,85 @@
+"""Cases of `simd/test_operations.py`: steps of elementary functions, and windows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dcz.runtime import simd
+from dcz.runtime.kernels.contract import tag
+
+ONE, TWO, THREE, FOUR, SIX, SEVEN = (tag(n) for n in (1, 2, 3, 4, 6, 7))
+
+
+def splat(out, i):
+    simd.store(out, 0, simd.splat(TWO, i.x[3]))
+
+
+def subtract(out, i):
+    simd.store(out, 0, simd.subtract(simd.load(TWO, i.x, 0), simd.load(TWO, i.special, 3)))
+
+
+def multiply(out, i):
+    simd.store(out, 0, simd.multiply(simd.load(TWO, i.x, 0), simd.load(TWO, i.x, 50)))
+
+
+def divide(out, i):
+    simd.store(out, 0, simd.divide(simd.load(TWO, i.x, 0), simd.load(TWO, i.x, 50)))
+
+
+def minimum(out, i):
+    simd.store(out, 0, simd.minimum(simd.load(FOUR, i.special, 0), simd.load(FOUR, i.special, 64)))
+
+
+def square_root(out, i):
+    simd.store(out, 0, simd.square_root(simd.absolute(simd.load(TWO, i.x, 0))))
+
+
+def absolute(out, i):
+    simd.store(out, 0, simd.absolute(simd.load(FOUR, i.special, 0)))
+
+
+def copy_sign(out, i):
+    simd.store(out, 0, simd.copy_sign(simd.load(TWO, i.x, 0), simd.load(TWO, i.special, 0)))
+
+
+def round_even(out, i):
+    eighths = simd.scale_shift(simd.load(FOUR, i.x, 0), np.float32(8), np.float32(0.5))
+    simd.store(out, 0, simd.round_even(eighths))
+    simd.store(out, 64, simd.round_even(simd.multiply(simd.round_even(eighths), simd.splat(FOUR, np.float32(0.5)))))
+
+
+def select_less(out, i):
+    a, b = simd.load(FOUR, i.special, 0), simd.load(FOUR, i.special, 64)
+    simd.store(out, 0, simd.select_less(a, b, simd.load(FOUR, i.x, 0), simd.load(FOUR, i.x, 64)))
+
+
+def polynomial(out, i):
+    coefficients = np.float32(0.25), np.float32(-1.5), np.float32(3.1)
+    simd.store(out, 0, simd.polynomial(simd.load(TWO, i.x, 0), coefficients))
+
+
+def power(out, i):
+    magnitudes = simd.absolute(simd.load(TWO, i.x, 0))
+    simd.store(out, 0, simd.power(magnitudes, simd.load(TWO, i.x, 64)))
+
+
+def power_of_two(out, i):
+    whole = simd.round_even(simd.scale_shift(simd.load(FOUR, i.x, 0), np.float32(30), np.float32(0)))
+    simd.store(out, 0, simd.power_of_two(whole))
+
+
+def exponent(out, i):
+    simd.store(out, 0, simd.exponent(simd.absolute(simd.load(FOUR, i.x, 0))))
+
+
+def mantissa(out, i):
+    simd.store(out, 0, simd.mantissa(simd.absolute(simd.load(FOUR, i.x, 0))))
+
+
+def spread(out, i):
+    simd.store(out, 0, simd.spread(SEVEN, i.x, 5))
+
+
+def fma_window(out, i):
+    simd.store(out, 0, simd.fma_window(simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100), THREE, ONE, i.x, 203, 40))
+    simd.store(out, 64, simd.fma_window(simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100), THREE, TWO, i.x, 203, 64))
