@@ -17,7 +17,21 @@ from tqdm import tqdm
 
 from dcz.cli.text import table as as_text
 
-from . import accuracy, builds, checkpoints, floats, latency, layers, load, memory, reproduce_paper, scaling, sizes, zoo
+from . import (
+    accuracy,
+    builds,
+    checkpoints,
+    codecs,
+    floats,
+    latency,
+    layers,
+    load,
+    memory,
+    reproduce_paper,
+    scaling,
+    sizes,
+    zoo,
+)
 from .networks import QUICK
 from .suite import RESULTS, Benchmark, Options, Record, not_run
 from .weights import NETWORKS
@@ -32,6 +46,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         memory,
         accuracy,
         checkpoints,
+        codecs,
         floats,
         reproduce_paper,
         scaling,

@@ -39,7 +39,7 @@ def measure(path: Path, options: Options) -> list[Row]:
     from dcz.converters.convert import load_source
 
     options.work.mkdir(parents=True, exist_ok=True)
-    tensors = {name: t for name, t in load_source(path).tensors.items() if t.dtype == "F32"}
+    tensors = {name: t for name, t in load_source(path, graph=False).tensors.items() if t.dtype == "F32"}
     return [
         _row(path, dtype, {name: rounded(t.array, dtype) for name, t in tensors.items()}, options) for dtype in TYPES
     ]

@@ -128,6 +128,12 @@ LAYERS: list[Conv | Linear] = [
     _same("squeezenet.fire9.expand3", (64, 256), 13, 0.33),
     Conv("squeezenet.conv10", (512, 1000), 13, 1, 0.33),
     _same("depthwise.64x56", 64, 56, 1.0, groups=64),
+    _same("mobilenetv2.dw.96x112", 96, 112, 1.0, groups=96, stride=2),
+    _same("mobilenetv2.dw.144x56", 144, 56, 1.0, groups=144),
+    _same("mobilenetv2.dw.384x14", 384, 14, 1.0, groups=384),
+    _same("mobilenetv2.dw.960x7", 960, 7, 1.0, groups=960),
+    Conv("efficientnet.dw5.240x28", (240, 240), 28, 5, 1.0, padding=2, groups=240),
+    Conv("convnext.dw7.96x56", (96, 96), 56, 7, 1.0, padding=3, groups=96),
     _same("depthwise.128x28.s2", 128, 28, 1.0, groups=128, stride=2),
 ]
 

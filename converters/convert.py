@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from ..dcformat import (
     open,
     write,
 )
+from ..dcformat.encoding.table import CODECS, Encoding
 from .compression.apply import Compression, TensorError, left_as_they_are, negative_zeros
 from .compression.clustering import Clustering
 from .compression.pruning import PruneRule, parse_prune
@@ -35,6 +36,7 @@ from .compression.sharing import BitsRule, parse_bits
 from .frontends import artefacts as course
 from .frontends import presets
 from .frontends.caffe_squeezenet import from_han
+from .frontends.container import from_container
 from .frontends.exported.torch_export import from_module, from_pt2
 from .frontends.inputs import Asked, InputShapes, asked_inputs
 from .frontends.source import Source
@@ -113,6 +115,7 @@ def convert(
     partial: bool = False,
     preprocess: Preprocess | str | os.PathLike[str] | None = None,
     labels: Sequence[str] | str | os.PathLike[str] | None = None,
+    codec: str = "default",
 ) -> Report:
     """Convert a model to a container: lossless unless `prune` or `bits` is given.
 
@@ -120,7 +123,7 @@ def convert(
     ----------
     model : torch.nn.Module or path
         A state dict (``.pt``, ``.pth``, ``.th``, ``.safetensors``), ``torch.export`` program (``.pt2``), ``.onnx``
-        file, Song Han's ``.net`` file, a folder of course artefacts, or a module.
+        file, Song Han's ``.net`` file, a folder of course artefacts, another container (``.dcz``), or a module.
     out : path, optional
         The container, overwritten when the new one is whole; by default `model` with the ending ``.dcz``.
     arch : str, optional
@@ -153,6 +156,8 @@ def convert(
         ``imagenet``, ``cifar10``, ``mnist`` or a JSON file. By default the architecture's, if it has one.
     labels : sequence of str, str or path, optional
         The class names, a file of them, a data set's name as above, or ``none``. By default the architecture's.
+    codec : {"default", "huffman"}
+        Which encodings to choose from: all, or those that dcz 0.2 reads and writes.
 
     Returns
     -------
@@ -174,11 +179,15 @@ def convert(
             raise ConversionError("a module has no file name", hint="say where to write: dcz.convert(model, 'm.dcz')")
         out = with_ending(model, ".dcz")
         if out == Path(model) and out.is_file():
-            raise _unknown_kind(out).at(out)
+            raise ConversionError(
+                "a container is not written over", path=out, hint="name another with -o OUT.dcz (out=)"
+            )
     # Paths and options come first, so that a mistake in them shows before the long work.
     check_output(out, *_reads(model), *files_among(preprocess, labels))
     prune = parse_prune(prune) if isinstance(prune, str) else prune
     bits = parse_bits(str(bits)) if isinstance(bits, (str, int)) else bits
+    if codec not in CODECS:
+        raise ConversionError("unknown codec", expected=" or ".join(CODECS), found=codec)
     clustering = Clustering(init, method, seed)
     given_preprocess = presets.resolve_preprocess(preprocess) if preprocess is not None else None
     given_labels = presets.resolve_labels(labels) if labels is not None else None
@@ -191,7 +200,7 @@ def convert(
         source.messages.append(f"neither pruned nor shared, since they are integers: {quoted(integers)}")
     compression = Compression(source, prune, bits, clustering, positive_zeros=positive_zeros)
     left_behind = negative_zeros(source)
-    tensors, errors = _encode(source, compression)
+    tensors, errors = _encode(source, compression, CODECS[codec])
     if not errors and left_behind:
         source.messages.append(
             f"{left_behind:,} weights are negative zeros, as a mask leaves them, and stored as such;"
@@ -235,7 +244,9 @@ def _load(
         return source
 
 
-def _encode(source: Source, compression: Compression) -> tuple[dict[str, Encoded], dict[str, TensorError]]:
+def _encode(
+    source: Source, compression: Compression, among: Collection[Encoding]
+) -> tuple[dict[str, Encoded], dict[str, TensorError]]:
     """Compress and encode a source's tensors, and drop each one, so that memory never holds a network twice.
 
     The largest tensor comes last, when the others are gone: the work on it takes its size again.
@@ -249,7 +260,7 @@ def _encode(source: Source, compression: Compression) -> tuple[dict[str, Encoded
         if error is not None:
             errors[name] = error
         with source.timed("encode"):
-            encoded[name] = encode(name, tensor)
+            encoded[name] = encode(name, tensor, among)
         del tensor  # drop it before the next one is made
     return {name: encoded[name] for name in names}, {name: errors[name] for name in names if name in errors}
 
@@ -303,7 +314,8 @@ def _load_file(path: Path, arch: str | None, asked: Sequence[Asked] | None, key:
         raise ConversionError("no such file")
     if path.stat().st_size == 0:
         raise ConversionError("the file is empty")
-    kind, suffix = kind_of(path), path.suffix.lower()
+    suffix = path.suffix.lower()
+    kind = kind_of(path) if suffix != ".dcz" else None
     if kind in (Kind.TORCH, Kind.SAFETENSORS) or (kind is None and suffix in STATE_DICTS):
         return from_state_dict(path, arch, asked, key)
     for flag, value in (("--arch", arch), ("--key", key)):
@@ -312,6 +324,8 @@ def _load_file(path: Path, arch: str | None, asked: Sequence[Asked] | None, key:
             raise ConversionError(f"{flag} is for state dicts", expected=", ".join(STATE_DICTS), found=found)
     if kind is Kind.PROGRAM or suffix == ".pt2":
         return from_pt2(path, asked)
+    if suffix == ".dcz":
+        return from_container(path)
     if suffix == ".net":
         return from_han(path)
     if suffix == ".onnx":
@@ -322,9 +336,8 @@ def _load_file(path: Path, arch: str | None, asked: Sequence[Asked] | None, key:
 
 
 def _unknown_kind(path: Path) -> ConversionError:
-    known, found = ", ".join((*STATE_DICTS, ".pt2", ".onnx", ".net")), path.suffix.lower() or "no ending"
-    hint = "it is a container already; dcz export gives its weights back" if found == ".dcz" else None
-    return ConversionError("unknown kind of model", expected=known, found=found, hint=hint)
+    known, found = ", ".join((*STATE_DICTS, ".pt2", ".onnx", ".net", ".dcz")), path.suffix.lower() or "no ending"
+    return ConversionError("unknown kind of model", expected=known, found=found)
 
 
 def _describe(source: Source, preprocess: Preprocess | None, labels: list[str] | None) -> None:

@@ -15,13 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from vector_graphs import ends_file, graph_file, leaky_relu_file, sparse, spatial_file
+from vector_graphs import (
+    embedding_file,
+    ends_file,
+    graph_file,
+    leaky_relu_file,
+    movement_file,
+    sparse,
+    spatial_file,
+)
+from vector_tensors import of_context, of_many_values, of_other_types, of_planes, of_scaled_rows
 
 import dcz.dcformat as fmt
 from dcz.dcformat.constants import MAGIC
 from dcz.dcformat.container.layout import pack_header
 from dcz.dcformat.container.manifest import DICTIONARY, pack_json
-from dcz.dcformat.encoding.table import encode_tensor
+from dcz.dcformat.encoding.table import Encoding, encode_tensor
 from dcz.dcformat.tensors import Array, Dense
 
 INLINE_BYTES = 64
@@ -92,83 +101,16 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "tied.dcz": tied_file(),
         "leaky_relu.dcz": leaky_relu_file(),
         "ends.dcz": ends_file(),
+        "embedding.dcz": embedding_file(),
         "spatial.dcz": spatial_file(),
+        "movement.dcz": movement_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
         "planes.dcz": {"graph": None, "tensors": of_planes()},
+        "context.dcz": {"graph": None, "tensors": of_context()},
         "wide.dcz": {"graph": None, "tensors": of_many_values()},
     }
     return files
-
-
-def of_planes() -> dict[str, Array | Dense]:
-    """Tensors of which each byte of the elements is coded, or plain, by itself."""
-    rng = np.random.default_rng(20)
-    weights = (rng.normal(size=(30, 20)) / 16).astype("<f4")
-    many = (rng.normal(size=16_390).astype("<f4").view("<u4") >> 16).astype("<u2")
-    return {
-        "f32": weights,
-        "f64": weights.astype("<f8") / 3,
-        "f16": weights.astype("<f2"),
-        "bf16 in two chunks": Dense(many, "BF16"),
-        "f32 that was f16": weights.astype("<f2").astype("<f4"),
-        "i64": rng.integers(-40_000, 40_000, 500),
-        "u16": rng.integers(0, 500, 900).astype("<u2"),
-        "sparse f32": np.where(rng.random((30, 40)) < 0.3, rng.normal(size=(30, 40)), 0).astype("<f4"),
-        "sparse i32": np.where(rng.random((30, 40)) < 0.3, rng.integers(1, 5000, (30, 40)), 0).astype("<i4"),
-    }
-
-
-def of_many_values() -> dict[str, Array | Dense]:
-    """Tensors with more distinct elements than a byte numbers."""
-    rng = np.random.default_rng(21)
-    values = np.sort(rng.normal(size=300)).astype("<f4")
-    return {
-        "f32": rng.choice(values, (50, 40)),
-        "f32 with zeros": rng.choice(np.append(values, np.float32(0)), (50, 40)),
-        "grid": (rng.integers(-500, 500, (90, 40)) * np.float64(np.float32(0.0123))).astype("<f4"),
-        "f64": rng.choice(values.astype("<f8") / 3, (50, 40)),
-        "i32": rng.choice(rng.integers(-(2**31), 2**31, 400), (50, 40)).astype("<i4"),
-    }
-
-
-def of_other_types() -> dict[str, Array | Dense]:
-    """Shared and sparse tensors of the element types that format 1.1 brought to these encodings."""
-    weights = sparse((40, 30), 0.2, [0.5, -0.25, 1.5, -3.0], 6)
-    brain = (weights.view("<u4") >> 16).astype("<u2")
-    full = np.random.default_rng(7).integers(1, 4, (40, 30))
-    distinct = np.where(sparse((60, 30), 0.2, [1.0], 10) != 0, np.arange(1, 1801).reshape(60, 30), 0)
-    tensors: dict[str, Array | Dense] = {
-        "bf16 sparse": Dense(brain, "BF16"),
-        "bf16 shared": Dense((full * 0x0F81).astype("<u2"), "BF16"),
-        "bf16 unshared": Dense((distinct * 7).astype("<u2"), "BF16"),
-        "f64 sparse": weights.astype("<f8"),
-        "f64 of 64 bits": weights.astype("<f8") / 3,
-        "f64 unshared": distinct / 7,
-        "bool": weights > 0,
-    }
-    for dtype in ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"):
-        name = np.dtype(dtype).name
-        tensors[f"{name} sparse"] = np.where(weights != 0, full, 0).astype(f"<{dtype}")
-        tensors[f"{name} shared"] = (-full if dtype[0] == "i" else full).astype(f"<{dtype}")
-    tensors["int8 unlike"] = np.random.default_rng(8).binomial(254, 0.5, (60, 60)).astype(np.uint8).view(np.int8)
-    return tensors
-
-
-def of_scaled_rows() -> dict[str, Array]:
-    """Weights on a grid of their own in each row."""
-    rng = np.random.default_rng(9)
-    scales = rng.uniform(0.001, 0.002, (40, 1)).astype(np.float32)
-    levels = np.rint(rng.normal(scale=30, size=(40, 36))).clip(-127, 127).astype(np.float32)
-    dense = (levels * scales + np.float32(0)).reshape(40, 4, 3, 3)
-    kept = np.where(rng.random(dense.shape) < 0.3, dense, np.float32(0))
-    masked = kept.copy()
-    masked[3], masked[4] = 0, -0.0
-    return {
-        "dense": dense,
-        "sparse": kept,
-        "zeros of both signs": np.where(masked == 0, np.copysign(np.float32(0), dense), masked),
-    }
 
 
 def tied_file() -> dict[str, Any]:
@@ -243,7 +185,10 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
         "gaps-outside.dcz": (
             # Encoded for 32 weights, the second stored one at position 20, and then said to have 16.
             with_payload(
-                encode_tensor(Dense(np.eye(1, 32, dtype=np.float32) + np.eye(1, 32, 20, dtype=np.float32), "F32"))[1]
+                encode_tensor(
+                    Dense(np.eye(1, 32, dtype=np.float32) + np.eye(1, 32, 20, dtype=np.float32), "F32"),
+                    {Encoding.SPARSE_SHARED},
+                )[1]
             ),
             "FormatError",
             "gaps lead outside the tensor",
@@ -290,6 +235,13 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
             "neither 0 nor 1",
         ),
     }
+
+
+def array_of(tensor: Array | Dense | fmt.Encoded) -> Array:
+    """The elements of what `write` takes."""
+    if isinstance(tensor, fmt.Encoded):
+        tensor = tensor.decode()
+    return tensor.array if isinstance(tensor, Dense) else tensor
 
 
 def expected_tensor(container: fmt.Container, name: str, array: Array) -> dict[str, Any]:
@@ -358,7 +310,7 @@ def main(folder: Path) -> None:
     expected: dict[str, Any] = {"valid": {}, "broken": {}}
     for name, arguments in valid_files().items():
         fmt.write(folder / name, **arguments)
-        given = {key: value.array if isinstance(value, Dense) else value for key, value in arguments["tensors"].items()}
+        given = {key: array_of(value) for key, value in arguments["tensors"].items()}
         expected["valid"][name] = expected_file(folder / name, given)
     for name, data in later_files().items():
         (folder / name).write_bytes(data)

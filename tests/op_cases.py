@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import accumulate, pairwise
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,8 +50,47 @@ CASES = [
     OpCase("conv_transpose1d", [LINE], {"weight": (4, 3, 3)}, {"stride": (2,), "output_padding": (1,)}, (3, 68)),
     OpCase("conv_transpose1d", [LINE], {"weight": (4, 3, 3)}, UNEVEN_LINE, (6, 35)),
     OpCase("linear", [(10,)], {"weight": (4, 10), "bias": (4,)}, {}, (4,)),
+    OpCase("linear", [(7, 37)], {"weight": (12, 37), "bias": (12,)}, {}, (7, 12)),
+    OpCase("linear", [(3, 15, 20)], {"weight": (33, 20)}, {}, (3, 15, 33)),
+    OpCase("linear", [(2, 3)], {"weight": (5, 3)}, {}, (2, 5)),
+    OpCase("matmul", [(7, 19), (19, 40)], {}, {}, (7, 40)),
+    OpCase("matmul", [(2, 1, 9, 5), (3, 5, 33)], {}, {}, (2, 3, 9, 33)),
+    OpCase("attention", [(2, 19, 8), (2, 35, 8), (2, 35, 5)], {}, {"scale": 0.3}, (2, 19, 5)),
+    OpCase("attention", [(2, 17, 16), (17, 16), (2, 17, 40), (17, 17)], {}, {"scale": 0.1}, (2, 17, 40)),
+    OpCase("attention", [(9, 4), (11, 4), (11, 4)], {}, {"scale": 0.5, "causal": True}, (9, 4)),
+    OpCase("lstm", [(9, 7)], {"weight_ih": (20, 7), "weight_hh": (20, 5)}, {"reverse": True}, (9, 5)),
+    OpCase(
+        "lstm",
+        [(4, 3), (17,), (17,)],
+        {"weight_ih": (68, 3), "weight_hh": (68, 17), "bias_ih": (68,), "bias_hh": (68,)},
+        {"output": "cell"},
+        (4, 17),
+    ),
+    OpCase("gru", [(9, 7), (5,)], {"weight_ih": (15, 7), "weight_hh": (15, 5)}, {"reverse": True}, (9, 5)),
+    OpCase(
+        "gru",
+        [(4, 3)],
+        {"weight_ih": (51, 3), "weight_hh": (51, 17), "bias_ih": (51,), "bias_hh": (51,)},
+        {},
+        (4, 17),
+    ),
     OpCase("batch_norm", [IMAGE], {"running_mean": (3,), "running_var": (3,)}, {"eps": 1e-3}, IMAGE),
     OpCase("batch_norm", [(5,)], {"running_mean": (5,), "running_var": (5,), "weight": (5,), "bias": (5,)}, {}, (5,)),
+    OpCase("layer_norm", [(7, 37)], {"weight": (37,), "bias": (37,)}, {"eps": 1e-3}, (7, 37)),
+    OpCase("layer_norm", [IMAGE], {}, {"trailing": 2}, IMAGE),
+    OpCase("layer_norm", [(5, 19)], {"bias": (19,)}, {}, (5, 19)),
+    OpCase("rms_norm", [(7, 37)], {"weight": (37,)}, {"eps": 1e-3}, (7, 37)),
+    OpCase("rms_norm", [IMAGE], {}, {"trailing": 3}, IMAGE),
+    OpCase("group_norm", [(6, 5, 7)], {"weight": (6,), "bias": (6,)}, {"groups": 2, "eps": 1e-3}, (6, 5, 7)),
+    OpCase("group_norm", [IMAGE], {}, {"groups": 3}, IMAGE),
+    OpCase("group_norm", [(12,)], {"weight": (12,)}, {"groups": 4}, (12,)),
+    OpCase("reduce_mean", [IMAGE], {}, {"axes": (0,)}, (1, 17, 23)),
+    OpCase("reduce_mean", [(5, 19)], {}, {"axes": (1,)}, (5, 1)),
+    OpCase("reduce_sum", [IMAGE], {}, {"axes": (0, 2)}, (1, 17, 1)),
+    OpCase("reduce_max", [IMAGE], {}, {"axes": (1, 2)}, (3, 1, 1)),
+    OpCase("reduce_min", [IMAGE], {}, {"axes": (0, 1, 2)}, (1, 1, 1)),
+    OpCase("reduce_min", [(5, 19)], {}, {"axes": (0,)}, (1, 19)),
+    OpCase("reduce_l2", [IMAGE], {}, {"axes": (0, 2)}, (1, 17, 1)),
     OpCase("relu", [IMAGE], {}, {}, IMAGE),
     OpCase("relu6", [(4,)], {}, {}, (4,)),
     OpCase("leaky_relu", [IMAGE], {}, {"negative_slope": 0.2}, IMAGE),
@@ -96,6 +136,8 @@ CASES = [
     OpCase("resize", [IMAGE], {}, {"output": (1, 30), "mode": "linear", "coordinates": "align_corners"}, (3, 1, 30)),
     OpCase("resize", [IMAGE], {}, {"output": (22, 23), "mode": "cubic", "scale_y": 1.3, "cubic_a": -0.5}, (3, 22, 23)),
     OpCase("resize", [LINE], {}, {"output": (80,), "mode": "linear", "scale_x": 2.44, **HALF_PIXEL}, (4, 80)),
+    OpCase("embedding", [(7,)], {"weight": (5, 9)}, {}, (7, 9)),
+    OpCase("embedding", [(2, 3)], {"weight": (4, 17)}, {}, (2, 3, 17)),
     OpCase("add", [IMAGE, IMAGE], {}, {}, IMAGE),
     OpCase("add", [IMAGE, (1, 17, 23)], {}, {}, IMAGE),
     OpCase("sub", [IMAGE, IMAGE], {}, {}, IMAGE),
@@ -110,6 +152,7 @@ CASES = [
     OpCase("flatten", [IMAGE], {}, {}, (3 * 17 * 23,)),
     OpCase("reshape", [IMAGE], {}, {"shape": (23, 51)}, (23, 51)),
     OpCase("constant", [], {"value": (4, 5)}, {}, (4, 5)),
+    OpCase("constant", [], {"value": (1, 9, 1)}, {}, (1, 9, 1)),
     OpCase("constant", [], {"value": ()}, {}, (1,)),
     OpCase("softmax", [(9,)], {}, {"log": True}, (9,)),
     OpCase("slice", [IMAGE], {}, {"axis": 2, "start": 1, "stop": 23, "step": 4}, (3, 17, 6)),
@@ -133,18 +176,19 @@ IDS = [case.op for case in CASES]
 
 
 def network(case: OpCase) -> tuple[Graph, dict[str, Array]]:
-    """A graph whose answer is what the operator makes, and its tensors; several inputs are slices of the graph's."""
+    """A graph whose answer is what the operator makes, and its tensors; its inputs are parts of the graph's."""
     rng = np.random.default_rng(0)
     tensors = {role: rng.normal(size=shape).astype(np.float32) for role, shape in case.params.items()}
     if "running_var" in tensors:
         tensors["running_var"] = np.abs(tensors["running_var"]) + np.float32(0.5)
-    axis, first = case.attrs.get("axis", 0) if len(case.inputs) > 1 else 0, (case.inputs or [(1,)])[0]
-    ends = [0, *accumulate(shape[axis] for shape in case.inputs or [first])]
-    builder = GraphBuilder((*first[:axis], ends[-1], *first[axis + 1 :]), case.params)
-    inputs = [builder.input] * len(case.inputs)
-    if len(case.inputs) > 1:
-        cuts = [{"axis": axis, "start": start, "stop": stop} for start, stop in pairwise(ends)]
-        inputs = [builder.append("slice", [builder.input], attrs=cut) for cut in cuts]
+    sizes = [prod(shape) for shape in case.inputs]
+    builder = GraphBuilder(case.inputs[0] if len(sizes) == 1 else (sum(sizes) or 1,), case.params)
+    inputs = [builder.input] * len(sizes)
+    if len(sizes) > 1:
+        ends = [0, *accumulate(sizes)]
+        cuts = [{"axis": 0, "start": start, "stop": stop} for start, stop in pairwise(ends)]
+        flat = [builder.append("slice", [builder.input], attrs=cut) for cut in cuts]
+        inputs = [builder.reshape(value, shape) for value, shape in zip(flat, case.inputs, strict=True)]
     if case.op in OF_POSITIVE:
         inputs = [builder.append("abs", [value]) for value in inputs]
     made = builder.append(case.op, inputs, {role: role for role in case.params}, case.attrs)

@@ -102,6 +102,23 @@ def spatial_file() -> dict[str, Any]:
     return {"graph": fmt.Graph((3, 3, 4), nodes, len(nodes)), "tensors": tensors}
 
 
+def movement_file() -> dict[str, Any]:
+    """Operators that move elements, and a tensor as a value."""
+    node = fmt.make_node
+    beyond_fp32 = {"before": (0, 1, 0), "after": (0, 0, 2), "value": -1e300}
+    nodes = (
+        node("permute", [0], None, {"axes": (1, 2, 0)}),  # 1: (3, 4, 2)
+        node("take", [1], None, {"axis": 1, "indices": (3, 0, 0, 2, 1)}),  # 2: (3, 5, 2)
+        node("constant", [], {"value": "token"}),  # 3: (1, 1, 2)
+        node("expand", [3], None, {"shape": (3, 1, 2)}),
+        node("concat", [4, 2], None, {"axis": 1}),  # 5: (3, 6, 2)
+        node("pad_constant", [5], None, beyond_fp32),  # 6: (3, 7, 4)
+        node("reshape", [6], None, {"shape": (7, 12)}),
+    )
+    token = np.array([[[0.5, -1]]], np.float32)
+    return {"graph": fmt.Graph((2, 3, 4), nodes, len(nodes)), "tensors": {"token": token}}
+
+
 def ends_file() -> dict[str, Any]:
     """Inputs and outputs by name, which format 1.1 brought: an output that is an input, and two that are one value."""
     inputs = fmt.Input((2, 3), "image"), fmt.Input((6,), "numbers", "I64")
@@ -112,3 +129,9 @@ def ends_file() -> dict[str, Any]:
     )
     outputs = fmt.Output(4, "scores"), fmt.Output(4, "again"), fmt.Output(3, "sum"), fmt.Output(1, "numbers")
     return {"graph": fmt.Graph(inputs, nodes, outputs), "tensors": {"fc.weight": np.eye(2, 6, dtype=np.float32)}}
+
+
+def embedding_file() -> dict[str, Any]:
+    """A table that is looked up by an input of integers."""
+    graph = fmt.Graph((fmt.Input((3,), "ids", "I64"),), (fmt.make_node("embedding", [0], {"weight": "table"}),), 1)
+    return {"graph": graph, "tensors": {"table": sparse((6, 4), 0.5, [0.5, -0.25, 1.5], 21)}}

@@ -66,9 +66,11 @@ def measured(name: str, folder: Path, command: list[str], seconds: float, limit:
         try:
             code = process.wait(limit)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
             code = None
+        finally:  # an interrupt of this process does not reach the other's session
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
     row = folder / "row.json"
     found: dict[str, Any] = json.loads(row.read_text()) if row.exists() else {"network": name, "group": ZOO[name].group}
     if code is None:

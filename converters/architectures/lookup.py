@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from functools import cache
 
 import torch
@@ -14,10 +15,11 @@ from torch import nn
 
 from ...dcformat import ConversionError, Shape
 from . import ARCHITECTURES, Architecture
+from .libraries import LIBRARIES, library_architecture
 
 
 def resolve(arch: str, input_shape: Shape | None = None) -> Architecture:
-    """Look up ``--arch``: a known name, or ``pkg.module:factory`` (imported).
+    """Look up ``--arch``: a known name, one of a library (``timm:NAME``), or ``pkg.module:factory`` (imported).
 
     Raises
     ------
@@ -30,6 +32,10 @@ def resolve(arch: str, input_shape: Shape | None = None) -> Architecture:
                 f"unknown architecture {arch!r}", expected=f"pkg.module:factory or one of {', '.join(ARCHITECTURES)}"
             )
         return ARCHITECTURES[arch]
+    if arch.partition(":")[0] in LIBRARIES:
+        known = library_architecture(arch)
+        if known.input_shape or input_shape is not None:
+            return known if input_shape is None else replace(known, input_shape=input_shape)
     if input_shape is None:
         raise ConversionError(f"--arch {arch} needs the input shape", hint="give --input-shape, for example 3,224,224")
     module_name, _, attribute = arch.partition(":")
@@ -82,6 +88,9 @@ def signature(architecture: Architecture) -> dict[str, Shape]:
     """
     if architecture.name in ARCHITECTURES:
         return _known_signature(architecture.name)
+    if architecture.name.partition(":")[0] in LIBRARIES:
+        with torch.device("meta"):
+            return _shapes(architecture.factory())
     return _shapes(build(architecture))
 
 

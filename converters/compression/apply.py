@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ...dcformat import ConversionError, Dense
+from ...dcformat import ConversionError, Dense, Graph
 from ...dcformat.graph.ops import FILTERED
 from ...dcformat.tensors import FLOATS, Array, flat_pieces
 from ..frontends.arrays import STORABLE, from_torch, to_torch
@@ -30,15 +30,19 @@ class TensorError:
 
 
 def weight_names(source: Source) -> list[str]:
-    """Names of the tensors that may be pruned and shared: the weights of convolutions and linear layers.
+    """Names of the tensors that may be pruned and shared: the weights of convolutions, linear and recurrent layers.
 
     Biases and normalisation are never among them. Without a graph: all floating-point tensors with two axes or more.
     """
     if source.graph is None:
         return [n for n, t in source.tensors.items() if t.dtype in FLOATS and t.array.ndim >= 2 and t.array.size]
-    layers = (node for node in source.graph.nodes if node.op in FILTERED)
-    names = list(dict.fromkeys(node.params["weight"] for node in layers))
-    return [name for name in names if source.tensors[name].dtype in FLOATS]
+    return [name for name in _multiplied(source.graph) if source.tensors[name].dtype in FLOATS]
+
+
+def _multiplied(graph: Graph) -> list[str]:
+    """Names of the tensors that a graph multiplies with values."""
+    names = (node.params[role] for node in graph.nodes for role in FILTERED.get(node.op, ()))
+    return list(dict.fromkeys(names))
 
 
 def left_as_they_are(source: Source) -> list[str]:
@@ -46,8 +50,8 @@ def left_as_they_are(source: Source) -> list[str]:
     if source.graph is None:
         names = [name for name, tensor in source.tensors.items() if tensor.array.ndim >= 2]
     else:
-        names = [node.params["weight"] for node in source.graph.nodes if node.op in FILTERED]
-    return [name for name in dict.fromkeys(names) if source.tensors[name].dtype not in FLOATS]
+        names = _multiplied(source.graph)
+    return [name for name in names if source.tensors[name].dtype not in FLOATS]
 
 
 def negative_zeros(source: Source) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from ...dcformat.graph.ops.resize import SCALES
 from ...dcformat.tensors import Array
@@ -92,12 +93,17 @@ def _resize(b: OnnxBuilder, u: Use) -> str:
     return b.add("Resize", [*u.inputs, "", b.constant("scales", np.array([1, 1, *scales], np.float32))], **form)
 
 
+def _embedding(b: OnnxBuilder, u: Use) -> str:
+    return b.add("Gather", [u.params["weight"], b.add("Cast", u.inputs, to=TensorProto.INT64)], axis=0)
+
+
 WRITERS: dict[str, Writer] = {
     "conv2d": _conv,
     "conv1d": _conv,
     "conv_transpose2d": _conv_transpose,
     "conv_transpose1d": _conv_transpose,
     "linear": _linear,
+    "embedding": _embedding,
     "batch_norm": _batch_norm,
     "max_pool2d": _max_pool,
     "avg_pool2d": _avg_pool,

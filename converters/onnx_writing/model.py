@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onnx import ModelProto, TensorProto, helper
 
-from ...dcformat import Container, ConversionError, Dense, Graph, infer_shapes
+from ...dcformat import Container, ConversionError, Dense, Graph, Input, infer_shapes
 from .builder import OnnxBuilder
 from .operators import WRITERS, Use
 
@@ -50,7 +50,7 @@ def to_onnx(container: Container, graph: Graph, batch: int | None = None, sparse
         raise ConversionError(what, expected=f"at most {MAX_BYTES:,} bytes", found=f"{b.nbytes:,}", hint=hint)
     shapes = infer_shapes(graph, {name: container.entries[name].shape for name in names})
     given, answers = [b.name(each.name) for each in graph.inputs], [b.name(each.name) for each in graph.outputs]
-    b.input, values = given[0], [*given]
+    b.input, values = given[0], [_as_float(b, *pair) for pair in zip(given, graph.inputs, strict=True)]
     for index, node in enumerate(graph.nodes):
         inputs, params = [values[i] for i in node.inputs], {role: tensors[name] for role, name in node.params.items()}
         use = Use(index, node, inputs, params, [shapes[i] for i in node.inputs], shapes[graph.value_of(index)])
@@ -71,6 +71,11 @@ def to_onnx(container: Container, graph: Graph, batch: int | None = None, sparse
     model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="dcz")
     helper.set_model_props(model, dict(container.metadata))
     return model
+
+
+def _as_float(b: OnnxBuilder, name: str, given: Input) -> str:
+    """The value that is an input, in fp32."""
+    return b.add("Cast", [name], to=TensorProto.FLOAT) if given.dtype == "I64" else name
 
 
 def _write(b: OnnxBuilder, use: Use) -> str:

@@ -44,13 +44,13 @@ class GraphModule(nn.Module):
         return {output.name: values[output.value] for output in self.graph.outputs}
 
     def time_weighted(self, *inputs: Tensor) -> Iterator[tuple[str, float]]:
-        """Run once; return the weight's name and the seconds of each convolution and linear layer."""
+        """Run once; return the weight's name and the seconds of each convolution, linear and recurrent layer."""
         values = list(inputs)
         for node in self.graph.nodes:
             start = time.perf_counter()
             values.append(self._step(node, values))
             if node.op in FILTERED:
-                yield node.params["weight"], time.perf_counter() - start
+                yield node.params[FILTERED[node.op][-1]], time.perf_counter() - start
 
     def _step(self, node: Node, values: list[Tensor]) -> Tensor:
         params = {role: getattr(self, self._attribute[name]) for role, name in node.params.items()}

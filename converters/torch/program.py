@@ -27,7 +27,8 @@ def to_program(graph: Graph, tensors: Mapping[str, Dense]) -> ExportedProgram:
         In fp32. Its parameters have the tensors' names.
     """
     module = GraphModule(graph, tensors).eval()
-    examples = [torch.zeros(BATCH, *each.shape) for each in graph.inputs]
+    types = {"F32": torch.float32, "I64": torch.int64}
+    examples = [torch.zeros(BATCH, *each.shape, dtype=types[each.dtype]) for each in graph.inputs]
     sizes = {0: Dim("batch")}
     with torch.no_grad(), quiet():
         program = torch.export.export(

@@ -8,8 +8,8 @@ from typing import Any
 
 from ...core.errors import FormatError, UnsupportedVersionError
 from ..constants import MAX_ELEMENTS, MAX_ENDS, MAX_NODES
-from ..graph.graph import Attr, Graph, Input, Node, Output
-from ..graph.legal import make_node
+from ..graph.graph import Attr, Graph, Input, Node, Output, Shape
+from ..graph.legal import make_node, minor_version
 from ..graph.ops import OPS
 from .json_fields import integers, list_of
 
@@ -17,10 +17,10 @@ ENDS_MINOR_VERSION = 1
 """The format's minor version that brought several inputs and outputs, their names, and integer inputs."""
 
 
-def graph_minor_version(graph: Graph) -> int:
+def graph_minor_version(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> int:
     """The least minor version of the format that has all that the graph uses."""
     plain = _plain_input(graph) and _plain_output(graph)
-    return max([0 if plain else ENDS_MINOR_VERSION, *(OPS[node.op].minor_version for node in graph.nodes)])
+    return max(0 if plain else ENDS_MINOR_VERSION, minor_version(graph, tensor_shapes))
 
 
 def graph_to_json(graph: Graph, index: Mapping[str, int]) -> dict[str, Any]:

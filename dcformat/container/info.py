@@ -111,6 +111,8 @@ def outline(manifest: Manifest, *, format_version: str, file_bytes: int) -> dict
         "dense_bytes": dense_bytes,
         "ratio": dense_bytes / file_bytes,
         "input_shape": list(graph.input_shape) if graph is not None else None,
+        "inputs": {item.name: [list(item.shape), item.dtype] for item in graph.inputs} if graph is not None else {},
+        "outputs": [item.name for item in graph.outputs] if graph is not None else [],
         "nodes": len(graph.nodes) if graph is not None else 0,
         "metadata": dict(manifest.metadata),
         "tied": dict(manifest.tied),

@@ -115,7 +115,8 @@ class Manifest:
     def minor_version(self) -> int:
         """The least minor version of the format that has all that the container uses."""
         used = [entry.encoding.minor_version for entry in self.tensors]
-        used += [graph_minor_version(self.graph)] if self.graph else []
+        if self.graph is not None:
+            used.append(graph_minor_version(self.graph, {entry.name: entry.shape for entry in self.tensors}))
         return max(used, default=0)
 
 

@@ -15,6 +15,7 @@ from ..coding.huffman_code import HuffmanCode
 from ..graph.graph import Shape
 from ..tensors import Dense
 from .base import LEVELS, OTHERS, SHAREABLE, Counted, Payload, Scheme
+from .context import ContextScheme
 from .header import Header
 from .planes import WIDE, PlanesScheme
 from .raw import RawScheme
@@ -65,10 +66,19 @@ class Encoding(StrEnum):
     PLANES = "planes", _PLANES, 1
     SHARED_WIDE = "shared_wide", WideScheme(_PLANES), 1
     SPARSE_PLANES = "sparse_planes", SparseRawScheme(WIDE, HuffmanCode, _PLANES), 1
+    CONTEXT = "context", ContextScheme(SHAREABLE), 1
 
     def fits(self, dtype: str, shape: Shape) -> bool:
         """Whether a tensor of this element type and shape may have it."""
         return self.scheme.fits(dtype, shape)
+
+
+_NEWEST = (Encoding.PLANES, Encoding.SHARED_WIDE, Encoding.SPARSE_PLANES, Encoding.CONTEXT)
+CODECS: dict[str, tuple[Encoding, ...]] = {
+    "default": tuple(Encoding),
+    "huffman": tuple(encoding for encoding in Encoding if encoding not in _NEWEST),
+}
+"""Encodings to choose from, by the name of a codec: ``huffman`` lacks the newest, so that its files stay the same."""
 
 
 def encode_tensor(

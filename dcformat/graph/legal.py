@@ -107,6 +107,20 @@ def infer_shapes(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> list[Shape
     return shapes
 
 
+def minor_version(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> int:
+    """The least minor version of the format that has all operators of a legal graph, in the forms that it uses."""
+    specs = [OPS[node.op] for node in graph.nodes]
+    least = max((spec.minor_version for spec in specs), default=0)
+    if all(spec.form_version is None for spec in specs):
+        return least
+    shapes = infer_shapes(graph, tensor_shapes)
+    for node, spec in zip(graph.nodes, specs, strict=True):
+        if spec.form_version is not None:
+            params = {role: tensor_shapes[name] for role, name in node.params.items()}
+            least = max(least, spec.form_version([shapes[value] for value in node.inputs], params, node.attrs))
+    return least
+
+
 def _check_ends(graph: Graph) -> None:
     """Refuse inputs of sizes or types that cannot be used, and names that do not tell inputs, or outputs, apart."""
     for given in graph.inputs:

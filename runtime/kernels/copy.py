@@ -186,7 +186,9 @@ def copy(target: F32, source: F32) -> Call:
     sizes, lanes = source.shape, source.shape[-1]
     strides = [[stride // view.itemsize for stride in view.strides] for view in (source, target)]
     flat, axes = (_flat(source), _flat(target)), merged_axes(sizes, *strides)
-    images = source.ndim == 5 and strides[1][3] == lanes and (lanes > 1 or strides[0][3] in (1, 2))
+    images = source.ndim == 5 and strides[1][3] == lanes
+    if images:  # a tensor that is broadcast has one lane for all
+        images = strides[0][4] == 1 if lanes > 1 else strides[0][3] in (1, 2)
     if images and axes[-1].size <= sizes[3] * lanes:  # rows are not contiguous in both
         return copy_pixels, (*flat, np.array([sizes[:4], *(each[:4] for each in strides)]), lanes)
     run = next((axis for axis in axes[:-1] if axis.step_x == 1), None)  # contiguous in the source

@@ -2,8 +2,8 @@
 
 The following nodes are fused where no other node reads the value in between:
 
-- batch_norm, add and activations that clamp (relu, relu6, clamp) into the convolution or linear layer before them (its
-  epilogue); into a transposed convolution no add,
+- batch_norm, arithmetic with a number or with a constant for each channel, add and activations that clamp (relu, relu6,
+  clamp) into the convolution or linear layer before them (its epilogue); into a transposed convolution no add,
 - activations that clamp into arithmetic of two values, or a batch_norm, that stays on its own,
 - max pooling of 2 x 2 into the convolution before it, whose builder may still make it a separate step,
 - constants into arithmetic of two values, which reads them where they lie,
@@ -17,6 +17,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import cast
 
 from ...dcformat import Graph, Node, Shape
@@ -50,8 +51,9 @@ class Layer:
         The value it computes: that of the last node fused into it.
     moves : tuple of Node
         Nodes out of `STRIDED` applied to the input first, in order.
-    norms : tuple of Node
-        Batch normalisations applied to the output of the node, in order.
+    norms : tuple of Layer
+        Layers of one node that scale and shift each channel of the node's output, in order: batch normalisations, and
+        arithmetic with constants.
     residual : int or None
         Value that is added after the normalisations.
     limits : Limits
@@ -68,7 +70,7 @@ class Layer:
     inputs: tuple[int, ...]
     output: int
     moves: tuple[Node, ...] = ()
-    norms: tuple[Node, ...] = ()
+    norms: tuple[Layer, ...] = ()
     residual: int | None = None
     limits: Limits = FREE
     pool: Node | None = None
@@ -160,8 +162,8 @@ def _folded(layer: Layer, after: Layer, shapes: Sequence[Shape]) -> Layer | None
     if layer.pool is not None:
         return None
     match node.op:
-        case "batch_norm" if main in WEIGHTED and bare and alone:
-            return replace(layer, norms=(*layer.norms, node))
+        case op if main in WEIGHTED and bare and alone and _is_norm(after, -1 if main == "linear" else 0, shapes):
+            return replace(layer, norms=(*layer.norms, after))
         case "add" if main in ADDING and bare and alone and _is_residual(after, shapes):
             (other,) = (value for value in node.inputs if value != layer.output)
             return replace(layer, residual=other)
@@ -172,6 +174,20 @@ def _folded(layer: Layer, after: Layer, shapes: Sequence[Shape]) -> Layer | None
         case "slice" | "permute" | "expand" | "pad" | "pad_constant" if main in STRIDED:
             return replace(layer, node=node, moves=(*layer.moves, layer.node))
     return None
+
+
+def _is_norm(layer: Layer, axis: int, shapes: Sequence[Shape]) -> bool:
+    """Whether a layer of one node scales and shifts each channel, of which the values' axis is given."""
+    node, shape = layer.node, shapes[layer.output]
+    if node.op in ("batch_norm", "affine"):
+        return node.op == "affine" or len(shape) == 1 or axis == 0
+    by_constant = node.op in ("add", "sub", "mul") or (node.op == "div" and 1 in layer.constants)
+    if not by_constant or len(layer.inputs) != 1 or len(layer.constants) != 1 or shapes[layer.inputs[0]] != shape:
+        return False
+    (place,) = layer.constants
+    constant = shapes[node.inputs[place]]
+    constant = (1,) * (len(shape) - len(constant)) + constant
+    return prod(constant) in (1, constant[axis])
 
 
 def _is_residual(total: Layer, shapes: Sequence[Shape]) -> bool:

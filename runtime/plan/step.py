@@ -68,6 +68,10 @@ class Context:
         """Number of samples, or of groups of 16."""
         return self.batch // self.lanes
 
+    def parts(self, work: int, least: int) -> int:
+        """In how many parts threads share a layer, given its work a sample, and the least work that is shared."""
+        return self.team.threads if self.samples == 1 and work * self.lanes >= least else 1
+
 
 Builder = Callable[[Layer, Context], Step]
 """Chooses a layer's kernel, packs its weights, and says how to bind it."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from codec_cases import HUFFMAN
 
-from dcz.dcformat import Dense, Graph, Preprocess, make_node, write
+from dcz.dcformat import Dense, Graph, Preprocess, encode, make_node, write
 from dcz.dcformat.container.layout import pack_header
 from dcz.dcformat.container.manifest import DICTIONARY
 
@@ -46,7 +47,8 @@ def graph() -> Graph:
 def write_full(path: Path) -> Path:
     """Write a container with a graph, all encodings, preprocessing, labels and metadata: about 2 KB."""
     preprocess = Preprocess(mode="L", resize=8, mean=(0.5,), std=(0.25,))
-    write(path, graph(), tensors(), preprocess=preprocess, labels=["cat", "Hündin", "owl"], metadata={"from": "test"})
+    stored = {name: encode(name, tensor, HUFFMAN) for name, tensor in tensors().items()}
+    write(path, graph(), stored, preprocess=preprocess, labels=["cat", "Hündin", "owl"], metadata={"from": "test"})
     return path
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from math import isfinite, prod
 from typing import Any
 
-import numpy as np
 import second_context  # noqa: F401 (an encoding of its own, which it adds to the parsers)
 from second_payloads import SIZES, RefusedError, need, payload
 
@@ -177,7 +176,7 @@ def sections(manifest: dict[str, Any], data: bytes, offset: int, tensors: list[T
 def graph(value: Any, tensors: int, operators: set[str]) -> list[str]:
     """Names of the operators. Shapes and attributes are not looked at."""
     need(isinstance(value, dict), "graph")
-    need(len(integers(value.get("input"))) > 0, "input")
+    first = inputs_of(value.get("input"))
     rows = value.get("nodes")
     need(isinstance(rows, list) and len(rows) <= 65_536, "nodes")
     names = []
@@ -187,13 +186,29 @@ def graph(value: Any, tensors: int, operators: set[str]) -> list[str]:
         need(name in operators, f"unknown operator {name!r}")
         need(isinstance(attributes, dict) and isinstance(held, list), "node")
         need(all(one is None or (type(one) is int and 0 <= one < tensors) for one in held), "tensors of a node")
-        need(all(one <= i for one in integers(inputs)), "a value that is not made yet")
+        need(all(one < first + i for one in integers(inputs)), "a value that is not made yet")
         names.append(name)
-    output = value.get("output", len(rows))
-    need(type(output) is int and 0 <= output <= len(rows), "output")
+    last = first + len(rows) - 1
+    output = value.get("output", last)
+    if isinstance(output, list):
+        need(all(isinstance(row, list) and len(row) == 2 for row in output), "outputs")
+        distinct([row[0] for row in output])
+    for one in [row[1] for row in output] if isinstance(output, list) else [output]:
+        need(type(one) is int and 0 <= one <= last, "output")
     return names
 
 
-def array(tensor: Tensor) -> np.ndarray:
-    """The elements of a tensor, flat, as unsigned integers of their width."""
-    return np.frombuffer(tensor.elements(), f"<u{SIZES[tensor.dtype]}")
+def inputs_of(value: Any) -> int:
+    """The number of inputs, from one shape or from rows of name, shape and dtype."""
+    if not (isinstance(value, list) and value and isinstance(value[0], list)):
+        need(len(integers(value)) > 0, "input")
+        return 1
+    need(all(isinstance(row, list) and 2 <= len(row) <= 3 for row in value), "inputs")
+    distinct([row[0] for row in value])
+    need(all(len(integers(row[1])) > 0 and row[2:] in ([], ["I64"]) for row in value), "inputs")
+    return len(value)
+
+
+def distinct(names: list[Any]) -> None:
+    need(names and all(isinstance(name, str) and name for name in names), "a name is empty")
+    need(len(set(names)) == len(names), "two of one name")

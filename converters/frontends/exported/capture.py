@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import ExportedProgram, default_decompositions
+from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
 from ....core.errors import quoted
@@ -18,10 +17,12 @@ from ..arrays import from_torch
 from ..inputs import InputShapes, asked_inputs
 from ..source import Source
 from .constants import Constants
+from .decomposing import decomposed
 from .ends import described, inputs_of, outputs_of
+from .fills import free_fills
 from .fold import fold
-from .fx_builder import FxBuilder
-from .lowering import LOWERINGS, lower, rewrite
+from .fx_builder import FxBuilder, meta, size_of
+from .lowering import lower, rewrite
 from .refusals import as_one
 from .tracing import quiet, trace
 
@@ -140,28 +141,30 @@ def lower_program(
     UnsupportedOpError
         Operators that dcz does not have: the message names all.
     """
-    targets = {node.target for node in program.graph.nodes}
-    unknown = any(_is_composite(target) and target not in LOWERINGS for target in targets)
-    if unknown or any(map(_needs_decomposition, targets)):
-        every = default_decompositions()
-        table = {op: every[op] for op in every if _is_composite(op) and op not in LOWERINGS}
-        with quiet():  # x.relu_() and its views without side effects, no_grad inlined, einsum in other operators
-            program = program.run_decompositions(table if unknown else {})
+    program = decomposed(program)
     _check_state(program)
     user_inputs, user_outputs = inputs_of(program), outputs_of(program)
     graph = copy.deepcopy(program.graph)
     nodes = dict(zip((node.name for node in program.graph.nodes), graph.nodes, strict=True))  # copies may be renamed
+    free_fills(graph)
+    _fix_sizes(graph)
     names = names or {}
     tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}
     constants = Constants(graph, tensors, reserved=(*program.state_dict, *program.constants))
     rewrite(graph, constants.nodes)
-    batch, stored = nodes[user_inputs[0]].meta["val"].shape[0], {**program.state_dict, **program.constants}
+    batch = nodes[user_inputs[0]].meta["val"].shape[0]
+    stored = {names.get(name, name): tensor for name, tensor in {**program.state_dict, **program.constants}.items()}
     builder = FxBuilder(described(user_inputs, nodes, inputs), batch, constants, stored)
     for name, value in zip(user_inputs, builder.inputs, strict=True):
         builder.values[nodes[name]] = value
     _lower_nodes(builder, graph, explain)
     answers = {name: nodes[node] for name, node in zip(outputs or user_outputs, user_outputs.values(), strict=True)}
-    return Capture(builder.finish(answers), constants, program)
+    try:
+        return Capture(builder.finish(answers), constants, program)
+    except UnsupportedOpError as error:
+        if explain is None or builder.node is None:
+            raise
+        raise explain(builder.node, error) from None
 
 
 def batch_size(program: ExportedProgram) -> int | None:
@@ -201,15 +204,21 @@ def _tensor_names(program: ExportedProgram) -> dict[str, str]:
     return {s.arg.name: s.target for s in specs if s.kind in kinds and s.target is not None}
 
 
-def _needs_decomposition(target: Any) -> bool:
-    is_mutable = isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
-    return is_mutable or isinstance(target, torch._ops.HigherOrderOperator)
+def _fix_sizes(graph: fx.Graph) -> None:
+    """Give numbers in place of sizes that depend on the batch, so that a class token for each sample is a constant."""
+    for node in graph.nodes:
+        if isinstance(meta(node), torch.SymInt):
+            _put_number(node, size_of(meta(node)))
 
 
-def _is_composite(target: Any) -> bool:
-    """Whether torch defines an operator by others."""
-    key = torch._C.DispatchKey.CompositeImplicitAutograd
-    return isinstance(target, torch._ops.OpOverload) and target.has_kernel_for_dispatch_key(key)
+def _put_number(node: fx.Node, number: int) -> None:
+    """Put a number in all places where a node is read."""
+
+    def put(each: fx.Node) -> fx.node.Argument:
+        return number if each is node else each
+
+    for user in list(node.users):
+        user.args, user.kwargs = fx.node.map_arg((user.args, user.kwargs), put)
 
 
 def _check_state(program: ExportedProgram) -> None:

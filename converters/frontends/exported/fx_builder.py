@@ -24,7 +24,7 @@ from .place import FIRST, Place, after_operator, after_view
 from .refusals import DOCS
 
 BATCH = "the batch axis must stay whole, and come first in an answer"
-FIRST_ONLY = "the batch axis must be first and whole here"
+FIRST_ONLY = "the batch must be the first axis here, with no other folded into it"
 ALONE = "squeeze() drops that of a single sample: export the network with two, or name the axes to squeeze"
 SOME_BATCH = 1009
 """A batch for which sizes are computed where they depend on the batch: a prime that sizes rarely have as a factor."""
@@ -56,9 +56,7 @@ class FxBuilder:
     ) -> None:
         self._graph = GraphBuilder(inputs, constants.shapes)
         self.inputs, self.input = self._graph.inputs, self._graph.input
-        symbols = () if isinstance(batch, int) else batch.node.expr.free_symbols
-        self._symbols = dict.fromkeys(symbols, SOME_BATCH)
-        self.batch = self._size(batch)
+        self.batch = size_of(batch)
         self.batch_rule = f"{BATCH}; {ALONE}" if self.batch == 1 else BATCH
         self.constants = constants
         self.values: dict[fx.Node, Any] = {}
@@ -97,10 +95,7 @@ class FxBuilder:
         """Sizes of all axes of a tensor, the first one's of several; the batch is `self.batch`."""
         value = meta(node)
         value = value[0] if isinstance(value, (tuple, list)) else value
-        return tuple(map(self._size, value.shape))
-
-    def _size(self, size: int | torch.SymInt) -> int:
-        return size if isinstance(size, int) else int(size.node.expr.subs(self._symbols))
+        return tuple(map(size_of, value.shape))
 
     def place_of(self, node: fx.Node) -> Place:
         """The batch's place in what a node makes: that in its inputs, unless `set_place` gave another."""
@@ -112,11 +107,12 @@ class FxBuilder:
         place = self._places[node]
         return place if place is not None else self.fail(self.batch_rule)
 
-    def set_place(self, place: Place | None) -> None:
-        """State the batch's place in what the node that is being lowered makes; None refuses the node."""
-        assert self.node is not None
+    def set_place(self, place: Place | None, node: fx.Node | None = None) -> None:
+        """State the batch's place in what a node, or the one that is being lowered, makes; None refuses that one."""
         self.require(place is not None, self.batch_rule)
-        self._places[self.node] = place
+        node = node or self.node
+        assert node is not None
+        self._places[node] = place
 
     def has_batch_first(self, node: fx.Node) -> bool:
         """Whether all activations that a node reads have the batch as their first axis, whole."""
@@ -147,7 +143,7 @@ class FxBuilder:
         return unknown
 
     def _has_batch(self, result: torch.Tensor) -> bool:
-        return result.dim() >= 1 and self._size(result.shape[0]) == self.batch
+        return result.dim() >= 1 and size_of(result.shape[0]) == self.batch
 
     def shape_of(self, node: fx.Node) -> Shape:
         """Shape of one sample as the captured graph sees it."""
@@ -199,12 +195,25 @@ class FxBuilder:
             return self.read(node)
         like = like or self.node
         assert like is not None
-        place, shape = self.place_of(like), self.sizes(node)
-        axis = place.axis - (len(self.sizes(like)) - len(shape))  # the constant's, in line with the batch
+        place = self.place_of(like)
+        behind = len(self.sizes(like)) - len(self.sizes(node))
+        return self.constant(node, place.axis - behind, len(place.folded))
+
+    def constant(self, node: fx.Node, axis: int, folded: int = 0) -> Value:
+        """A constant as a value.
+
+        Parameters
+        ----------
+        node : fx.Node
+        axis : int
+            The constant's axis that is in line with the batch; negative if it has none.
+        folded : int
+            Axes of the sample that are folded into the batch's.
+        """
+        shape = self.sizes(node)
         if axis >= 0:
             row = node if shape[axis] == 1 else self.constants.row(node, axis)
-            self.require(row is not None, self.batch_rule)
-            node, shape = row, (*shape[:axis], *(1 for _ in place.folded), *shape[axis + 1 :])
+            node, shape = row or self.fail(self.batch_rule), (*shape[:axis], *(1,) * folded, *shape[axis + 1 :])
         return self.reshape(self._graph.constant(self.constants.name(node, "value")), shape or (1,))
 
     def indices(self, node: Any) -> torch.Tensor:
@@ -282,6 +291,14 @@ class FxBuilder:
             return self._graph.append(op, inputs, params, attrs)
         except FormatError as error:
             self.fail(str(error))
+
+
+def size_of(size: int | torch.SymInt) -> int:
+    """A size, which may depend on the batch: then that for `SOME_BATCH`."""
+    if isinstance(size, int):
+        return size
+    expression = size.node.expr
+    return int(expression.subs(dict.fromkeys(expression.free_symbols, SOME_BATCH)))
 
 
 def meta(node: fx.Node) -> Any:

@@ -25,8 +25,8 @@ def from_onnx(path: Path, input_shape: InputShapes | None = None) -> Source:
     ----------
     path : Path
     input_shape : InputShapes, optional
-        Shape of one sample, without the batch axis. Needed where the file leaves sizes open; where it does not, the two
-        must agree.
+        Shape of one sample, without the batch axis; of several inputs in order or by name. Needed where the file leaves
+        sizes open; where it does not, the two must agree.
 
     Raises
     ------
@@ -39,8 +39,7 @@ def from_onnx(path: Path, input_shape: InputShapes | None = None) -> Source:
     with source.timed("load"):
         model = _load(path)
     with source.timed("capture"):
-        asked = asked_inputs(input_shape) if input_shape is not None else None
-        capture_model(source, model, path, asked[0].shape if asked else None)
+        capture_model(source, model, path, asked_inputs(input_shape) if input_shape is not None else None)
     return source
 
 

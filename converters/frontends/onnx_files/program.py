@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from onnx import GraphProto, ModelProto, ValueInfoProto, inliner
+from onnx import GraphProto, ModelProto, inliner
 from torch.export import ExportedProgram
 
-from ....dcformat import ConversionError, DczError, Dense, Shape, UnsupportedOpError
+from ....dcformat import ConversionError, DczError, Dense, UnsupportedOpError
 from ..arrays import to_torch
 from ..exported.capture import lower_program
 from ..exported.refusals import as_one
 from ..exported.tracing import BATCH, first_line, quiet
+from ..inputs import Asked
 from ..source import Source
 from .arrays import STORABLE, element_type, read
+from .inputs import Given, given_inputs
 from .named_tensors import named_tensors
 from .network import Network
-from .operators.arithmetic import TYPES
 from .session import Session
 
 OLDEST = 7
@@ -26,7 +27,7 @@ OLDEST = 7
 WAY_OUT = "keep the weights without the graph with --partial (partial=True)"
 
 
-def capture_model(source: Source, model: ModelProto, path: Path, input_shape: Shape | None) -> None:
+def capture_model(source: Source, model: ModelProto, path: Path, asked: Sequence[Asked] | None) -> None:
     """Give a source the graph of a model and the tensors that it names.
 
     Parameters
@@ -35,8 +36,8 @@ def capture_model(source: Source, model: ModelProto, path: Path, input_shape: Sh
     model : ModelProto
     path : Path
         The file: its folder has the external data, and ONNX Runtime reads it for reference answers.
-    input_shape : tuple of int, optional
-        Shape of one sample.
+    asked : sequence of Asked, optional
+        Shapes of one sample of the inputs.
 
     Raises
     ------
@@ -44,13 +45,12 @@ def capture_model(source: Source, model: ModelProto, path: Path, input_shape: Sh
         As for `from_onnx`.
     """
     network, tensors = build(model, path.parent)
-    value = _input(model.graph, tensors)
-    batch, shape = _sizes(value, input_shape)
-    program = _trace(network, value, batch, shape)
+    inputs = given_inputs(model.graph, tensors, asked)
+    batch = next((each.batch for each in inputs if each.batch), None)
+    program = _trace(network, inputs, batch)
+    called, answers = [each.name for each in inputs], [output.name for output in model.graph.output]
     try:
-        outputs = [output.name for output in model.graph.output]
-        named = outputs if len(outputs) > 1 else None
-        captured = lower_program(program, network.names, network.explain, outputs=named)
+        captured = lower_program(program, network.names, network.explain, _of_several(called), _of_several(answers))
     except UnsupportedOpError as error:
         raise _with_way_out(error) from None
     source.tensors = dict(tensors)
@@ -91,45 +91,13 @@ def _constants(graph: GraphProto, folder: Path) -> dict[str, Dense]:
     }
 
 
-def _input(graph: GraphProto, tensors: Mapping[str, Dense]) -> ValueInfoProto:
-    inputs = [value for value in graph.input if value.name not in tensors]
-    if len(inputs) != 1:
-        found = f"{len(inputs)}: {', '.join(value.name for value in inputs)}"
-        raise ConversionError("the network must have one input tensor", expected=1, found=found)
-    return inputs[0]
-
-
-def _sizes(value: ValueInfoProto, given: Shape | None) -> tuple[int | None, Shape]:
-    """Batch size of an input, None if it is open, and the shape of one sample."""
-    kind = value.type.tensor_type
-    if kind.elem_type not in TYPES or not kind.HasField("shape"):
-        raise ConversionError(f"input {value.name!r} is no tensor of numbers with a known rank")
-    batch, *sizes = [dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim] or [None]
-    names = [dim.dim_param or "?" for dim in kind.shape.dim][1:]
-    stated = [str(size or name) for size, name in zip(sizes, names, strict=True)]
-    if given is None:
-        if None in sizes or not sizes:
-            raise ConversionError(
-                f"the file leaves sizes of the input {value.name!r} open",
-                found=f"[{', '.join(stated)}]",
-                hint="give the shape of one sample: --input-shape 3,224,224, say",
-            )
-        return batch, tuple(size for size in sizes if size is not None)
-    if len(given) != len(sizes) or any(size not in (None, want) for size, want in zip(sizes, given, strict=True)):
-        raise ConversionError(
-            f"the input {value.name!r} has another shape", expected=f"[{', '.join(stated)}]", found=list(given)
-        )
-    return batch, given
-
-
-def _trace(network: Network, value: ValueInfoProto, batch: int | None, shape: Shape) -> ExportedProgram:
+def _trace(network: Network, inputs: Sequence[Given], batch: int | None) -> ExportedProgram:
     """Trace on the file's own batch; where that is open, on two samples, or else on one."""
     error: Exception | None = None
     for size in [batch] if batch else [BATCH, 1]:
-        example = torch.zeros((size, *shape), dtype=TYPES[value.type.tensor_type.elem_type])
         try:
             with torch.no_grad(), quiet():
-                return torch.export.export(network, (example,), strict=False)
+                return torch.export.export(network, tuple(each.example(size) for each in inputs), strict=False)
         except Exception as problem:  # whatever torch raises where sizes do not fit
             error = error or problem
             if network.refused:
@@ -137,8 +105,14 @@ def _trace(network: Network, value: ValueInfoProto, batch: int | None, shape: Sh
     assert error is not None
     if isinstance(error, DczError):
         raise error
-    what = f"the graph cannot be run on an input of shape {[batch or BATCH, *shape]}: {first_line(error)}"
+    shapes = " and ".join(str([batch or BATCH, *each.shape]) for each in inputs)
+    what = f"the graph cannot be run on an input of shape {shapes}: {first_line(error)}"
     raise ConversionError(what, hint="check the input shape (--input-shape)") from error
+
+
+def _of_several(names: list[str]) -> list[str] | None:
+    """Names, where there are several; one alone has the default name."""
+    return names if len(names) > 1 else None
 
 
 def _with_way_out(error: UnsupportedOpError) -> UnsupportedOpError:

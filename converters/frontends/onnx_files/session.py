@@ -39,13 +39,20 @@ class Session(nn.Module):
         except Exception as error:  # its exceptions have no common class
             raise ConversionError(f"onnxruntime cannot load the file: {str(error).splitlines()[0]}") from error
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map a batch to the outputs."""
-        (value,) = self._session.get_inputs()
-        inputs = {value.name: x.numpy().astype(NUMPY_TYPES.get(value.type, np.float32))}
-        answers: list[Any] = self._session.run(None, inputs)
-        return tuple(torch.from_numpy(answer).to(x.dtype) for answer in answers)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Map a batch for each input to the outputs."""
+        values = zip(self._session.get_inputs(), inputs, strict=True)
+        given = {value.name: x.numpy().astype(NUMPY_TYPES.get(value.type, np.float32)) for value, x in values}
+        answers: list[Any] = self._session.run(None, given)
+        return tuple(torch.from_numpy(np.asarray(answer, WIDER.get(answer.dtype.name))) for answer in answers)
 
 
-NUMPY_TYPES = {"tensor(double)": np.float64, "tensor(float16)": np.float16, "tensor(int64)": np.int64}
+NUMPY_TYPES: dict[str, Any] = {
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+}
 """Element types of inputs other than fp32."""
+WIDER = {"float16": np.float32}
+"""Types of answers that are widened."""

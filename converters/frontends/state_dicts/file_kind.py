@@ -16,7 +16,10 @@ LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 _LUA = ("a file of Lua's Torch", "load it with the torchfile package and save its tensors with torch.save")
 _PAGE = ("a web page", "download the file itself")
 OTHERS = {
-    MAGIC[:4]: ("a container already", "dcz export gives its weights back"),
+    MAGIC[:4]: (
+        "a container already",
+        "dcz convert takes it where its name ends in .dcz; dcz export gives its weights back",
+    ),
     b"\x89HDF\r\n": ("an HDF5 file, as Keras writes it", "export the network as .onnx"),
     b"GGUF": ("a GGUF file", "save the float weights as .safetensors"),
     b"\x1f\x8b": ("compressed by gzip", "unpack it"),

@@ -17,6 +17,7 @@ from torch import Tensor
 from ....core.errors import listed, quoted
 from ....dcformat import ConversionError, Shape
 from ...architectures import ARCHITECTURES, Architecture
+from ...architectures.libraries import named_in
 from ...architectures.lookup import resolve, signature
 from .parametrized import masked_by
 
@@ -84,9 +85,17 @@ class Reading:
         return listed(self.misfits, separator="; ", rest="; and")
 
 
-def find(shapes: Mapping[str, Shape]) -> Match | None:
-    """The known architecture with these keys and shapes, apart from tensors of tools; None if there is none."""
-    for architecture in ARCHITECTURES.values():
+def find(shapes: Mapping[str, Shape], stem: str = "") -> Match | None:
+    """The known architecture with these keys and shapes, apart from tensors of tools; None if there is none.
+
+    Parameters
+    ----------
+    shapes : mapping of str to tuple of int
+        Of the checkpoint's tensors.
+    stem : str
+        The file's name without its ending: the networks of torchvision and timm that it names are tried as well.
+    """
+    for architecture in chain(ARCHITECTURES.values(), named_in(stem)):
         for reading in _readings(signature(architecture), shapes):
             if not reading.misfits and not reading.outside:
                 return Match(architecture, reading.names, reading.aside)

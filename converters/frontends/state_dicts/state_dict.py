@@ -91,7 +91,7 @@ def load_state(
     with source.timed("load"):
         found = find_state_dict(_read(path, source), key)
     with source.timed("capture"):
-        state, applied, match = _match(found.tensors, arch, input_shape)
+        state, applied, match = _match(found.tensors, arch, input_shape, path.stem)
     beside = list(found.beside)
     if match is not None:
         beside += [*match.aside, *found.inside]
@@ -123,12 +123,12 @@ def _read(path: Path, source: Source) -> Any:
 
 
 def _match(
-    tensors: dict[str, Tensor], arch: str | None, input_shape: Shape | None
+    tensors: dict[str, Tensor], arch: str | None, input_shape: Shape | None, stem: str
 ) -> tuple[dict[str, Tensor], list[str], Match | None]:
     """The tensors with plain weights, messages about them, and the architecture."""
     plain, applied = fold(tensors)
     if arch is None:
-        return plain, applied, find(_shapes(plain))
+        return plain, applied, find(_shapes(plain), stem)
     try:
         return plain, applied, fit(_shapes(plain), arch, input_shape)
     except ConversionError:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import activation, arithmetic, conv, linear, movement, norm, pool, reduce, resize
+from . import activation, arithmetic, conv, embedding, linear, matmul, movement, norm, pool, recurrent, reduce, resize
 from .spec import OpSpec
 
 FAMILIES: tuple[Mapping[str, OpSpec], ...] = (
     conv.OPS,
     linear.OPS,
+    embedding.OPS,
+    matmul.OPS,
     norm.OPS,
     activation.OPS,
     pool.OPS,
@@ -21,9 +23,13 @@ FAMILIES: tuple[Mapping[str, OpSpec], ...] = (
     arithmetic.OPS,
     movement.OPS,
     reduce.OPS,
+    recurrent.OPS,
 )
 OPS: Mapping[str, OpSpec] = {name: spec for family in FAMILIES for name, spec in family.items()}
 """All operators, by name. The set is closed: a file must mean the same everywhere."""
 
-FILTERED: frozenset[str] = frozenset({*conv.OPS, *linear.OPS})
-"""Operators whose tensor ``weight`` is multiplied with their input: what compression prunes and shares."""
+FILTERED: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys((*conv.OPS, *linear.OPS), ("weight",)),
+    **dict.fromkeys(recurrent.OPS, recurrent.PARAMS),
+}
+"""Roles of the tensors that operators multiply with their inputs or states: what compression prunes and shares."""

@@ -28,7 +28,14 @@ def _binary(function: Callable[[Array, Array], Array], minor_version: int = 1) -
         a, b = (x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:]) for x in (a, b))
         return function(a, b)
 
-    return OpSpec(_broadcast_shape, meaning, inputs=(2, 2), minor_version=minor_version)
+    return OpSpec(
+        _broadcast_shape, meaning, inputs=(2, 2), minor_version=minor_version, form_version=_version_of_broadcasts
+    )
+
+
+def _version_of_broadcasts(inputs: list[Shape], params: Params, attrs: Attrs) -> int:
+    a, b = inputs
+    return 0 if a == b else 1
 
 
 def affine(x: Array, scale: float, shift: float) -> Array:

@@ -23,6 +23,8 @@ ROUND: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 ROUNDINGS = tuple(ROUND)
 CHOICES = {"mode": MODES, "coordinates": COORDINATES, "rounding": ROUNDINGS}
 LARGEST_SCALE = 2.0**20
+LONGEST = 1 << 22
+"""Most elements of an axis that is made: an element takes some hundred bytes of tables while a plan is made."""
 SCALES = {1: ("scale_x",), 2: ("scale_y", "scale_x")}
 """The attributes with the scale of each axis, by how many axes there are."""
 Taps: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64]]
@@ -31,8 +33,8 @@ Taps: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64]]
 def _resize_shape(inputs: list[Shape], params: Params, attrs: Attrs) -> Shape:
     (x,), output = inputs, integers(attrs, "output")
     require(len(x) in (2, 3), f"input must be (C, L) or (C, H, W), found {list(x)}")
-    fits = len(output) == len(x) - 1 and min(output) > 0
-    require(fits, f"output must have {len(x) - 1} positive integers, found {list(output)}")
+    fits = len(output) == len(x) - 1 and min(output) > 0 and max(output) <= LONGEST
+    require(fits, f"output must have {len(x) - 1} integers from 1 to {LONGEST}, found {list(output)}")
     for name, known in CHOICES.items():
         require(attrs[name] in known, f"{name} must be one of {', '.join(known)}, found {attrs[name]!r}")
     for name in SCALES[2]:

@@ -35,6 +35,9 @@ class OpSpec:
         Attribute name -> default value, or, for one that must be given, its type.
     minor_version : int
         The format's minor version that brought the op: a file that uses it states at least that one.
+    form_version : callable, optional
+        ``form_version(input_shapes, param_shapes, attrs)``: the minor version that brought this form of the op, where
+        later versions of the format widened it.
     """
 
     shape: ShapeRule
@@ -44,6 +47,7 @@ class OpSpec:
     optional_params: tuple[str, ...] = ()
     attrs: Mapping[str, Attr | type] = field(default_factory=dict)
     minor_version: int = 0
+    form_version: Callable[[list[Shape], Params, Attrs], int] | None = None
 
 
 def require(condition: bool, message: str) -> None:

@@ -8,16 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..step import Builder
-from . import elementwise, movement, pool, resize, weighted
+from . import elementwise, embedding, matmul, movement, norm, pool, recurrent, resize, weighted
 
-STEPS: Mapping[str, Builder] = {
-    **weighted.STEPS,
-    **elementwise.STEPS,
-    **pool.STEPS,
-    **resize.STEPS,
-    **movement.STEPS,
-}
+FAMILIES = (weighted, matmul, recurrent, elementwise, embedding, norm, pool, resize, movement)
+STEPS: Mapping[str, Builder] = {op: build for family in FAMILIES for op, build in family.STEPS.items()}
 """A builder for each operator."""
 
-ONE_LANE: frozenset[str] = frozenset()
+ONE_LANE: frozenset[str] = frozenset({*matmul.STEPS, *recurrent.STEPS})
 """Operators whose steps need the samples one behind the other. A plan with one of them interleaves none."""

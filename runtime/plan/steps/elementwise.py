@@ -72,7 +72,7 @@ def pair(layer: Layer, context: Context) -> Step:
 
 def batch_norm(layer: Layer, context: Context) -> Step:
     """A normalisation that was not fused into another layer."""
-    scale, shift = scale_and_shift(None, [layer.node], context.decode)
+    scale, shift = scale_and_shift(None, [layer], context.decode, context.shapes[layer.output][0])
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         x, y = (array.reshape(*array.shape[:2], -1) for array in (inputs[0], out))

@@ -23,19 +23,19 @@ def resize(layer: Layer, context: Context) -> Step:
     (_, height, width), (_, out_h, out_w) = context.shapes[layer.inputs[0]], context.shapes[layer.output]
     rows, row_weights = _useful(axis_taps(height, out_h, cast(float, attrs["scale_y"]), attrs))
     taps, weights = _useful(axis_taps(width, out_w, cast(float, attrs["scale_x"]), attrs))
-    columns = (taps.T[:, :, None] * lanes + np.arange(lanes)).reshape(-1, out_w * lanes)
-    column_weights = np.repeat(weights.T, lanes, axis=1)
     if (height, width) == (out_h, out_w) and _in_place(rows) and _in_place(taps):
         return view(layer)
+    # Where samples lie side by side, each lane is a column of its own.
+    columns = (taps.T[:, :, None] * lanes + np.arange(lanes)).reshape(-1, out_w * lanes)
+    row_factors = np.ascontiguousarray(row_weights, np.float32)
+    column_factors = np.repeat(weights.T, lanes, axis=1).astype(np.float32)
     nearest = attrs["mode"] == "nearest"
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
         x, y = inputs[0].reshape(-1, height, width * lanes), out.reshape(-1, out_h, out_w * lanes)
         if nearest:
             return [(resize_nearest, (x, y, rows[:, 0].copy(), columns[0]))]
-        factors = (np.ascontiguousarray(each, np.float32) for each in (row_weights, column_weights))
-        tables = rows, next(factors), columns, next(factors)
-        return [(interpolate, (x, y, scratch, *tables))]
+        return [(interpolate, (x, y, scratch, rows, row_factors, columns, column_factors))]
 
     use = Use(layer.inputs, layer.output, scratch=0 if nearest else width * lanes)
     return Step("resize", f"resize_{attrs['mode']}", use, bind)

@@ -19,6 +19,7 @@ from ..memory import ALIGNMENT, Use
 from ..select import Choice
 from ..step import Builder, Context, Step, pair, shared
 from .lines import on_lines
+from .rows import RowLayer
 
 PARALLEL_WORK = 1 << 22
 """Least number of multiply-adds of a layer that is shared among threads: some .18 ms. Waiting helpers cost 15 us,
@@ -55,12 +56,18 @@ def conv_transpose2d(layer: Layer, context: Context) -> Step:
 
 
 def linear(layer: Layer, context: Context) -> Step:
-    """Fully connected layer."""
-    weight = context.decode(layer.node.params["weight"]).float32()
+    """Fully connected layer, of one row or of several."""
+    weight, epilogue = context.decode(layer.node.params["weight"]).float32(), _epilogue(layer, context)
+    rows = prod(context.shapes[layer.inputs[0]][:-1])
+    if rows > 1:
+        residual = () if layer.residual is None else (layer.residual,)
+        packed = RowLayer(weight, epilogue, rows, context, context.parts(weight.nnz * rows, PARALLEL_WORK))
+        use = Use((*layer.inputs, *residual), layer.output, scratch=packed.scratch_elements)
+        kernel, name = packed.layer.kernel_name, layer.node.params["weight"]
+        return Step("linear", kernel, use, packed.bind, packed.layer.weight_bytes, name)
     geometry = LinearGeometry(context.batch, in_features=weight.shape[1], out_features=weight.shape[0])
     list_choices = select.linear_choices if context.lanes == 1 else select_batch16.linear_choices
-    packed = list_choices(weight, geometry, _epilogue(layer, context))[0].pack()
-    return _weighted(layer, packed, context, weight.nnz * LINEAR_WORK)
+    return _weighted(layer, list_choices(weight, geometry, epilogue)[0].pack(), context, weight.nnz * LINEAR_WORK)
 
 
 def _conv_geometry(layer: Layer, weight: Tensor, context: Context) -> ConvGeometry:
@@ -114,15 +121,16 @@ def _convolution(
 
 
 def _epilogue(layer: Layer, context: Context) -> Epilogue:
-    scale, shift = scale_and_shift(layer.node, layer.norms, context.decode)
+    shape = context.shapes[layer.output]
+    channels = shape[-1] if layer.node.op == "linear" else shape[0]
+    scale, shift = scale_and_shift(layer.node, layer.norms, context.decode, channels)
     return Epilogue(scale, shift, layer.residual is not None, *layer.limits, layer.pool is not None)
 
 
 def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) -> Step:
     """The step of a packed layer, given its multiply-adds a sample."""
     residual = () if layer.residual is None else (layer.residual,)
-    alone = context.samples == 1 and work * context.lanes >= PARALLEL_WORK
-    parts = context.team.threads if alone else 1
+    parts = context.parts(work, PARALLEL_WORK)
     room = -(-packed.scratch_elements // ALIGNMENT) * ALIGNMENT
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> Sequence[Bound]:

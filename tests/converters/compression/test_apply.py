@@ -31,6 +31,13 @@ def source() -> Source:
     return from_module(nn.Sequential(*layers), (3, 8, 8))
 
 
+def test_weights_of_all_kinds_of_convolutions_are_compressed() -> None:
+    lines = [nn.Conv1d(2, 4, 3), nn.BatchNorm1d(4), nn.ConvTranspose1d(4, 3, 2)]
+    assert weight_names(from_module(nn.Sequential(*lines), (2, 9))) == ["0.weight", "2.weight"]
+    images = [nn.ConvTranspose2d(2, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 3, 2)]
+    assert weight_names(from_module(nn.Sequential(*images), (2, 9, 9))) == ["0.weight", "2.weight"]
+
+
 def compress(source: Source, *how: Any, **options: Any) -> tuple[dict[str, Dense], dict[str, TensorError]]:
     compression = Compression(source, *how, **options)
     made = {name: compression(name, tensor) for name, tensor in source.tensors.items()}

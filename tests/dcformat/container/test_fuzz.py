@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from codec_cases import random_bits, sparse_array
+from codec_cases import HUFFMAN, random_bits, sparse_array
 from containers import build, holding
 from hostile import outcome, read_all, refused
 from hypothesis import given, settings
@@ -96,7 +96,12 @@ def payload_cases() -> list[Case]:
         Dense(noise, "F32"),
         Dense(noise.view(np.int32), "I32"),
     ]
-    return [(encoded[0].value, one.dtype, one.shape, encoded[1]) for one in tensors for encoded in [encode_tensor(one)]]
+    chosen = [(one, HUFFMAN) for one in tensors]
+    chosen += [
+        (Dense(sparse_array((30, 2, 3, 3), density, 6, rng), "F32"), (Encoding.CONTEXT,)) for density in (0.2, 1)
+    ]
+    encoded = [(one, *encode_tensor(one, among)) for one, among in chosen]
+    return [(encoding.value, one.dtype, one.shape, payload) for one, encoding, payload in encoded]
 
 
 PAYLOADS = payload_cases()

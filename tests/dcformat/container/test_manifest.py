@@ -115,6 +115,18 @@ def test_a_file_states_the_version_that_its_newest_op_needs(op: str) -> None:
     assert Manifest(None, (), ()).minor_version == 0
 
 
+@pytest.mark.parametrize(("shape", "version"), [((4,), 0), ((7, 4), 1)])
+def test_a_form_of_an_op_may_be_newer_than_the_op(shape: tuple[int, ...], version: int) -> None:
+    graph = Graph(shape, (make_node("linear", (0,), {"weight": "w"}),), 1)
+    assert Manifest(graph, (TensorEntry("w", (3, 4)),), (Section(0, 0, 1),)).minor_version == version
+
+
+def test_a_sum_of_two_shapes_needs_the_newer_version() -> None:
+    nodes = (make_node("slice", (0,), attrs={"axis": 0, "stop": 1}), make_node("add", (0, 1)))
+    assert Manifest(Graph((3, 4), nodes, 2), (), ()).minor_version == 1
+    assert Manifest(Graph((3, 4), (make_node("add", (0, 0)),), 1), (), ()).minor_version == 0
+
+
 def ends_by_name() -> Graph:
     """Inputs and outputs by name: a value that two outputs have, an input that is one."""
     inputs = Input((3,), "x"), Input((3, 2), "ids", "I64")

@@ -7,7 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from codec_cases import random_bits, sparse_array
+from codec_cases import HUFFMAN, random_bits, sparse_array
 
 from dcz.dcformat import ChecksumError, Dense, tensors, write
 from dcz.dcformat import open as open_container
@@ -34,10 +34,10 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_tensor_is_encoded_in_a_part_of_its_own_memory(density: float, values: int, encoding: Encoding) -> None:
     array = sparse_array((1500, 500, 3), density, values, np.random.default_rng(1))
-    encode_tensor(Dense(array[:2], "F32"))  # what is made once, however much there is to encode
+    encode_tensor(Dense(array[:2], "F32"), HUFFMAN)  # what is made once, however much there is to encode
     tracemalloc.start()
     try:
-        found, payload = encode_tensor(Dense(array, "F32"))
+        found, payload = encode_tensor(Dense(array, "F32"), HUFFMAN)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -50,7 +50,7 @@ def test_a_tensor_that_nothing_makes_shorter_is_not_copied() -> None:
     array = random_bits(500_000, np.random.default_rng(1))
     tracemalloc.start()
     try:
-        found, payload = encode_tensor(Dense(array, "F32"))
+        found, payload = encode_tensor(Dense(array, "F32"), HUFFMAN)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -63,10 +63,10 @@ def test_a_tensor_that_nothing_makes_shorter_is_not_copied() -> None:
 def test_pieces_give_the_bytes_of_the_whole(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     array = sparse_array(shape, 0.1, 5, np.random.default_rng(2))
     array[:, 1] = 0.5  # worth swapping the axes for
-    in_pieces = encode_tensor(Dense(array, "F32"))
+    in_pieces = encode_tensor(Dense(array, "F32"), HUFFMAN)
     for module in (base, tensors):
         monkeypatch.setattr(module, "PIECE", array.size)
-    assert encode_tensor(Dense(array, "F32")) == in_pieces
+    assert encode_tensor(Dense(array, "F32"), HUFFMAN) == in_pieces
 
 
 def several_tensors() -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from codec_cases import check_codec, random_bits, sparse_array
+from codec_cases import HUFFMAN, check_codec, random_bits, sparse_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,7 +100,7 @@ def test_planes_are_the_bytes_of_rotated_elements(width: int, rotated: bool, siz
 
 def test_pieces_are_decoded_a_step_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     array = normal(5 * CHUNK_ENTRIES + 7, "F32")
-    encoding, payload = encode_tensor(Dense(array, "F32"))
+    encoding, payload = encode_tensor(Dense(array, "F32"), HUFFMAN)
     monkeypatch.setattr(planes, "_STEP", 2 * CHUNK_ENTRIES)
     parsed = parse(payload, 0, array.shape, "F32", encoding)
     pieces = list(parsed.pieces())
@@ -128,6 +128,6 @@ def test_what_has_no_planes_worth_a_code_is_declined() -> None:
 )
 def test_headers_that_do_not_fit_are_refused(edit: object, message: str) -> None:
     array = normal(900, "F32")
-    encoding, payload = encode_tensor(Dense(array, "F32"))
+    encoding, payload = encode_tensor(Dense(array, "F32"), HUFFMAN)
     with pytest.raises(FormatError, match=message):
         parse(edit(bytes(payload)), 0, (900,), "F32", encoding)

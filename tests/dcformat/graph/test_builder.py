@@ -68,7 +68,7 @@ def test_tensors_may_come_while_the_graph_grows() -> None:
         ("teleport", {}, {}, "unknown op 'teleport'"),
         ("relu", {"weight": "fc.weight"}, {}, "wrong tensors"),
         ("conv2d", {"weight": "conv.weight"}, {"groups": 2}, "does not fit 3 channels"),
-        ("linear", {"weight": "fc.weight"}, {}, "input must be"),
+        ("linear", {"weight": "fc.weight"}, {}, "does not fit 5 features"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_leaves_no_node(

@@ -38,7 +38,7 @@ def test_living_values_and_scratch_never_overlap(seed):
 
 def test_a_view_lies_in_what_it_views():
     uses = [Use((0,), 1, overwrites=(0,)), Use((1,), 2, view=True, offset=3), Use((2,), 3, overwrites=(2,))]
-    layout = lay_out({0: 8, 1: 8, 2: 5, 3: 5}, uses, 0, 3)
+    layout = lay_out({0: 8, 1: 8, 2: 5, 3: 5}, uses, [0], [3])
     assert layout.values[1] == layout.values[0]
     assert layout.values[2] == layout.values[1] + 3
     assert layout.values[3] >= layout.values[1] + 8

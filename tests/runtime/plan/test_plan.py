@@ -128,6 +128,34 @@ def test_normalisation_sum_and_activation_are_folded():
     assert (len(layer.norms), layer.residual, layer.limits) == (1, 0, (0, 6))
 
 
+@pytest.mark.parametrize("lanes", [1, 16])
+@pytest.mark.parametrize("op", ["add", "sub", "mul", "div"])
+@pytest.mark.parametrize("name", ["k", "g"])
+@pytest.mark.parametrize("last", [False, True])
+def test_arithmetic_with_constants_is_folded_where_it_goes_by_channel(op, name, last, lanes):
+    """A constant of shape (3, 1, 1) does; one of shape (6,) meets columns."""
+    operands = (2, 3) if last else (3, 2)
+    nodes = [
+        make_node("affine", (1,), attrs={"scale": 0.5, "shift": -3.0}),
+        make_node("constant", (), {"value": name}),
+        make_node(op, operands),
+        make_node("clamp", (4,), attrs={"low": -1.0, "high": 2.5}),
+    ]
+    graph, rng = conv_nodes(*nodes), np.random.default_rng(0)
+    tensors = {"w": rng.normal(size=(3, 3, 3, 3)), "b": rng.normal(size=3), "k": rng.normal(size=(3, 1, 1))}
+    tensors = {key: array.astype(np.float32) for key, array in (tensors | {"g": np.arange(1, 7)}).items()}
+    planned = make(graph, tensors, lanes, lanes=lanes)
+    folds = name == "k" and (op != "div" or last)
+    assert [step.op for step in planned.steps] == (["conv2d"] if folds else ["conv2d", op])
+    x = rng.normal(size=(lanes, *graph.input_shape)).astype(np.float32)
+    close(run(planned, x), reference.run(graph, tensors, x))
+
+
+def test_a_sum_that_broadcasts_is_no_residual():
+    graph = conv_nodes(make_node("slice", (0,), attrs={"axis": 0, "stop": 1}), make_node("add", (1, 2)))
+    assert [layer.node.op for layer in layers(graph)] == ["conv2d", "slice", "add"]
+
+
 @pytest.mark.parametrize(
     ("more", "left"),
     [

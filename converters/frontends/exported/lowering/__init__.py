@@ -17,17 +17,50 @@ from torch import fx
 
 from .....dcformat import Value
 from ..fx_builder import FIRST_ONLY, FxBuilder, meta
-from . import activations, arithmetic, convolutions, layers, pads, pooling, resizing, shapes, takes, views
+from . import (
+    activations,
+    arithmetic,
+    convolutions,
+    embedding,
+    layers,
+    norms,
+    pads,
+    pooling,
+    products,
+    recurrent,
+    reductions,
+    resizing,
+    shapes,
+    takes,
+    views,
+)
 from .biases import join_biases
 from .clamps import join_clamps
 from .gates import join_gates
 from .layer_norms import join_layer_norms
+from .masks import add_masks
 from .table import ANY_PLACE, LOWERINGS, Call, bind
 from .transposes import sink_transposes
 
 __all__ = ["CALLS", "LOWERINGS", "lower", "rewrite"]
 
-FAMILIES = (activations, arithmetic, convolutions, layers, pads, pooling, resizing, shapes, takes, views)
+FAMILIES = (
+    activations,
+    arithmetic,
+    convolutions,
+    embedding,
+    layers,
+    norms,
+    pads,
+    pooling,
+    products,
+    recurrent,
+    reductions,
+    resizing,
+    shapes,
+    takes,
+    views,
+)
 """Importing them fills the table of lowerings."""
 CALLS: Mapping[str, Call] = {op: call for family in FAMILIES for op, call in family.CALLS.items()}
 """For each of our operators the call of torch that does the same."""
@@ -47,6 +80,7 @@ def rewrite(graph: fx.Graph, constants: set[fx.Node]) -> None:
     join_layer_norms(graph, constants)
     sink_transposes(graph, constants)
     join_biases(graph, constants)
+    add_masks(graph, constants)
 
 
 def lower(g: FxBuilder, node: fx.Node) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from .....dcformat import Attr, Value
-from ..fx_builder import FxBuilder, meta
+from ..fx_builder import FxBuilder
 from .clamps import CLAMPS, OURS, limits
 from .table import Args, Call, lowers
 
@@ -118,10 +118,9 @@ def _prelu(g: FxBuilder, a: Args) -> Value:
     return g.emit("prelu", [a["self"]], {"weight": g.param(a["weight"], "weight")})
 
 
-@lowers(aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default)
+@lowers(aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default, any_place=True)
 def _softmax(g: FxBuilder, a: Args) -> Value:
-    axis = a["dim"] % meta(a["self"]).dim() - 1
-    g.require(axis >= 0, "softmax over the batch is not supported")
+    axis = g.axis(a["self"], a["dim"])
     assert g.node is not None
     return g.emit("softmax", [a["self"]], attrs={"axis": axis, "log": "log_softmax" in str(g.node.target)})
 

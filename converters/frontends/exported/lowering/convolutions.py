@@ -11,15 +11,11 @@ from torch.nn import functional as F
 
 from .....dcformat import Attr, Value
 from ..fx_builder import FxBuilder, meta
-from .table import Args, Call, lowers, per_axis
+from .table import Args, Call, lowers, params, per_axis
 
 aten = torch.ops.aten
 
 VOLUMES = "layers on volumes are not supported: dcz has layers on lines (C, L) and on images (C, H, W)"
-
-
-def _params(g: FxBuilder, a: Args) -> dict[str, str | None]:
-    return {role: g.param(a[role], role) for role in ("weight", "bias")}
 
 
 def _axes(g: FxBuilder, a: Args) -> int:
@@ -37,13 +33,15 @@ def _attrs(a: Args, axes: int, *more: str) -> dict[str, Attr]:
 @lowers(aten.conv1d.default, aten.conv2d.default)
 def _conv(g: FxBuilder, a: Args) -> Value:
     axes = _axes(g, a)
-    return g.emit(f"conv{axes}d", [a["input"]], _params(g, a), _attrs(a, axes))
+    return g.emit(f"conv{axes}d", [a["input"]], params(g, a, "weight", "bias"), _attrs(a, axes))
 
 
 @lowers(aten.conv_transpose1d.default, aten.conv_transpose2d.input)
 def _conv_transpose(g: FxBuilder, a: Args) -> Value:
     axes = _axes(g, a)
-    return g.emit(f"conv_transpose{axes}d", [a["input"]], _params(g, a), _attrs(a, axes, "output_padding"))
+    return g.emit(
+        f"conv_transpose{axes}d", [a["input"]], params(g, a, "weight", "bias"), _attrs(a, axes, "output_padding")
+    )
 
 
 @lowers(aten.convolution.default)
@@ -53,7 +51,7 @@ def _convolution(g: FxBuilder, a: Args) -> Value:
 
 @lowers(aten.conv1d.padding, aten.conv2d.padding)
 def _conv_padding(g: FxBuilder, a: Args) -> Value:
-    axes, params = _axes(g, a), _params(g, a)
+    axes, tensors = _axes(g, a), params(g, a, "weight", "bias")
     totals = [0] * axes
     if a["padding"] == "same":
         kernel, dilation = meta(a["weight"]).shape[2:], per_axis(a["dilation"], axes)
@@ -63,10 +61,10 @@ def _conv_padding(g: FxBuilder, a: Args) -> Value:
     extra = (0, *(t % 2 for t in totals))
     attrs = _attrs({**a, "padding": before[1:]}, axes)
     if not any(extra):
-        return g.emit(f"conv{axes}d", [a["input"]], params, attrs)
+        return g.emit(f"conv{axes}d", [a["input"]], tensors, attrs)
     after = tuple(b + e for b, e in zip(before, extra, strict=True))
     padded = g.emit("pad", [a["input"]], attrs={"before": before, "after": after})
-    return g.append(f"conv{axes}d", [padded], params, {**attrs, "padding": (0,) * axes})
+    return g.append(f"conv{axes}d", [padded], tensors, {**attrs, "padding": (0,) * axes})
 
 
 @lowers(

@@ -1,4 +1,4 @@
-"""Layers with weights but convolutions: linear layers, batch normalisation."""
+"""Batch normalisation by running statistics."""
 
 from __future__ import annotations
 
@@ -9,46 +9,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .....dcformat import Value
-from ..fx_builder import FxBuilder, meta
-from .table import Args, Call, lowers
+from .....dcformat import Attr, Shape, Value
+from ..fx_builder import FxBuilder
+from .table import Args, Call, lowers, params
 
 aten = torch.ops.aten
 
 
-def _params(g: FxBuilder, a: Args, *roles: str) -> dict[str, str | None]:
-    return {role: g.param(a[role], role) for role in roles}
-
-
-@lowers(aten.linear.default)
-def _linear(g: FxBuilder, a: Args) -> Value:
-    return g.emit("linear", [a["input"]], _params(g, a, "weight", "bias"))
-
-
-@lowers(aten.addmm.default)
-def _addmm(g: FxBuilder, a: Args) -> Value:
-    g.require(a["alpha"] == 1 and a["beta"] == 1, "alpha and beta must be 1")
-    weight, bias = g.param(a["mat2"], "weight", transposed=True), g.param(a["self"], "bias")
-    return g.emit("linear", [a["mat1"]], {"weight": weight, "bias": bias})
-
-
-@lowers(aten.mm.default, aten.matmul.default)
-def _mm(g: FxBuilder, a: Args) -> Value:
-    weight = a["mat2"] if "mat2" in a else a["other"]
-    g.require(meta(weight).dim() == 2, f"a product must be with a matrix, found {meta(weight).dim()} axes")
-    return g.emit("linear", [a["self"]], {"weight": g.param(weight, "weight", transposed=True)})
-
-
-@lowers(aten.batch_norm.default)
+@lowers(aten.batch_norm.default, any_place=True)
 def _batch_norm(g: FxBuilder, a: Args) -> Value:
     if a["training"]:
         g.fail(BATCH_STATISTICS if a["running_mean"] is not None else NO_STATISTICS)
-    return _normalise(g, a)
+    return normalise_by_running_statistics(g, a)
 
 
-@lowers(aten._native_batch_norm_legit_no_training.default)
+@lowers(aten._native_batch_norm_legit_no_training.default, any_place=True)
 def _native_batch_norm(g: FxBuilder, a: Args) -> list[Value]:
-    return [_normalise(g, a)]
+    return [normalise_by_running_statistics(g, a)]
 
 
 @lowers(aten._native_batch_norm_legit.no_stats)
@@ -66,9 +43,22 @@ NO_STATISTICS = (
 )
 
 
-def _normalise(g: FxBuilder, a: Args) -> Value:
-    roles = ("weight", "bias", "running_mean", "running_var")
-    return g.emit("batch_norm", [a["input"]], _params(g, a, *roles), {"eps": float(a["eps"])})
+def normalise_by_running_statistics(g: FxBuilder, a: Args) -> Value:
+    """A batch normalisation, whose arguments are named as the tensors of ours."""
+    value, axis = g.read(a["input"]), g.axis(a["input"], 1)
+    tensors = params(g, a, "weight", "bias", "running_mean", "running_var")
+    attrs: dict[str, Attr] = {"eps": float(a["eps"])}
+    if axis == 0:
+        return g.append("batch_norm", [value], tensors, attrs)
+    first, back = _to_front(axis, len(value.shape))
+    made = g.append("batch_norm", [g.append("permute", [value], attrs={"axes": first})], tensors, attrs)
+    return g.append("permute", [made], attrs={"axes": back})
+
+
+def _to_front(axis: int, rank: int) -> tuple[Shape, Shape]:
+    """The order of axes that brings one to the front, and the order that brings it back."""
+    order = (axis, *(i for i in range(rank) if i != axis))
+    return order, tuple(order.index(i) for i in range(rank))
 
 
 def _call_batch_norm(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
@@ -76,6 +66,5 @@ def _call_batch_norm(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, A
 
 
 CALLS: Mapping[str, Call] = {
-    "linear": lambda x, p, a: F.linear(x[0], p["weight"], p.get("bias")),
     "batch_norm": _call_batch_norm,
 }

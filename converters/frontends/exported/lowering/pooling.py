@@ -1,16 +1,17 @@
-"""Pooling, and means and maxima over height and width, which are pooling too."""
+"""Pooling over windows of an image."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 from torch.nn import functional as F
 
 from .....dcformat import Attr, Value
 from ..fx_builder import FxBuilder, meta
+from .reductions import reduce
 from .table import Args, Call, lowers, per_axis
 
 aten = torch.ops.aten
@@ -64,48 +65,20 @@ def _adaptive_max_pool2d(g: FxBuilder, a: Args) -> list[Value]:
 
 @lowers(aten.adaptive_avg_pool1d.default)
 def _adaptive_avg_pool1d(g: FxBuilder, a: Args) -> Value:
-    return _adaptive_pool1d(g, a, "adaptive_avg_pool")
+    return _adaptive_pool1d(g, a, "adaptive_avg_pool1d", "reduce_mean")
 
 
 @lowers(aten.adaptive_max_pool1d.default)
 def _adaptive_max_pool1d(g: FxBuilder, a: Args) -> list[Value]:
-    return [_adaptive_pool1d(g, a, "adaptive_max_pool")]
+    return [_adaptive_pool1d(g, a, "adaptive_max_pool1d", "reduce_max")]
 
 
-def _adaptive_pool1d(g: FxBuilder, a: Args, pool: str) -> Value:
+def _adaptive_pool1d(g: FxBuilder, a: Args, pool: str, reduction: str) -> Value:
     """To one element it may be a pool of the image that the lines are a view of."""
     output = per_axis(a["output_size"], 1)
     if output == (1,) and len(g.value(a["self"]).shape) == 3:
-        return _reduce(g, f"{pool}2d", a["self"], [-1])
-    return g.emit(f"{pool}1d", [a["self"]], attrs={"output": output})
-
-
-@lowers(aten.mean.dim, aten.mean.default)
-def _mean(g: FxBuilder, a: Args) -> Value:
-    g.require(a["dtype"] in (None, meta(a["self"]).dtype), f"a mean in {a['dtype']} is not supported")
-    return _reduce(g, "adaptive_avg_pool2d", a["self"], a.get("dim"))
-
-
-@lowers(aten.amax.default)
-def _amax(g: FxBuilder, a: Args) -> Value:
-    return _reduce(g, "adaptive_max_pool2d", a["self"], a["dim"])
-
-
-@lowers(aten.max.dim)
-def _max(g: FxBuilder, a: Args) -> list[Value]:
-    return [_reduce(g, "adaptive_max_pool2d", a["self"], [a["dim"]])]
-
-
-def _reduce(g: FxBuilder, pool: str, node: fx.Node, dims: Sequence[int] | None) -> Value:
-    """Reduce over height, width or both, each maybe one axis with the other by a view: a pool to one pixel."""
-    rank = meta(node).dim()
-    dims = sorted(d % rank for d in dims or range(rank))
-    value, behind = g.value(node), g.axes_behind(node)
-    reduced = {axis for d in dims if d and behind for axis in behind[d - 1] if value.shape[axis] > 1}
-    possible = behind is not None and 0 not in dims and len(value.shape) == 3 and 0 not in reduced
-    g.require(possible, f"a mean or maximum must be over height, width or both, found axes {dims} of {rank}")
-    output = tuple(1 if axis in reduced else value.shape[axis] for axis in (1, 2))
-    return g.append(pool, [value], attrs={"output": output}) if reduced else value
+        return reduce(g, reduction, a["self"], [-1])
+    return g.emit(pool, [a["self"]], attrs={"output": output})
 
 
 def _call_max_pool(function: Any) -> Call:

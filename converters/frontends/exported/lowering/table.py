@@ -60,3 +60,8 @@ def per_axis(value: Sequence[int] | int, axes: int) -> tuple[int, ...]:
     """The numbers of an argument that may be one for all axes."""
     numbers = (value,) if isinstance(value, int) else tuple(value)
     return numbers * axes if len(numbers) == 1 else numbers
+
+
+def params(g: FxBuilder, a: Args, *roles: str) -> dict[str, str | None]:
+    """Names of the tensors that arguments stand for, by role; None for one that is left out."""
+    return {role: g.param(a[role], role) for role in roles}

@@ -14,6 +14,8 @@ from ..fx_builder import FxBuilder, meta
 from .table import Args, Call, lowers
 
 aten = torch.ops.aten
+INTEGERS = (torch.int64, torch.int32)
+"""Element types of row numbers: as fp32 they are the same numbers."""
 
 
 @lowers(
@@ -106,7 +108,10 @@ def _shuffle(g: FxBuilder, node: fx.Node, split: Shape, axes: Shape) -> Value:
 def _to(g: FxBuilder, a: Args) -> Value:
     assert g.node is not None
     before, after = meta(a["self"]).dtype, meta(g.node).dtype
-    g.require(before == after, f"a change of element type is not supported, found {before} to {after}")
+    looked_up = all(user.target is aten.embedding.default for user in g.node.users)  # it rounds down
+    exact = before in INTEGERS and (after in INTEGERS or after == torch.float32)
+    same = before == after or exact or (after in INTEGERS and before.is_floating_point and looked_up)
+    g.require(same, f"a change of element type is not supported, found {before} to {after}")
     return g.value(a["self"])
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
 from onnx_models import agrees, node, ops, save, weights
 
 from dcz.converters.frontends.onnx_files.onnx_file import from_onnx
+from dcz.converters.frontends.onnx_files.session import Session
+from dcz.converters.torch.module import GraphModule
 from dcz.dcformat import ConversionError, UnsupportedOpError
 
 
@@ -38,7 +41,7 @@ def test_a_file_of_a_fixed_batch(tmp_path: Path, batch: int) -> None:
 
 def test_a_mix_of_samples_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "net.onnx", [node("Flatten", "x", axis=0)])
-    with pytest.raises(UnsupportedOpError, match="the batch axis must stay whole"):
+    with pytest.raises(UnsupportedOpError, match="Flatten: the batch axis must stay whole"):
         from_onnx(path)
 
 
@@ -110,3 +113,37 @@ def test_a_sparse_initializer(tmp_path: Path) -> None:
     source = from_onnx(path)
     (tensor,) = source.tensors.values()
     assert np.count_nonzero(tensor.array) == 4
+
+
+def two_ends(path: Path, width: int | str = 4) -> Path:
+    """Two inputs and two outputs."""
+    shapes = {"values": ["N", 3, width], "shift": ["N", 1, 4]}
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("total", "part")]
+    nodes = [node("Relu", "shift", "part"), node("Add", "values part", "total")]
+    graph = helper.make_graph(nodes, "net", inputs, outputs)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_several_inputs_and_outputs_have_their_names(tmp_path: Path) -> None:
+    path = two_ends(tmp_path / "net.onnx")
+    source = from_onnx(path)
+    assert source.graph is not None
+    assert [(given.name, given.shape) for given in source.graph.inputs] == [("values", (3, 4)), ("shift", (1, 4))]
+    assert [output.name for output in source.graph.outputs] == ["total", "part"]
+    x, shift = torch.randn(2, 3, 4), torch.randn(2, 1, 4)
+    answers = GraphModule(source.graph, source.tensors)(x, shift)
+    for name, expected in zip(("total", "part"), Session(path)(x, shift), strict=True):
+        torch.testing.assert_close(answers[name], expected)
+
+
+def test_shapes_of_several_inputs_by_name(tmp_path: Path) -> None:
+    path = two_ends(tmp_path / "net.onnx", "width")
+    with pytest.raises(ConversionError, match=r"'values' open \(found \[3, width\]\); .*--input-shape values:3,224"):
+        from_onnx(path)
+    source = from_onnx(path, {"values": (3, 4)})
+    assert source.graph is not None
+    assert source.graph.inputs[0].shape == (3, 4)
+    with pytest.raises(ConversionError, match=r"other inputs \(expected shapes for 'values', 'shift', found pixels"):
+        from_onnx(path, {"pixels": (3, 4)})

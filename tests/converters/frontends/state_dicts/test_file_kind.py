@@ -62,7 +62,7 @@ def test_torchscript_is_told_whatever_its_name(net: nn.Module, tmp_path: Path, n
         (b"<!DOCTYPE html><html>", "a web page; download the file itself"),
         (b"\x89HDF\r\n\x1a\n", "HDF5"),
         (b"\x1f\x8b\x08\x00", "compressed by gzip; unpack it"),
-        (b"\x89DCZ\r\n\x1a\n", "a container already; dcz export"),
+        (b"\x89DCZ\r\n\x1a\n", "a container already; dcz convert takes it"),
         (b"GGUF\x03\x00", "a GGUF file"),
     ],
 )

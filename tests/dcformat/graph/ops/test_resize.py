@@ -45,8 +45,9 @@ def test_it_is_the_resize_of_onnx(size, output, mode, coordinates, rounding, cub
 @pytest.mark.parametrize(
     ("attrs", "message"),
     [
-        ({"output": (4,)}, "output must have 2 positive integers, found [4]"),
-        ({"output": (4, 0)}, "output must have 2 positive integers, found [4, 0]"),
+        ({"output": (4,)}, "output must have 2 integers from 1 to 4194304, found [4]"),
+        ({"output": (4, 0)}, "output must have 2 integers from 1 to 4194304, found [4, 0]"),
+        ({"output": (1, 4194305)}, "output must have 2 integers from 1 to 4194304, found [1, 4194305]"),
         ({"mode": "area"}, "mode must be one of nearest, linear, cubic, found 'area'"),
         ({"coordinates": ""}, "coordinates must be one of half_pixel, "),
         ({"rounding": "up"}, "rounding must be one of floor, ceil, "),

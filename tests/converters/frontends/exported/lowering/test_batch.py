@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from networks import Call, captured, ops
-from torch import Tensor
+from networks import Call, captured, ops, randomise
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcz.converters.frontends.exported.capture import lower_program
 from dcz.converters.frontends.exported.torch_export import from_module
+from dcz.converters.frontends.source import Source
 from dcz.converters.torch.module import GraphModule
 from dcz.dcformat import UnsupportedOpError
 
@@ -127,3 +128,24 @@ def test_programs_of_any_batch(samples: int, dynamic: bool) -> None:
     shapes = ({0: torch.export.Dim("batch", min=2)},) if dynamic else None
     program = torch.export.export(function, (x,), dynamic_shapes=shapes)
     torch.testing.assert_close(GraphModule(lower_program(program).graph, {})(x), function(x))
+
+
+def test_a_token_for_each_sample_of_a_program_of_any_batch() -> None:
+    token = torch.arange(3.0).view(1, 1, 3)
+
+    def forward(x: Tensor) -> Tensor:
+        samples = x.shape[0]
+        tokens = token.expand(samples, -1, -1), token.repeat(samples, 2, 1), torch.ones(samples, 1, 3)
+        return torch.cat([*tokens, x], 1).view(samples, 9, 3)
+
+    x = torch.randn(3, 5, 3, generator=torch.Generator().manual_seed(0))
+    program = torch.export.export(Call(forward), (x,), dynamic_shapes=({0: torch.export.Dim("batch", min=2)},))
+    captured_program = lower_program(program)
+    source = Source({})
+    captured_program.give(source, {})
+    torch.testing.assert_close(GraphModule(captured_program.graph, source.tensors)(x), forward(x))
+
+
+def test_batch_norm_of_rows_that_are_folded_into_the_batch() -> None:
+    module = Call(lambda x, norm: norm(x.flatten(0, 1)).reshape_as(x), norm=nn.BatchNorm1d(3))
+    assert ops(captured(randomise(module), (5, 3))) == ["permute", "batch_norm", "permute"]

@@ -1,0 +1,1 @@
+"""Kernels of products of two values, and of attention."""

@@ -1,0 +1,1 @@
+"""Kernels of normalisations and reductions."""

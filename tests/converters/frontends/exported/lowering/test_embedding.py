@@ -1,0 +1,72 @@
+"""Tables that are looked up by integers: converted, checked, run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import dcz
+from dcz.converters.frontends.exported.torch_export import from_module
+from dcz.dcformat import InputError, UnsupportedOpError
+
+
+class Words(nn.Module):
+    """Two tables, one of which is looked up by a part of the ids, and numbers beside them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.large, self.small = nn.Embedding(11, 6), nn.Embedding(7, 2)
+
+    def forward(self, ids: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.large(ids), self.small(ids[:, 1:]), scale.relu()
+
+
+@pytest.mark.parametrize("ids", [(4, "int64"), (4,)])
+def test_ids_are_said_or_found_by_trying(tmp_path: Path, ids: tuple[int | str, ...]) -> None:
+    module = Words().eval()
+    report = dcz.convert(module, tmp_path / "w.dcz", input_shape={"ids": ids, "scale": (3,)})
+    told = "takes integers, as is found by trying: ids:4:int64, scale:3"
+    assert (told in report.messages) == (ids == (4,))
+    model = dcz.load(tmp_path / "w.dcz")
+    given = model.noise(19)
+    assert given["ids"].max() == 6
+    with torch.no_grad():
+        expected = module(*map(torch.from_numpy, given.values()))
+    for found, tensor in zip(model(given).values(), expected, strict=True):
+        np.testing.assert_array_equal(found, tensor.numpy())
+    assert dcz.verify(tmp_path / "w.dcz", module).ok
+    with pytest.raises(InputError, match=re.escape("out of range (input 'ids', expected 0 to 6, found 7)")):
+        model({**given, "ids": given["ids"] + 1})
+    with pytest.raises(InputError, match="not made of integers"):
+        model({**given, "ids": given["ids"] + 0.5})
+
+
+def test_ids_alone_survive_the_way_through_onnx(tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    dcz.convert(nn.Embedding(11, 6), tmp_path / "w.dcz", input_shape=(4,))
+    dcz.export(tmp_path / "w.dcz", tmp_path / "w.onnx")
+    model, session = dcz.load(tmp_path / "w.dcz"), runtime.InferenceSession(tmp_path / "w.onnx")
+    given = model.noise(3)
+    np.testing.assert_array_equal(session.run(None, given)[0], model(given))
+
+
+def test_floats_that_are_only_looked_up_may_become_integers() -> None:
+    class Floats(nn.Module):
+        def __init__(self, more: int) -> None:
+            super().__init__()
+            self.table, self.more = nn.Embedding(11, 6), more
+
+        def forward(self, x: Tensor) -> Tensor:
+            ids = x.long()
+            return self.table(ids + self.more if self.more else ids)
+
+    source = from_module(Floats(0), (4,))
+    assert source.graph is not None
+    assert [node.op for node in source.graph.nodes] == ["embedding"]
+    with pytest.raises(UnsupportedOpError, match="a change of element type is not supported"):
+        from_module(Floats(1), (4,))

@@ -1,0 +1,136 @@
+"""`context` against a decoder in obvious Python, and damaged."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from codec_cases import check_codec, patterns, sparse_array
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcz.dcformat import Dense, FormatError, Shared, SparseShared
+from dcz.dcformat.encoding.base import Counted
+from dcz.dcformat.encoding.context import ContextPayload
+from dcz.dcformat.encoding.table import Encoding, encode_tensor, parse
+
+sys.path.append(str(Path(__file__).parents[2] / "second_reader"))
+
+from second_context import context
+from second_payloads import Reader
+
+CONTEXT = {Encoding.CONTEXT}
+
+
+def read_context(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """The weights that the second reader decodes, flat."""
+    reader = Reader(payload, 0)
+    decode = context(reader, shape, {"<f4": "F32", "<f2": "F16"}[dtype.str])
+    assert reader.at == len(payload)
+    return decode().view(dtype)
+
+
+def check(array: np.ndarray, *, truncate: bool = False) -> ContextPayload:
+    """Encode in context, hold against the contract, and against the twin."""
+    encoding, payload = check_codec(array, truncate=truncate, among=CONTEXT)
+    assert encoding == Encoding.CONTEXT
+    assert np.array_equal(patterns(read_context(payload, array.shape, array.dtype)), patterns(array))
+    parsed = parse(payload, 0, array.shape, "F32" if array.dtype == np.float32 else "F16", encoding)
+    assert isinstance(parsed, ContextPayload)
+    return parsed
+
+
+def structured(shape: tuple[int, ...], seed: int, values: int = 9, density: float = 0.2) -> np.ndarray:
+    """Weights whose density differs by row and column, and whose signs are those of their kernels, mostly."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.exp(rng.normal(size=shape[0])), np.exp(rng.normal(size=shape[1]))
+    odds = density * np.multiply.outer(rows, columns).reshape(*shape[:2], *[1] * (len(shape) - 2))
+    kept = rng.random(shape) < odds / (1 + odds)
+    magnitudes = rng.choice(np.linspace(0.1, 1, values).astype(np.float32), shape)
+    signs = np.where(rng.random(shape) < 0.85, 1, -1) * rng.choice([-1, 1], shape[:2]).reshape(odds.shape)
+    return np.where(kept, magnitudes * signs, 0).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(150, 120), (64, 32, 3, 3), (24, 60, 5), (20, 15, 2, 3, 2)])
+def test_densities_and_signs(shape: tuple[int, ...]) -> None:
+    payload = check(structured(shape, 1))
+    assert payload.layout.tables > 1
+    assert (len(payload.value_frequencies) > 1) == (len(shape) > 2)
+
+
+@pytest.mark.parametrize("density", [0.002, 0.05, 0.4, 0.97, 1])
+def test_densities(density: float) -> None:
+    payload = check(sparse_array((60, 70), density, 5, np.random.default_rng(2)))
+    assert isinstance(payload.decode(), Shared if density > 0.5 else SparseShared)
+
+
+def test_each_row_of_each_kernel_position_has_a_class() -> None:
+    rng = np.random.default_rng(3)
+    odds = np.exp(rng.normal(0, 2, (200, 1, 3, 3)) + rng.normal(0, 2, (1, 150, 3, 3)))
+    array = np.where(rng.random((200, 150, 3, 3)) < odds / (9 + odds), np.float32(0.5), np.float32(0))
+    assert check(array).layout.parts == 9
+
+
+def test_several_chunks_are_decoded_side_by_side() -> None:
+    array = structured((130, 40, 3, 3), 4, density=0.6)
+    payload = check(array)
+    assert len(payload.chunks.rows) - 1 >= 4
+    assert len(np.unique(np.diff(payload.chunks.stored))) > 1
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (1, 1), (1, 300), (300, 1), (3, 1, 1, 1)])
+@pytest.mark.parametrize("value", [0.5, -0.0])
+def test_few_weights(shape: tuple[int, ...], value: float) -> None:
+    array = np.zeros(shape, np.float32)
+    array.reshape(-1)[-1] = value
+    tensor = Dense(array, "F32")
+    payload = Encoding.CONTEXT.scheme.write(Counted.of(tensor))
+    assert payload is not None
+    assert (
+        patterns(parse(payload, 0, shape, "F32", Encoding.CONTEXT).decode().dense()).tolist()
+        == patterns(array).tolist()
+    )
+    assert patterns(read_context(bytes(payload), shape, array.dtype)).tolist() == patterns(array).tolist()
+
+
+@pytest.mark.parametrize("values", [1, 2, 255, 256])
+def test_codebook_sizes(values: int) -> None:
+    check(sparse_array((40, 250), 0.3, values, np.random.default_rng(5)))
+
+
+def test_half_precision() -> None:
+    check(structured((30, 20, 3, 3), 6).astype(np.float16))
+
+
+def test_truncation() -> None:
+    check(structured((12, 10, 3, 3), 7), truncate=True)
+
+
+@given(st.integers(0, 2**32), st.floats(0.01, 1), st.sampled_from([(5, 6), (9, 4, 3, 3), (3, 50, 1, 2)]))
+@settings(max_examples=30)
+def test_any_tensor(seed: int, density: float, shape: tuple[int, ...]) -> None:
+    array = structured(shape, seed, density=density)
+    payload = Encoding.CONTEXT.scheme.write(Counted.of(Dense(array, "F32")))
+    if payload is not None:
+        assert patterns(parse(payload, 0, shape, "F32", Encoding.CONTEXT).decode().dense()).tobytes() == array.tobytes()
+        assert read_context(bytes(payload), shape, array.dtype).tobytes() == array.tobytes()
+
+
+def test_a_damaged_stream_is_refused() -> None:
+    """Most flipped bits leave words over, a state that is not 0, or another number of weights; the rest do no harm."""
+    array = structured((40, 30, 3, 3), 8)
+    _, payload = encode_tensor(Dense(array, "F32"), CONTEXT)
+    parsed = parse(payload, 0, array.shape, "F32", Encoding.CONTEXT)
+    assert isinstance(parsed, ContextPayload)
+    refused = 0
+    places = range(int(parsed.starts[0]), len(payload), 5)
+    for at in places:
+        damaged = bytearray(payload)
+        damaged[at] ^= 0x10
+        try:
+            parse(damaged, 0, array.shape, "F32", Encoding.CONTEXT).decode()
+        except FormatError:
+            refused += 1
+    assert refused > len(places) // 2
