@@ -98,7 +98,9 @@ def compress(
         recipe = load_recipe(arch)
     architecture = _architecture(recipe, arch, input_shape, preprocess, data)
     if recipe is None:
-        recipe = propose_recipe(architecture, max_drop, target_ratio)
+        assert architecture.preprocess is not None
+        pictures = len(load_dataset(os.fspath(data), architecture.preprocess).train)
+        recipe = propose_recipe(architecture, pictures, max_drop, target_ratio)
     recipe = replace(recipe, arch=architecture.name)
     torch.manual_seed(recipe.seed)
     if threads is not None:
