@@ -42,8 +42,8 @@ def measure(path: Path, options: Options) -> list[Row]:
         return [row | {"not_run": f"give its test set: --{name} FOLDER" if name else "no known test set"}]
 
     from dcz.converters.torch.baseline import dense_module
-    from dcz.converters.training.batches import ordered_batches
-    from dcz.converters.training.datasets import load_dataset
+    from dcz.converters.training.data.batches import ordered_batches
+    from dcz.converters.training.data.datasets import load_dataset
 
     dense = dense_module(path)
     right = torch_right = agree = seen = 0

@@ -26,7 +26,7 @@ from dcz.converters.compression.pruning import PruneRule, threshold_mask
 from dcz.converters.compression.sharing import share_weights
 from dcz.converters.training.checkpoints import digest, load_checkpoint
 from dcz.converters.training.constraints import Masks, nonzero_masks, weights_of
-from dcz.converters.training.datasets import Dataset, load_dataset
+from dcz.converters.training.data.datasets import Dataset, load_dataset
 from dcz.converters.training.training import Settings, evaluate, train
 
 RULES = [PruneRule("std", s) for s in (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)]

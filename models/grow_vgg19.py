@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from dcz.converters.architectures import ARCHITECTURES
-from dcz.converters.training.batches import ordered_batches
 from dcz.converters.training.checkpoints import load_checkpoint
-from dcz.converters.training.datasets import load_dataset
+from dcz.converters.training.data.batches import ordered_batches
+from dcz.converters.training.data.datasets import load_dataset
 from dcz.converters.training.folding import fold_normalisation
 
 ADDED = (7, 11, 15)  # the convolutions that VGG-19 has and VGG-16 has not

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from dcz.converters.architectures import MNIST
-from dcz.converters.training.datasets import load_dataset
+from dcz.converters.training.data.datasets import load_dataset
 
 OUT = Path(__file__).resolve().parent.parent / "dcz" / "data" / "demo"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can hold: the same bytes each time

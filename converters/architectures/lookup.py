@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import cache
 
@@ -55,9 +55,18 @@ def build(architecture: Architecture) -> nn.Module:
     ConversionError
         The factory fails, or returns no module.
     """
-    if architecture.name in ARCHITECTURES:
-        with torch.device("meta"):
-            return architecture.factory()
+    with torch.device("meta") if architecture.name in ARCHITECTURES else nullcontext():
+        return new_network(architecture)
+
+
+def new_network(architecture: Architecture) -> nn.Module:
+    """Build the network with new weights.
+
+    Raises
+    ------
+    ConversionError
+        The factory fails, or returns no module.
+    """
     try:
         module = architecture.factory()
     except Exception as error:  # the user's own code

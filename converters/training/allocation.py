@@ -17,9 +17,9 @@ from ...core.errors import ConversionError
 from ...dcformat.preprocess import Preprocess
 from ..compression.clustering import Clustering, cluster
 from ..compression.sharing import MAX_BITS, BitsRule
-from .batches import training_batches
 from .constraints import prunable
-from .datasets import Split
+from .data.batches import training_batches
+from .data.datasets import Split
 
 CODEBOOK_BITS = 16
 """Approximate cost of a centroid in the container."""

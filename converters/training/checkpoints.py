@@ -18,8 +18,8 @@ from ..frontends.source import Source
 from ..frontends.state_dicts.state_dict import load_state
 
 
-def load_checkpoint(model: nn.Module, arch: str, path: str | os.PathLike[str]) -> None:
-    """Load dense weights (``.pt``, ``.pth``, ``.th``, ``.safetensors``) that fit a known architecture.
+def load_checkpoint(model: nn.Module, architecture: Architecture, path: str | os.PathLike[str]) -> None:
+    """Load weights (``.pt``, ``.pth``, ``.th``, ``.safetensors``) that fit an architecture into its network.
 
     Raises
     ------
@@ -29,10 +29,10 @@ def load_checkpoint(model: nn.Module, arch: str, path: str | os.PathLike[str]) -
         The file cannot be read.
     """
     try:
-        state, match = load_state(Path(path), Source({}), arch)
+        state, match = load_state(Path(path), Source({}), architecture.name, architecture.input_shape)
     except ConversionError as error:
         raise error.at(path) from None
-    assert match is not None  # with `arch` given there is a match, or an error before
+    assert match is not None  # with an architecture given there is a match, or an error before
     model.load_state_dict(match.own(state))
 
 

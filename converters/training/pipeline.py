@@ -13,14 +13,19 @@ from torch import nn
 
 from ...core.errors import ConversionError, InputError
 from ...core.output import check_output, files_among, make_folder, replacing
+from ...dcformat.graph.graph import Shape
+from ...dcformat.preprocess import Preprocess
 from ...runtime import load
 from ..architectures import ARCHITECTURES, Architecture
+from ..architectures.lookup import new_network, resolve
+from ..frontends.presets import fit_preprocess, resolve_preprocess
 from .artefacts import write_artefacts
-from .batches import ordered_batches
 from .checkpoints import digest, load_checkpoint, load_network
 from .constraints import prunable
-from .datasets import Dataset, Split, load_dataset
-from .image_folders import some
+from .data.batches import ordered_batches
+from .data.datasets import Dataset, Split, load_dataset
+from .data.image_folders import some
+from .proposal import MAX_DROP, TARGET_RATIO, measured_preprocess, propose_recipe
 from .recipe import VALIDATION, Recipe, load_recipe
 from .report import CompressionReport, write_report
 from .stages import Run
@@ -32,8 +37,13 @@ log = logging.getLogger(__name__)
 def compress(
     data: str | os.PathLike[str],
     out: str | os.PathLike[str],
-    recipe: Recipe | str | os.PathLike[str],
+    recipe: Recipe | str | os.PathLike[str] | None = None,
     *,
+    arch: str | None = None,
+    input_shape: Shape | None = None,
+    preprocess: Preprocess | str | os.PathLike[str] | None = None,
+    max_drop: float = MAX_DROP,
+    target_ratio: float = TARGET_RATIO,
     checkpoint: str | os.PathLike[str] | None = None,
     teacher: nn.Module | str | os.PathLike[str] | None = None,
     work: str | os.PathLike[str] | None = None,
@@ -48,8 +58,18 @@ def compress(
         Folder of the data set.
     out : path
         The container; replaced when the new one is complete.
-    recipe : Recipe, path or str
-        A recipe, its file, or the name of a bundled one.
+    recipe : Recipe, path or str, optional
+        A recipe, its file, or the name of a bundled one. Without it that of the architecture, or for a network of your
+        own one that `proposal.propose_recipe` makes.
+    arch : str, optional
+        A known architecture or ``pkg.module:factory``; by default the recipe's.
+    input_shape : tuple of int, optional
+        (C, H, W), for a factory.
+    preprocess : Preprocess, str or path, optional
+        Preprocessing for a factory's network; by default the pictures are resized to its input, and their mean and
+        deviation are taken from the training set.
+    max_drop, target_ratio : float
+        For a proposed recipe: accuracy that it may lose by sharing, as a share, and the ratio of file sizes it aims at.
     checkpoint : path, optional
         Initial weights. Leading "train" stages are then skipped, unless they regrow a pruned network.
     teacher : nn.Module or path, optional
@@ -72,20 +92,26 @@ def compress(
         `out`, `work` or `artefacts` cannot be written to.
     """
     check_output(out, checkpoint, teacher if not isinstance(teacher, nn.Module) else None, *files_among(recipe))
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(os.fspath(recipe))
-    if recipe.arch not in ARCHITECTURES:
-        raise ConversionError("unknown architecture", expected=", ".join(ARCHITECTURES), found=repr(recipe.arch))
-    architecture = ARCHITECTURES[recipe.arch]
+    if recipe is not None and not isinstance(recipe, Recipe):
+        recipe = load_recipe(os.fspath(recipe))
+    elif recipe is None and arch in ARCHITECTURES:
+        recipe = load_recipe(arch)
+    architecture = _architecture(recipe, arch, input_shape, preprocess, data)
+    if recipe is None:
+        assert architecture.preprocess is not None
+        pictures = len(load_dataset(os.fspath(data), architecture.preprocess).train)
+        recipe = propose_recipe(architecture, pictures, max_drop, target_ratio)
+    recipe = replace(recipe, arch=architecture.name)
     torch.manual_seed(recipe.seed)
     if threads is not None:
         torch.set_num_threads(threads)
-    model = architecture.factory()
+    model = new_network(architecture)
     for stage in recipe.stages:
         stage.check_layers(list(prunable(model)))
     stages = list(enumerate(recipe.stages, 1))
     given = None
     if checkpoint is not None:
-        load_checkpoint(model, recipe.arch, checkpoint)
+        load_checkpoint(model, architecture, checkpoint)
         given = copy.deepcopy(model)
         while stages and stages[0][1].do == "train" and not stages[0][1].regrow:
             stages.pop(0)
@@ -125,6 +151,28 @@ def compress(
     report = CompressionReport(recipe.arch, os.fspath(out), accuracy, len(dataset.test), reports)
     write_report(report, Path(out))
     return report
+
+
+def _architecture(
+    recipe: Recipe | None,
+    arch: str | None,
+    input_shape: Shape | None,
+    preprocess: Preprocess | str | os.PathLike[str] | None,
+    data: str | os.PathLike[str],
+) -> Architecture:
+    """The architecture that the recipe or the caller names, with the preprocessing of its pictures."""
+    name = arch or (recipe.arch if recipe is not None else "")
+    if not name:
+        raise ConversionError("no architecture is named", hint="give arch, or a recipe that has one")
+    if recipe is not None and recipe.arch not in ("", name):
+        raise ConversionError("the recipe is for another network", expected=name, found=recipe.arch)
+    architecture = resolve(name, input_shape)
+    if preprocess is not None:
+        fitted = fit_preprocess(resolve_preprocess(preprocess), architecture.input_shape)
+        return replace(architecture, preprocess=fitted)
+    if architecture.preprocess is None:
+        return replace(architecture, preprocess=measured_preprocess(data, architecture.input_shape))
+    return architecture
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 ::
 
-    arch = "lenet5_caffe"
+    arch = "lenet5_caffe"        # may be left out where the command names it
     validation = 1000            # pictures of the training set held out to choose by
     start = "whitened"           # how a network without a checkpoint begins (`starting`); "plain" by default
     [defaults]                   # training settings of all stages (`training.Settings`)
@@ -198,7 +198,7 @@ class Recipe:
     Attributes
     ----------
     arch : str
-        A known architecture.
+        A known architecture, or ``pkg.module:factory``. Empty: whichever the command names.
     stages : tuple of Stage
     validation : int or None
         Number of held-out images of the training set. 0 trains on all of them, for a recipe without choices. None, or
@@ -261,8 +261,6 @@ def parse_recipe(data: Mapping[str, Any]) -> Recipe:
     """Make a recipe from the content of a TOML file; errors as for `load_recipe`."""
     own_keys = {"arch": str, "validation": int, "seed": int, "start": str}
     _check("recipe", data, {**own_keys, "defaults": dict, "stage": list})
-    if "arch" not in data:
-        raise ConversionError("the recipe names no architecture", expected="arch = NAME")
     settings_keys = _types(Settings)
     defaults = data.get("defaults", {})
     _check("defaults", defaults, settings_keys)
@@ -284,7 +282,8 @@ def parse_recipe(data: Mapping[str, Any]) -> Recipe:
             raise
     if not stages:
         raise ConversionError("the recipe has no stage", expected="[[stage]]")
-    recipe = Recipe(stages=tuple(stages), **{key: data[key] for key in own_keys if key in data})
+    given = {key: data[key] for key in own_keys if key in data}
+    recipe = Recipe(stages=tuple(stages), **{"arch": "", **given})
     if recipe.validation == 0 and any(stage.max_drop is not None for stage in stages):
         raise ConversionError("max_drop is measured on held-out pictures", expected="validation > 0", found=0)
     return recipe

@@ -12,7 +12,7 @@ from torch import nn
 from ...dcformat.preprocess import Preprocess
 from ..compression.pruning import largest_mask
 from .constraints import weights_of
-from .datasets import Split
+from .data.datasets import Split
 from .training import evaluate
 
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75)

@@ -22,7 +22,7 @@ from ..convert import convert
 from .allocation import Allocation, importance
 from .checkpoints import load_checkpoint, save
 from .constraints import Constraint, GradualPruning, Masks, SharedWeights, nonzero_masks, weights_of
-from .datasets import Dataset, Split
+from .data.datasets import Dataset, Split
 from .folding import fold_normalisation
 from .recipe import Recipe, Stage
 from .report import StageReport
@@ -80,7 +80,7 @@ class Run:
         if stage.do == "prune":
             self.networks.setdefault("before_pruning", copy.deepcopy(model.state_dict()))
         if (known := self._known(number, stage)) is not None:
-            load_checkpoint(model, self.recipe.arch, known)
+            load_checkpoint(model, self.architecture, known)
             log.info("%s: loaded from %s", title, known)
         else:
             self._train(number, stage, model, title)

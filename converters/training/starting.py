@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from ...core.errors import ConversionError
 from ...dcformat.preprocess import Preprocess
-from .batches import normalise
-from .datasets import Split
+from .data.batches import normalise
+from .data.datasets import Split
 
 PICTURES = 500
 SHRINK = 0.05  # added to the variances, so that noise components are not amplified

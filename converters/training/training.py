@@ -15,10 +15,10 @@ from torch.nn import functional as F
 from ...core.errors import ConversionError
 from ...core.progress import progress_bar
 from ...dcformat.preprocess import Preprocess
-from .batches import AUGMENTATIONS, ordered_batches, training_batches
 from .checkpoints import save
 from .constraints import Constraint, Masks
-from .datasets import Split
+from .data.batches import AUGMENTATIONS, ordered_batches, training_batches
+from .data.datasets import Split
 from .folding import NORMS
 
 log = logging.getLogger(__name__)

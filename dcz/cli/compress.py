@@ -10,11 +10,16 @@ from . import arguments, text
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("--arch", metavar="NAME", required=True, help="a known architecture")
+    parser.add_argument("--arch", metavar="NAME", required=True, help="a known architecture, or pkg.module:factory")
+    parser.add_argument("--input-shape", metavar="C,H,W", type=arguments.shape, help="of a factory: 3,32,32")
+    shown = "cifar10, imagenet, mnist or a JSON file; default for a factory: measured on the training pictures"
+    parser.add_argument("--preprocess", metavar="NAME", help=shown)
     parser.add_argument(
         "--data", metavar="DIR", required=True, help="MNIST, CIFAR-10, or image folders train/ and test/"
     )
-    parser.add_argument("--recipe", metavar="FILE.toml", help="default: the one that dcz brings along for NAME")
+    parser.add_argument("--recipe", metavar="FILE.toml", help="default: the one for NAME, or a proposed one")
+    parser.add_argument("--max-drop", metavar="PERCENT", type=float, help="accuracy a proposed recipe may lose (0.5)")
+    parser.add_argument("--target-ratio", metavar="R", type=float, help="ratio a proposed recipe aims at (25)")
     parser.add_argument("-o", "--output", metavar="OUT.dcz", required=True)
     parser.add_argument("--checkpoint", metavar="FILE", help="dense weights to start from; skips the recipe's training")
     parser.add_argument("--teacher", metavar="FILE", help="a checkpoint to distill from; default: the dense network")
@@ -27,25 +32,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the recipe, and print what each stage made."""
     from ..converters.training.pipeline import compress
-    from ..converters.training.recipe import load_recipe
     from ..core.output import check_output, with_ending
-    from ..dcformat import ConversionError
 
     check_output(args.output, args.recipe)
-    recipe = load_recipe(args.recipe or args.arch)
-    if recipe.arch != args.arch:
-        what = "the recipe is for another network"
-        raise ConversionError(what, path=args.recipe, expected=args.arch, found=recipe.arch)
     work = args.work or with_ending(args.output, ".work")
+    wanted = {} if args.max_drop is None else {"max_drop": args.max_drop / 100}
+    if args.target_ratio is not None:
+        wanted["target_ratio"] = args.target_ratio
     done = compress(
         args.data,
         args.output,
-        recipe,
+        args.recipe,
+        arch=args.arch,
+        input_shape=args.input_shape,
+        preprocess=args.preprocess,
         checkpoint=args.checkpoint,
         teacher=args.teacher,
         work=work,
         artefacts=args.artefacts,
         threads=args.threads,
+        **wanted,
     )
     report = done.to_json()
     if args.json:

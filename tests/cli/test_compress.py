@@ -69,7 +69,8 @@ def test_refuses_in_one_line(
     (folder / "recipe.toml").write_text(RECIPE.replace(old, new) if old else RECIPE)
     assert main(arguments(folder, arch)) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"dcz: error: {folder / 'recipe.toml'}: {message}")
+    assert error.startswith("dcz: error: ")
+    assert message in error
     assert error.count("\n") == 1
     assert not (folder / "net.dcz").exists()
 

@@ -12,7 +12,7 @@ from torch import nn
 from dcz.converters.compression.clustering import cluster
 from dcz.converters.compression.sharing import BitsRule
 from dcz.converters.training.allocation import CODEBOOK_BITS, Allocation, importance
-from dcz.converters.training.datasets import Split
+from dcz.converters.training.data.datasets import Split
 from dcz.dcformat import ConversionError, Preprocess
 
 RNG = np.random.default_rng(0)

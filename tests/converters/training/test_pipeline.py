@@ -19,7 +19,7 @@ from PIL import Image
 import dcz
 from dcz.converters.architectures import ARCHITECTURES
 from dcz.converters.training import pipeline, stages
-from dcz.converters.training.datasets import Dataset, Split
+from dcz.converters.training.data.datasets import Dataset, Split
 from dcz.converters.training.pipeline import compress
 from dcz.converters.training.recipe import Recipe, Stage
 from dcz.converters.training.report import CompressionReport
@@ -52,6 +52,31 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
             header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
             (folder / f"{part}-{name}-ubyte").write_bytes(header + array.tobytes())
     return folder
+
+
+OWN = """
+from torch import nn
+
+
+def make():
+    return nn.Sequential(nn.Conv2d(1, 4, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 13 * 13, 10))
+"""
+
+
+def test_a_network_of_ones_own_by_a_recipe_that_names_none(
+    mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_network.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    recipe = replace(RECIPE, arch="", stages=(RECIPE.stages[0], replace(RECIPE.stages[2], bits="fc=4,3=3")))
+    own = {"arch": "own_network:make", "input_shape": (1, 28, 28)}
+    report = compress(mnist, "net.dcz", recipe, **own)
+    assert report.test_accuracy > 0.9
+    assert dcz.load("net.dcz").predict(np.zeros((28, 28), np.uint8))
+    with pytest.raises(ConversionError, match="no architecture is named"):
+        compress(mnist, "net.dcz", recipe)
+    with pytest.raises(ConversionError, match="for another network"):
+        compress(mnist, "net.dcz", RECIPE, **own)
 
 
 def test_from_scratch_to_container(mnist: Path, tmp_path: Path) -> None:

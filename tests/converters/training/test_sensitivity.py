@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dcz.converters.training.datasets import Split
+from dcz.converters.training.data.datasets import Split
 from dcz.converters.training.sensitivity import propose, sensitivity
 from dcz.dcformat import Preprocess
 

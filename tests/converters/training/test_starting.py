@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from dcz.converters.training.batches import normalise
-from dcz.converters.training.datasets import Split
+from dcz.converters.training.data.batches import normalise
+from dcz.converters.training.data.datasets import Split
 from dcz.converters.training.starting import start_whitened
 from dcz.dcformat import ConversionError, Preprocess
 

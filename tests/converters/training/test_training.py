@@ -12,7 +12,7 @@ from torch import nn
 
 from dcz.converters.compression.sharing import BitsRule
 from dcz.converters.training.constraints import GradualPruning, Masks, SharedWeights, nonzero_masks
-from dcz.converters.training.datasets import Split
+from dcz.converters.training.data.datasets import Split
 from dcz.converters.training.targets import GlobalTarget
 from dcz.converters.training.training import Settings, evaluate, train
 from dcz.dcformat import ConversionError, Preprocess

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from dcz.converters.architectures import CIFAR10
-from dcz.converters.training.batches import normalise
-from dcz.converters.training.datasets import load_dataset
+from dcz.converters.training.data.batches import normalise
+from dcz.converters.training.data.datasets import load_dataset
 from dcz.dcformat import InputError, Preprocess
 from dcz.runtime.vision.images import Inputs
 

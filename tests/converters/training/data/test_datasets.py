@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dcz.converters.architectures import CIFAR10, MNIST
-from dcz.converters.training.datasets import load_dataset
+from dcz.converters.training.data.datasets import load_dataset
 from dcz.dcformat import InputError
 
 RNG = np.random.default_rng(0)

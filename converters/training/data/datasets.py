@@ -18,8 +18,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.errors import InputError
-from ...dcformat.preprocess import Preprocess
+from ....core.errors import InputError
+from ....dcformat.preprocess import Preprocess
 from .image_folders import ImageFiles, class_names, list_pictures
 
 U8 = NDArray[np.uint8]

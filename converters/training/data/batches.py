@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...core.errors import ConversionError
-from ...dcformat.preprocess import Preprocess
+from ....core.errors import ConversionError
+from ....dcformat.preprocess import Preprocess
 from .datasets import U8, Split
 
 AUGMENTATIONS: dict[str, tuple[int, bool]] = {"none": (0, False), "mnist": (2, False), "cifar": (4, True)}

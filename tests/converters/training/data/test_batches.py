@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from dcz.converters.architectures import CIFAR10, MNIST
-from dcz.converters.training.batches import augment, normalise, ordered_batches, training_batches
-from dcz.converters.training.datasets import Split
+from dcz.converters.training.data.batches import augment, normalise, ordered_batches, training_batches
+from dcz.converters.training.data.datasets import Split
 from dcz.dcformat import ConversionError
 
 RNG = np.random.default_rng(0)

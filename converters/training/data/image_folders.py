@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...core.errors import InputError
-from ...core.progress import progress
-from ...dcformat.preprocess import Preprocess
-from ...runtime.vision.images import FORMATS, SUFFIXES, read_file
-from ...runtime.vision.pictures import fit_image
+from ....core.errors import InputError
+from ....core.progress import progress
+from ....dcformat.preprocess import Preprocess
+from ....runtime.vision.images import FORMATS, SUFFIXES, read_file
+from ....runtime.vision.pictures import fit_image
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Pruning and weight sharing inside a training loop of the user's own, or without one; public as `dcz.compression`."""

@@ -1,0 +1,1 @@
+"""Training and test pictures, and batches of them."""
