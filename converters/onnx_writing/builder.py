@@ -32,6 +32,8 @@ class OnnxBuilder:
     sparse_initializers : list of SparseTensorProto
     input : str
         Name of the network's first input, which tells the batch.
+    integers : dict of str to str
+        Name of a value in fp32 -> name of the input of integers that it is made of.
     """
 
     def __init__(self, taken: Sequence[str], sparse: bool = False) -> None:
@@ -41,6 +43,7 @@ class OnnxBuilder:
         self._taken = set(taken)
         self._sparse = sparse
         self.input = ""
+        self.integers: dict[str, str] = {}
 
     def name(self, wanted: str) -> str:
         """The name itself, or with a number behind it where it is taken."""

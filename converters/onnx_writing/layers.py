@@ -83,9 +83,11 @@ def _resize(b: OnnxBuilder, u: Use) -> str:
 
 def _embedding(b: OnnxBuilder, u: Use) -> str:
     """Numbers beyond the table take its ends, which a Gather would refuse."""
-    first, last = b.ints(0), b.ints(u.param_shapes["weight"][0] - 1)
-    number = b.add("Clip", [*u.inputs, b.number(0), b.number(2.0**62)])
-    row = b.add("Clip", [b.add("Cast", [number], to=TensorProto.INT64), first, last])
+    (x,), limits = u.inputs, [0, u.param_shapes["weight"][0] - 1]
+    number = b.integers.get(x)
+    if number is None:
+        number = b.add("Cast", [b.add("Clip", [x, b.number(0), b.number(2.0**62)])], to=TensorProto.INT64)
+    row = b.add("Clip", [number, *(b.constant("row", np.array(limit, np.int64)) for limit in limits)])
     return b.add("Gather", [u.params["weight"], row], axis=0)
 
 

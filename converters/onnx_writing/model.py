@@ -78,7 +78,11 @@ def to_onnx(container: Container, graph: Graph, batch: int | None = None, sparse
 
 def _as_float(b: OnnxBuilder, name: str, given: Input) -> str:
     """The value that is an input, in fp32."""
-    return b.add("Cast", [name], to=TensorProto.FLOAT) if given.dtype == "I64" else name
+    if given.dtype != "I64":
+        return name
+    value = b.add("Cast", [name], to=TensorProto.FLOAT)
+    b.integers[value] = name
+    return value
 
 
 def _write(b: OnnxBuilder, use: Use) -> str:

@@ -11,10 +11,12 @@ from .use import Use, Writer, aligned, broadcast
 
 
 def _linear(b: OnnxBuilder, u: Use) -> str:
+    """Rows of a sample become samples: a Gemm has two axes."""
+    (x,), tensors = u.inputs, u.optional("weight", "bias")
     if len(u.shape) == 1:
-        return b.add("Gemm", [*u.inputs, *u.optional("weight", "bias")], transB=1)
-    y = b.add("MatMul", [*u.inputs, b.add("Transpose", [u.params["weight"]], perm=[1, 0])])
-    return b.add("Add", [y, u.params["bias"]]) if "bias" in u.params else y
+        return b.add("Gemm", [x, *tensors], transB=1)
+    rows = b.add("Reshape", [x, b.ints(-1, u.input_shapes[0][-1])])
+    return b.add("Reshape", [b.add("Gemm", [rows, *tensors], transB=1), b.ints(-1, *u.shape)])
 
 
 def _attention(b: OnnxBuilder, u: Use) -> str:

@@ -93,6 +93,21 @@ def test_there_and_back(tmp_path: Path, ending: str, sparse: bool) -> None:
             assert back.entries[name].encoding == there.entries[name].encoding
 
 
+def test_integers_there_and_back(tmp_path: Path) -> None:
+    """An ONNX file takes the integers as they are; numbers beyond the table take its ends."""
+    net = torch.nn.Sequential(torch.nn.Embedding(50, 16), torch.nn.Linear(16, 4), torch.nn.LayerNorm(4)).eval()
+    convert(net, tmp_path / "net.dcz", input_shape=(6, "int64"))
+    export(tmp_path / "net.dcz", tmp_path / "net.onnx")
+    convert(tmp_path / "net.onnx", tmp_path / "back.dcz")
+    x = torch.tensor([[0, 49, 7, 50, 1 << 40, -3]])
+    torch.testing.assert_close(Session(tmp_path / "net.onnx")(x)[0], net(x.clamp(0, 49)))
+    with open(tmp_path / "net.dcz") as there, open(tmp_path / "back.dcz") as back:
+        assert there.graph is not None
+        assert back.graph is not None
+        assert [node.op for node in back.graph.nodes] == ["clamp", *(node.op for node in there.graph.nodes)]
+        assert all(back.tensor(name).tobytes() == there.tensor(name).tobytes() for name in there.graph.tensor_names())
+
+
 def test_sparse_initializers_are_smaller(tmp_path: Path) -> None:
     convert(small(), tmp_path / "net.dcz", input_shape=(3, 8, 8), prune="percent:90")
     for name, sparse in (("dense", False), ("sparse", True)):
