@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
 
-from ...dcformat import Dense
+from ...dcformat import Dense, Shape
 from ...dcformat.tensors import Array
 
 TYPES = {"F32": TensorProto.FLOAT, "F64": TensorProto.DOUBLE, "F16": TensorProto.FLOAT16, "BF16": TensorProto.BFLOAT16}
@@ -32,6 +32,8 @@ class OnnxBuilder:
     sparse_initializers : list of SparseTensorProto
     input : str
         Name of the network's first input, which tells the batch.
+    integers : dict of str to str
+        Name of a value in fp32 -> name of the input of integers that it is made of.
     """
 
     def __init__(self, taken: Sequence[str], sparse: bool = False) -> None:
@@ -41,6 +43,7 @@ class OnnxBuilder:
         self._taken = set(taken)
         self._sparse = sparse
         self.input = ""
+        self.integers: dict[str, str] = {}
 
     def name(self, wanted: str) -> str:
         """The name itself, or with a number behind it where it is taken."""
@@ -81,6 +84,18 @@ class OnnxBuilder:
         name = self.name(wanted)
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
+
+    def ones(self, shape: Shape) -> str:
+        """A constant of ones in fp32."""
+        return self.constant("ones", np.ones(shape, np.float32))
+
+    def zeros(self, shape: Shape) -> str:
+        """A constant of zeros in fp32."""
+        return self.constant("zeros", np.zeros(shape, np.float32))
+
+    def batch(self) -> str:
+        """The size of the batch, as a list of one integer."""
+        return self.add("Shape", [self.input], start=0, end=1)
 
     def tensor(self, name: str, tensor: Dense) -> str:
         """One of the network's tensors, under its own name.

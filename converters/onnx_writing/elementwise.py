@@ -1,11 +1,11 @@
-"""Functions of one element, arithmetic and softmax: our operators as ONNX's."""
+"""Functions of one element and arithmetic: our operators as ONNX's."""
 
 from __future__ import annotations
 
 from math import isinf, pi, sqrt
 
 from .builder import OnnxBuilder
-from .use import Use, Writer, plain
+from .use import Use, Writer, broadcast, plain
 
 EXACT_THRESHOLD = 17.0
 """From here on log(1 + exp(x)) is x in fp32, so the threshold of a softplus changes nothing."""
@@ -17,10 +17,6 @@ def _leaky_relu(b: OnnxBuilder, u: Use) -> str:
 
 def _relu6(b: OnnxBuilder, u: Use) -> str:
     return b.add("Clip", [*u.inputs, b.number(0), b.number(6)])
-
-
-def _softmax(b: OnnxBuilder, u: Use) -> str:
-    return b.add("LogSoftmax" if u.attrs["log"] else "Softmax", u.inputs, axis=u.attrs["axis"] + 1)
 
 
 def _clamp(b: OnnxBuilder, u: Use) -> str:
@@ -101,7 +97,6 @@ WRITERS: dict[str, Writer] = {
     "tanh": plain("Tanh"),
     "softplus": _softplus,
     "mish": _mish,
-    "softmax": _softmax,
     "affine": _affine,
     "power": _power,
     "abs": plain("Abs"),
@@ -110,11 +105,11 @@ WRITERS: dict[str, Writer] = {
     "log": plain("Log"),
     "sqrt": plain("Sqrt"),
     "reciprocal": plain("Reciprocal"),
-    "add": plain("Add"),
-    "sub": plain("Sub"),
-    "mul": plain("Mul"),
-    "div": plain("Div"),
-    "maximum": plain("Max"),
-    "minimum": plain("Min"),
-    "pow": plain("Pow"),
+    "add": broadcast("Add"),
+    "sub": broadcast("Sub"),
+    "mul": broadcast("Mul"),
+    "div": broadcast("Div"),
+    "maximum": broadcast("Max"),
+    "minimum": broadcast("Min"),
+    "pow": broadcast("Pow"),
 }

@@ -26,18 +26,6 @@ def _conv_transpose(b: OnnxBuilder, u: Use) -> str:
     return b.add("ConvTranspose", [*u.inputs, *tensors], output_padding=a["output_padding"], **attributes)
 
 
-def _linear(b: OnnxBuilder, u: Use) -> str:
-    return b.add("Gemm", [*u.inputs, *u.optional("weight", "bias")], transB=1)
-
-
-def _batch_norm(b: OnnxBuilder, u: Use) -> str:
-    channels = u.shape[0]
-    weight = u.params.get("weight") or b.constant("ones", np.ones(channels, np.float32))
-    bias = u.params.get("bias") or b.constant("zeros", np.zeros(channels, np.float32))
-    tensors = [weight, bias, u.params["running_mean"], u.params["running_var"]]
-    return b.add("BatchNormalization", [*u.inputs, *tensors], epsilon=u.attrs["eps"])
-
-
 def _max_pool(b: OnnxBuilder, u: Use) -> str:
     return b.add("MaxPool", u.inputs, **_window(u), dilations=u.attrs["dilation"])
 
@@ -94,7 +82,13 @@ def _resize(b: OnnxBuilder, u: Use) -> str:
 
 
 def _embedding(b: OnnxBuilder, u: Use) -> str:
-    return b.add("Gather", [u.params["weight"], b.add("Cast", u.inputs, to=TensorProto.INT64)], axis=0)
+    """Numbers beyond the table take its ends, which a Gather would refuse."""
+    (x,), limits = u.inputs, [0, u.param_shapes["weight"][0] - 1]
+    number = b.integers.get(x)
+    if number is None:
+        number = b.add("Cast", [b.add("Clip", [x, b.number(0), b.number(2.0**62)])], to=TensorProto.INT64)
+    row = b.add("Clip", [number, *(b.constant("row", np.array(limit, np.int64)) for limit in limits)])
+    return b.add("Gather", [u.params["weight"], row], axis=0)
 
 
 WRITERS: dict[str, Writer] = {
@@ -102,9 +96,7 @@ WRITERS: dict[str, Writer] = {
     "conv1d": _conv,
     "conv_transpose2d": _conv_transpose,
     "conv_transpose1d": _conv_transpose,
-    "linear": _linear,
     "embedding": _embedding,
-    "batch_norm": _batch_norm,
     "max_pool2d": _max_pool,
     "avg_pool2d": _avg_pool,
     "adaptive_avg_pool2d": _adaptive("AveragePool", "GlobalAveragePool"),

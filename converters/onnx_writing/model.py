@@ -48,12 +48,15 @@ def to_onnx(container: Container, graph: Graph, batch: int | None = None, sparse
         hint = "--sparse may make it smaller; .safetensors, .pt and .pt2 have no limit"
         what = "the weights are too large for an ONNX file"
         raise ConversionError(what, expected=f"at most {MAX_BYTES:,} bytes", found=f"{b.nbytes:,}", hint=hint)
-    shapes = infer_shapes(graph, {name: container.entries[name].shape for name in names})
+    stored = {name: container.entries[name].shape for name in names}
+    shapes = infer_shapes(graph, stored)
     given, answers = [b.name(each.name) for each in graph.inputs], [b.name(each.name) for each in graph.outputs]
     b.input, values = given[0], [_as_float(b, *pair) for pair in zip(given, graph.inputs, strict=True)]
     for index, node in enumerate(graph.nodes):
         inputs, params = [values[i] for i in node.inputs], {role: tensors[name] for role, name in node.params.items()}
-        use = Use(index, node, inputs, params, [shapes[i] for i in node.inputs], shapes[graph.value_of(index)])
+        param_shapes = {role: stored[name] for role, name in node.params.items()}
+        input_shapes = [shapes[i] for i in node.inputs]
+        use = Use(index, node, inputs, params, param_shapes, input_shapes, shapes[graph.value_of(index)])
         values.append(_write(b, use))
     for name, value in zip(answers, graph.answers, strict=True):
         b.add("Identity", [values[value]], name)
@@ -75,7 +78,11 @@ def to_onnx(container: Container, graph: Graph, batch: int | None = None, sparse
 
 def _as_float(b: OnnxBuilder, name: str, given: Input) -> str:
     """The value that is an input, in fp32."""
-    return b.add("Cast", [name], to=TensorProto.FLOAT) if given.dtype == "I64" else name
+    if given.dtype != "I64":
+        return name
+    value = b.add("Cast", [name], to=TensorProto.FLOAT)
+    b.integers[value] = name
+    return value
 
 
 def _write(b: OnnxBuilder, use: Use) -> str:

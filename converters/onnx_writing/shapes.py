@@ -47,8 +47,7 @@ def _reshape(b: OnnxBuilder, u: Use) -> str:
 def _constant(b: OnnxBuilder, u: Use) -> str:
     """A tensor once for each sample: its shape follows the input's."""
     one = b.add("Reshape", [u.params["value"], b.ints(1, *u.shape)])
-    batch = b.add("Shape", [b.input], start=0, end=1)
-    return b.add("Expand", [one, b.add("Concat", [batch, b.ints(*u.shape)], axis=0)])
+    return b.add("Expand", [one, b.add("Concat", [b.batch(), b.ints(*u.shape)], axis=0)])
 
 
 WRITERS: dict[str, Writer] = {

@@ -23,6 +23,8 @@ class Use:
         Names of the values that it reads, in the model.
     params : mapping of str to str
         Names of its tensors by role, in the model.
+    param_shapes : mapping of str to tuple of int
+        Shapes of its tensors by role.
     input_shapes : list of tuple of int
     shape : tuple of int
         Of what it makes.
@@ -32,6 +34,7 @@ class Use:
     node: Node
     inputs: list[str]
     params: Mapping[str, str]
+    param_shapes: Mapping[str, Shape]
     input_shapes: list[Shape]
     shape: Shape
 
@@ -53,6 +56,20 @@ class Use:
 
 
 Writer = Callable[[OnnxBuilder, Use], str]
+
+
+def aligned(b: OnnxBuilder, u: Use) -> list[str]:
+    """Inputs of as many axes each, new ones behind the batch: ONNX would put them before it."""
+    rank = max(map(len, u.input_shapes))
+    return [
+        b.add("Unsqueeze", [x, b.ints(*range(1, 1 + rank - len(shape)))]) if len(shape) < rank else x
+        for x, shape in zip(u.inputs, u.input_shapes, strict=True)
+    ]
+
+
+def broadcast(op: str) -> Writer:
+    """The writer of an operator whose inputs are brought to one shape within a sample."""
+    return lambda b, u: b.add(op, aligned(b, u))
 
 
 def plain(op: str, **attributes: Any) -> Writer:

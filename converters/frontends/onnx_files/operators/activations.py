@@ -103,10 +103,11 @@ def _prelu(n: OnnxNode) -> Tensor:
 
 @translates("Clip")
 def _clip(n: OnnxNode) -> Tensor:
-    low, high = n.scalar("min", 1, -np.inf), n.scalar("max", 2, np.inf)
-    if np.isinf(high):
-        return n.tensor(0) if np.isinf(low) else torch.clamp(n.tensor(0), min=low)
-    return torch.clamp(n.tensor(0), max=high) if np.isinf(low) else torch.clamp(n.tensor(0), low, high)
+    x, limits = n.tensor(0), (n.scalar("min", 1, -np.inf), n.scalar("max", 2, np.inf))
+    # A limit of torch.clamp that is a float makes floats of integers.
+    number = float if x.is_floating_point() else int
+    low, high = (None if np.isinf(limit) else number(limit) for limit in limits)
+    return x if low is None and high is None else torch.clamp(x, low, high)
 
 
 @translates("Softmax", "LogSoftmax")
