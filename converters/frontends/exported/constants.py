@@ -10,6 +10,8 @@ import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
+from math import prod
+from typing import cast
 
 import torch
 from torch import fx
@@ -36,6 +38,15 @@ COPIES = (
 )
 """What gives the same tensor again, if type and shape stay."""
 EXPANSIONS = (aten.expand.default, aten.expand_as.default, aten.broadcast_to.default, aten.repeat.default)
+VIEWS = (
+    aten.view.default,
+    aten.reshape.default,
+    aten.flatten.using_ints,
+    aten.squeeze.dim,
+    aten.squeeze.dims,
+    aten.unsqueeze.default,
+)
+"""What gives the same elements in row-major order."""
 FILLED = (
     aten.zeros.default,
     aten.ones.default,
@@ -240,6 +251,9 @@ def repeats(node: fx.Node, axis: int) -> bool:
     """Whether a constant is the same all along an axis because of how it is made: a class token for each sample."""
     if node.target in FILLED:
         return True
+    if node.target in VIEWS or node.target in SWAPS:
+        own = _axis_before(node, axis)
+        return own is not None and repeats(node.all_input_nodes[0], own)
     sources = [source for source in node.all_input_nodes if isinstance(source.meta["val"], torch.Tensor)]
     by_element = torch.Tag.pointwise in getattr(node.target, "tags", ())
     if node.target not in EXPANSIONS and not by_element and not _is_copy(node):
@@ -255,6 +269,15 @@ def repeats(node: fx.Node, axis: int) -> bool:
     return True
 
 
+def _axis_before(node: fx.Node, axis: int) -> int | None:
+    """The axis that a view or a permutation shows as `axis`, whole and alone; None if there is none."""
+    before, after = node.all_input_nodes[0].meta["val"].shape, node.meta["val"].shape
+    if node.target in SWAPS:
+        return _order(node)[axis]
+    alike = (i for i, size in enumerate(before) if size == after[axis] and prod(before[:i]) == prod(after[:axis]))
+    return next(alike, None)
+
+
 def _is_copy(node: fx.Node) -> bool:
     if node.target not in COPIES:
         return False
@@ -264,11 +287,19 @@ def _is_copy(node: fx.Node) -> bool:
 
 def _swaps(node: fx.Node) -> bool:
     """Whether a node out of `SWAPS` does swap the two axes."""
+    return _order(node) == [1, 0]
+
+
+def _order(node: fx.Node) -> list[int]:
+    """For each axis that a node out of `SWAPS` makes, the axis before."""
+    order = list(range(node.meta["val"].dim()))
     if node.target == aten.permute.default:
-        return [d % 2 for d in node.args[1]] == [1, 0]  # type: ignore[union-attr, operator]
+        return [order[dim] for dim in cast(list[int], node.args[1])]
     if node.target == aten.transpose.int:
-        return node.args[1] % 2 != node.args[2] % 2  # type: ignore[operator]
-    return True
+        first, second = (cast(int, dim) for dim in node.args[1:])
+        order[first], order[second] = order[second], order[first]
+        return order
+    return order[::-1]
 
 
 def _plain(name: str, role: str) -> str:
