@@ -10,55 +10,17 @@ import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
-from math import prod
-from typing import cast
 
 import torch
 from torch import fx
 
 from ....dcformat import Shape
+from .rows import CONVERSIONS, SAME, SWAPS, order_of, repeats
 
 aten = torch.ops.aten
 
-CONVERSIONS = (
-    *(getattr(aten.to, overload) for overload in aten.to.overloads()),  # type: ignore[no-untyped-call]
-    aten._to_copy.default,
-    aten.type_as.default,
-)
-"""What makes a tensor one of a certain element type."""
-COPIES = (
-    *CONVERSIONS,
-    aten.view.default,
-    aten.reshape.default,
-    aten.clone.default,
-    aten.detach.default,
-    aten.alias.default,
-    aten.contiguous.default,
-    aten.lift_fresh_copy.default,
-)
+COPIES = (*CONVERSIONS, *SAME, aten.view.default, aten.reshape.default)
 """What gives the same tensor again, if type and shape stay."""
-EXPANSIONS = (aten.expand.default, aten.expand_as.default, aten.broadcast_to.default, aten.repeat.default)
-VIEWS = (
-    aten.view.default,
-    aten.reshape.default,
-    aten.flatten.using_ints,
-    aten.squeeze.dim,
-    aten.squeeze.dims,
-    aten.unsqueeze.default,
-)
-"""What gives the same elements in row-major order."""
-FILLED = (
-    aten.zeros.default,
-    aten.ones.default,
-    aten.full.default,
-    aten.zeros_like.default,
-    aten.ones_like.default,
-    aten.full_like.default,
-    aten.new_zeros.default,
-    aten.new_ones.default,
-    aten.new_full.default,
-)
-"""What makes a tensor of one number."""
 NAMESPACES = ("aten", "prims", "quantized_decomposed")
 """Of the operators that are computed at conversion. Others may do anything: a program may come from anybody."""
 WITH_EFFECTS = (aten.from_file.default, aten._print.default)
@@ -73,7 +35,6 @@ NUMBERS = (
     operator.neg,
 )
 """What programs do with sizes and numbers beside the operators."""
-SWAPS = (aten.t.default, aten.permute.default, aten.transpose.int, aten.numpy_T.default)
 
 
 @dataclass(frozen=True)
@@ -247,37 +208,6 @@ def _is_computable(node: fx.Node) -> bool:
     return target.namespace in NAMESPACES and target not in WITH_EFFECTS and not by_chance
 
 
-def repeats(node: fx.Node, axis: int) -> bool:
-    """Whether a constant is the same all along an axis because of how it is made: a class token for each sample."""
-    if node.target in FILLED:
-        return True
-    if node.target in VIEWS or node.target in SWAPS:
-        own = _axis_before(node, axis)
-        return own is not None and repeats(node.all_input_nodes[0], own)
-    sources = [source for source in node.all_input_nodes if isinstance(source.meta["val"], torch.Tensor)]
-    by_element = torch.Tag.pointwise in getattr(node.target, "tags", ())
-    if node.target not in EXPANSIONS and not by_element and not _is_copy(node):
-        return False
-    rank = node.meta["val"].dim()
-    for source in sources:
-        sizes = source.meta["val"].shape
-        own = axis - (rank - len(sizes))
-        if own < 0 or sizes[own] == 1:
-            continue
-        if sizes[own] != node.meta["val"].shape[axis] or not repeats(source, own):
-            return False
-    return True
-
-
-def _axis_before(node: fx.Node, axis: int) -> int | None:
-    """The axis that a view or a permutation shows as `axis`, whole and alone; None if there is none."""
-    before, after = node.all_input_nodes[0].meta["val"].shape, node.meta["val"].shape
-    if node.target in SWAPS:
-        return _order(node)[axis]
-    alike = (i for i, size in enumerate(before) if size == after[axis] and prod(before[:i]) == prod(after[:axis]))
-    return next(alike, None)
-
-
 def _is_copy(node: fx.Node) -> bool:
     if node.target not in COPIES:
         return False
@@ -287,19 +217,7 @@ def _is_copy(node: fx.Node) -> bool:
 
 def _swaps(node: fx.Node) -> bool:
     """Whether a node out of `SWAPS` does swap the two axes."""
-    return _order(node) == [1, 0]
-
-
-def _order(node: fx.Node) -> list[int]:
-    """For each axis that a node out of `SWAPS` makes, the axis before."""
-    order = list(range(node.meta["val"].dim()))
-    if node.target == aten.permute.default:
-        return [order[dim] for dim in cast(list[int], node.args[1])]
-    if node.target == aten.transpose.int:
-        first, second = (cast(int, dim) for dim in node.args[1:])
-        order[first], order[second] = order[second], order[first]
-        return order
-    return order[::-1]
+    return order_of(node) == [1, 0]
 
 
 def _plain(name: str, role: str) -> str:
