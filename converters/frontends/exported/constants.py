@@ -15,39 +15,12 @@ import torch
 from torch import fx
 
 from ....dcformat import Shape
+from .rows import CONVERSIONS, SAME, SWAPS, order_of, repeats
 
 aten = torch.ops.aten
 
-CONVERSIONS = (
-    *(getattr(aten.to, overload) for overload in aten.to.overloads()),  # type: ignore[no-untyped-call]
-    aten._to_copy.default,
-    aten.type_as.default,
-)
-"""What makes a tensor one of a certain element type."""
-COPIES = (
-    *CONVERSIONS,
-    aten.view.default,
-    aten.reshape.default,
-    aten.clone.default,
-    aten.detach.default,
-    aten.alias.default,
-    aten.contiguous.default,
-    aten.lift_fresh_copy.default,
-)
+COPIES = (*CONVERSIONS, *SAME, aten.view.default, aten.reshape.default)
 """What gives the same tensor again, if type and shape stay."""
-EXPANSIONS = (aten.expand.default, aten.expand_as.default, aten.broadcast_to.default, aten.repeat.default)
-FILLED = (
-    aten.zeros.default,
-    aten.ones.default,
-    aten.full.default,
-    aten.zeros_like.default,
-    aten.ones_like.default,
-    aten.full_like.default,
-    aten.new_zeros.default,
-    aten.new_ones.default,
-    aten.new_full.default,
-)
-"""What makes a tensor of one number."""
 NAMESPACES = ("aten", "prims", "quantized_decomposed")
 """Of the operators that are computed at conversion. Others may do anything: a program may come from anybody."""
 WITH_EFFECTS = (aten.from_file.default, aten._print.default)
@@ -62,7 +35,6 @@ NUMBERS = (
     operator.neg,
 )
 """What programs do with sizes and numbers beside the operators."""
-SWAPS = (aten.t.default, aten.permute.default, aten.transpose.int, aten.numpy_T.default)
 
 
 @dataclass(frozen=True)
@@ -236,25 +208,6 @@ def _is_computable(node: fx.Node) -> bool:
     return target.namespace in NAMESPACES and target not in WITH_EFFECTS and not by_chance
 
 
-def repeats(node: fx.Node, axis: int) -> bool:
-    """Whether a constant is the same all along an axis because of how it is made: a class token for each sample."""
-    if node.target in FILLED:
-        return True
-    sources = [source for source in node.all_input_nodes if isinstance(source.meta["val"], torch.Tensor)]
-    by_element = torch.Tag.pointwise in getattr(node.target, "tags", ())
-    if node.target not in EXPANSIONS and not by_element and not _is_copy(node):
-        return False
-    rank = node.meta["val"].dim()
-    for source in sources:
-        sizes = source.meta["val"].shape
-        own = axis - (rank - len(sizes))
-        if own < 0 or sizes[own] == 1:
-            continue
-        if sizes[own] != node.meta["val"].shape[axis] or not repeats(source, own):
-            return False
-    return True
-
-
 def _is_copy(node: fx.Node) -> bool:
     if node.target not in COPIES:
         return False
@@ -264,11 +217,7 @@ def _is_copy(node: fx.Node) -> bool:
 
 def _swaps(node: fx.Node) -> bool:
     """Whether a node out of `SWAPS` does swap the two axes."""
-    if node.target == aten.permute.default:
-        return [d % 2 for d in node.args[1]] == [1, 0]  # type: ignore[union-attr, operator]
-    if node.target == aten.transpose.int:
-        return node.args[1] % 2 != node.args[2] % 2  # type: ignore[operator]
-    return True
+    return order_of(node) == [1, 0]
 
 
 def _plain(name: str, role: str) -> str:

@@ -9,8 +9,8 @@ import torch
 from torch import fx
 
 from .....dcformat import Shape, Value
-from ..constants import CONVERSIONS
 from ..fx_builder import FxBuilder, meta
+from ..rows import CONVERSIONS
 from .table import Args, Call, lowers
 
 aten = torch.ops.aten

@@ -15,7 +15,7 @@ from torch.nn.utils import parametrizations, prune
 from dcz.converters.compare import compare
 from dcz.converters.convert import convert
 from dcz.converters.frontends.arrays import to_torch
-from dcz.converters.frontends.exported.constants import Constants, repeats
+from dcz.converters.frontends.exported.constants import Constants
 from dcz.converters.frontends.exported.torch_export import from_module, from_pt2
 from dcz.converters.frontends.source import Source
 from dcz.converters.frontends.state_dicts.state_dict import from_state_dict
@@ -214,22 +214,3 @@ def test_operators_with_effects_are_not_run(tmp_path: Path) -> None:
     for node in graph.nodes:
         node.meta["val"] = torch.empty(3, device="meta")
     assert [node in Constants(graph, {}) for node in (made, foreign, harmless)] == [False, False, True]
-
-
-@pytest.mark.parametrize(
-    ("make", "same"),
-    [
-        (lambda w: w.expand(4, 3), True),
-        (lambda w: w.expand(4, 3).clone() * 2 + w, True),
-        (lambda w: torch.zeros(4, 3), True),
-        (lambda w: w.repeat(4, 1), True),
-        (lambda w: torch.arange(12.0).view(4, 3), False),
-        (lambda w: w.expand(4, 3) + torch.arange(4.0).unsqueeze(1), False),
-        (lambda w: w.repeat(2, 1).repeat(2, 1), False),  # it is, but two rows are repeated
-    ],
-)
-def test_rows_of_a_constant_that_are_known_to_be_equal(make: Callable[[Tensor], Tensor], same: bool) -> None:
-    module = Call(lambda x, layer: x + make(layer.weight), layer=nn.Linear(3, 1))
-    graph = torch.export.export(module, (torch.ones(4, 3),)).graph
-    total = [node for node in graph.nodes if node.op == "call_function"][-1]
-    assert repeats(total.args[1], 0) == same

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from networks import Call, captured, ops
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from dcz.dcformat import UnsupportedOpError
 
 
 @pytest.mark.parametrize(
@@ -18,10 +22,31 @@ from torch.nn import functional as F
         lambda x: x + x.new_ones(x.shape[0], 4, 1, 1),
         lambda x: x - x.new_full((4, 1, 11), 1.5),
         lambda x: torch.cat([x.new_zeros(x.shape[0], 4, 1, 11), x], 2),
+        lambda x: x + torch.arange(11).type_as(x),
+        lambda x: x + torch.arange(11.0).expand_as(x),
+        lambda x: x + torch.arange(4 * 9 * 11.0).reshape_as(x[:1]),
+        lambda x: x * torch.arange(4 * 9 * 11.0).view_as(x[:1]),
     ],
 )
 def test_filled_tensors(function: object) -> None:
     assert "constant" in ops(captured(Call(function), samples=2))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        lambda x: torch.arange(36.0).view(1, 4, 9).repeat(len(x), 1, 11).reshape(len(x), 4, 11, 9).permute(0, 1, 3, 2),
+        lambda x: torch.arange(36.0).expand(len(x), 36).transpose(0, 1).view(4, 9, -1).permute(2, 0, 1).unsqueeze(3),
+        lambda x: torch.arange(99.0).expand(len(x), 1, 99).squeeze(1).unsqueeze(0).view(1, -1, 9, 11).transpose(0, 1),
+    ],
+)
+def test_equal_rows_are_seen_through_views(encoding: Callable[[Tensor], Tensor]) -> None:
+    assert "constant" in ops(captured(Call(lambda x: x + encoding(x)), samples=2))
+
+
+def test_rows_that_only_look_equal_are_refused() -> None:
+    with pytest.raises(UnsupportedOpError, match="batch axis"):
+        captured(Call(lambda x: x + torch.arange(8.0).view(4, 2).t().reshape(2, 4, 1, 1)), samples=2)
 
 
 def standardised(x: Tensor, conv: nn.Conv2d) -> Tensor:

@@ -1,0 +1,45 @@
+"""Equal rows are known by how a constant is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from networks import Call
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dcz.converters.frontends.exported.rows import repeats
+
+
+@pytest.mark.parametrize(
+    ("make", "same"),
+    [
+        (lambda w: w.expand(4, 3), True),
+        (lambda w: w.expand(4, 3).clone() * 2 + w, True),
+        (lambda w: torch.zeros(4, 3), True),
+        (lambda w: w.repeat(4, 1), True),
+        (lambda w: torch.arange(12.0).view(4, 3), False),
+        (lambda w: w.expand(4, 3) + torch.arange(4.0).unsqueeze(1), False),
+        (lambda w: w.repeat(2, 1).repeat(2, 1), False),  # it is, but two rows are repeated
+        (
+            lambda w: w.expand(4, 3).reshape(2, 2, 3).permute(2, 0, 1).reshape(3, 4).t(),
+            False,
+        ),  # two axes
+        (lambda w: w.repeat(4, 2).view(4, 2, 3).transpose(1, 2).flatten(1)[:, 1:4], True),
+        (lambda w: torch.ones(4, 3).to(torch.int32).cumsum(1), True),
+        (lambda w: torch.ones(4, 3).cumsum(0), False),
+        (lambda w: torch.cat([w.expand(4, 3), torch.zeros(4, 2)], 1)[:, ::2], True),
+        (lambda w: torch.cat([w.expand(2, 3), torch.zeros(2, 3)]), False),
+        (lambda w: torch.stack([w.expand(4, 3), w.expand(4, 3)], 1).view(4, 6)[:, :3], True),
+        (lambda w: torch.stack([w[0], w[0], w[0] + 1, w[0]]), False),
+        (lambda w: F.conv2d(w.expand(4, 3).view(4, 3, 1, 1), w.view(1, 3, 1, 1)).view(4, 1), True),
+        (lambda w: torch.arange(12.0).view(3, 4).t(), False),
+    ],
+)
+def test_rows_of_a_constant_that_are_known_to_be_equal(make: Callable[[Tensor], Tensor], same: bool) -> None:
+    module = Call(lambda x, layer: x + make(layer.weight), layer=nn.Linear(3, 1))
+    graph = torch.export.export(module, (torch.ones(4, 3),)).graph
+    total = [node for node in graph.nodes if node.op == "call_function"][-1]
+    assert repeats(total.args[1], 0) == same
