@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
+from ...dcformat import Shape
 from ...dcformat.graph.ops.resize import SCALES
 from ...dcformat.tensors import Array
 from .builder import OnnxBuilder
@@ -49,7 +50,7 @@ def _adaptive(pool: str, whole: str) -> Writer:
             window = [size // out for size, out in zip(sizes, output, strict=True)]
             return b.add(pool, u.inputs, kernel_shape=window, strides=window)
         if pool == "MaxPool":
-            raise u.refusal(f"ONNX has no pool from {list(sizes)} to {list(output)}")
+            return _maxima(b, u.inputs[0], sizes, output)
         means = [b.constant("means", _means(*axis)) for axis in zip(sizes, output, strict=True)]
         x = u.inputs[0] if len(means) == 1 else b.add("MatMul", [means[0], *u.inputs])
         return b.add("MatMul", [x, b.add("Transpose", [means[-1]], perm=[1, 0])])
@@ -57,13 +58,27 @@ def _adaptive(pool: str, whole: str) -> Writer:
     return write
 
 
+def _maxima(b: OnnxBuilder, x: str, sizes: Shape, output: Shape) -> str:
+    """Axis by axis, the elements of each window on an axis of their own; the last fills up those that are shorter."""
+    for axis, (size, count) in enumerate(zip(sizes, output, strict=True), 2):
+        windows = _windows(size, count)
+        places = np.arange(max(map(len, windows)))
+        rows = np.array([np.minimum(window.start + places, window.stop - 1) for window in windows], np.int64)
+        x = b.add("ReduceMax", [b.add("Gather", [x, b.constant("rows", rows)], axis=axis)], axes=[axis + 1], keepdims=0)
+    return x
+
+
 def _means(size: int, count: int) -> Array:
     """The matrix of shape ``(count, size)`` of means over windows that share an axis evenly."""
     matrix = np.zeros((count, size), np.float32)
-    for i in range(count):
-        first, stop = i * size // count, -(-(i + 1) * size // count)
-        matrix[i, first:stop] = 1 / (stop - first)
+    for row, window in zip(matrix, _windows(size, count), strict=True):
+        row[window.start : window.stop] = 1 / len(window)
     return matrix
+
+
+def _windows(size: int, count: int) -> list[range]:
+    """Windows that share an axis evenly."""
+    return [range(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
 
 
 def _resize(b: OnnxBuilder, u: Use) -> str:
