@@ -142,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", metavar="N", type=int, default=1)
     parser.add_argument("--seconds", metavar="S", type=float, help="that the rounds of a case last")
     parser.add_argument("--no-timing", dest="timing", action="store_false", help="of zoo: sizes and answers only")
+    parser.add_argument("--no-onnx", dest="onnx", action="store_false", help="of zoo: conversion by torch.export only")
     parser.add_argument("--cpu-time", action="store_true", help="count processor time: one thread on a busy machine")
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run of the same options that was broken off"

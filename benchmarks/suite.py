@@ -29,6 +29,7 @@ class Options:
     seconds: float = 10.0
     cpu_time: bool = False
     timing: bool = True
+    onnx: bool = True
     work: Path = Path("runs/benchmarks")
     peers: Path = Path("runs/peers")
     models: Path = HERE.parent / "models"

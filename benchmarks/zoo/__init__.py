@@ -36,7 +36,7 @@ def _case(name: str, options: Options) -> list[Row]:
     python = TOOL.python(options.peers)
     if not python.exists():
         install(TOOL.name, options.peers)
-    seconds = options.seconds if options.timing else 0.0
+    seconds = -1.0 if not options.onnx else options.seconds if options.timing else 0.0
     with tempfile.TemporaryDirectory() as folder:
         return [measured(name, Path(folder), [str(python), "-m", "benchmarks.zoo.measure"], seconds)]
 
@@ -52,7 +52,7 @@ def measured(name: str, folder: Path, command: list[str], seconds: float, limit:
     command : list of str
         Starts the process.
     seconds : float
-        Duration of the timing; 0: none.
+        Duration of the timing; 0: none; less: nothing that needs ONNX.
     limit : float
         Seconds after which the process and its children are ended.
     """
