@@ -298,14 +298,15 @@ def test_a_model_is_pickled_by_where_it_came_from(network, tmp_path, monkeypatch
     path, batch, _ = network
     monkeypatch.chdir(path.parent)
     model = dcz.load(path.name, threads=3, tuning=tmp_path / "tuning.json")
+    expected = model(batch)  # before the other reads which kernels were fastest
     packed = pickle.dumps(model)
     assert len(packed) < 500, "not the weights"
     monkeypatch.chdir(tmp_path)
     again = pickle.loads(packed)
     assert (again.threads, repr(again), again.labels) == (3, repr(model), model.labels)
     assert again._tuning._picks == model._tuning._picks != {}
-    np.testing.assert_array_equal(again(batch), model(batch))
-    np.testing.assert_array_equal(copy.deepcopy(again)(batch), model(batch))
+    np.testing.assert_array_equal(again(batch), expected)
+    np.testing.assert_array_equal(copy.deepcopy(again)(batch), expected)
 
 
 def test_a_model_of_bytes_is_pickled_with_them(network):
