@@ -27,7 +27,7 @@ from .context_layout import Columns, Ints, Layout, Rows, kernel_shape, places_of
 from .header import Header
 
 DENSE_AGAIN = 2
-"""A tensor decodes to `Shared` where it has stored weights for more than one in so many, and room for the zero."""
+"""A tensor whose density is above 1 / this decodes to `Shared`, if its codebook has room for the zero."""
 WHAT = "tables"
 MOST_PLACES = 1 << 26
 """Most padded places of a chunk whose weights' signs count."""

@@ -126,7 +126,7 @@ class Header:
         return form
 
     def codebook(self, form: CodebookForm, most: int = MAX_CODEBOOK) -> tuple[Array, int]:
-        """The codebook, of at most so many centroids, and its bytes."""
+        """Read the codebook, and the bytes that it took; it may have up to the given number of centroids."""
         if form not in (known := forms_of(self.dtype)):
             expected = " or ".join(item.name for item in sorted(known))
             raise FormatError(f"a codebook of {self.dtype} cannot have this form", expected=expected, found=form.name)

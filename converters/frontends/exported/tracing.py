@@ -55,7 +55,7 @@ def trace(module: nn.Module, asked: Sequence[Asked]) -> tuple[ExportedProgram, l
     """
     _check(module)
     asked = in_order(module, asked)
-    with _eval_mode(module), torch.no_grad(), quiet():
+    with _eval_mode(module), _attributes_kept(module), torch.no_grad(), quiet():
         try:
             program, messages = _export(module, asked)
         except _NotTraced as failed:
@@ -66,6 +66,18 @@ def trace(module: nn.Module, asked: Sequence[Asked]) -> tuple[ExportedProgram, l
             messages.append(f"takes integers, as is found by trying: {', '.join(map(str, asked))}")
     alone = len(asked) == 1 and asked[0].name is None
     return program, None if alone else bound(module, asked), messages
+
+
+@contextmanager
+def _attributes_kept(module: nn.Module) -> Iterator[None]:
+    """Put attributes back: a forward that keeps some, such as anchors, is left with tensors without data by tracing."""
+    before = [(child, dict(vars(child))) for child in module.modules()]
+    try:
+        yield
+    finally:
+        for child, attributes in before:
+            vars(child).clear()
+            vars(child).update(attributes)
 
 
 class _NotTraced(Exception):  # noqa: N818

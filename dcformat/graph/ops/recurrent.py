@@ -12,7 +12,7 @@ PARAMS, BIASES = ("weight_ih", "weight_hh"), ("bias_ih", "bias_hh")
 
 
 def _check(gates: int, inputs: list[Shape], params: Params) -> Shape:
-    """The shape of what a layer with so many gates makes."""
+    """The shape rule of a recurrent layer, given its number of gates."""
     (x, *states), (w_ih, w_hh) = inputs, (params[role] for role in PARAMS)
     require(len(x) == 2, f"input must be (steps, features), found {list(x)}")
     require(len(w_hh) == 2 and w_hh[0] == gates * w_hh[1], f"weight_hh must be ({gates} H, H), found {list(w_hh)}")

@@ -89,7 +89,7 @@ class WindowTiling:
         return inside.reshape(-1, LANES) @ (1 << np.arange(LANES))
 
     def packed_rows(self, bands: int) -> int:
-        """Input rows that the windows of so many times `rows` output rows see."""
+        """Number of input rows that the windows of `bands` bands of `rows` output rows each see."""
         g = self.geometry
         return (bands * self.rows - 1) * g.stride[0] + g.kernel[0]
 

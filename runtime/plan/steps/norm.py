@@ -37,7 +37,7 @@ def group_norm(layer: Layer, context: Context) -> Step:
 
 
 def _normalisation(layer: Layer, context: Context, groups: int, group: tuple[int, int], centred: bool) -> Step:
-    """The step for groups of so many a sample; `group` is the number of channels of one, and of elements of those."""
+    """The step, given a sample's number of groups; `group`: channels of one, and elements of a channel."""
     channels, inner = group
     weight, bias = (
         np.ascontiguousarray(context.decode(layer.node.params[role]).float32().dense()).reshape(-1)

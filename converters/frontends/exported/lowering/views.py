@@ -97,7 +97,7 @@ def _channel_shuffle(g: FxBuilder, a: Args) -> Value:
 
 
 def _shuffle(g: FxBuilder, node: fx.Node, split: Shape, axes: Shape) -> Value:
-    """A permutation of axes that a view makes, -1 for what is left of the elements."""
+    """A permutation of axes that a view makes, -1 for the one size that follows from the number of elements."""
     value = g.value(node)
     left = prod(value.shape) // abs(prod(split))
     split = tuple(left if n < 0 else n for n in split)

@@ -124,6 +124,26 @@ def test_the_mode_of_each_layer_is_restored() -> None:
     assert [layer.training for layer in net] == [True, False]
 
 
+class Keeps(nn.Module):
+    """As detectors keep the anchors of the last size that they saw."""
+
+    anchors = torch.empty(0)  # of the class: torch.export puts back what the module itself has
+    seen: tuple[int, ...] = ()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.seen != tuple(x.shape[1:]):
+            self.anchors, self.seen = torch.arange(x.shape[-1]) + x.new_zeros(1), tuple(x.shape[1:])
+        return x + self.anchors
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_module_that_keeps_tensors_runs_afterwards() -> None:
+    net, x = Keeps(), torch.ones(2, *SHAPE)
+    trace(net, [Asked(SHAPE)])
+    assert net.seen == ()
+    assert net(x).numpy()[0, 0, 0].tolist() == [1, 2, 3, 4, 5]
+
+
 def test_torch_is_quiet_for_a_while_only() -> None:
     logger, other = logging.getLogger("torch.export"), logging.getLogger("dcz.convert")
     with quiet():
