@@ -26,11 +26,12 @@ from .kernels.contract import F32
 from .plan.plan import Plan, plan
 from .plan.steps import ONE_LANE
 from .plan.tuning import Tuning
+from .settings import thread_count
 from .simd import LANES
 from .threads.fork import after_fork
 from .threads.team import Team
 from .threads.workers import Workers
-from .vision.ranking import Prediction, rank, warn_of_nan
+from .vision.ranking import Answer, Prediction, rank, warning_of_nan
 
 if TYPE_CHECKING:
     from .vision.images import Inputs, Item
@@ -79,7 +80,7 @@ class Model:
     """
 
     def __init__(self, source: Source, name: str, threads: int | None, tuning: str | os.PathLike[str] | None) -> None:
-        self.threads = _thread_count(threads)
+        self.threads = thread_count(threads)
         self._tuning = None if tuning is None else Tuning(tuning)
         start = time.perf_counter()
         content = Content(source)  # kept: it is small, and later plans decode the weights again
@@ -266,9 +267,9 @@ class Model:
         InputError
             As `preprocess`, or `top` or `batch_size` below 1.
         """
-        answers = list(self.classify(items, top, batch_size))
-        warn_of_nan(answers)
-        return [answer for _, answer in answers]
+        return [
+            answer.predictions for answer in warning_of_nan(map(Answer.sound, self.answers(items, top, batch_size)))
+        ]
 
     def classify(
         self, items: Item | Iterable[Item], top: int = 5, batch_size: int = 64
@@ -277,17 +278,29 @@ class Model:
 
         Yields
         ------
-        name : str
-            As `samples` names it: the path, or ``path[3]`` for one of a batch in a ``.npy`` file.
-        predictions : list of Prediction
+        (str, list of Prediction)
+            The name is the path, or ``path[3]`` for one of a batch in a ``.npy`` file.
+        """
+        for answer in map(Answer.sound, self.answers(items, top, batch_size)):
+            yield answer.name, answer.predictions
+
+    def answers(self, items: Item | Iterable[Item], top: int = 5, batch_size: int = 64) -> Iterator[Answer]:
+        """Like `classify`, but an item that cannot be read, or does not fit, is an answer with its error.
+
+        Yields
+        ------
+        Answer
         """
         if top < 1 or batch_size < 1:
             raise InputError("top and batch_size must be positive", found=f"{top} and {batch_size}")
+        check_one_input(self.input_names)
         check_one_output(self.output_names)
-        samples = self.samples(items)
-        while chunk := list(islice(samples, batch_size)):
-            answers = self.rank(self._answers([np.stack([sample for _, sample in chunk])])[0], top)
-            yield from ((name, answer) for (name, _), answer in zip(chunk, answers, strict=True))
+        attempts = self._inputs.attempts(items)
+        while chunk := list(islice(attempts, batch_size)):
+            samples = [sample for _, sample in chunk if not isinstance(sample, InputError)]
+            best = iter(self.rank(self._answers([np.stack(samples)])[0], top) if samples else ())
+            for name, sample in chunk:
+                yield Answer(name, [], sample) if isinstance(sample, InputError) else Answer(name, next(best))
 
     def rank(self, scores: F32, top: int = 5) -> list[list[Prediction]]:
         """The best classes for an output of the network.
@@ -375,14 +388,6 @@ def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str
 
 def _part(arrays: list[F32], start: int, samples: int) -> list[F32]:
     return [array[start : start + samples] for array in arrays]
-
-
-def _thread_count(threads: int | None) -> int:
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads < 1:
-        raise InputError("threads must be positive", found=threads)
-    return threads
 
 
 def _graph(container: Container) -> Graph:

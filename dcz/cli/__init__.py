@@ -83,6 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             if sys.stdout is not None:  # None where the caller closed it
                 sys.stdout.flush()  # flush now, so that the handler below sees a closed pipe
             return code
+        except SystemExit as stop:  # of flags that do not go together, which argparse cannot know
+            return int(stop.code or 0)
         except KeyboardInterrupt:
             return _fail("interrupted", 130)
         except _Terminated:

@@ -8,7 +8,7 @@ import shlex
 from importlib import metadata
 
 PACKAGES = {"scipy": "scikit-learn", "sklearn": "scikit-learn"} | {
-    name: name for name in ("distributed", "onnx", "safetensors", "torch")
+    name: name for name in ("distributed", "onnx", "pyarrow", "safetensors", "torch")
 }
 """Modules that a plain installation of dcz leaves out, and the packages that they come with."""
 

@@ -48,12 +48,14 @@ def shape(sizes: Iterable[int]) -> str:
     return "x".join(map(str, sizes)) or "scalar"
 
 
-def to_json(value: object) -> str:
+def to_json(value: object, indent: int | None = 2) -> str:
     """JSON for stdout: one document, keys in the order they were made; null for numbers that JSON lacks.
+
+    Without `indent` it is one line.
 
     All control characters are escaped, including those that JSON permits but a terminal would obey.
     """
-    document = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    document = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
     return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
