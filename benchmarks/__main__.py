@@ -21,6 +21,7 @@ from . import (
     accuracy,
     builds,
     checkpoints,
+    cluster,
     codecs,
     floats,
     latency,
@@ -51,6 +52,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         reproduce_paper,
         scaling,
         builds,
+        cluster,
         zoo,
     )
 }

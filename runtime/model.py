@@ -72,6 +72,8 @@ class Model:
         Those of the first.
     labels : list of str or None
         Class names.
+    arguments : Arguments
+        The check of what it is called with.
     threads : int
         Threads for a batch, or for large layers. Results do not depend on it. They may depend, by rounding alone, on
         whether a sample belongs to a group of 16 of a batch, which run as vector lanes, or to the rest.
@@ -98,7 +100,7 @@ class Model:
         self.input_shape = self.input_shapes[self.input_names[0]]
         self.output_shape = self.output_shapes[self.output_names[0]]
         self.labels = container.labels
-        self._arguments = Arguments(self._graph.inputs, id_limits(self._graph, self._weights))
+        self.arguments = Arguments(self._graph.inputs, id_limits(self._graph, self._weights))
         self._plans: dict[int, Plan] = {}
         self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
         self._team = Team(self.threads)
@@ -135,15 +137,14 @@ class Model:
 
         Returns
         -------
-        ndarray of float32, shape ``(N, *output_shape)``
-            For several outputs a dict of such arrays by name.
+        ndarray of float32, shape ``(N, *output_shape)``; of several outputs a dict by name
 
         Raises
         ------
         InputError
             The array has another shape or type. Integers are refused as pixels: `preprocess` turns images into samples.
         """
-        answers = self._answers(self._arguments(batch))
+        answers = self._answers(self.arguments(batch))
         return answers[0] if len(answers) == 1 else dict(zip(self.output_names, answers, strict=True))
 
     def noise(self, samples: int, seed: int = 0) -> dict[str, NDArray[Any]]:
@@ -205,7 +206,7 @@ class Model:
         list of (LayerStats, float)
             In order of execution: the layer as planned for the largest slice, and its seconds.
         """
-        x = self._arguments((batch,))
+        x = self.arguments((batch,))
         slices = list(self._slices(len(x[0])))
         sizes = sorted({size for _, size in slices}, reverse=True)
         timer = LayerTimer([self._plan(size) for size in sizes])
@@ -310,10 +311,6 @@ class Model:
         scores : ndarray of float32, shape ``(N, *output_shape)``
             Result of a call.
         top : int
-
-        Returns
-        -------
-        list of list of Prediction
             Ties go to the lower index.
         """
         return rank(scores, self._graph, self.labels, top)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, ClassVar, TextIO
 
 from ...core.errors import InputError
+from ...core.json_text import to_json
 from ...core.printable import printable
-from .. import text
 from .resuming import Answered, remaining, whole_lines
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Document(Output):
     def close(self, complete: bool) -> None:
         """Print the document."""
         if complete:
-            print(text.to_json(self._answers))
+            print(to_json(self._answers))
 
 
 class Rows(Output):
@@ -133,7 +133,7 @@ class JsonLines(Rows):
     """A line of JSON an image."""
 
     def _rows(self, answer: Answer) -> str:
-        return text.to_json(_as_dict(answer), indent=None) + "\n"
+        return to_json(_as_dict(answer), indent=None) + "\n"
 
     def _answered(self, file: IO[bytes]) -> Iterator[Answered]:
         for offset, line in whole_lines(file):
