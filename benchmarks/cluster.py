@@ -182,4 +182,4 @@ def tables(rows: Sequence[Row]) -> list[Table]:
     return made
 
 
-BENCHMARK = Benchmark("cluster", "Does a Dask cluster answer like one process, and at what cost?", cases, tables)
+BENCHMARK = Benchmark("cluster", "Does a Dask cluster answer like one process, and at what cost?", cases, tables, "cli.md")

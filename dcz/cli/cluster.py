@@ -115,7 +115,7 @@ def answers(
         tasks = (client.submit(_answer, chunk, *common, pure=False) for chunk in chunks)
         window: deque[Future] = deque()
         while True:
-            window.extend(islice(tasks, _ahead(client) - len(window)))
+            window.extend(islice(tasks, max(0, _ahead(client) - len(window))))  # fewer when a worker is lost
             if not window:
                 break
             _wait(client, window[0])

@@ -160,6 +160,16 @@ def test_a_window_of_tasks_is_on_its_way(
     assert asked == [min(20, window + i) for i in range(20)]
 
 
+def test_the_window_shrinks_when_workers_are_lost(
+    dcz: Callable, small_container: Path, pictures: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = iter([6, 2, 1, 1, 1, 1, 1])
+    monkeypatch.setattr(cluster, "_ahead", lambda client: next(sizes, 1))
+    monkeypatch.setattr(cluster, "MOST_IMAGES", 1)
+    command = ("infer", small_container, *[pictures / "b.png"] * 12, "--jsonl")
+    assert dcz(*command, "--scheduler", scheduler, "--batch-size", 1).out == dcz(*command).out
+
+
 def test_chunks_grow_up_to_a_limit() -> None:
     assert list(map(len, cluster._chunks(map(str, range(1000)), 16))) == [16, 32, 64, 128, 256, 256, 248]
     assert list(map(len, cluster._chunks(map(str, range(1000)), 600))) == [600, 400]
