@@ -182,4 +182,6 @@ def tables(rows: Sequence[Row]) -> list[Table]:
     return made
 
 
-BENCHMARK = Benchmark("cluster", "Does a Dask cluster answer like one process, and at what cost?", cases, tables, "cli.md")
+BENCHMARK = Benchmark(
+    "cluster", "Does a Dask cluster answer like one process, and at what cost?", cases, tables, "cli.md"
+)

@@ -8,6 +8,7 @@ import socket
 from contextlib import closing, suppress
 from pathlib import Path
 
+from .. import __version__
 from ..core.errors import InputError
 from .arguments import positive
 from .signals import Terminated
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
     limits = Limits(args.max_body << 20, args.max_pixels, requests=args.max_requests)
     model = load(args.model, args.threads)
-    service = Service(model, Path(args.model).name, args.batch_size, args.max_delay / 1000, limits)
+    service = Service(model, Path(args.model).name, args.batch_size, args.max_delay / 1000, limits, __version__)
     with closing(_listening(args.host, args.port)) as listening:
         host, port = listening.getsockname()[:2]
         log.info("serving %s at http://%s:%d; Ctrl-C stops", args.model, f"[{host}]" if ":" in host else host, port)

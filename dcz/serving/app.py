@@ -17,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .. import __version__
 from ..core.errors import InputError
 from ..core.json_text import to_json
 from ..runtime.model import Model
@@ -46,16 +45,20 @@ class Service:
     delay : float
         Longest time in seconds that a sample waits for others.
     limits : Limits
+    version : str
+        That of dcz.
     """
 
-    def __init__(self, model: Model, name: str, batch_size: int, delay: float, limits: bodies.Limits) -> None:
+    def __init__(
+        self, model: Model, name: str, batch_size: int, delay: float, limits: bodies.Limits, version: str
+    ) -> None:
         self._model = model
-        self._name = name
+        self._facts = {"status": "ok", "model": name, "version": version}
         self._limits = limits
         self._metrics = Metrics()
         self._batcher = Batcher(self._run_model, batch_size, delay, self._metrics.batch)
         self._decoders = ThreadPoolExecutor(model.threads, "dcz-decode")
-        self._description = _json(describe(model, name, __version__))
+        self._description = _json(describe(model, name, version))
 
     @property
     def app(self) -> Starlette:
@@ -117,7 +120,7 @@ class Service:
         return outputs if isinstance(outputs, dict) else {self._model.output_names[0]: outputs}
 
     async def _health(self, _: Request) -> Response:
-        return _json({"status": "ok", "model": self._name, "version": __version__})
+        return _json(self._facts)
 
     async def _figures(self, _: Request) -> Response:
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")

@@ -27,7 +27,7 @@ def client(model: Model) -> Iterator[Callable]:
     with ExitStack() as running:
 
         def start(**limits: int) -> testclient.TestClient:
-            service = Service(model, "small.dcz", 16, 0.001, Limits()._replace(**limits))
+            service = Service(model, "small.dcz", 16, 0.001, Limits()._replace(**limits), "1.2")
             return running.enter_context(testclient.TestClient(service.app, raise_server_exceptions=False))
 
         yield start
