@@ -20,8 +20,10 @@ LEVELS = 255
 """Greatest number of a value that is held as integers; the least is 0."""
 WEIGHT_LEVELS = 127
 """Greatest magnitude of an integer weight."""
-LEAST_SCALE, GREATEST_SCALE = 2.0**-100, 2.0**100
-"""Limits of all scales: their reciprocals and the products of two are finite in float32 or are found out early."""
+RANGE_SCALES = 2.0**-60, 2.0**60
+"""Least and greatest scale of a range: the ratio of two is a normal number in float32."""
+WEIGHT_SCALES = 2.0**-100, 2.0**100
+"""Least and greatest scale of weights."""
 QUANTIZED_OPS = ("conv2d", "conv1d", "linear")
 """Operators whose weights may have scales."""
 
@@ -96,7 +98,8 @@ def check_quantization(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> None
         if name not in used:
             raise FormatError(f"quantization: {name!r} is no weight of a convolution or a linear layer")
         _check_numbers(scales, tensor_shapes[name][0], f"scales of {name!r}")
-        if (bad := scales[~((scales >= LEAST_SCALE) & (scales <= GREATEST_SCALE))]).size:
+        least, most = WEIGHT_SCALES
+        if (bad := scales[~((scales >= least) & (scales <= most))]).size:
             raise FormatError(f"quantization: bad scale of {name!r}", expected="2^-100 to 2^100", found=bad[0])
     for value, numbers in given.corrections.items():
         node = graph.maker(value) if 0 <= value < graph.value_of(len(graph.nodes)) else None
@@ -111,8 +114,8 @@ def _check_range(graph: Graph, value: int, found: Range) -> None:
         raise FormatError("quantization: range of a value that the graph does not have", found=value)
     if value < len(graph.inputs) and graph.inputs[value].dtype != "F32":
         raise FormatError("quantization: an input of integers has a range", where=where)
-    if not LEAST_SCALE <= found.scale <= GREATEST_SCALE:
-        raise FormatError("quantization: bad scale", where=where, expected="2^-100 to 2^100", found=found.scale)
+    if not RANGE_SCALES[0] <= found.scale <= RANGE_SCALES[1]:
+        raise FormatError("quantization: bad scale", where=where, expected="2^-60 to 2^60", found=found.scale)
     if not 0 <= found.zero_point <= LEVELS:
         raise FormatError("quantization: bad zero point", where=where, expected="0 to 255", found=found.zero_point)
 

@@ -13,8 +13,8 @@ def quantization(value: Any, tensors: dict[str, Any]) -> dict[str, Any]:
     ranges = {str(i): [single(scale), zero] for i, scale, zero in value["values"]}
     names = list(tensors)
     weights = {names[i]: [single(scale) for scale in scales] for i, scales in value["weights"]}
-    scales = [scale for scale, _ in ranges.values()] + [scale for row in weights.values() for scale in row]
-    need(all(2.0**-100 <= scale <= 2.0**100 for scale in scales), "scale")
+    need(all(2.0**-60 <= scale <= 2.0**60 for scale, _ in ranges.values()), "scale of a range")
+    need(all(2.0**-100 <= scale <= 2.0**100 for row in weights.values() for scale in row), "scale of a weight")
     need(all(type(zero) is int and 0 <= zero <= 255 for _, zero in ranges.values()), "zero point")
     need(all(len(row) == tensors[name].shape[0] for name, row in weights.items()), "number of scales")
     added = {str(i): [single(number) for number in row] for i, row in value.get("corrections", [])}
