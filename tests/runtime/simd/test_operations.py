@@ -50,6 +50,15 @@ class Inputs(NamedTuple):
     places: NDArray[np.int32]
     sizes: NDArray[np.int64]
     target: NDArray[np.uint16]
+    weights: NDArray[np.int8]
+    biases: NDArray[np.int32]
+    offsets: NDArray[np.uint16]
+    places_of_bytes: NDArray[np.uint32]
+    mask: NDArray[np.uint8]
+    wide: NDArray[np.float32]
+    narrow: NDArray[np.float32]
+    sums: NDArray[np.int32]
+    packed: NDArray[np.uint8]
 
     @classmethod
     def random(cls, seed: int) -> Inputs:
@@ -67,6 +76,15 @@ class Inputs(NamedTuple):
             places=rng.integers(0, 500, LANES).astype(np.int32),
             sizes=rng.integers(0, 100, 64),
             target=rng.integers(0, 1 << 16, 256).astype(np.uint16),
+            weights=rng.integers(-127, 128, 256).astype(np.int8),
+            biases=rng.integers(-(1 << 17), 1 << 17, 1024).astype(np.int32),
+            offsets=rng.integers(0, 700, 64).astype(np.uint16),
+            places_of_bytes=rng.integers(0, 700, 64).astype(np.uint32),
+            mask=rng.choice([np.uint8(0), np.uint8(255)], 256),
+            wide=np.concatenate([rng.standard_normal(8), [0, -90000, 90000, 131, 0.3]]).astype(np.float32),
+            narrow=np.concatenate([rng.standard_normal(8) / 400, [99, 7, 240, 131, 0.3]]).astype(np.float32),
+            sums=np.zeros(1024, np.int32),
+            packed=np.zeros(1024, np.uint8),
         )
 
 
@@ -358,6 +376,71 @@ def winograd_outputs(out, i):
     simd.store(out, 0, simd.winograd_outputs(FOUR, SIX, i.x, 3, 16))
 
 
+# Products of bytes
+
+
+def start_sums(out, i):
+    simd.store_sums(i.sums, 3, simd.start_sums(TWO, THREE, i.biases, 5))
+    out[0] = i.biases[5]
+
+
+def load_sums(out, i):
+    simd.store_sums(i.sums, 0, simd.load_sums(TWO, THREE, i.biases, 9))
+    out[0] = i.biases[9]
+
+
+def store_sums(out, i):
+    sums = simd.dot_quad(simd.start_sums(ONE, THREE, i.biases, 2), i.bytes, 100, i.offsets, i.weights, 6)
+    simd.store_sums(i.sums, 0, sums)
+    simd.store_sums(i.sums, 100, simd.load_sums(ONE, THREE, i.sums, 0))
+    out[0] = i.bytes[0]
+
+
+def dot_quad(out, i):
+    sums = simd.start_sums(ONE, SEVEN, i.biases, 2)
+    for quad in range(5):
+        sums = simd.dot_quad(sums, i.bytes, 9, i.offsets, i.weights, quad)
+    simd.store_outputs(out, 0, 0, sums, NONE, i.bytes, i.wide, 3, i.bytes, 0)
+
+
+def interleave(out, i):
+    simd.interleave(THREE, i.bytes, 9, i.places_of_bytes, 3, i.packed, 64)
+    out[0] = i.bytes[0]
+
+
+def dot_rows(out, i):
+    simd.interleave(TWO, i.bytes, 9, i.places_of_bytes, 3, i.packed, 0)
+    sums = simd.dot_rows(simd.start_sums(FOUR, TWO, i.biases, 7), i.packed, 0, i.weights, 3)
+    sums = simd.dot_rows(sums, i.packed, 0, i.weights, 20)
+    simd.store_outputs(out, 0, 100, sums, NONE, i.bytes, i.wide, 0, i.bytes, 0)
+
+
+def store_outputs(out, i):
+    sums = simd.start_sums(TWO, THREE, i.biases, 2)
+    simd.store_outputs(i.packed, 0, 100, sums, NONE, i.bytes, i.narrow, 3, i.mask, 4)
+    one = simd.dot_quad(simd.start_sums(ONE, THREE, i.biases, 2), i.bytes, 9, i.offsets, i.weights, 2)
+    simd.store_outputs(i.packed, 300, 0, one, ONE, i.bytes, i.narrow, 3, i.mask, 9)
+    simd.store_outputs(out, 300, 0, one, ONE, i.bytes, i.wide, 3, i.mask, 9)
+
+
+def fill_bytes(out, i):
+    simd.fill_bytes(i.packed, 3, 100, 7)
+    simd.fill_bytes(i.packed, 200, 5, 9)
+    out[0] = i.bytes[0]
+
+
+def copy_bytes(out, i):
+    simd.copy_bytes(i.bytes, 5, i.packed, 9, 200)
+    simd.copy_bytes(i.bytes, 40, i.packed, 300, 64)
+    out[0] = i.bytes[0]
+
+
+def store_bytes(out, i):
+    simd.store_bytes(i.packed, 3, i.x, 5, np.float32(70), 100, 131)
+    simd.store_bytes(i.packed, 200, i.special, 0, np.float32(70), 100, 40)
+    out[0] = i.bytes[0]
+
+
 AVX512 = {fma_triples, gather, four_weight_in_registers}
 AVX512_WORDS = {load_words, table_lookup, fma_table_lookup}
 CASES: list[Callable[..., None]] = [
@@ -391,4 +474,6 @@ def test_both_sides_agree(case: Callable[..., None]) -> None:
             assert same.all(), np.flatnonzero(~same)
         for written, wanted in zip(inputs, others, strict=True):
             assert written.tobytes() == wanted.tobytes()
-        assert (found != np.arange(1024)).any() or inputs.target.tobytes() != Inputs.random(seed).target.tobytes()
+        before = Inputs.random(seed)
+        targets = [tuple(getattr(each, name) for each in (inputs, before)) for name in ("target", "sums", "packed")]
+        assert any((now != then).any() for now, then in targets) or (found != np.arange(1024)).any()
