@@ -7,6 +7,7 @@ Python on `reference`; both leave the same bits in the output.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from types import FunctionType, SimpleNamespace
@@ -14,7 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import simd_byte_cases
 import simd_function_cases
+import simd_stream_cases
 from numpy.typing import NDArray
 
 from dcz.core.cpu import WIDE, WORDS
@@ -316,137 +319,19 @@ def pack_slots(out, i):
     simd.store(out, 0, simd.zeros(ONE))
 
 
-# Words of a stream of weights
-
-
-def word_offset(out, i):
-    out[0], out[1], out[2] = (
-        simd.word_offset(i.words, 9), simd.word_offset(i.bytes, 7), simd.word_offset(i.longs, 3),
-    )  # fmt: skip
-
-
-def word_weight(out, i):
-    none = simd.zeros(NONE)
-    simd.store(out, 0, simd.word_weight(i.words, i.x, none, 9))
-    simd.store(out, 16, simd.word_weight(i.bytes, i.x, none, 9))
-    simd.store(out, 32, simd.word_weight(i.longs, i.x, none, 9))
-
-
-def four_words(out, i):
-    out[0] = simd.four_offset(i.words, simd.four_words(i.words, 5), 0)
-    out[1] = simd.four_words(i.bytes, 5)
-
-
-def four_offset(out, i):
-    for place in range(4):
-        out[place] = simd.four_offset(i.words, simd.four_words(i.words, 5), place)
-        out[place + 4] = simd.four_offset(i.bytes, simd.four_words(i.bytes, 5), place)
-        out[place + 8] = simd.four_offset(i.longs, simd.four_words(i.longs, 5), place)
-
-
-def four_weight(out, i):
-    none = simd.zeros(NONE)
-    for place in range(4):
-        simd.store(out, 16 * place, simd.four_weight(i.words, i.x, none, simd.four_words(i.words, 5), place))
-        simd.store(out, 64 + 16 * place, simd.four_weight(i.bytes, i.x, none, simd.four_words(i.bytes, 5), place))
-
-
 def four_weight_in_registers(out, i):
     book = simd.load(TWO, i.book, 0)
     simd.store(out, 0, simd.four_weight(i.words, i.x, book, simd.four_words(i.words, 5), 2))
     simd.store(out, 16, simd.word_weight(i.words, i.x, book, 8))
 
 
-# Winograd's transforms
-
-
-def winograd_inputs(out, i):
-    simd.winograd_inputs(SIX, i.x, 3, 100, 16, out, 0, 16)
-
-
-def winograd_window(out, i):
-    simd.winograd_window(SIX, i.x, 3, 100, 16, 1, 5, 0, 4, out, 600, 0, 16)
-
-
-def winograd_weights(out, i):
-    simd.winograd_weights(THREE, SIX, i.x, 3, 20, out, 0, 16)
-
-
-def winograd_outputs(out, i):
-    simd.store(out, 0, simd.winograd_outputs(FOUR, SIX, i.x, 3, 16))
-
-
-# Products of bytes
-
-
-def start_sums(out, i):
-    simd.store_sums(i.sums, 3, simd.start_sums(TWO, THREE, i.biases, 5))
-    out[0] = i.biases[5]
-
-
-def load_sums(out, i):
-    simd.store_sums(i.sums, 0, simd.load_sums(TWO, THREE, i.biases, 9))
-    out[0] = i.biases[9]
-
-
-def store_sums(out, i):
-    sums = simd.dot_quad(simd.start_sums(ONE, THREE, i.biases, 2), i.bytes, 100, i.offsets, i.weights, 6)
-    simd.store_sums(i.sums, 0, sums)
-    simd.store_sums(i.sums, 100, simd.load_sums(ONE, THREE, i.sums, 0))
-    out[0] = i.bytes[0]
-
-
-def dot_quad(out, i):
-    sums = simd.start_sums(ONE, SEVEN, i.biases, 2)
-    for quad in range(5):
-        sums = simd.dot_quad(sums, i.bytes, 9, i.offsets, i.weights, quad)
-    simd.store_outputs(out, 0, 0, sums, NONE, i.bytes, i.wide, 3, i.bytes, 0)
-
-
-def interleave(out, i):
-    simd.interleave(THREE, i.bytes, 9, i.places_of_bytes, 3, i.packed, 64)
-    out[0] = i.bytes[0]
-
-
-def dot_rows(out, i):
-    simd.interleave(TWO, i.bytes, 9, i.places_of_bytes, 3, i.packed, 0)
-    sums = simd.dot_rows(simd.start_sums(FOUR, TWO, i.biases, 7), i.packed, 0, i.weights, 3)
-    sums = simd.dot_rows(sums, i.packed, 0, i.weights, 20)
-    simd.store_outputs(out, 0, 100, sums, NONE, i.bytes, i.wide, 0, i.bytes, 0)
-
-
-def store_outputs(out, i):
-    sums = simd.start_sums(TWO, THREE, i.biases, 2)
-    simd.store_outputs(i.packed, 0, 100, sums, NONE, i.bytes, i.narrow, 3, i.mask, 4)
-    one = simd.dot_quad(simd.start_sums(ONE, THREE, i.biases, 2), i.bytes, 9, i.offsets, i.weights, 2)
-    simd.store_outputs(i.packed, 300, 0, one, ONE, i.bytes, i.narrow, 3, i.mask, 9)
-    simd.store_outputs(out, 300, 0, one, ONE, i.bytes, i.wide, 3, i.mask, 9)
-
-
-def fill_bytes(out, i):
-    simd.fill_bytes(i.packed, 3, 100, 7)
-    simd.fill_bytes(i.packed, 200, 5, 9)
-    out[0] = i.bytes[0]
-
-
-def copy_bytes(out, i):
-    simd.copy_bytes(i.bytes, 5, i.packed, 9, 200)
-    simd.copy_bytes(i.bytes, 40, i.packed, 300, 64)
-    out[0] = i.bytes[0]
-
-
-def store_bytes(out, i):
-    simd.store_bytes(i.packed, 3, i.x, 5, np.float32(70), 100, 131)
-    simd.store_bytes(i.packed, 200, i.special, 0, np.float32(70), 100, 40)
-    out[0] = i.bytes[0]
-
-
 AVX512 = {fma_triples, gather, four_weight_in_registers}
 AVX512_WORDS = {load_words, table_lookup, fma_table_lookup}
 CASES: list[Callable[..., None]] = [
     case
-    for name, case in [*globals().items(), *vars(simd_function_cases).items()]
-    if isinstance(case, FunctionType) and case.__module__ in (__name__, simd_function_cases.__name__)
+    for module in (sys.modules[__name__], simd_byte_cases, simd_function_cases, simd_stream_cases)
+    for name, case in vars(module).items()
+    if isinstance(case, FunctionType) and case.__module__ == module.__name__
 ]
 ROUNDED = "winograd_"
 """Winograd's sums are added in another order by the two sides."""
