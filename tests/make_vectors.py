@@ -21,6 +21,7 @@ from vector_graphs import (
     graph_file,
     leaky_relu_file,
     movement_file,
+    quantized_file,
     sparse,
     spatial_file,
 )
@@ -104,6 +105,7 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "embedding.dcz": embedding_file(),
         "spatial.dcz": spatial_file(),
         "movement.dcz": movement_file(),
+        "quantized.dcz": quantized_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
         "planes.dcz": {"graph": None, "tensors": of_planes()},
@@ -154,6 +156,12 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
     def with_node(node: list[Any]) -> bytes:
         return build({"graph": {"input": [4], "nodes": [node]}, "tensors": [], "sections": []})
 
+    def with_scale(scale: float) -> bytes:
+        graph = {"input": [2], "nodes": [["linear", [0]]]}
+        quantization = {"values": [[0, scale, 7]], "weights": [[0, [0.5, 0.5]]]}
+        head = {"graph": graph, "tensors": [["w", [2, 2]]], "sections": [[16, None, 1]], "quantization": quantization}
+        return build(head, bytes(16))
+
     flipped = bytearray(tiny)
     flipped[manifest_end + 3] ^= 1
     bad_manifest = bytearray(tiny)
@@ -180,6 +188,7 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
         "nameless-input.dcz": (with_ends([["", [4]]], 1), "FormatError", "a name of its own"),
         "outputs-alike.dcz": (with_ends([4], [["y", 0], ["y", 1]]), "FormatError", "a name of its own"),
         "input-of-bytes.dcz": (with_ends([["x", [4], "U8"]], 1), "FormatError", "unknown dtype"),
+        "range-zero.dcz": (with_scale(0.0), "FormatError", "bad scale"),
         "later-value.dcz": (with_node(["relu", [], {}, [1]]), "FormatError", "not made yet"),
         "huge-tensor.dcz": (with_tensor(["w", [2**20, 2**20]]), "FormatError", "larger than a file of this size"),
         "gaps-outside.dcz": (
@@ -264,7 +273,18 @@ def expected_file(path: Path, tensors: dict[str, Array]) -> dict[str, Any]:
         }
         if container.tied:
             expected["tied"] = container.tied
+        if container.graph and container.graph.quantization:
+            expected["quantization"] = quantization_of(container.graph.quantization)
     return expected
+
+
+def quantization_of(given: fmt.Quantization) -> dict[str, Any]:
+    """Ranges by value, and the float32 of scales and corrections as little-endian bytes."""
+    return {
+        "values": {str(value): [found.scale, found.zero_point] for value, found in given.values.items()},
+        "weights": {name: scales.tobytes().hex() for name, scales in given.weights.items()},
+        "corrections": {str(value): numbers.tobytes().hex() for value, numbers in given.corrections.items()},
+    }
 
 
 def later_files() -> dict[str, bytes]:

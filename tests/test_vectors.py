@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from make_vectors import quantization_of
 
 import dcz.dcformat as fmt
 from dcz.dcformat.container.reader import payload_of
@@ -33,6 +34,8 @@ def test_valid_file(name: str) -> None:
         assert nodes == expected["nodes"]
         assert list(container.entries) == list(expected["tensors"])
         assert container.tied == expected.get("tied", {})
+        quantization = container.graph.quantization if container.graph else None
+        assert (quantization_of(quantization) if quantization else None) == expected.get("quantization")
         assert all(payload_of(container, key) is payload_of(container, name) for key, name in container.tied.items())
         for key, tensor in expected["tensors"].items():
             entry, array = container.entries[key], container.tensor(key)
