@@ -62,7 +62,20 @@ def fill_bytes(out, i):
 
 def copy_bytes(out, i):
     simd.copy_bytes(i.bytes, 5, i.packed, 9, 200)
-    simd.copy_bytes(i.bytes, 40, i.packed, 300, 64)
+    simd.copy_bytes(i.bytes, 40, i.packed, 300, 32)
+    out[0] = i.bytes[0]
+
+
+def copy_every(out, i):
+    simd.copy_every(ONE, i.bytes, 955, i.packed, 9, 69)
+    simd.copy_every(TWO, i.bytes, 1023 - 2 * 69, i.packed, 200, 70)
+    simd.copy_every(FOUR, i.bytes, 3, i.packed, 300, 17)
+    out[0] = i.bytes[0]
+
+
+def max_bytes(out, i):
+    simd.copy_bytes(i.bytes, 500, i.packed, 0, 200)
+    simd.max_bytes(i.bytes, 5, i.packed, 9, 131)
     out[0] = i.bytes[0]
 
 

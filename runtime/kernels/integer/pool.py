@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ... import simd
 from ...jit import inlined, kernel
 from ..contract import F32, I64
 from .planes import Bytes, fill_edges
-
-MOST_WIDTH = 1 << 16
-"""Widest image that a line of scratch is made for."""
+from .source import copy_row
 
 
 @kernel
@@ -22,7 +21,7 @@ def max_pool_bytes(x: Bytes, out: Bytes, line: Bytes, zero: int, sizes: I64) -> 
     ----------
     x, out : ndarray of uint8, flat
         Planes.
-    line : ndarray of uint8, shape (>= width,)
+    line : ndarray of uint8, shape (>= width + out_width,)
         Scratch.
     zero : int
         Zero point of the output, which fills its padding.
@@ -41,51 +40,35 @@ def max_pool_bytes(x: Bytes, out: Bytes, line: Bytes, zero: int, sizes: I64) -> 
         at, to = channel * plane + start, channel * out_plane
         fill_edges(out, to, out_start, out_start + out_height * out_pitch, out_plane, zero)
         for row in range(out_height):
-            line[:width] = 0
+            simd.fill_bytes(line, 0, width, 0)
             for ky in range(kernel_y):
                 y = row * stride_y + ky * apart_y - pad_y
                 if 0 <= y < height:
-                    _join(line[:width], x[at + y * pitch : at + y * pitch + width])
-            target = out[to + out_start + row * out_pitch : to + out_start + (row + 1) * out_pitch]
-            target[:out_width] = 0
-            target[out_width:] = zero
+                    simd.max_bytes(x, at + y * pitch, line, 0, width)
+            place = to + out_start + row * out_pitch
+            simd.fill_bytes(out, place, out_width, 0)
+            simd.fill_bytes(out, place + out_width, out_pitch - out_width, zero)
             for kx in range(kernel_x):
                 shift = kx * apart_x - pad_x
                 first = max(0, -(shift // stride_x))
-                end = min(out_width, (width - 1 - shift) // stride_x + 1)
-                if first < end:
-                    begin = first * stride_x + shift
-                    _join_each(target[first:end], line[begin : begin + (end - first - 1) * stride_x + 1], stride_x)
-
-
-@inlined
-def _join(target: Bytes, source: Bytes) -> None:
-    for i in range(len(target)):
-        target[i] = max(target[i], source[i])
-
-
-@inlined
-def _join_each(target: Bytes, source: Bytes, step: int) -> None:
-    """The greater of each byte and of each `step`-th of others; 2 is a constant, so that compilers use shuffles."""
-    if step == 1:
-        _join(target, source)
-    elif step == 2:
-        for i in range(len(target)):
-            target[i] = max(target[i], source[2 * i])
-    else:
-        for i in range(len(target)):
-            target[i] = max(target[i], source[step * i])
+                count = min(out_width, (width - 1 - shift) // stride_x + 1) - first
+                if count > 0:
+                    copy_row(line, first * stride_x + shift, line, width, count, stride_x)
+                    simd.max_bytes(line, width, out, place + first, count)
 
 
 @kernel
-def average_pool_bytes(x: Bytes, sums: F32, zero: int, rows: I64, columns: I64, sizes: I64) -> None:
-    """Sums of ``x - zero`` over windows, as float32.
+def average_pool_bytes(
+    x: Bytes, out: F32, factors: F32, zero: int, rows: I64, columns: I64, sizes: I64
+) -> None:  # fmt: skip
+    """Sums of ``x - zero`` over windows, rounded to float32, times a factor for each window.
 
     Parameters
     ----------
     x : ndarray of uint8, flat
         Planes.
-    sums : ndarray of float32, flat, shape (channels * out_height * out_width,)
+    out : ndarray of float32, flat, shape (channels * out_height * out_width,)
+    factors : ndarray of float32, shape (out_height * out_width,)
     zero : int
     rows, columns : ndarray of int64, shapes (out_height, 2), (out_width, 2)
         First row or column of each window, and the first behind it.
@@ -101,7 +84,8 @@ def average_pool_bytes(x: Bytes, sums: F32, zero: int, rows: I64, columns: I64, 
                 for y in range(rows[i, 0], rows[i, 1]):
                     begin = channel * plane + start + y * pitch + columns[j, 0]
                     total += _total(x[begin : begin + width])
-                sums[place] = np.float32(total - zero * (rows[i, 1] - rows[i, 0]) * width)
+                total -= zero * (rows[i, 1] - rows[i, 0]) * width
+                out[place] = np.float32(total) * factors[i * len(columns) + j]
                 place += 1
 
 

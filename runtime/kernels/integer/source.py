@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from ... import simd
-from ...jit import kernel
+from ...jit import inlined, kernel
 from ...simd.reference.bytes import HALF
 from ..contract import I64, Call, ConvGeometry
 from .planes import CACHE_LINE, Bytes, Planes
@@ -150,23 +150,18 @@ def deal_phases(x: Bytes, out: Bytes, phases: I64, sizes: I64) -> None:
                 y = row * step_y + phases[phase, 0] - pad_y
                 if 0 <= y < height and first < end:
                     begin = channel * plane + start + y * pitch + first * step_x + shift
-                    source = x[begin : begin + (end - first - 1) * step_x + 1]
-                    target = out[to + row * out_pitch + first : to + row * out_pitch + end]
-                    _copy_each(source, target, step_x)
+                    copy_row(x, begin, out, to + row * out_pitch + first, end - first, step_x)
 
 
-@kernel
-def _copy_each(source: Bytes, target: Bytes, step: int) -> None:
-    """Copy each `step`-th byte; strides that are common are constants, so that compilers use shuffles."""
+@inlined
+def copy_row(x: Bytes, place: int, out: Bytes, index: int, count: int, step: int) -> None:
+    """Copy `count` bytes, each `step`-th."""
     if step == 1:
-        for i in range(len(target)):
-            target[i] = source[i]
+        simd.copy_every((0,), x, place, out, index, count)
     elif step == 2:
-        for i in range(len(target)):
-            target[i] = source[2 * i]
+        simd.copy_every((0, 0), x, place, out, index, count)
     elif step == 4:
-        for i in range(len(target)):
-            target[i] = source[4 * i]
+        simd.copy_every((0, 0, 0, 0), x, place, out, index, count)
     else:
-        for i in range(len(target)):
-            target[i] = source[step * i]
+        for i in range(count):
+            out[index + i] = x[place + i * step]

@@ -158,12 +158,16 @@ class QuadTiling:
         """Bytes from a plane to the next, within a block."""
         return self.slice or self.source.plane
 
+    @property
+    def block_units(self) -> int:
+        """Most planes of a block."""
+        whole = self.source.planes * self.source.plane
+        return max(1, (CACHED if whole <= CACHED else BLOCK) // self.unit_bytes)
+
     @cached_property
     def blocks(self) -> I64:
         """The table of blocks: see `block_table`."""
-        source = self.source
-        budget = CACHED if source.planes * source.plane <= CACHED else BLOCK
-        return block_table(source.geometry, len(source.phases), max(1, budget // self.unit_bytes))
+        return block_table(self.source.geometry, len(self.source.phases), self.block_units)
 
 
 class ConvBytesSparse:

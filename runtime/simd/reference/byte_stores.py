@@ -12,7 +12,9 @@ from .types import F32, Tag, span
 
 __all__ = [
     "copy_bytes",
+    "copy_every",
     "fill_bytes",
+    "max_bytes",
     "store_bytes",
     "store_outputs",
 ]
@@ -55,8 +57,18 @@ def fill_bytes(out: Bytes, index: int, count: int, value: int) -> None:
 
 
 def copy_bytes(x: Bytes, place: int, out: Bytes, index: int, count: int) -> None:
-    """Copy `count` bytes, at least 64, from ``x[place]`` on."""
+    """Copy `count` bytes, at least 32, from ``x[place]`` on."""
     span(out, index, count)[:] = span(x, place, count)
+
+
+def copy_every(step: Tag, x: Bytes, place: int, out: Bytes, index: int, count: int) -> None:
+    """Copy `count` bytes, from ``x[place]`` on each ``len(step)``-th: of 1, 2 or 4."""
+    span(out, index, count)[:] = span(x, place, (count - 1) * len(step) + 1)[:: len(step)]
+
+
+def max_bytes(x: Bytes, place: int, out: Bytes, index: int, count: int) -> None:
+    """Replace `count` bytes from ``out[index]`` on by those from ``x[place]`` on where these are greater."""
+    span(out, index, count)[:] = np.maximum(span(out, index, count), span(x, place, count))
 
 
 def store_bytes(out: Bytes, index: int, x: F32, place: int, scale: Any, zero: int, count: int) -> None:

@@ -33,7 +33,7 @@ def test_maximum(windows: tuple[tuple[int, int], ...]) -> None:
     out = np.full(2 * made.size, 170, np.uint8)
     forms = (part for form in (given, made) for part in (form.height, form.width, form.plane, form.start, form.pitch))
     sizes = np.array([6, *forms, *kernel, *stride, *padding, *dilation], np.int64)
-    max_pool_bytes(cases.planes_of(x, given, 200), out, cases.room(size[1]), 9, sizes)
+    max_pool_bytes(cases.planes_of(x, given, 200), out, cases.room(size[1] + len(columns)), 9, sizes)
     np.testing.assert_array_equal(made.view(out), wanted)
     assert (cases.padding(out, made) == 9).all()
 
@@ -43,7 +43,9 @@ def test_average() -> None:
     form, sums = Planes(3, 7, 9, 1, 1), np.empty(2 * 3 * 2 * 2, np.float32)
     rows, columns = np.array([[0, 4], [3, 7]]), np.array([[0, 9], [2, 5]])
     sizes = np.array([6, form.plane, form.start, form.pitch])
-    average_pool_bytes(cases.planes_of(x, form, 7), sums, 100, rows, columns, sizes)
+    factors = np.array([0.5, 0.3, 0.1, 2], np.float32)
+    average_pool_bytes(cases.planes_of(x, form, 7), sums, factors, 100, rows, columns, sizes)
     less = x.astype(np.int64) - 100
     wanted = [[less[..., a:b, c:d].sum(axis=(2, 3)) for c, d in columns] for a, b in rows]
-    np.testing.assert_array_equal(sums.reshape(2, 3, 2, 2), np.array(wanted).transpose(2, 3, 0, 1))
+    products = np.array(wanted, np.float32).transpose(2, 3, 0, 1) * factors.reshape(2, 2)
+    np.testing.assert_array_equal(sums.reshape(2, 3, 2, 2), products)
