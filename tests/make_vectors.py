@@ -24,7 +24,7 @@ from vector_graphs import (
     sparse,
     spatial_file,
 )
-from vector_tensors import of_context, of_many_values, of_other_types, of_planes, of_scaled_rows
+from vector_tensors import of_context, of_many_values, of_other_types, of_planes, of_scaled_rows, of_small_tensors
 
 import dcz.dcformat as fmt
 from dcz.dcformat.constants import MAGIC
@@ -109,6 +109,7 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "planes.dcz": {"graph": None, "tensors": of_planes()},
         "context.dcz": {"graph": None, "tensors": of_context()},
         "wide.dcz": {"graph": None, "tensors": of_many_values()},
+        "adaptive.dcz": {"graph": None, "tensors": of_small_tensors()},
     }
     return files
 
@@ -227,6 +228,21 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
             ),
             "FormatError",
             "beyond the codebook",
+        ),
+        "adaptive-expands.dcz": (
+            with_payload(b"\x01\x01\xff", ["w", [65], "adaptive", "U8"]),
+            "FormatError",
+            "more elements than so few bytes",
+        ),
+        "adaptive-overflow.dcz": (
+            with_payload(bytes.fromhex("2903f2e7f1000000"), ["w", [4], "adaptive", "I8"]),
+            "FormatError",
+            "too large for I8",
+        ),
+        "adaptive-constant.dcz": (
+            with_payload(bytes.fromhex("280102030400"), ["w", [4], "adaptive"]),
+            "FormatError",
+            "other bytes",
         ),
         "planes-of-bytes.dcz": (with_tensor(["w", [4], "planes", "U8"]), "FormatError", "cannot be planes"),
         "boolean-2.dcz": (

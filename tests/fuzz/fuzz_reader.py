@@ -76,6 +76,7 @@ def seeds() -> list[bytes]:
     rows = np.repeat(few + 1, 2, 0) * rng.random((40, 1), np.float32)
     tensors = [Dense(one, "F32") for one in (few, many, rows)]
     tensors += [Dense(few.astype(np.int16), "I16"), Dense(many.view(np.int32), "I32")]
+    tensors += [Dense(tensor.array.reshape(-1)[:60], tensor.dtype) for tensor in tensors]
     for encoding, tensor in product(Encoding, tensors):
         file = io.BytesIO()
         write(file, None, {"t": encode("t", tensor, {encoding})})

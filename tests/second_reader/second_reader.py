@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from math import isfinite, prod
 from typing import Any
 
-import second_context  # noqa: F401 (an encoding of its own, which it adds to the parsers)
+import second_adaptive  # noqa: F401 (an encoding of its own, which it adds to the parsers)
+import second_context  # noqa: F401
 from second_payloads import SIZES, RefusedError, need, payload
 
 MAGIC = b"\x89DCZ\r\n\x1a\n"
