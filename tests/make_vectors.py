@@ -24,7 +24,15 @@ from vector_graphs import (
     sparse,
     spatial_file,
 )
-from vector_tensors import of_context, of_many_values, of_other_types, of_planes, of_scaled_rows, of_small_tensors
+from vector_tensors import (
+    of_context,
+    of_many_values,
+    of_names,
+    of_other_types,
+    of_planes,
+    of_scaled_rows,
+    of_small_tensors,
+)
 
 import dcz.dcformat as fmt
 from dcz.dcformat.constants import MAGIC
@@ -110,6 +118,7 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "context.dcz": {"graph": None, "tensors": of_context()},
         "wide.dcz": {"graph": None, "tensors": of_many_values()},
         "adaptive.dcz": {"graph": None, "tensors": of_small_tensors()},
+        "names.dcz": {"graph": None, "tensors": of_names()},
     }
     return files
 
@@ -152,6 +161,10 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
     def with_ends(given: Any, answer: Any) -> bytes:
         return build({"graph": {"input": given, "nodes": [["relu"]], "output": answer}, "tensors": [], "sections": []})
 
+    def with_names(*names: str) -> bytes:
+        manifest = {"tensors": [[name, [0]] for name in names], "sections": [[0, 0, len(names)]]}
+        return pack_header(pack_json(manifest, DICTIONARY), minor=1)
+
     def with_node(node: list[Any]) -> bytes:
         return build({"graph": {"input": [4], "nodes": [node]}, "tensors": [], "sections": []})
 
@@ -182,6 +195,7 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
         "outputs-alike.dcz": (with_ends([4], [["y", 0], ["y", 1]]), "FormatError", "a name of its own"),
         "input-of-bytes.dcz": (with_ends([["x", [4], "U8"]], 1), "FormatError", "unknown dtype"),
         "later-value.dcz": (with_node(["relu", [], {}, [1]]), "FormatError", "not made yet"),
+        "name-of-nothing.dcz": (with_names("a", ".b"), "FormatError", "cannot go on from the one before"),
         "huge-tensor.dcz": (with_tensor(["w", [2**20, 2**20]]), "FormatError", "larger than a file of this size"),
         "gaps-outside.dcz": (
             # Encoded for 32 weights, the second stored one at position 20, and then said to have 16.

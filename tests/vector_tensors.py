@@ -58,6 +58,25 @@ def of_small_tensors() -> dict[str, Array | Dense]:
     return {name: fmt.encode(name, tensor, {Encoding.ADAPTIVE}) for name, tensor in tensors.items()}
 
 
+def of_names() -> dict[str, Encoded]:
+    """Tensors whose names go on from one another, or begin with dots."""
+    names = [
+        "layer1.bn1.weight",
+        "layer1.bn1.bias",
+        "layer2.bias",
+        "bias",
+        ".5",
+        "..5",
+        "a..b",
+        "a..c",
+        "",
+        "ü.ö",
+        "ü.ä",
+    ]
+    ones = np.ones(9, "<f4")
+    return {name: fmt.encode(name, ones, {Encoding.ADAPTIVE}) for name in names}
+
+
 def of_planes() -> dict[str, Array | Dense]:
     """Tensors of which each byte of the elements is coded, or plain, by itself."""
     rng = np.random.default_rng(20)
