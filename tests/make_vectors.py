@@ -1,14 +1,13 @@
-"""Write the test vectors. Run by hand, once for each format version: `python tests/make_vectors.py NEW_FOLDER`.
+"""Write the test vectors that are not there yet: `python tests/make_vectors.py`, by hand.
 
-The files under `tests/vectors/` are never rewritten: they stand for the files that users already have. This script
-refuses to touch a folder that has any. What each file must give stands in `expected.json` beside it.
+The files under `tests/vectors/` are never rewritten: they stand for the files that users already have. What each must
+give stands in `expected.json` beside them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -333,25 +332,25 @@ def refused_later_files() -> dict[str, tuple[bytes, str, str]]:
 
 
 def main(folder: Path) -> None:
-    """Write all vectors into a folder that has none."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.glob("*.dcz")):
-        sys.exit(f"{folder} already holds vectors: they are never rewritten")
-    expected: dict[str, Any] = {"valid": {}, "broken": {}}
+    """Write the vectors that a folder lacks, and what they must give."""
+    listed = folder / "expected.json"
+    expected: dict[str, Any] = json.loads(listed.read_text()) if listed.exists() else {"valid": {}, "broken": {}}
     for name, arguments in valid_files().items():
-        fmt.write(folder / name, **arguments)
-        given = {key: array_of(value) for key, value in arguments["tensors"].items()}
-        expected["valid"][name] = expected_file(folder / name, given)
+        if not (folder / name).exists():
+            fmt.write(folder / name, **arguments)
+            given = {key: array_of(value) for key, value in arguments["tensors"].items()}
+            expected["valid"][name] = expected_file(folder / name, given)
     for name, data in later_files().items():
-        (folder / name).write_bytes(data)
-        expected["valid"][name] = expected_file(folder / name, {"w": np.array([1.5, -2.0], "<f4")})
-    for name, (data, error, message) in (
-        broken_files((folder / "tiny.dcz").read_bytes()) | refused_later_files()
-    ).items():
-        (folder / name).write_bytes(data)
-        expected["broken"][name] = {"error": error, "message": message}
-    (folder / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
+        if not (folder / name).exists():
+            (folder / name).write_bytes(data)
+            expected["valid"][name] = expected_file(folder / name, {"w": np.array([1.5, -2.0], "<f4")})
+    broken = broken_files((folder / "tiny.dcz").read_bytes()) | refused_later_files()
+    for name, (data, error, message) in broken.items():
+        if not (folder / name).exists():
+            (folder / name).write_bytes(data)
+            expected["broken"][name] = {"error": error, "message": message}
+    listed.write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(__file__).parent / "vectors")
