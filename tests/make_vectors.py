@@ -24,6 +24,7 @@ from vector_graphs import (
     sparse,
     spatial_file,
 )
+from vector_operators import activations_file, arithmetic_file, norms_file, products_file, recurrent_file
 from vector_tensors import (
     of_context,
     of_many_values,
@@ -113,6 +114,11 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "spatial.dcz": spatial_file(),
         "movement.dcz": movement_file(),
         "quantized.dcz": quantized_file(),
+        "activations.dcz": activations_file(),
+        "arithmetic.dcz": arithmetic_file(),
+        "norms.dcz": norms_file(),
+        "products.dcz": products_file(),
+        "recurrent.dcz": recurrent_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
         "planes.dcz": {"graph": None, "tensors": of_planes()},

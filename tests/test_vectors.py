@@ -23,6 +23,7 @@ def test_the_corpus_is_whole() -> None:
     assert {path.name for path in FOLDER.glob("*.dcz")} == listed
     assert len(EXPECTED["valid"]) >= 5
     assert len(EXPECTED["broken"]) >= 20
+    assert {op for file in EXPECTED["valid"].values() for op in file["nodes"] or ()} == set(fmt.OPS)
 
 
 @pytest.mark.parametrize("name", EXPECTED["valid"])

@@ -31,8 +31,8 @@ from ..preprocess import Preprocess
 from ..tensors import DTYPES
 from .graph_json import graph_from_json, graph_minor_version, graph_to_json
 from .json_fields import integers, list_of, object_of
-from .quantization_json import quantization_from_json, quantization_to_json
 from .names import expand, shorten
+from .quantization_json import quantization_from_json, quantization_to_json
 
 _ENCODINGS = {encoding.value: encoding for encoding in Encoding}
 DICTIONARY = (
