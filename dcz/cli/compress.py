@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     network = parser.add_mutually_exclusive_group(required=True)
     network.add_argument("model", metavar="MODEL.pt2", nargs="?", help="a program of torch.export, with its weights")
     network.add_argument("--arch", metavar="NAME", help="a known architecture, or pkg.module:factory")
-    parser.add_argument("--input-shape", metavar="C,H,W", type=arguments.shape, help="of a factory: 3,32,32")
+    parser.add_argument("--input-shape", metavar="C,H,W", type=arguments.picture_shape, help="of a factory: 3,32,32")
     shown = "cifar10, imagenet, mnist or a JSON file; default for a factory: measured on the training pictures"
     parser.add_argument("--preprocess", metavar="NAME", help=shown)
     parser.add_argument(
