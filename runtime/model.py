@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import dcformat
+from ..core.hub import fetched
 from ..core.readahead import Content, Source, name_of
 from ..dcformat import Container, FormatError, Graph, InputError, infer_shapes
 from ..dcformat.graph.ids import id_limits, random_inputs
@@ -28,6 +29,7 @@ from .plan.steps import ONE_LANE
 from .plan.tuning import Tuning
 from .settings import thread_count
 from .simd import LANES
+from .summary import summary
 from .threads.fork import after_fork
 from .threads.team import Team
 from .threads.workers import Workers
@@ -125,6 +127,9 @@ class Model:
         ends = (self.input_shapes, self.output_shapes)
         given, made = (next(iter(end.values())) if len(end) == 1 else end for end in ends)
         return f"<dcz.Model {self._container.path!r}: {given} -> {made}>"
+
+    def _repr_html_(self) -> str:
+        return summary(self, self._container)
 
     def __call__(self, *batch: ArrayLike | Mapping[str, ArrayLike]) -> Any:
         """Run the network.
@@ -359,7 +364,7 @@ def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str
     Parameters
     ----------
     path : str or os.PathLike, bytes-like, or binary file
-        The container's file, or all of its bytes.
+        The container's file, or all of its bytes; or ``hf://org/name`` for one on the Hugging Face Hub.
     threads : int, optional
         Threads that a batch, or a single sample's large layers, are spread over; all cores without it.
     tuning : str or os.PathLike, optional
@@ -380,7 +385,7 @@ def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str
     OSError
         A file cannot be read, or `tuning` cannot be written.
     """
-    return Model(path, name_of(path), threads, tuning)
+    return Model(fetched(path), name_of(path), threads, tuning)
 
 
 def _part(arrays: list[F32], start: int, samples: int) -> list[F32]:

@@ -17,13 +17,27 @@ from contextlib import contextmanager
 
 from .. import __version__
 from ..core.printable import printable
-from . import bench, calibrate, compress, convert, demo, export, infer, info, report, serve, verify, warm
+from . import (
+    bench,
+    calibrate,
+    completion,
+    compress,
+    convert,
+    demo,
+    export,
+    infer,
+    info,
+    report,
+    serve,
+    verify,
+    warm,
+)
 from .explain import explain
 from .parser import Parser
 from .signals import Terminated, sigterm_raises
 from .streams import safe_streams
 
-COMMANDS = (convert, infer, info, verify, export, compress, calibrate, report, bench, serve, warm, demo)
+COMMANDS = (convert, infer, info, verify, export, compress, calibrate, report, bench, serve, warm, demo, completion)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a write for which the disk has no space."""
 
