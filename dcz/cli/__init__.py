@@ -20,12 +20,12 @@ from typing import NoReturn
 
 from .. import __version__
 from ..core.printable import printable
-from . import bench, compress, convert, demo, export, infer, info, report, verify, warm
+from . import bench, compile, compress, convert, demo, export, infer, info, report, verify, warm
 from .explain import explain
 from .parser import Parser
 from .streams import safe_streams
 
-COMMANDS = (convert, infer, info, verify, export, compress, report, bench, warm, demo)
+COMMANDS = (convert, infer, info, verify, export, compress, compile, report, bench, warm, demo)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a write for which the disk has no space."""
 
