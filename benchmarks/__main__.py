@@ -22,6 +22,7 @@ from . import (
     builds,
     checkpoints,
     codecs,
+    compiled,
     floats,
     latency,
     layers,
@@ -51,6 +52,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         reproduce_paper,
         scaling,
         builds,
+        compiled,
         zoo,
     )
 }
