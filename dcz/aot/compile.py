@@ -42,7 +42,7 @@ class Report:
         Kernels in it.
     batch : int
     largest_layer, largest_bytes : str, int
-        The layer whose packed weights are the largest, and their bytes.
+        The layer whose packed weights are the largest, and their bytes; of a batch, in the plan of its largest slice.
     """
 
     output: str
@@ -119,7 +119,7 @@ def compile_model(
     if header is not None:
         guard = re.sub("[^0-9A-Z]", "_", f"{prefix}{Path(header).name}".upper())
         _write(header, header_text(made.interface, guard).encode())
-    largest = max(made.plan.steps, key=lambda step: step.weight_bytes)
+    largest = max(made.plan.steps, key=lambda step: step.weight_bytes, default=None)
     return Report(
         output=os.fspath(output),
         target=chosen.name,
@@ -128,8 +128,8 @@ def compile_model(
         arena_bytes=made.interface.arena_bytes,
         kernels=made.kernels,
         batch=batch,
-        largest_layer=largest.weight or largest.op,
-        largest_bytes=largest.weight_bytes,
+        largest_layer="" if largest is None else largest.weight or largest.op,
+        largest_bytes=0 if largest is None else largest.weight_bytes,
     )
 
 
