@@ -23,6 +23,7 @@ from . import (
     checkpoints,
     cluster,
     codecs,
+    compiled,
     floats,
     latency,
     layers,
@@ -53,6 +54,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         scaling,
         builds,
         cluster,
+        compiled,
         zoo,
     )
 }

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from itertools import islice
-from math import prod
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -18,14 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 from .. import dcformat
 from ..core.hub import fetched
 from ..core.readahead import Content, Source, name_of
-from ..dcformat import Container, FormatError, Graph, InputError, infer_shapes
-from ..dcformat.graph.ids import id_limits, random_inputs
+from ..dcformat import InputError
+from ..dcformat.graph.ids import random_inputs
 from .arguments import Arguments, check_one_input, check_one_output
 from .execute.executor import Executor
 from .execute.layer_times import LayerStats, LayerTimer, layer_table
 from .kernels.contract import F32
-from .plan.plan import Plan, plan
-from .plan.steps import ONE_LANE
+from .network import SLICES, Network, slices
+from .plan.plan import Plan
 from .plan.tuning import Tuning
 from .settings import thread_count
 from .simd import LANES
@@ -37,11 +36,6 @@ from .vision.ranking import Answer, Prediction, rank, warning_of_nan
 
 if TYPE_CHECKING:
     from .vision.images import Inputs, Item
-
-SLICES = (LANES, 4, 1)
-"""Batch sizes with a plan: a batch is cut into slices of these sizes. The samples of the first are vector lanes."""
-ARENA_LIMIT = 1 << 25
-"""Greatest size in bytes of the activations of a slice of several samples: more would not fit the cache."""
 
 PARALLEL_BYTES = 1 << 20
 """Least size in bytes of a container whose layers are packed in several threads. For a small one, packing is mostly
@@ -91,18 +85,13 @@ class Model:
         container = dcformat.open(content, name)
         opened = time.perf_counter()
         self._made_from = content.origin, name, threads, None if tuning is None else os.path.abspath(tuning)
-        self._container = container
-        self._graph = _graph(container)
-        self._weights = {name: container.entries[name].shape for name in self._graph.tensor_names()}
-        self._shapes = infer_shapes(self._graph, self._weights)
-        self._interleaves = ONE_LANE.isdisjoint(node.op for node in self._graph.nodes)
-        self.input_shapes = {given.name: given.shape for given in self._graph.inputs}
-        self.output_shapes = {answer.name: self._shapes[answer.value] for answer in self._graph.outputs}
+        self._container, self._network = container, Network(container)
+        self.input_shapes, self.output_shapes = self._network.input_shapes, self._network.output_shapes
         self.input_names, self.output_names = tuple(self.input_shapes), tuple(self.output_shapes)
         self.input_shape = self.input_shapes[self.input_names[0]]
         self.output_shape = self.output_shapes[self.output_names[0]]
         self.labels = container.labels
-        self.arguments = Arguments(self._graph.inputs, id_limits(self._graph, self._weights))
+        self.arguments = Arguments(self._network.graph.inputs, self._network.limits)
         self._plans: dict[int, Plan] = {}
         self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
         self._team = Team(self.threads)
@@ -160,7 +149,7 @@ class Model:
         dict of str to ndarray of float32 or int64, shapes ``(samples, *shape)``
             By name, in the order of the inputs.
         """
-        arrays = random_inputs(self._graph, self._weights, samples, seed)
+        arrays = random_inputs(self._network.graph, self._network.weights, samples, seed)
         return dict(zip(self.input_names, arrays, strict=True))
 
     def _answers(self, x: list[F32]) -> list[F32]:
@@ -318,19 +307,10 @@ class Model:
         top : int
             Ties go to the lower index.
         """
-        return rank(scores, self._graph, self.labels, top)
+        return rank(scores, self._network.graph, self.labels, top)
 
     def _slices(self, samples: int) -> Iterator[tuple[int, int]]:
-        """Cut a batch into slices, (start, size), sized by memory and the number of threads."""
-        start = 0
-        for size in SLICES:
-            if size > 1 and size * self._arena_bytes > ARENA_LIMIT:
-                continue
-            if size < LANES and size > max(1, samples // self.threads):
-                continue
-            while samples - start >= size:
-                yield start, size
-                start += size
+        return slices(samples, self.threads, self._arena_bytes)
 
     def _run(self, size: int, batch: list[F32], out: list[F32]) -> None:
         idle = self._idle[size]
@@ -345,10 +325,7 @@ class Model:
         with self._planning:
             if size not in self._plans:
                 packers = self.threads if self._container.file_bytes >= PARALLEL_BYTES else 1
-                lanes = LANES if size == LANES and self._interleaves else 1
-                shared = self._graph, self._shapes, self._container.decode
-                elements = {name: prod(shape) for name, shape in self._weights.items()}
-                self._plans[size] = plan(*shared, size, self._team, packers, lanes, elements, self._tuning)
+                self._plans[size] = self._network.plan(size, self._team, packers, self._tuning)
                 if self._tuning is not None:
                     self._tuning.save()
             return self._plans[size]
@@ -390,13 +367,3 @@ def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str
 
 def _part(arrays: list[F32], start: int, samples: int) -> list[F32]:
     return [array[start : start + samples] for array in arrays]
-
-
-def _graph(container: Container) -> Graph:
-    if container.graph is None:
-        raise FormatError(
-            "container holds weights but no graph, so it can't run",
-            path=container.path,
-            hint="convert the checkpoint again with --arch NAME or --arch pkg.module:factory",
-        )
-    return container.graph

@@ -20,6 +20,7 @@ from ..core.printable import printable
 from . import (
     bench,
     calibrate,
+    compile,
     completion,
     compress,
     convert,
@@ -37,7 +38,22 @@ from .parser import Parser
 from .signals import Terminated, sigterm_raises
 from .streams import safe_streams
 
-COMMANDS = (convert, infer, info, verify, export, compress, calibrate, report, bench, serve, warm, demo, completion)
+COMMANDS = (
+    convert,
+    infer,
+    info,
+    verify,
+    export,
+    compress,
+    calibrate,
+    compile,
+    report,
+    bench,
+    serve,
+    warm,
+    demo,
+    completion,
+)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a write for which the disk has no space."""
 
