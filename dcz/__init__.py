@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .dcformat import UnsupportedOpError as UnsupportedOpError
     from .dcformat import open as open
     from .reporting.report import report as report
+    from .runtime import Answer as Answer
     from .runtime import Model as Model
     from .runtime import Prediction as Prediction
     from .runtime import load as load
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _HOME = {
+    "Answer": "runtime",
     "BitsRule": "converters.compression.sharing",
     "Calibration": "calibration",
     "Container": "dcformat",

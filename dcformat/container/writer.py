@@ -23,8 +23,9 @@ from .layout import crc32_of, pack_header
 from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest, unpack_labels, unpack_manifest
 from .reader import Container, payload_of
 
-SECTION_BYTES = 4096
-"""A section is closed once it holds this much: a checksum costs little, and a damaged byte is traced to few tensors."""
+SECTION_BYTES, LATER_SECTION_BYTES = 1 << 12, 1 << 14
+"""A section is closed once it holds this much: a damaged byte is traced to few tensors, and a checksum costs little: 11
+bytes, which weigh more in the denser files of format 1.1."""
 
 SMALL_BYTES = 1 << 14
 """Tensors of fewer bytes are small: a few bytes matter, and to encode one takes little time."""
@@ -138,7 +139,8 @@ def write(
     encoded = {n: t if isinstance(t, Encoded) else encode(n, t) for n, t in tensors.items()}
     _renew(encoded, at_any_gain=bool(Manifest(graph, _entries(encoded), ()).minor_version))
     _fill_up(encoded)
-    sections = list(_gather([tensor.payload for tensor in encoded.values()]))
+    section_bytes = LATER_SECTION_BYTES if Manifest(graph, _entries(encoded), ()).minor_version else SECTION_BYTES
+    sections = list(_gather([tensor.payload for tensor in encoded.values()], section_bytes))
     packed_labels = pack_labels(labels) if labels is not None else b""
     manifest = Manifest(
         graph=graph,
@@ -153,7 +155,7 @@ def write(
     head = pack_header(packed, manifest.minor_version)
     parts = [head, *(payload for section in sections for payload in section), packed_labels]
     # Never write what the reader would refuse.
-    unpack_manifest(packed, sum(map(len, parts)))
+    unpack_manifest(packed, sum(map(len, parts)), manifest.minor_version)
     if labels is not None:
         unpack_labels(packed_labels)
     with replacing(file) if isinstance(file, str | os.PathLike) else nullcontext(file) as stream:
@@ -204,14 +206,14 @@ def _fill_up(encoded: dict[str, Encoded]) -> None:
         missing -= MAX_EXPANSION * (len(encoded[name].payload) - packed)
 
 
-def _gather(payloads: Sequence[Bytes]) -> Iterator[list[Bytes]]:
-    """Payloads in sections."""
+def _gather(payloads: Sequence[Bytes], section_bytes: int) -> Iterator[list[Bytes]]:
+    """Payloads in sections of at least so many bytes, but for the last."""
     held: list[Bytes] = []
     nbytes = 0
     for payload in payloads:
         held.append(payload)
         nbytes += len(payload)
-        if nbytes >= SECTION_BYTES:
+        if nbytes >= section_bytes:
             yield held
             held, nbytes = [], 0
     if held:

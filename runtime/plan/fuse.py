@@ -30,7 +30,7 @@ STRIDED = ("slice", "permute", "expand")
 """Operators whose output is the input with other strides."""
 CLAMPS = ("relu", "relu6", "clamp")
 """Activations that kernels have as limits of their output."""
-PAIRS = ("add", "sub", "mul", "div", "maximum", "minimum", "pow")
+PAIRS = ("add", "sub", "mul", "div", "maximum", "minimum", "pow", "equal", "less", "mask")
 """Arithmetic of two values."""
 Limits = tuple[float, float]
 """The least and the greatest value that an activation lets through."""
