@@ -20,9 +20,11 @@ from vector_graphs import (
     graph_file,
     leaky_relu_file,
     movement_file,
+    quantized_file,
     sparse,
     spatial_file,
 )
+from vector_operators import activations_file, arithmetic_file, norms_file, products_file, recurrent_file
 from vector_tensors import (
     of_context,
     of_many_values,
@@ -111,6 +113,12 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "embedding.dcz": embedding_file(),
         "spatial.dcz": spatial_file(),
         "movement.dcz": movement_file(),
+        "quantized.dcz": quantized_file(),
+        "activations.dcz": activations_file(),
+        "arithmetic.dcz": arithmetic_file(),
+        "norms.dcz": norms_file(),
+        "products.dcz": products_file(),
+        "recurrent.dcz": recurrent_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
         "planes.dcz": {"graph": None, "tensors": of_planes()},
@@ -167,6 +175,12 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
     def with_node(node: list[Any]) -> bytes:
         return build({"graph": {"input": [4], "nodes": [node]}, "tensors": [], "sections": []})
 
+    def with_scale(scale: float) -> bytes:
+        graph = {"input": [2], "nodes": [["linear", [0]]]}
+        quantization = {"values": [[0, scale, 7]], "weights": [[0, [0.5, 0.5]]]}
+        head = {"graph": graph, "tensors": [["w", [2, 2]]], "sections": [[16, None, 1]], "quantization": quantization}
+        return build(head, bytes(16))
+
     flipped = bytearray(tiny)
     flipped[manifest_end + 3] ^= 1
     bad_manifest = bytearray(tiny)
@@ -193,6 +207,7 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
         "nameless-input.dcz": (with_ends([["", [4]]], 1), "FormatError", "a name of its own"),
         "outputs-alike.dcz": (with_ends([4], [["y", 0], ["y", 1]]), "FormatError", "a name of its own"),
         "input-of-bytes.dcz": (with_ends([["x", [4], "U8"]], 1), "FormatError", "unknown dtype"),
+        "range-zero.dcz": (with_scale(0.0), "FormatError", "bad scale"),
         "later-value.dcz": (with_node(["relu", [], {}, [1]]), "FormatError", "not made yet"),
         "name-of-nothing.dcz": (with_names("a", ".b"), "FormatError", "cannot go on from the one before"),
         "huge-tensor.dcz": (with_tensor(["w", [2**20, 2**20]]), "FormatError", "larger than a file of this size"),
@@ -293,7 +308,18 @@ def expected_file(path: Path, tensors: dict[str, Array]) -> dict[str, Any]:
         }
         if container.tied:
             expected["tied"] = container.tied
+        if container.graph and container.graph.quantization:
+            expected["quantization"] = quantization_of(container.graph.quantization)
     return expected
+
+
+def quantization_of(given: fmt.Quantization) -> dict[str, Any]:
+    """Ranges by value, and the float32 of scales and corrections as little-endian bytes."""
+    return {
+        "values": {str(value): [found.scale, found.zero_point] for value, found in given.values.items()},
+        "weights": {name: scales.tobytes().hex() for name, scales in given.weights.items()},
+        "corrections": {str(value): numbers.tobytes().hex() for value, numbers in given.corrections.items()},
+    }
 
 
 def later_files() -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from make_vectors import quantization_of
 
 import dcz.dcformat as fmt
 from dcz.dcformat.container.reader import payload_of
@@ -22,6 +23,7 @@ def test_the_corpus_is_whole() -> None:
     assert {path.name for path in FOLDER.glob("*.dcz")} == listed
     assert len(EXPECTED["valid"]) >= 5
     assert len(EXPECTED["broken"]) >= 20
+    assert {op for file in EXPECTED["valid"].values() for op in file["nodes"] or ()} == set(fmt.OPS)
 
 
 @pytest.mark.parametrize("name", EXPECTED["valid"])
@@ -34,6 +36,8 @@ def test_valid_file(name: str) -> None:
         assert nodes == expected["nodes"]
         assert list(container.entries) == list(expected["tensors"])
         assert container.tied == expected.get("tied", {})
+        quantization = container.graph.quantization if container.graph else None
+        assert (quantization_of(quantization) if quantization else None) == expected.get("quantization")
         assert all(payload_of(container, key) is payload_of(container, name) for key, name in container.tied.items())
         for key, tensor in expected["tensors"].items():
             entry, array = container.entries[key], container.tensor(key)

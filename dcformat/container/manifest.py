@@ -32,6 +32,7 @@ from ..tensors import DTYPES
 from .graph_json import graph_from_json, graph_minor_version, graph_to_json
 from .json_fields import integers, list_of, object_of
 from .names import expand, shorten
+from .quantization_json import quantization_from_json, quantization_to_json
 
 _ENCODINGS = {encoding.value: encoding for encoding in Encoding}
 DICTIONARY = (
@@ -204,6 +205,8 @@ def pack_manifest(manifest: Manifest) -> bytes:
         data["metadata"] = dict(sorted(manifest.metadata.items()))
     if manifest.tied:
         data["tied"] = {name: index.get(stored) for name, stored in manifest.tied.items()}
+    if manifest.graph is not None and manifest.graph.quantization is not None:
+        data["quantization"] = quantization_to_json(manifest.graph.quantization, index)
     return pack_json(data, DICTIONARY)
 
 
@@ -249,11 +252,19 @@ def unpack_manifest(data: Bytes, file_bytes: int, minor: int = 0) -> Manifest:
     metadata = object_of(fields.get("metadata", {}), "metadata")
     if not all(isinstance(value, str) for value in metadata.values()):
         raise FormatError("manifest: metadata must be text")
-    graph = None
-    if "graph" in fields:
-        graph = graph_from_json(object_of(fields["graph"], "graph"), [entry.name for entry in tensors])
-        infer_shapes(graph, {entry.name: entry.shape for entry in tensors})
+    graph = _graph_from_json(fields, tensors) if "graph" in fields else None
+    if graph is None and "quantization" in fields:
+        raise FormatError("manifest: quantization without a graph")
     return Manifest(graph, tensors, sections, preprocess, labels, metadata, _tied_from_json(fields, tensors))
+
+
+def _graph_from_json(fields: Mapping[str, Any], tensors: Sequence[TensorEntry]) -> Graph:
+    names = [entry.name for entry in tensors]
+    graph = graph_from_json(object_of(fields["graph"], "graph"), names)
+    if "quantization" in fields:
+        graph = replace(graph, quantization=quantization_from_json(fields["quantization"], names))
+    infer_shapes(graph, {entry.name: entry.shape for entry in tensors})
+    return graph
 
 
 def pack_labels(labels: Sequence[str]) -> bytes:

@@ -21,6 +21,7 @@ from ..preprocess import Preprocess
 from ..tensors import DTYPES, Array, Dense, dtype_name
 from .layout import crc32_of, pack_header
 from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest, unpack_labels, unpack_manifest
+from .reader import Container, payload_of
 
 SECTION_BYTES, LATER_SECTION_BYTES = 1 << 12, 1 << 14
 """A section is closed once it holds this much: a damaged byte is traced to few tensors, and a checksum costs little: 11
@@ -84,6 +85,16 @@ def encode(name: str, tensor: Array | Dense, among: Collection[Encoding] = tuple
     """
     dense = _as_dense(name, tensor)
     return Encoded(dense.shape, dense.dtype, *encode_tensor(dense, among), among)
+
+
+def stored(container: Container) -> dict[str, Encoded]:
+    """All tensors of a container as they are stored in it, by name, for another container that is to have them."""
+    found = {}
+    for name, entry in container.entries.items():
+        payload = payload_of(container, name)
+        data = payload.data[payload.end - sum(payload.parts.values()) : payload.end]
+        found[name] = Encoded(entry.shape, entry.dtype, entry.encoding, data, (entry.encoding,))
+    return found
 
 
 def write(
@@ -173,6 +184,7 @@ def _renew(encoded: dict[str, Encoded], at_any_gain: bool) -> None:
     What a large one could gain by it is less than `LEAST_GAIN`.
     """
     old = {n: t for n, t in encoded.items() if not t.encoding.minor_version and len(t.payload) < SMALL_BYTES}
+    old = {name: tensor for name, tensor in old.items() if len(tensor.among) > 1}
     new = {name: tensor.renewed() for name, tensor in old.items()}
     gain = sum(len(old[name].payload) - len(new[name].payload) for name in old)
     if at_any_gain or gain >= LEAST_GAIN:

@@ -1,7 +1,8 @@
 """A second reader of .dcz files, in plain Python, written from docs/format.md alone.
 
 It imports nothing from the package and is slow: it is there to agree with the first reader, and so to show that the
-page says enough. It reads tensors, names of operators, labels, metadata and tied names; it does not run networks.
+page says enough. It reads tensors, names of operators, labels, metadata, tied names and ranges; it does not run
+networks.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import second_adaptive  # noqa: F401 (an encoding of its own, which it adds to the parsers)
 import second_context  # noqa: F401
 from second_payloads import SIZES, RefusedError, need, payload
+from second_quantization import quantization
 
 MAGIC = b"\x89DCZ\r\n\x1a\n"
 DICTIONARY = (
@@ -59,6 +61,7 @@ class File:
     labels: list[str] | None
     metadata: dict[str, str] = field(default_factory=dict)
     tied: dict[str, str] = field(default_factory=dict)
+    quantization: dict[str, Any] | None = None
 
 
 def read(data: bytes, operators: Iterable[str]) -> File:
@@ -95,7 +98,8 @@ def read(data: bytes, operators: Iterable[str]) -> File:
     metadata = manifest.get("metadata", {})
     need(isinstance(metadata, dict) and all(isinstance(text, str) for text in metadata.values()), "metadata")
     nodes = graph(manifest["graph"], len(names), set(operators)) if "graph" in manifest else None
-    return File((major, minor), tensors, nodes, labels, metadata, {name: names[i] for name, i in tied.items()})
+    integer = quantization(manifest["quantization"], tensors) if "quantization" in manifest else None
+    return File((major, minor), tensors, nodes, labels, metadata, {name: names[i] for name, i in tied.items()}, integer)
 
 
 def unpacked(packed: bytes, dictionary: bytes) -> Any:
