@@ -18,8 +18,7 @@ def branches(node: NodeProto) -> dict[bool, GraphProto]:
 def lifted(model: ModelProto) -> ModelProto:
     """The model with unique names in the branches of its Ifs, and their constants in the main graph.
 
-    Names that a branch defines get its path (``y.then_branch.w`` for an If that makes ``y``), as two branches may define
-    the same.
+    Names that a branch defines get its path, ``y.then_branch.w`` for an If that makes ``y``: two may define the same.
 
     Parameters
     ----------
