@@ -21,7 +21,9 @@ from . import (
     accuracy,
     builds,
     checkpoints,
+    cluster,
     codecs,
+    compiled,
     floats,
     latency,
     layers,
@@ -51,6 +53,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         reproduce_paper,
         scaling,
         builds,
+        cluster,
+        compiled,
         zoo,
     )
 }

@@ -18,6 +18,7 @@ from ...dcformat.preprocess import Preprocess
 from ...runtime import load
 from ..architectures import ARCHITECTURES, Architecture
 from ..architectures.lookup import new_network, resolve
+from ..frontends.exported.trainable import trainable
 from ..frontends.presets import fit_preprocess, resolve_preprocess
 from .artefacts import write_artefacts
 from .checkpoints import digest, load_checkpoint, load_network
@@ -62,16 +63,18 @@ def compress(
         A recipe, its file, or the name of a bundled one. Without it that of the architecture, or for a network of your
         own one that `proposal.propose_recipe` makes.
     arch : str, optional
-        A known architecture or ``pkg.module:factory``; by default the recipe's.
+        A known architecture, ``pkg.module:factory``, or a program of ``torch.export`` (``.pt2``), which has its weights
+        already; by default the recipe's.
     input_shape : tuple of int, optional
-        (C, H, W), for a factory.
+        (C, H, W), for a factory; that of a program must agree.
     preprocess : Preprocess, str or path, optional
-        Preprocessing for a factory's network; by default the pictures are resized to its input, and their mean and
+        Preprocessing for a network of your own; by default the pictures are resized to its input, and their mean and
         deviation are taken from the training set.
     max_drop, target_ratio : float
         For a proposed recipe: accuracy that it may lose by sharing, as a share, and the ratio of file sizes it aims at.
     checkpoint : path, optional
-        Initial weights. Leading "train" stages are then skipped, unless they regrow a pruned network.
+        Initial weights. Leading "train" stages are then skipped, unless they regrow a pruned network; so they are for a
+        program.
     teacher : nn.Module or path, optional
         Teacher for stages with distillation: a network, or a checkpoint of a known architecture with the same input. By
         default the network before the first such stage, usually the dense one.
@@ -91,7 +94,7 @@ def compress(
     OSError
         `out`, `work` or `artefacts` cannot be written to.
     """
-    check_output(out, checkpoint, teacher if not isinstance(teacher, nn.Module) else None, *files_among(recipe))
+    check_output(out, checkpoint, teacher if not isinstance(teacher, nn.Module) else None, *files_among(recipe, arch))
     if recipe is not None and not isinstance(recipe, Recipe):
         recipe = load_recipe(os.fspath(recipe))
     elif recipe is None and arch in ARCHITECTURES:
@@ -111,7 +114,12 @@ def compress(
     stages = list(enumerate(recipe.stages, 1))
     given = None
     if checkpoint is not None:
+        if _is_program(architecture.name):
+            raise ConversionError(
+                "a program has its weights already", path=architecture.name, hint="leave out checkpoint"
+            )
         load_checkpoint(model, architecture, checkpoint)
+    if checkpoint is not None or _is_program(architecture.name):
         given = copy.deepcopy(model)
         while stages and stages[0][1].do == "train" and not stages[0][1].regrow:
             stages.pop(0)
@@ -166,13 +174,26 @@ def _architecture(
         raise ConversionError("no architecture is named", hint="give arch, or a recipe that has one")
     if recipe is not None and recipe.arch not in ("", name):
         raise ConversionError("the recipe is for another network", expected=name, found=recipe.arch)
-    architecture = resolve(name, input_shape)
+    architecture = _program(name, input_shape) if _is_program(name) else resolve(name, input_shape)
     if preprocess is not None:
         fitted = fit_preprocess(resolve_preprocess(preprocess), architecture.input_shape)
         return replace(architecture, preprocess=fitted)
     if architecture.preprocess is None:
         return replace(architecture, preprocess=measured_preprocess(data, architecture.input_shape))
     return architecture
+
+
+def _is_program(name: str) -> bool:
+    return name.endswith(".pt2")
+
+
+def _program(path: str, input_shape: Shape | None) -> Architecture:
+    """The network of a program."""
+    _, found = trainable(Path(path))
+    if input_shape is not None and input_shape != found:
+        what = "the program takes another input"
+        raise ConversionError(what, path=path, expected=list(found), found=list(input_shape))
+    return Architecture(path, lambda: trainable(Path(path))[0], found)
 
 
 @torch.no_grad()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from ..core.json_text import to_json
 from ..core.printable import printable
-from . import arguments, info, text
+from . import arguments, info
 
 if TYPE_CHECKING:
     from ..converters import Report
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     )
     report = done.to_json()
     if args.json:
-        print(text.to_json(report))
+        print(to_json(report))
         return 0
     print(info.layers(report, ("max_error", "rms_error") if done.errors else (), args.verbose))
     print()

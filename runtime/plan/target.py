@@ -95,6 +95,8 @@ class Target:
     Attributes
     ----------
     costs : Costs
+    wide : bool
+        Whether its registers hold 16 float32.
     permutes : bool
         Whether it permutes vectors of 512 bits word by word.
     sparse_rows, shift_rows, dense_rows : tuple of int
@@ -127,6 +129,7 @@ class Target:
     """
 
     costs: Costs
+    wide: bool
     permutes: bool
     sparse_rows: tuple[int, ...]
     shift_rows: tuple[int, ...]
@@ -150,6 +153,7 @@ class Target:
 
 AVX512 = Target(
     costs=ZEN4,
+    wide=True,
     permutes=True,
     sparse_rows=(1, 4, 7, 8, 13, 14),
     shift_rows=(4, 7, 8, 13, 14, 16),
@@ -165,6 +169,7 @@ AVX512 = Target(
 
 AVX2 = Target(
     costs=HASWELL,
+    wide=False,
     permutes=False,
     sparse_rows=(1, 4, 6),
     shift_rows=(),
@@ -179,5 +184,7 @@ AVX2 = Target(
 """Without AVX-512, and so elsewhere: 16 registers of half a vector each. Sums are not shifted, as leaving out single
 lanes costs too much."""
 
-HOST = replace(AVX512, permutes=WORDS) if WIDE else AVX2
+WITH_AVX512 = replace(AVX512, permutes=WORDS)
+"""AVX-512 as this machine can plan for it: what packs weights for permutations permutes itself."""
+HOST = WITH_AVX512 if WIDE else AVX2
 """The processor that kernels are compiled for."""

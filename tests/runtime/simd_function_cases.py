@@ -48,6 +48,11 @@ def round_even(out, i):
     simd.store(out, 64, simd.round_even(simd.multiply(simd.round_even(eighths), simd.splat(FOUR, np.float32(0.5)))))
 
 
+def select_equal(out, i):
+    a, b = simd.load(FOUR, i.special, 0), simd.load(FOUR, i.special, 64)
+    simd.store(out, 0, simd.select_equal(a, b, simd.load(FOUR, i.x, 0), simd.load(FOUR, i.x, 64)))
+
+
 def select_less(out, i):
     a, b = simd.load(FOUR, i.special, 0), simd.load(FOUR, i.special, 64)
     simd.store(out, 0, simd.select_less(a, b, simd.load(FOUR, i.x, 0), simd.load(FOUR, i.x, 64)))
