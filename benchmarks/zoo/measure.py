@@ -124,7 +124,10 @@ def _built(module: nn.Module, made: dict[str, nn.Module]) -> dict[str, Any]:
 
 
 def thin(module: nn.Module) -> nn.Module:
-    """Prune each tensor of two axes or more in place, and round the other weights to 31 values."""
+    """Prune each tensor of two axes or more in place, and round the other weights to 31 values.
+
+    One whose weights are all equal, as gains and temperatures are before training, stays: it would become zero.
+    """
     with torch.no_grad():
         for parameter in module.parameters():
             if parameter.dim() < 2 or not parameter.numel():
@@ -132,8 +135,8 @@ def thin(module: nn.Module) -> nn.Module:
             sizes = parameter.abs().flatten()
             least = sizes.kthvalue(max(1, int(PRUNED * sizes.numel()))).values
             step = sizes.max() / LEVELS
-            rounded = (parameter / step).round() * step if step > 0 else parameter
-            parameter.copy_(torch.where(parameter.abs() > least, rounded, 0.0))
+            if sizes.max() > least:
+                parameter.copy_(torch.where(parameter.abs() > least, (parameter / step).round() * step, 0.0))
     return module
 
 
@@ -142,6 +145,8 @@ def _checked(found: Arrays, expected: Arrays) -> float:
     shapes = [[array.shape for array in arrays] for arrays in (found, expected)]
     if shapes[0] != shapes[1]:
         raise ValueError(f"answers of other shapes: expected {shapes[1]}, found {shapes[0]}")
+    if not any(array.any() for array in expected):
+        raise ValueError("the network answers with zeros, which proves nothing")
     error = max(relative_error(a, b) for a, b in zip(found, expected, strict=True))
     if not error <= TOLERANCE:
         raise ValueError(f"answers differ by {error:.3g} of the largest")
