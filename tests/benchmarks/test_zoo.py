@@ -48,7 +48,7 @@ def test_tables_count_and_name_what_is_refused() -> None:
         ["cnn", 2, "0 of 1", "1 of 1", ""],
         ["all", 3, "1 of 2", "1 of 1", ""],
     ]
-    assert len(networks.header) == len(networks.rows[0]) == 7  # no times
+    assert len(networks.header) == len(networks.rows[0]) == 8  # no times
     assert [row[:4] for row in networks.rows] == [
         ("own:mlp", "yes", "", ""),
         ("timm:b", "no", "yes", ""),
