@@ -21,7 +21,9 @@ from . import (
     accuracy,
     builds,
     checkpoints,
+    cluster,
     codecs,
+    compiled,
     floats,
     latency,
     layers,
@@ -29,6 +31,7 @@ from . import (
     memory,
     reproduce_paper,
     scaling,
+    serve,
     sizes,
     zoo,
 )
@@ -51,6 +54,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         reproduce_paper,
         scaling,
         builds,
+        cluster,
+        serve,
+        compiled,
         zoo,
     )
 }

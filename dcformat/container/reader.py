@@ -68,7 +68,7 @@ class Container:
         self._need(self.manifest_bytes)
         packed = self._read(HEADER_BYTES, manifest_bytes)
         check_crc([header[:-4], packed], crc32, "manifest")
-        self.manifest: Manifest = unpack_manifest(packed, self.file_bytes)
+        self.manifest: Manifest = unpack_manifest(packed, self.file_bytes, version[1])
         self._layout = plan_layout(self.manifest, manifest_bytes)
         self._need(self._layout.end)
         if self.file_bytes > self._layout.end:

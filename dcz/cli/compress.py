@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..core.errors import InputError
+from ..core.json_text import to_json
 from ..core.printable import printable
 from . import arguments, text
 
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     )
     report = done.to_json()
     if args.json:
-        print(text.to_json(report))
+        print(to_json(report))
         return 0
     columns = {"stage": "stage", "accuracy": "held out", "density": "density", "bits": "bits", "file_bytes": "bytes"}
     columns |= {"ratio": "ratio", "ratio_course": "course", "ratio_paper": "paper"}

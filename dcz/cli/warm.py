@@ -42,7 +42,7 @@ def run_all_plans(model: Model) -> None:
     model : Model
         Of two threads.
     """
-    from ..runtime.model import SLICES
+    from ..runtime.network import SLICES
 
     model(model.noise(sum(SLICES)))  # a slice of each size
     model(model.noise(1))  # alone: while several slices run, no helper thread is free for a large layer

@@ -17,6 +17,7 @@ from .fuse import Layer, fuse
 from .memory import MemoryMap, lay_out
 from .step import Context, Step
 from .steps import STEPS
+from .target import HOST, Target
 from .tuning import Tuning
 
 MAX_ARENA = 1 << 30
@@ -73,6 +74,7 @@ def plan(
     lanes: int = 1,
     elements: Mapping[str, int] | None = None,
     tuning: Tuning | None = None,
+    target: Target = HOST,
 ) -> Plan:
     """Plan a graph for one batch size.
 
@@ -95,6 +97,8 @@ def plan(
         Size of each tensor, by name: several packers begin with the largest.
     tuning : Tuning, optional
         Chooses kernels by trial; without it cost estimates decide.
+    target : Target, optional
+        The processor that runs the plan; this one without it.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def plan(
     FormatError
         A sample needs more memory than `MAX_ARENA`.
     """
-    context = Context(batch, lanes, shapes, decode, team or Team(1), tuning)
+    context = Context(batch, lanes, shapes, decode, team or Team(1), tuning, target)
     layers = fuse(graph, shapes)
     steps = _pack(layers, context, packers, elements or {})
     uses = [step.use for step in steps]

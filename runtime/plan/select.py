@@ -126,7 +126,9 @@ def _sparse(problem: Problem[ConvGeometry]) -> list[Tiling]:
     if problem.epilogue.pool:
         return []
     g, block, spans = problem.geometry, _block(problem), _spans(Plane.of(problem.geometry).out_width)
-    return [Tiling(g, rows, *span, block) for rows in problem.target.sparse_rows for span in spans]
+    return [
+        Tiling(g, rows, *span, block, wide=problem.target.wide) for rows in problem.target.sparse_rows for span in spans
+    ]
 
 
 def _dense(problem: Problem[ConvGeometry]) -> list[DenseTiling]:

@@ -25,14 +25,14 @@ def _sparse(problem: Problem[ConvGeometry]) -> list[LaneTiling]:
     target = problem.target
     few = problem.weight.density < target.batch16_thin
     block = target.batch16_thin_block if few else target.batch16_block
-    return [LaneTiling(problem.geometry, tile, block) for tile in _tiles(problem)]
+    return [LaneTiling(problem.geometry, tile, block, target.wide) for tile in _tiles(problem)]
 
 
 def _sparse_small(problem: Problem[ConvGeometry]) -> list[TapTiling]:
     image = problem.geometry.height, problem.geometry.width
     if not TapTiling.fits(problem.geometry) or image not in _tiles(problem):
         return []
-    return [TapTiling(problem.geometry, image, problem.target.batch16_image_block)]
+    return [TapTiling(problem.geometry, image, problem.target.batch16_image_block, problem.target.wide)]
 
 
 def _winograd(problem: Problem[ConvGeometry]) -> list[WinogradTiling]:

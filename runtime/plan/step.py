@@ -16,6 +16,7 @@ from ..threads.team import Team
 from .fold import Decode
 from .fuse import Layer
 from .memory import Use
+from .target import HOST, Target
 from .tuning import Tuning
 
 Bind = Callable[[list[F32], F32, F32], Sequence[Bound]]
@@ -62,6 +63,7 @@ class Context:
     decode: Decode
     team: Team
     tuning: Tuning | None
+    target: Target = HOST
 
     @property
     def samples(self) -> int:

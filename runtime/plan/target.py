@@ -22,7 +22,8 @@ ZEN4 = Costs(
         gathered=60.0,
         finished=7.4,
         pooled=2.0,
-        window_packed=9.4,
+        window_loaded={1: 0.8, 2: 2.2},
+        window_finished=2.2,
         window_channel=40.0,
     ),
     WinogradCosts(
@@ -63,7 +64,8 @@ HASWELL = Costs(
         gathered=300.0,
         finished=34.0,
         pooled=4.0,
-        window_packed=43.0,
+        window_loaded={1: 3.0, 2: 12.0},
+        window_finished=14.0,
         window_channel=80.0,
     ),
     WinogradCosts(
@@ -83,7 +85,8 @@ HASWELL = Costs(
 
 By least squares of relative errors, without negative costs: four fifths of the estimates are within 20 %. What is
 chosen takes 2 % longer than what is fastest for single samples, .2 % for 16. Not timed but scaled, as `multiply` and
-`packed` are: sums that are shifted, `gathered`, `pooled`, `tap`, `window_packed` and `window_channel`. `linear.dense`
+`packed` are: sums that are shifted, `gathered`, `pooled`, `tap`, `window_loaded`,
+`window_finished` and `window_channel`. `linear.dense`
 lies between that of a layer in the L3 cache (.3) and of one in memory (.5).
 """
 
@@ -95,13 +98,15 @@ class Target:
     Attributes
     ----------
     costs : Costs
+    wide : bool
+        Whether its registers hold 16 float32.
     permutes : bool
         Whether it permutes vectors of 512 bits word by word.
     sparse_rows, shift_rows, dense_rows : tuple of int
         Rows of a tile that the kernels `conv.direct.sparse`, `sparse_shift` and `dense` are tried with: few, as each
         takes seconds to compile. Empty for a kernel that does not pay.
     window_rows : tuple of int
-        Rows of a tile of `conv.depthwise`, the preferred one first.
+        Rows of a tile of `conv.depthwise`.
     dense_registers : int
         Vectors that `conv.direct.dense` may hold: sums, and a weight for each run of them.
     block, thin_block, dense_block : int
@@ -127,6 +132,7 @@ class Target:
     """
 
     costs: Costs
+    wide: bool
     permutes: bool
     sparse_rows: tuple[int, ...]
     shift_rows: tuple[int, ...]
@@ -150,11 +156,12 @@ class Target:
 
 AVX512 = Target(
     costs=ZEN4,
+    wide=True,
     permutes=True,
     sparse_rows=(1, 4, 7, 8, 13, 14),
     shift_rows=(4, 7, 8, 13, 14, 16),
     dense_rows=(1, 4, 7),
-    window_rows=(7, 4),
+    window_rows=(14, 7),
     dense_registers=28,
     winograd=(8, 3),
     winograd_sparse=(14, 2, 14),
@@ -165,6 +172,7 @@ AVX512 = Target(
 
 AVX2 = Target(
     costs=HASWELL,
+    wide=False,
     permutes=False,
     sparse_rows=(1, 4, 6),
     shift_rows=(),
@@ -179,5 +187,7 @@ AVX2 = Target(
 """Without AVX-512, and so elsewhere: 16 registers of half a vector each. Sums are not shifted, as leaving out single
 lanes costs too much."""
 
-HOST = replace(AVX512, permutes=WORDS) if WIDE else AVX2
+WITH_AVX512 = replace(AVX512, permutes=WORDS)
+"""AVX-512 as this machine can plan for it: what packs weights for permutations permutes itself."""
+HOST = WITH_AVX512 if WIDE else AVX2
 """The processor that kernels are compiled for."""

@@ -10,18 +10,22 @@ Numba's compiler starts only when a kernel has to be compiled.
 
 from .cache import Stamp, folder_in_use, stamp
 from .compilations import COMPILATIONS, Compilations
-from .kernel import Kernel, compiled, inner, make_ready
+from .kernel import Kernel, compiled, inner, kinds_of, make_ready
 from .numba_adapter import NO_REFERENCE_COUNTS
+from .processor import Processor, current
 
 __all__ = [
     "COMPILATIONS",
     "NO_REFERENCE_COUNTS",
     "Compilations",
     "Kernel",
+    "Processor",
     "Stamp",
     "compiled",
+    "current",
     "folder_in_use",
     "inner",
+    "kinds_of",
     "make_ready",
     "stamp",
 ]

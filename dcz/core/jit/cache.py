@@ -22,7 +22,7 @@ import llvmlite
 import numpy as np
 from numba import __version__, config
 
-from .numba_adapter import MachineCode, serialized, target
+from .numba_adapter import serialized, target
 
 Stamp = tuple[object, ...]
 _DIGEST_BYTES = sha256().digest_size
@@ -63,7 +63,7 @@ _STAMP = stamp(Path(__file__).parent)
 _used: set[Path] = set()
 
 
-def load(function: Callable[..., Any], key: Key) -> MachineCode | None:
+def load(function: Callable[..., Any], key: Key) -> tuple[Any, ...] | None:
     """Read what `save` kept; None if it is missing, stale or damaged, which a digest shows."""
     for path in _paths(function, key):
         try:
@@ -73,12 +73,13 @@ def load(function: Callable[..., Any], key: Key) -> MachineCode | None:
         digest, data = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
         if digest == _digest(key, data):
             _used.add(path.parent)
-            return MachineCode(*pickle.loads(data))
+            kept: tuple[Any, ...] = pickle.loads(data)
+            return kept
     return None
 
 
-def save(function: Callable[..., Any], key: Key, code: MachineCode) -> bool:
-    """Keep machine code, replacing a stale file. False if no folder is writable: the next process compiles again."""
+def save(function: Callable[..., Any], key: Key, code: tuple[Any, ...]) -> bool:
+    """Keep code, replacing a stale file. False if no folder is writable: the next process compiles again."""
     paths = _paths(function, key)
     if not paths:
         return False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cached_property, update_wrapper
-from typing import Any
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import config, njit
@@ -13,7 +13,11 @@ from numba.extending import typeof_impl
 from . import cache
 from .cache import Key, Stamp
 from .compilations import COMPILATIONS
-from .numba_adapter import COMPILER_LOCK, compile_for, link, type_of_dispatcher
+from .numba_adapter import COMPILER_LOCK, MachineCode, compile_for, link, type_of_dispatcher
+from .processor import Processor, compiling_for, current
+
+if TYPE_CHECKING:
+    from .cross import CrossCode
 
 Kinds = tuple[Any, ...]
 _OPTIONS = {"nogil": True, "no_cfunc_wrapper": True}
@@ -36,11 +40,25 @@ class Inner:
     def __init__(self, function: Callable[..., Any], **options: Any) -> None:
         update_wrapper(self, function)  # type: ignore[arg-type]
         self._function, self._options = function, options
+        self._dispatchers: dict[Processor | None, Any] = {}
 
-    @cached_property
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        return self._function.__name__
+
+    @property
     def dispatcher(self) -> Any:
-        """Numba's object for the function."""
-        return njit(**self._options)(self._function)
+        """Numba's object for the function, and for the processor that is compiled for."""
+        processor = current()
+        if processor not in self._dispatchers:
+            made = njit(**self._options)(self._function)
+            if processor is not None:
+                from .cross import dispatcher_for  # those who compile for this machine alone do not need it
+
+                made = dispatcher_for(made, processor)
+            self._dispatchers[processor] = made
+        return self._dispatchers[processor]
 
 
 class Kernel(Inner):
@@ -80,7 +98,7 @@ class Kernel(Inner):
         if kinds not in self._codes:
             kept = cache.load(self._function, self._key(kinds))
             if kept is not None:
-                self._codes[kinds] = link(kept, self._function)
+                self._codes[kinds] = link(MachineCode(*kept), self._function)
         return kinds in self._codes
 
     def make(self, kinds: Kinds, arguments: tuple[Any, ...]) -> None:
@@ -89,6 +107,21 @@ class Kernel(Inner):
             self._codes[kinds], code = compile_for(self.dispatcher, arguments)
         if code is None or not cache.save(self._function, self._key(kinds), code):
             COMPILATIONS.unkept += 1
+
+    def code_for(self, processor: Processor, arguments: tuple[Any, ...]) -> CrossCode:
+        """Compile for another processor and the types of some arguments, or load what was kept."""
+        from .cross import CrossCode, compile_for_other
+
+        key = Key((*self._identity, processor), kinds_of(arguments), self._valid)
+        with COMPILER_LOCK:
+            kept = cache.load(self._function, key)
+            if kept is not None:
+                return CrossCode(*kept)
+            with COMPILATIONS.one(self._function.__name__), compiling_for(processor):
+                code = compile_for_other(self.dispatcher, arguments)
+            if not cache.save(self._function, key, code):
+                COMPILATIONS.unkept += 1
+            return code
 
     def _key(self, kinds: Kinds) -> Key:
         return Key(self._identity, kinds, self._valid)

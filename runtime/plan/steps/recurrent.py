@@ -47,7 +47,7 @@ def recurrent(layer: Layer, context: Context) -> Step:
     ]
     inputs = RowLayer(w_ih, Epilogue(shift=biases[0]), steps, context, parts=1)
     geometry = LinearGeometry(batch, w_hh.shape[1], w_hh.shape[0])
-    states = select.linear_choices(w_hh, geometry, Epilogue(shift=biases[1]))[0].pack()
+    states = select.linear_choices(w_hh, geometry, Epilogue(shift=biases[1]), context.target)[0].pack()
     order = range(steps)[:: -1 if layer.node.attrs["reverse"] else 1]
     is_lstm = layer.node.op == "lstm"
     gates, state = batch * w_hh.shape[0], batch * size

@@ -21,6 +21,7 @@ from .. import select, select_batch16
 from ..memory import ALIGNMENT
 from ..select import Choice
 from ..step import Context, shared
+from ..target import Target
 
 TURNED = 8.0
 """Cycles, as `cost` counts them, of a vector of 16 elements that a transposition moves."""
@@ -50,9 +51,11 @@ class RowLayer:
     def __init__(self, weight: Tensor, epilogue: Epilogue, rows: int, context: Context, parts: int) -> None:
         self._rows, self._samples, self._lanes, self._parts = rows, context.samples, context.lanes, parts
         geometry = _as_image(weight, rows, context)
-        convolution = _convolution(weight, epilogue, rows, geometry, context.lanes)
+        convolution = _convolution(weight, epilogue, rows, geometry, context)
         self._turned = convolution is not None
-        self.layer: PackedLayer = (convolution or _linear(weight, epilogue, rows * context.batch)).pack()
+        self.layer: PackedLayer = (
+            convolution or _linear(weight, epilogue, rows * context.batch, context.target)
+        ).pack()
         pixels = geometry.height * geometry.width * context.lanes
         self._inputs, self._outputs = (context.samples * n * pixels if self._turned else 0 for n in weight.shape[::-1])
         self._room = -(-self.layer.scratch_elements // ALIGNMENT) * ALIGNMENT
@@ -93,7 +96,9 @@ def _as_image(weight: Tensor, rows: int, context: Context) -> ConvGeometry:
     return ConvGeometry(context.batch, inputs, height, width, outputs, one, one, (0, 0), one, 1, height, width)
 
 
-def _convolution(weight: Tensor, epilogue: Epilogue, rows: int, geometry: ConvGeometry, lanes: int) -> Choice | None:
+def _convolution(
+    weight: Tensor, epilogue: Epilogue, rows: int, geometry: ConvGeometry, context: Context
+) -> Choice | None:
     """The convolution that a layer of rows is; None if a kernel of fully connected layers is faster."""
     shape = (*weight.shape, 1, 1)
     pointwise: Tensor
@@ -101,13 +106,15 @@ def _convolution(weight: Tensor, epilogue: Epilogue, rows: int, geometry: ConvGe
         pointwise = replace(weight, array=weight.array.reshape(shape))
     else:
         pointwise = replace(weight, shape=shape)
-    if lanes > 1:
-        return select_batch16.conv_choices(pointwise, geometry, epilogue)[0]
-    best = select.conv_choices(pointwise, geometry, epilogue)[0]
+    target = context.target
+    if context.lanes > 1:
+        return select_batch16.conv_choices(pointwise, geometry, epilogue, target)[0]
+    best = select.conv_choices(pointwise, geometry, epilogue, target)[0]
     moved = geometry.in_channels + geometry.out_channels * (2 if epilogue.residual else 1)
-    return best if best.cycles + moved * geometry.height * TURNED < rows * _linear(weight, epilogue, 1).cycles else None
+    turned = best.cycles + moved * geometry.height * TURNED
+    return best if turned < rows * _linear(weight, epilogue, 1, target).cycles else None
 
 
-def _linear(weight: Tensor, epilogue: Epilogue, batch: int) -> Choice:
+def _linear(weight: Tensor, epilogue: Epilogue, batch: int, target: Target) -> Choice:
     outputs, inputs = weight.shape
-    return select.linear_choices(weight, LinearGeometry(batch, inputs, outputs), epilogue)[0]
+    return select.linear_choices(weight, LinearGeometry(batch, inputs, outputs), epilogue, target)[0]

@@ -67,7 +67,9 @@ def linear(layer: Layer, context: Context) -> Step:
         return Step("linear", kernel, use, packed.bind, packed.layer.weight_bytes, name)
     geometry = LinearGeometry(context.batch, in_features=weight.shape[1], out_features=weight.shape[0])
     list_choices = select.linear_choices if context.lanes == 1 else select_batch16.linear_choices
-    return _weighted(layer, list_choices(weight, geometry, epilogue)[0].pack(), context, weight.nnz * LINEAR_WORK)
+    return _weighted(
+        layer, list_choices(weight, geometry, epilogue, context.target)[0].pack(), context, weight.nnz * LINEAR_WORK
+    )
 
 
 def _conv_geometry(layer: Layer, weight: Tensor, context: Context) -> ConvGeometry:
@@ -99,15 +101,15 @@ def _conv_choices(
     if layer.pooled is None or context.lanes > 1:
         return layer, epilogue, choices
     bare = replace(epilogue, pool=False)
-    others = select.conv_choices(weight, geometry, bare)
-    if select.pool_pays(geometry, choices, others):
+    others = select.conv_choices(weight, geometry, bare, context.target)
+    if select.pool_pays(geometry, choices, others, context.target):
         return layer, epilogue, choices
     return replace(layer, output=layer.pooled, pool=None, pooled=None), bare, others
 
 
 def _choices(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, context: Context) -> list[Choice]:
     list_choices = select.conv_choices if context.lanes == 1 else select_batch16.conv_choices
-    return list_choices(weight, geometry, epilogue)
+    return list_choices(weight, geometry, epilogue, context.target)
 
 
 def _convolution(

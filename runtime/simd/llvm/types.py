@@ -10,6 +10,8 @@ from numba import extending
 from numba.core import cgutils, types
 from numba.extending import models, register_model
 
+from ....core.jit import current
+
 LANES = 16
 I64 = types.int64
 F32, I32, BIT = ir.FloatType(), ir.IntType(32), ir.IntType(1)
@@ -71,7 +73,9 @@ def build_call(builder: Any, name: str, result: Any, arguments: list[Any]) -> An
 
 
 def build_fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """``a * b + c``, rounded once."""
+    """``a * b + c``, rounded once where the processor can."""
+    if (processor := current()) is not None and not processor.fuses:
+        return builder.fadd(builder.fmul(a, b), c)
     return build_call(builder, "llvm.fma.v16f32", VECTOR, [a, b, c])
 
 

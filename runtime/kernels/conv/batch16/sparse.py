@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .....core.cpu import WIDE
 from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import inlined, kernel
@@ -56,11 +57,14 @@ class LaneTiling:
         Height and width of a tile.
     budget : int
         Vectors that a packed block may take.
+    wide : bool
+        Whether the processor's registers hold 16 float32.
     """
 
     geometry: ConvGeometry
     shape: tuple[int, int]
     budget: int
+    wide: bool = WIDE
 
     @cached_property
     def image(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -370,7 +374,13 @@ class ConvLanes:
         d, blocks = part_of(self._descriptor, self.tiling.blocks, tiles, channels)
         arguments = (
             *map(tag, tags),
-            *(stream.book, x.reshape(-1), flat_out, flat_out if residual is None else residual.reshape(-1), scratch),
+            *(
+                stream.book(self.tiling.wide),
+                x.reshape(-1),
+                flat_out,
+                flat_out if residual is None else residual.reshape(-1),
+                scratch,
+            ),
             *(stream.words, stream.values, stream.counts),
             *(stream.locate(blocks), self._epilogue, d),
         )

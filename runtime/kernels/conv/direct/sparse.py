@@ -157,7 +157,7 @@ class ConvStream:
         flat_out, stream = out.reshape(-1), self._stream
         d, blocks = part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
         arguments = (
-            *(tag(self.tiling.rows), stream.book, x.reshape(-1), flat_out),
+            *(tag(self.tiling.rows), stream.book(self.tiling.wide), x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
             *(stream.words, stream.values, stream.counts),
             *(stream.locate(blocks), self._epilogue, d, *self._more),

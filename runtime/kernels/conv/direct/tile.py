@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from .....core.cpu import WIDE
 from .... import simd
 from ....jit import inlined
 from ....simd import LANES
@@ -75,6 +76,8 @@ class Tiling:
         Vectors that a packed block may take.
     merge : bool
         Whether small groups may share a block.
+    wide : bool
+        Whether the processor's registers hold 16 float32.
     """
 
     geometry: ConvGeometry
@@ -83,6 +86,7 @@ class Tiling:
     bands: int
     budget: int
     merge: bool = True
+    wide: bool = WIDE
 
     @cached_property
     def plane(self) -> Plane:

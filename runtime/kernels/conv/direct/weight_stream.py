@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .....core import memory
-from .....core.cpu import WIDE
 from .... import simd
 from ....jit import inlined, kernel
 from ....simd import LANES
@@ -87,10 +86,15 @@ class Stream:
     counts: NDArray[np.uint32]
     taps: int = 1
 
-    @property
-    def book(self) -> Tag:
-        """Tag as long as the vectors of the codebook that stay in registers; empty where it stays in memory."""
-        return BOOK if WIDE and self.words.dtype == np.uint16 else ()
+    def book(self, wide: bool) -> Tag:
+        """Tag as long as the vectors of the codebook that stay in registers; empty where it stays in memory.
+
+        Parameters
+        ----------
+        wide : bool
+            Whether the processor's registers hold 16 float32.
+        """
+        return BOOK if wide and self.words.dtype == np.uint16 else ()
 
     @property
     def nbytes(self) -> int:

@@ -1,0 +1,128 @@
+"""Compiled models: sizes, start and memory of a C program, and time a call beside the runtime's and ONNX Runtime's.
+
+A program in C (`probe.c`) is linked with the object file and started many times. Calls are timed in this process by
+ctypes, interleaved with the same network in Python, in one thread each.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+import dcz
+from dcz.aot.compile import compile_model
+from dcz.aot.native import NativeModel
+from dcz.core.timing import clock_of
+
+from .dense_files import DenseFiles
+from .interleaved import time_interleaved
+from .networks import container
+from .suite import HERE, Benchmark, Options, Row, Table
+
+STARTS = 50
+MOST_KB, MOST_MIB, MOST_FIRST_MS = 300, 4.0, 1.0
+"""Goals for ResNet-20: size of the object file, memory of the program, its first answer."""
+GOAL = "resnet-20"
+
+
+def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
+    return {name: partial(measure, name, options) for name in options.networks}
+
+
+def measure(name: str, options: Options) -> list[Row]:
+    """Compile a network for this machine, start it, and time its calls."""
+    network = container(name, options)
+    with tempfile.TemporaryDirectory() as folder:
+        program, report = build(network.path, Path(folder))
+        first, memory, answer = start(program, 3 if options.quick else STARTS)
+        compile_model(network.path, Path(folder, "model.so"))
+        native, model = NativeModel(Path(folder, "model.so")), dcz.load(network.path, threads=1)
+        sample = ((np.arange(np.prod(model.input_shape)) % 7) - 3).astype(np.float32).reshape(1, *model.input_shape)
+        expected = model(sample)
+        equal = np.array_equal(native(sample), expected) and np.array_equal(answer, expected.reshape(-1))
+        calls: dict[str, Callable[[], Any]] = {"compiled": partial(native, sample), "dcz": partial(model, sample)}
+        if options.onnx:
+            calls["ONNX Runtime"] = _onnxruntime(DenseFiles(network.path, sample, Path(folder)).path("onnx"), sample)
+        clocks = {engine: clock_of(call, options.timer) for engine, call in calls.items()}
+        turns = time_interleaved(clocks, options.seconds)
+    row: Row = {
+        **{"network": network.title, "weights": network.weights, "target": report.target},
+        **{"object": report.file_bytes, "constants": report.constant_bytes, "arena": report.arena_bytes},
+        **{"first_ms": first, "peak_mib": memory, "bit_equal": equal, "timer": options.timer_name},
+        "seconds": {engine: min(seconds) for engine, seconds in turns.seconds.items()},
+    }
+    return [{**row, "problems": problems(name, row)}]
+
+
+def problems(name: str, row: Row) -> list[str]:
+    """What misses a goal."""
+    found = [] if row["bit_equal"] else ["the answers are not the runtime's"]
+    if name == GOAL:
+        limits = {"object": MOST_KB * 1000, "peak_mib": MOST_MIB, "first_ms": MOST_FIRST_MS}
+        found += [f"{key} is {row[key]}, more than {most}" for key, most in limits.items() if row[key] > most]
+    return [f"{row['network']}: {each}" for each in found]
+
+
+def build(model: Path, folder: Path) -> tuple[Path, Any]:
+    """Compile a container and link `probe.c` with it; the program, and the compiler's report."""
+    report = compile_model(model, folder / "model.o", folder / "model.h")
+    sources = [HERE / "probe.c", folder / "model.o"]
+    command = ["cc", "-O2", "-std=c11", "-I", folder, "-o", folder / "probe", *sources, "-lm"]
+    subprocess.run(command, check=True)
+    return folder / "probe", report
+
+
+def start(program: Path, times: int) -> tuple[float, float, np.ndarray[Any, Any]]:
+    """Start the program some times: median of milliseconds to the answer, peak in MiB, and the answer."""
+    spent, peaks = [], []
+    for _ in range(times):
+        begun = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        said = subprocess.run([program, str(begun)], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+        spent.append(float(said[0]) / 1e3)
+        peaks.append(int(said[1]) / 1024)
+    return median(spent), max(peaks), np.array(said[2:], np.float32)
+
+
+def _onnxruntime(path: Path, sample: np.ndarray[Any, Any]) -> Callable[[], Any]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
+    return partial(session.run, None, {session.get_inputs()[0].name: sample})
+
+
+def tables(rows: list[Row]) -> list[Table]:
+    header = ("network", "target", "object KB", "constants KB", "arena KB", "peak MiB", "first answer ms", "bits")
+    body = [
+        (
+            *(row["network"], row["target"], *(row[key] / 1000 for key in ("object", "constants", "arena"))),
+            *(row["peak_mib"], row["first_ms"], "equal" if row["bit_equal"] else "differ"),
+        )
+        for row in rows
+    ]
+    sizes = Table("A program in C with a compiled network: from its start to the first answer", header, body, 2)
+    others = [engine for engine in rows[0]["seconds"] if engine != "compiled"] if rows else []
+    header = ("network", "compiled, us", *(f"over {engine}'s" for engine in others))
+    times = [
+        (
+            row["network"],
+            row["seconds"]["compiled"] * 1e6,
+            *(row["seconds"]["compiled"] / row["seconds"][n] for n in others),
+        )
+        for row in rows
+    ]
+    title = f"A call, one sample, one thread: minimum of interleaved turns, {rows[0]['timer'] if rows else ''}"
+    return [sizes, Table(title, header, times)]
+
+
+BENCHMARK = Benchmark("compiled", "What does a network compiled ahead of time take?", cases, tables, "embedding.md")

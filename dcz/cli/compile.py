@@ -1,0 +1,50 @@
+"""dcz compile: a model as an object file or a library with a C header, for programs without Python."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ..core.printable import printable
+
+if TYPE_CHECKING:
+    from ..aot.compile import Report
+
+OUTPUT = "model.o: object file; model.a: static library; model.so: shared library; model.wasm: WebAssembly"
+TARGET = "x86-64-v2, x86-64-v3, x86-64-v4, aarch64, armv7, riscv64, wasm32 or native: this machine (default)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("model", metavar="MODEL.dcz")
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help=OUTPUT)
+    parser.add_argument(
+        "--header", metavar="FILE.h", help="write the C header that declares and explains its functions"
+    )
+    parser.add_argument("--target", metavar="NAME", default="native", help=TARGET)
+    parser.add_argument("--batch", metavar="N", type=int, default=1, help="samples a call (default: 1)")
+    parser.add_argument("--prefix", metavar="TEXT", default="dcz_", help="of all names in C (default: dcz_)")
+    parser.add_argument("--report", action="store_true", help="say what takes memory")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the files and say how large the result is."""
+    from ..aot.compile import compile_model
+
+    report = compile_model(args.model, args.output, args.header, args.target, args.batch, args.prefix)
+    print(f"{printable(report.output)}: {report.file_bytes:,} bytes, for {report.target}")
+    if args.report:
+        print("\n".join(_lines(report)))
+    return 0
+
+
+def _lines(report: Report) -> list[str]:
+    rest = report.file_bytes - report.constant_bytes
+    layer = f"{report.largest_bytes:,} bytes of weights, {printable(report.largest_layer)}"
+    rows = {
+        "weights": f"{report.constant_bytes:,} bytes, packed, with their tables",
+        "code": f"{rest:,} bytes: {report.kernels} kernels, their calls, names and the file's own tables",
+        "arena": f"{report.arena_bytes:,} bytes of memory for a call of {report.batch}",
+        "largest layer": layer,
+    }
+    return [f"  {name:<14}{text}" for name, text in rows.items()]
