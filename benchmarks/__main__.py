@@ -21,6 +21,7 @@ from . import (
     accuracy,
     builds,
     checkpoints,
+    cluster,
     codecs,
     compiled,
     floats,
@@ -30,6 +31,7 @@ from . import (
     memory,
     reproduce_paper,
     scaling,
+    serve,
     sizes,
     zoo,
 )
@@ -52,6 +54,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         reproduce_paper,
         scaling,
         builds,
+        cluster,
+        serve,
         compiled,
         zoo,
     )

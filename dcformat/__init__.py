@@ -21,6 +21,7 @@ from .graph.builder import GraphBuilder, Value
 from .graph.graph import Attr, Graph, Input, Node, Output, Shape
 from .graph.legal import infer_shapes, make_node
 from .graph.ops import OPS
+from .graph.quantization import Quantization, Range
 from .preprocess import Preprocess
 from .tensors import Dense, Shared, SparseRaw, SparseShared, Tensor
 
@@ -44,6 +45,8 @@ __all__ = [
     "Node",
     "Output",
     "Preprocess",
+    "Quantization",
+    "Range",
     "Shape",
     "Shared",
     "SparseRaw",

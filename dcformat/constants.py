@@ -38,6 +38,10 @@ MAX_CODEBOOK: Final = 256
 """Most centroids of a codebook: a symbol is a byte."""
 MAX_WIDE_CODEBOOK: Final = 1 << 12
 """Most centroids of a codebook of `shared_wide`."""
+MAX_ADAPTIVE: Final = 1 << 12
+"""Most elements of a tensor in `adaptive`: some hundred microseconds to decode."""
+MAX_ADAPTIVE_EXPANSION: Final = 64
+"""Most elements for each byte of their upper parts."""
 MAX_GAP_BITS: Final = 8
 MAX_CODE_LENGTH: Final = 12
 """Longest Huffman code: a decoding table of 4096 entries stays in the L1 cache."""

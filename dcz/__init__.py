@@ -14,6 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .calibration.calibrate import calibrate as calibrate
+    from .calibration.report import Calibration as Calibration
     from .converters.compression.pruning import PruneRule as PruneRule
     from .converters.compression.sharing import BitsRule as BitsRule
     from .converters.convert import Report as Report
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from .dcformat import UnsupportedOpError as UnsupportedOpError
     from .dcformat import open as open
     from .reporting.report import report as report
+    from .runtime import Answer as Answer
     from .runtime import Model as Model
     from .runtime import Prediction as Prediction
     from .runtime import load as load
@@ -37,7 +40,9 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _HOME = {
+    "Answer": "runtime",
     "BitsRule": "converters.compression.sharing",
+    "Calibration": "calibration",
     "Container": "dcformat",
     "ConversionError": "dcformat",
     "DczError": "dcformat",
@@ -50,6 +55,7 @@ _HOME = {
     "Report": "converters",
     "UnsupportedOpError": "dcformat",
     "Verification": "verification",
+    "calibrate": "calibration",
     "convert": "converters",
     "export": "converters",
     "load": "runtime",

@@ -1,6 +1,6 @@
 """Sparse CPU inference of containers."""
 
 from .model import Model, Stats, load
-from .vision.ranking import Prediction
+from .vision.ranking import Answer, Prediction
 
-__all__ = ["Model", "Prediction", "Stats", "load"]
+__all__ = ["Answer", "Model", "Prediction", "Stats", "load"]

@@ -60,6 +60,22 @@ class Arguments:
             raise InputError("the inputs have different numbers of samples", expected="the same N", found=found)
         return arrays
 
+    def from_lists(self, given: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+        """Checked arrays to call the network with, from nested lists in which a float may look like an integer.
+
+        Raises
+        ------
+        InputError
+            As a call.
+        """
+        arrays = {name: as_array(values) for name, values in given.items()}
+        ids = {self._names[value] for value in self._limits}
+        for name, array in arrays.items():
+            if name not in ids and array.dtype.kind in "iu":
+                arrays[name] = array.astype(np.float32)
+        self((arrays,))
+        return arrays
+
     def _by_name(self, given: Mapping[str, ArrayLike]) -> tuple[ArrayLike, ...]:
         if set(given) != set(self._names):
             raise InputError("the inputs have other names", expected=quoted(self._names), found=quoted(given))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import dcformat
+from ..core.hub import fetched
 from ..core.readahead import Content, Source, name_of
 from ..dcformat import InputError
 from ..dcformat.graph.ids import random_inputs
@@ -25,11 +26,13 @@ from .kernels.contract import F32
 from .network import SLICES, Network, slices
 from .plan.plan import Plan
 from .plan.tuning import Tuning
+from .settings import thread_count
 from .simd import LANES
+from .summary import summary
 from .threads.fork import after_fork
 from .threads.team import Team
 from .threads.workers import Workers
-from .vision.ranking import Prediction, rank, warn_of_nan
+from .vision.ranking import Answer, Prediction, rank, warning_of_nan
 
 if TYPE_CHECKING:
     from .vision.images import Inputs, Item
@@ -65,6 +68,8 @@ class Model:
         Those of the first.
     labels : list of str or None
         Class names.
+    arguments : Arguments
+        The check of what it is called with.
     threads : int
         Threads for a batch, or for large layers. Results do not depend on it. They may depend, by rounding alone, on
         whether a sample belongs to a group of 16 of a batch, which run as vector lanes, or to the rest.
@@ -73,7 +78,7 @@ class Model:
     """
 
     def __init__(self, source: Source, name: str, threads: int | None, tuning: str | os.PathLike[str] | None) -> None:
-        self.threads = _thread_count(threads)
+        self.threads = thread_count(threads)
         self._tuning = None if tuning is None else Tuning(tuning)
         start = time.perf_counter()
         content = Content(source)  # kept: it is small, and later plans decode the weights again
@@ -86,7 +91,7 @@ class Model:
         self.input_shape = self.input_shapes[self.input_names[0]]
         self.output_shape = self.output_shapes[self.output_names[0]]
         self.labels = container.labels
-        self._arguments = Arguments(self._network.graph.inputs, self._network.limits)
+        self.arguments = Arguments(self._network.graph.inputs, self._network.limits)
         self._plans: dict[int, Plan] = {}
         self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
         self._team = Team(self.threads)
@@ -112,6 +117,9 @@ class Model:
         given, made = (next(iter(end.values())) if len(end) == 1 else end for end in ends)
         return f"<dcz.Model {self._container.path!r}: {given} -> {made}>"
 
+    def _repr_html_(self) -> str:
+        return summary(self, self._container)
+
     def __call__(self, *batch: ArrayLike | Mapping[str, ArrayLike]) -> Any:
         """Run the network.
 
@@ -123,15 +131,14 @@ class Model:
 
         Returns
         -------
-        ndarray of float32, shape ``(N, *output_shape)``
-            For several outputs a dict of such arrays by name.
+        ndarray of float32, shape ``(N, *output_shape)``; of several outputs a dict by name
 
         Raises
         ------
         InputError
             The array has another shape or type. Integers are refused as pixels: `preprocess` turns images into samples.
         """
-        answers = self._answers(self._arguments(batch))
+        answers = self._answers(self.arguments(batch))
         return answers[0] if len(answers) == 1 else dict(zip(self.output_names, answers, strict=True))
 
     def noise(self, samples: int, seed: int = 0) -> dict[str, NDArray[Any]]:
@@ -193,7 +200,7 @@ class Model:
         list of (LayerStats, float)
             In order of execution: the layer as planned for the largest slice, and its seconds.
         """
-        x = self._arguments((batch,))
+        x = self.arguments((batch,))
         slices = list(self._slices(len(x[0])))
         sizes = sorted({size for _, size in slices}, reverse=True)
         timer = LayerTimer([self._plan(size) for size in sizes])
@@ -255,9 +262,9 @@ class Model:
         InputError
             As `preprocess`, or `top` or `batch_size` below 1.
         """
-        answers = list(self.classify(items, top, batch_size))
-        warn_of_nan(answers)
-        return [answer for _, answer in answers]
+        return [
+            answer.predictions for answer in warning_of_nan(map(Answer.sound, self.answers(items, top, batch_size)))
+        ]
 
     def classify(
         self, items: Item | Iterable[Item], top: int = 5, batch_size: int = 64
@@ -266,17 +273,29 @@ class Model:
 
         Yields
         ------
-        name : str
-            As `samples` names it: the path, or ``path[3]`` for one of a batch in a ``.npy`` file.
-        predictions : list of Prediction
+        (str, list of Prediction)
+            The name is the path, or ``path[3]`` for one of a batch in a ``.npy`` file.
+        """
+        for answer in map(Answer.sound, self.answers(items, top, batch_size)):
+            yield answer.name, answer.predictions
+
+    def answers(self, items: Item | Iterable[Item], top: int = 5, batch_size: int = 64) -> Iterator[Answer]:
+        """Like `classify`, but an item that cannot be read, or does not fit, is an answer with its error.
+
+        Yields
+        ------
+        Answer
         """
         if top < 1 or batch_size < 1:
             raise InputError("top and batch_size must be positive", found=f"{top} and {batch_size}")
+        check_one_input(self.input_names)
         check_one_output(self.output_names)
-        samples = self.samples(items)
-        while chunk := list(islice(samples, batch_size)):
-            answers = self.rank(self._answers([np.stack([sample for _, sample in chunk])])[0], top)
-            yield from ((name, answer) for (name, _), answer in zip(chunk, answers, strict=True))
+        attempts = self._inputs.attempts(items)
+        while chunk := list(islice(attempts, batch_size)):
+            samples = [sample for _, sample in chunk if not isinstance(sample, InputError)]
+            best = iter(self.rank(self._answers([np.stack(samples)])[0], top) if samples else ())
+            for name, sample in chunk:
+                yield Answer(name, [], sample) if isinstance(sample, InputError) else Answer(name, next(best))
 
     def rank(self, scores: F32, top: int = 5) -> list[list[Prediction]]:
         """The best classes for an output of the network.
@@ -286,10 +305,6 @@ class Model:
         scores : ndarray of float32, shape ``(N, *output_shape)``
             Result of a call.
         top : int
-
-        Returns
-        -------
-        list of list of Prediction
             Ties go to the lower index.
         """
         return rank(scores, self._network.graph, self.labels, top)
@@ -326,7 +341,7 @@ def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str
     Parameters
     ----------
     path : str or os.PathLike, bytes-like, or binary file
-        The container's file, or all of its bytes.
+        The container's file, or all of its bytes; or ``hf://org/name`` for one on the Hugging Face Hub.
     threads : int, optional
         Threads that a batch, or a single sample's large layers, are spread over; all cores without it.
     tuning : str or os.PathLike, optional
@@ -347,16 +362,8 @@ def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str
     OSError
         A file cannot be read, or `tuning` cannot be written.
     """
-    return Model(path, name_of(path), threads, tuning)
+    return Model(fetched(path), name_of(path), threads, tuning)
 
 
 def _part(arrays: list[F32], start: int, samples: int) -> list[F32]:
     return [array[start : start + samples] for array in arrays]
-
-
-def _thread_count(threads: int | None) -> int:
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads < 1:
-        raise InputError("threads must be positive", found=threads)
-    return threads

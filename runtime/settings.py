@@ -1,8 +1,10 @@
-"""Settings of the runtime from environment variables."""
+"""Settings of the runtime: environment variables, and what is taken where the user says nothing."""
 
 from __future__ import annotations
 
 import os
+
+from ..dcformat import InputError
 
 
 def winograd() -> bool:
@@ -12,3 +14,18 @@ def winograd() -> bool:
     spreads to the whole tile.
     """
     return os.environ.get("DCZ_WINOGRAD", "1") != "0"
+
+
+def thread_count(threads: int | None) -> int:
+    """Threads of a model: all cores that the process may use, unless the user says another number.
+
+    Raises
+    ------
+    InputError
+        The number is below 1.
+    """
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads < 1:
+        raise InputError("threads must be positive", found=threads)
+    return threads

@@ -1,14 +1,13 @@
-"""Write the test vectors. Run by hand, once for each format version: `python tests/make_vectors.py NEW_FOLDER`.
+"""Write the test vectors that are not there yet: `python tests/make_vectors.py`, by hand.
 
-The files under `tests/vectors/` are never rewritten: they stand for the files that users already have. This script
-refuses to touch a folder that has any. What each file must give stands in `expected.json` beside it.
+The files under `tests/vectors/` are never rewritten: they stand for the files that users already have. What each must
+give stands in `expected.json` beside them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +20,20 @@ from vector_graphs import (
     graph_file,
     leaky_relu_file,
     movement_file,
+    quantized_file,
     sparse,
     spatial_file,
 )
-from vector_tensors import of_context, of_many_values, of_other_types, of_planes, of_scaled_rows
+from vector_operators import activations_file, arithmetic_file, norms_file, products_file, recurrent_file
+from vector_tensors import (
+    of_context,
+    of_many_values,
+    of_names,
+    of_other_types,
+    of_planes,
+    of_scaled_rows,
+    of_small_tensors,
+)
 
 import dcz.dcformat as fmt
 from dcz.dcformat.constants import MAGIC
@@ -104,11 +113,19 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "embedding.dcz": embedding_file(),
         "spatial.dcz": spatial_file(),
         "movement.dcz": movement_file(),
+        "quantized.dcz": quantized_file(),
+        "activations.dcz": activations_file(),
+        "arithmetic.dcz": arithmetic_file(),
+        "norms.dcz": norms_file(),
+        "products.dcz": products_file(),
+        "recurrent.dcz": recurrent_file(),
         "types.dcz": {"graph": None, "tensors": of_other_types()},
         "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
         "planes.dcz": {"graph": None, "tensors": of_planes()},
         "context.dcz": {"graph": None, "tensors": of_context()},
         "wide.dcz": {"graph": None, "tensors": of_many_values()},
+        "adaptive.dcz": {"graph": None, "tensors": of_small_tensors()},
+        "names.dcz": {"graph": None, "tensors": of_names()},
     }
     return files
 
@@ -151,8 +168,18 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
     def with_ends(given: Any, answer: Any) -> bytes:
         return build({"graph": {"input": given, "nodes": [["relu"]], "output": answer}, "tensors": [], "sections": []})
 
+    def with_names(*names: str) -> bytes:
+        manifest = {"tensors": [[name, [0]] for name in names], "sections": [[0, 0, len(names)]]}
+        return pack_header(pack_json(manifest, DICTIONARY), minor=1)
+
     def with_node(node: list[Any]) -> bytes:
         return build({"graph": {"input": [4], "nodes": [node]}, "tensors": [], "sections": []})
+
+    def with_scale(scale: float) -> bytes:
+        graph = {"input": [2], "nodes": [["linear", [0]]]}
+        quantization = {"values": [[0, scale, 7]], "weights": [[0, [0.5, 0.5]]]}
+        head = {"graph": graph, "tensors": [["w", [2, 2]]], "sections": [[16, None, 1]], "quantization": quantization}
+        return build(head, bytes(16))
 
     flipped = bytearray(tiny)
     flipped[manifest_end + 3] ^= 1
@@ -180,7 +207,9 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
         "nameless-input.dcz": (with_ends([["", [4]]], 1), "FormatError", "a name of its own"),
         "outputs-alike.dcz": (with_ends([4], [["y", 0], ["y", 1]]), "FormatError", "a name of its own"),
         "input-of-bytes.dcz": (with_ends([["x", [4], "U8"]], 1), "FormatError", "unknown dtype"),
+        "range-zero.dcz": (with_scale(0.0), "FormatError", "bad scale"),
         "later-value.dcz": (with_node(["relu", [], {}, [1]]), "FormatError", "not made yet"),
+        "name-of-nothing.dcz": (with_names("a", ".b"), "FormatError", "cannot go on from the one before"),
         "huge-tensor.dcz": (with_tensor(["w", [2**20, 2**20]]), "FormatError", "larger than a file of this size"),
         "gaps-outside.dcz": (
             # Encoded for 32 weights, the second stored one at position 20, and then said to have 16.
@@ -228,6 +257,21 @@ def broken_files(tiny: bytes) -> dict[str, tuple[bytes, str, str]]:
             "FormatError",
             "beyond the codebook",
         ),
+        "adaptive-expands.dcz": (
+            with_payload(b"\x01\x01\xff", ["w", [65], "adaptive", "U8"]),
+            "FormatError",
+            "more elements than so few bytes",
+        ),
+        "adaptive-overflow.dcz": (
+            with_payload(bytes.fromhex("2903f2e7f1000000"), ["w", [4], "adaptive", "I8"]),
+            "FormatError",
+            "too large for I8",
+        ),
+        "adaptive-constant.dcz": (
+            with_payload(bytes.fromhex("280102030400"), ["w", [4], "adaptive"]),
+            "FormatError",
+            "other bytes",
+        ),
         "planes-of-bytes.dcz": (with_tensor(["w", [4], "planes", "U8"]), "FormatError", "cannot be planes"),
         "boolean-2.dcz": (
             with_payload(b"\x60\x01\x02\x00", ["w", [4, 4], "shared_any", "BOOL"]),
@@ -264,7 +308,18 @@ def expected_file(path: Path, tensors: dict[str, Array]) -> dict[str, Any]:
         }
         if container.tied:
             expected["tied"] = container.tied
+        if container.graph and container.graph.quantization:
+            expected["quantization"] = quantization_of(container.graph.quantization)
     return expected
+
+
+def quantization_of(given: fmt.Quantization) -> dict[str, Any]:
+    """Ranges by value, and the float32 of scales and corrections as little-endian bytes."""
+    return {
+        "values": {str(value): [found.scale, found.zero_point] for value, found in given.values.items()},
+        "weights": {name: scales.tobytes().hex() for name, scales in given.weights.items()},
+        "corrections": {str(value): numbers.tobytes().hex() for value, numbers in given.corrections.items()},
+    }
 
 
 def later_files() -> dict[str, bytes]:
@@ -303,25 +358,25 @@ def refused_later_files() -> dict[str, tuple[bytes, str, str]]:
 
 
 def main(folder: Path) -> None:
-    """Write all vectors into a folder that has none."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.glob("*.dcz")):
-        sys.exit(f"{folder} already holds vectors: they are never rewritten")
-    expected: dict[str, Any] = {"valid": {}, "broken": {}}
+    """Write the vectors that a folder lacks, and what they must give."""
+    listed = folder / "expected.json"
+    expected: dict[str, Any] = json.loads(listed.read_text()) if listed.exists() else {"valid": {}, "broken": {}}
     for name, arguments in valid_files().items():
-        fmt.write(folder / name, **arguments)
-        given = {key: array_of(value) for key, value in arguments["tensors"].items()}
-        expected["valid"][name] = expected_file(folder / name, given)
+        if not (folder / name).exists():
+            fmt.write(folder / name, **arguments)
+            given = {key: array_of(value) for key, value in arguments["tensors"].items()}
+            expected["valid"][name] = expected_file(folder / name, given)
     for name, data in later_files().items():
-        (folder / name).write_bytes(data)
-        expected["valid"][name] = expected_file(folder / name, {"w": np.array([1.5, -2.0], "<f4")})
-    for name, (data, error, message) in (
-        broken_files((folder / "tiny.dcz").read_bytes()) | refused_later_files()
-    ).items():
-        (folder / name).write_bytes(data)
-        expected["broken"][name] = {"error": error, "message": message}
-    (folder / "expected.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
+        if not (folder / name).exists():
+            (folder / name).write_bytes(data)
+            expected["valid"][name] = expected_file(folder / name, {"w": np.array([1.5, -2.0], "<f4")})
+    broken = broken_files((folder / "tiny.dcz").read_bytes()) | refused_later_files()
+    for name, (data, error, message) in broken.items():
+        if not (folder / name).exists():
+            (folder / name).write_bytes(data)
+            expected["broken"][name] = {"error": error, "message": message}
+    listed.write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(__file__).parent / "vectors")

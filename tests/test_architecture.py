@@ -19,9 +19,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FOLDERS = ("dcformat", "runtime", "converters")
 FRAMEWORKS = {"torch", "sklearn", "safetensors", "onnx"}
 FORBIDDEN = {  # by folder, inner ones first: roots of absolute imports, and folders of the house
-    "dcz/core": FRAMEWORKS | {"PIL", "dcformat", "runtime", "converters", "aot", "reporting", "cli"},
-    "dcformat": FRAMEWORKS | {"PIL", "runtime", "converters", "aot", "reporting", "cli"},
-    "runtime": FRAMEWORKS | {"converters", "aot", "reporting", "cli"},
+    "dcz/core": FRAMEWORKS | {"aot", "calibration", "PIL", "dcformat", "runtime", "converters", "reporting", "cli"},
+    "dcformat": FRAMEWORKS | {"aot", "calibration", "PIL", "runtime", "converters", "reporting", "cli"},
+    "runtime": FRAMEWORKS | {"aot", "calibration", "converters", "reporting", "cli"},
     "converters": {"aot", "reporting", "cli"},
     "dcz": FRAMEWORKS,
 }

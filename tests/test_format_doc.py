@@ -48,7 +48,12 @@ def test_every_encoding_is_described(encoding: Encoding) -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "dtype", "shape"), [(Encoding.SHARED_SCALED, "F32", (2, 2)), (Encoding.PLANES, "F16", (6,))]
+    ("encoding", "dtype", "shape"),
+    [
+        (Encoding.SHARED_SCALED, "F32", (2, 2)),
+        (Encoding.PLANES, "F16", (6,)),
+        (Encoding.ADAPTIVE, "I16", (4,)),
+    ],
 )
 def test_the_payload_of_an_example_is_what_is_said_of_it(
     encoding: Encoding, dtype: str, shape: tuple[int, ...]
@@ -84,7 +89,7 @@ def test_every_op_has_a_row(op: str) -> None:
 
 
 def test_limits_are_the_codes() -> None:
-    limits = DOC[DOC.index("## 8. Limits") : DOC.index("## 9.")]
+    limits = DOC[DOC.index("## 9. Limits") : DOC.index("## 10.")]
     assert constants.MAX_MANIFEST_BYTES == constants.MAX_LABELS_BYTES == 16 << 20
     assert constants.MAX_NODES == constants.MAX_TENSORS == 65_536
     assert "65,536" in limits
@@ -96,6 +101,7 @@ def test_limits_are_the_codes() -> None:
     assert constants.MAX_LIVE == 2**29
     assert "| elements of all values that are needed at a time, per sample | 2^29;" in limits
     assert f"of one in `shared_wide` | {constants.MAX_CODEBOOK}; {constants.MAX_WIDE_CODEBOOK:,} |" in limits
+    assert f"their upper parts | {constants.MAX_ADAPTIVE:,}; {constants.MAX_ADAPTIVE_EXPANSION} |" in limits
     assert f"| gap width | {constants.MAX_GAP_BITS} bits |" in limits
     assert f"| code length | {constants.MAX_CODE_LENGTH} bits |" in limits
     assert f"chunks of {constants.CHUNK_ENTRIES:,}" in DOC

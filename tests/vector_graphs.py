@@ -135,3 +135,24 @@ def embedding_file() -> dict[str, Any]:
     """A table that is looked up by an input of integers."""
     graph = fmt.Graph((fmt.Input((3,), "ids", "I64"),), (fmt.make_node("embedding", [0], {"weight": "table"}),), 1)
     return {"graph": graph, "tensors": {"table": sparse((6, 4), 0.5, [0.5, -0.25, 1.5], 21)}}
+
+
+def quantized_file() -> dict[str, Any]:
+    """A network with ranges, scales of weights and corrections, for integers of 8 bits."""
+    node = fmt.make_node
+    nodes = (
+        node("conv2d", [0], {"weight": "conv.weight", "bias": "conv.bias"}, {"padding": (1, 1)}),
+        node("relu", [1]),
+        node("max_pool2d", [2], None, {"kernel": (2, 2), "stride": (2, 2)}),
+        node("flatten", [3]),
+        node("linear", [4], {"weight": "fc.weight"}),
+    )
+    tensors = {
+        "conv.weight": sparse((3, 2, 3, 3), 0.5, [0.5, -0.25, 1.5], 31),
+        "conv.bias": np.array([0.5, -1, 0.25], np.float32),
+        "fc.weight": sparse((2, 12), 0.5, [0.5, -0.25, 1.5], 32),
+    }
+    ranges = {0: fmt.Range(0.0625, 128), 2: fmt.Range(0.125, 0), 3: fmt.Range(0.125, 0), 4: fmt.Range(0.125, 0)}
+    scales = {name: np.full(len(tensors[name]), 1.5 / 127, np.float32) for name in ("conv.weight", "fc.weight")}
+    quantization = fmt.Quantization(ranges, scales, {1: np.array([0.0625, 0, -0.5], np.float32)})
+    return {"graph": fmt.Graph((2, 4, 4), nodes, len(nodes), quantization), "tensors": tensors}

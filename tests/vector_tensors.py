@@ -26,10 +26,55 @@ def of_context() -> dict[str, Encoded]:
         "half": alike[:8].astype("<f2"),
         "nearly dense": sparse((40, 30), 0.98, [1.0, 2.0, -4.0], 24),
         "all stored": rng.choice(np.float32([0.5, -0.5, 1.0]), (30, 20, 3)),
-        "in chunks": sparse((30, 800), 0.8, [0.1, 0.2, -0.7], 25),
+        "six lanes": sparse((30, 1400), 0.8, [0.1, 0.2, -0.7], 25),
         "one": np.eye(1, 500, 300, dtype=np.float32),
     }
     return {name: fmt.encode(name, tensor, {Encoding.CONTEXT}) for name, tensor in tensors.items()}
+
+
+def of_small_tensors() -> dict[str, Array | Dense]:
+    """Scalars and vectors of each type, in each way of splitting their elements."""
+    rng = np.random.default_rng(26)
+    norms, biases = (rng.random(48) + 0.5).astype("<f4"), rng.normal(size=48).astype("<f4")
+    levels = np.rint(rng.normal(scale=20, size=48))
+    tensors: dict[str, Array | Dense] = {
+        "ones": np.ones(48, "<f4"),
+        "zeros": np.zeros(48, "<f4"),
+        "minus zeros": np.full(48, -0.0, "<f2"),
+        "thirds": np.full(5, 1 / 3),
+        "counter": np.array(62_500),
+        "minus one": np.array(-1),
+        "norms": norms,
+        "biases": biases,
+        "special": np.array([np.nan, np.inf, -0.0, 0.0, 1e-40, -1.5], "<f4"),
+        "half": biases.astype("<f2"),
+        "half in single": biases.astype("<f2").astype("<f4"),
+        "bf16": Dense((biases.view("<u4") >> 16).astype("<u2"), "BF16"),
+        "grid": (levels * np.float64(np.float32(0.013))).astype("<f4"),
+    }
+    for dtype in ("i1", "i2", "i4", "i8"):
+        tensors[f"levels of {np.dtype(dtype).name}"] = levels.astype(f"<{dtype}")
+        tensors[f"levels of u{np.dtype(dtype).name}"] = np.abs(levels).astype(f"<u{dtype[1]}")
+    return {name: fmt.encode(name, tensor, {Encoding.ADAPTIVE}) for name, tensor in tensors.items()}
+
+
+def of_names() -> dict[str, Encoded]:
+    """Tensors whose names go on from one another, or begin with dots."""
+    names = [
+        "layer1.bn1.weight",
+        "layer1.bn1.bias",
+        "layer2.bias",
+        "bias",
+        ".5",
+        "..5",
+        "a..b",
+        "a..c",
+        "",
+        "ü.ö",
+        "ü.ä",
+    ]
+    ones = np.ones(9, "<f4")
+    return {name: fmt.encode(name, ones, {Encoding.ADAPTIVE}) for name in names}
 
 
 def of_planes() -> dict[str, Array | Dense]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from math import isinf, pi, sqrt
 
+from onnx import TensorProto
+
 from .builder import OnnxBuilder
-from .use import Use, Writer, broadcast, plain
+from .use import Use, Writer, aligned, broadcast, plain
 
 EXACT_THRESHOLD = 17.0
 """From here on log(1 + exp(x)) is x in fp32, so the threshold of a softplus changes nothing."""
@@ -82,6 +84,15 @@ def _power(b: OnnxBuilder, u: Use) -> str:
     return b.add("Pow", [*u.inputs, b.number(u.attrs["exponent"])])
 
 
+def _comparison(op: str) -> Writer:
+    return lambda b, u: b.add("Cast", [b.add(op, aligned(b, u))], to=TensorProto.FLOAT)
+
+
+def _mask(b: OnnxBuilder, u: Use) -> str:
+    x, by = aligned(b, u)
+    return b.add("Where", [b.add("Equal", [by, b.number(0)]), b.number(0), x])
+
+
 WRITERS: dict[str, Writer] = {
     "relu": plain("Relu"),
     "relu6": _relu6,
@@ -112,4 +123,7 @@ WRITERS: dict[str, Writer] = {
     "maximum": broadcast("Max"),
     "minimum": broadcast("Min"),
     "pow": broadcast("Pow"),
+    "equal": _comparison("Equal"),
+    "less": _comparison("Less"),
+    "mask": _mask,
 }

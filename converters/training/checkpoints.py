@@ -68,6 +68,11 @@ def save(state: Mapping[str, Any], path: Path) -> None:
         torch.save(state, file)
 
 
+def load_saved(model: nn.Module, path: Path) -> None:
+    """Load a network's own state dict, as `save` wrote it."""
+    model.load_state_dict(torch.load(path, weights_only=True))
+
+
 def digest(state: Mapping[str, torch.Tensor]) -> str:
     """Digest of the weights of a network: the SHA-256 of names and bytes, in hexadecimal."""
     total = hashlib.sha256()

@@ -8,9 +8,13 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from ...calibration.calibrate import calibrate
+from ...calibration.ranges import rule_of
 from ...core.errors import ConversionError, InputError
 from ...core.output import check_output, files_among, make_folder, replacing
 from ...dcformat.graph.graph import Shape
@@ -18,11 +22,12 @@ from ...dcformat.preprocess import Preprocess
 from ...runtime import load
 from ..architectures import ARCHITECTURES, Architecture
 from ..architectures.lookup import new_network, resolve
+from ..frontends.exported.trainable import trainable
 from ..frontends.presets import fit_preprocess, resolve_preprocess
 from .artefacts import write_artefacts
 from .checkpoints import digest, load_checkpoint, load_network
 from .constraints import prunable
-from .data.batches import ordered_batches
+from .data.batches import normalise, ordered_batches
 from .data.datasets import Dataset, Split, load_dataset
 from .data.image_folders import some
 from .proposal import MAX_DROP, TARGET_RATIO, measured_preprocess, propose_recipe
@@ -32,6 +37,9 @@ from .stages import Run
 from .starting import start_whitened
 
 log = logging.getLogger(__name__)
+
+CALIBRATION = 200
+"""Images of the training set that ranges for integers come from."""
 
 
 def compress(
@@ -62,16 +70,18 @@ def compress(
         A recipe, its file, or the name of a bundled one. Without it that of the architecture, or for a network of your
         own one that `proposal.propose_recipe` makes.
     arch : str, optional
-        A known architecture or ``pkg.module:factory``; by default the recipe's.
+        A known architecture, ``pkg.module:factory``, or a program of ``torch.export`` (``.pt2``), which has its weights
+        already; by default the recipe's.
     input_shape : tuple of int, optional
-        (C, H, W), for a factory.
+        (C, H, W), for a factory; that of a program must agree.
     preprocess : Preprocess, str or path, optional
-        Preprocessing for a factory's network; by default the pictures are resized to its input, and their mean and
+        Preprocessing for a network of your own; by default the pictures are resized to its input, and their mean and
         deviation are taken from the training set.
     max_drop, target_ratio : float
         For a proposed recipe: accuracy that it may lose by sharing, as a share, and the ratio of file sizes it aims at.
     checkpoint : path, optional
-        Initial weights. Leading "train" stages are then skipped, unless they regrow a pruned network.
+        Initial weights. Leading "train" stages are then skipped, unless they regrow a pruned network; so they are for a
+        program.
     teacher : nn.Module or path, optional
         Teacher for stages with distillation: a network, or a checkpoint of a known architecture with the same input. By
         default the network before the first such stage, usually the dense one.
@@ -87,11 +97,12 @@ def compress(
     ConversionError
         The recipe does not fit the network, the checkpoint belongs to another network, or the loss is not finite.
     InputError
-        The folder holds no known data set, or one that does not fit the network; or `out` is one of the files read.
+        The folder holds no known data set, or one that does not fit the network; `out` is one of the files read; or the
+        recipe's rule for ranges is unknown.
     OSError
         `out`, `work` or `artefacts` cannot be written to.
     """
-    check_output(out, checkpoint, teacher if not isinstance(teacher, nn.Module) else None, *files_among(recipe))
+    check_output(out, checkpoint, teacher if not isinstance(teacher, nn.Module) else None, *files_among(recipe, arch))
     if recipe is not None and not isinstance(recipe, Recipe):
         recipe = load_recipe(os.fspath(recipe))
     elif recipe is None and arch in ARCHITECTURES:
@@ -106,12 +117,18 @@ def compress(
     if threads is not None:
         torch.set_num_threads(threads)
     model = new_network(architecture)
+    _check_calibration(recipe, model)
     for stage in recipe.stages:
         stage.check_layers(list(prunable(model)))
     stages = list(enumerate(recipe.stages, 1))
     given = None
     if checkpoint is not None:
+        if _is_program(architecture.name):
+            raise ConversionError(
+                "a program has its weights already", path=architecture.name, hint="leave out checkpoint"
+            )
         load_checkpoint(model, architecture, checkpoint)
+    if checkpoint is not None or _is_program(architecture.name):
         given = copy.deepcopy(model)
         while stages and stages[0][1].do == "train" and not stages[0][1].regrow:
             stages.pop(0)
@@ -144,8 +161,11 @@ def compress(
         if artefacts is not None:
             write_artefacts(Path(artefacts), recipe.arch, run.networks, model)
         accuracy = runtime_accuracy(trial, dataset.test, architecture)
-        with replacing(out) as file:
-            file.write(trial.read_bytes())
+        if recipe.calibrate:
+            calibrate(trial, _some_inputs(dataset.train, preprocess, recipe.seed), out, ranges=recipe.calibrate)
+        else:
+            with replacing(out) as file:
+                file.write(trial.read_bytes())
     finally:
         trial.unlink(missing_ok=True)
     report = CompressionReport(recipe.arch, os.fspath(out), accuracy, len(dataset.test), reports)
@@ -166,13 +186,26 @@ def _architecture(
         raise ConversionError("no architecture is named", hint="give arch, or a recipe that has one")
     if recipe is not None and recipe.arch not in ("", name):
         raise ConversionError("the recipe is for another network", expected=name, found=recipe.arch)
-    architecture = resolve(name, input_shape)
+    architecture = _program(name, input_shape) if _is_program(name) else resolve(name, input_shape)
     if preprocess is not None:
         fitted = fit_preprocess(resolve_preprocess(preprocess), architecture.input_shape)
         return replace(architecture, preprocess=fitted)
     if architecture.preprocess is None:
         return replace(architecture, preprocess=measured_preprocess(data, architecture.input_shape))
     return architecture
+
+
+def _is_program(name: str) -> bool:
+    return name.endswith(".pt2")
+
+
+def _program(path: str, input_shape: Shape | None) -> Architecture:
+    """The network of a program."""
+    _, found = trainable(Path(path))
+    if input_shape is not None and input_shape != found:
+        what = "the program takes another input"
+        raise ConversionError(what, path=path, expected=list(found), found=list(input_shape))
+    return Architecture(path, lambda: trainable(Path(path))[0], found)
 
 
 @torch.no_grad()
@@ -202,6 +235,21 @@ def _labels(dataset: Dataset, architecture: Architecture, classes: int) -> tuple
         what = "the data set has %d classes, %s has %d: those without a name are called by their number"
         log.warning(what, len(names), architecture.name, classes)
     return names + tuple(map(str, range(len(names), classes)))
+
+
+def _check_calibration(recipe: Recipe, model: nn.Module) -> None:
+    """Refuse a calibration that would fail after the training."""
+    if recipe.calibrate:
+        rule_of(recipe.calibrate)
+        if not any(isinstance(module, nn.Conv1d | nn.Conv2d) for module in model.modules()):
+            raise ConversionError("the recipe calibrates, and the network has no convolution", hint="leave it out")
+
+
+def _some_inputs(split: Split, preprocess: Preprocess, seed: int) -> NDArray[np.float32]:
+    """Inputs to calibrate with: images of a split, drawn at random."""
+    chosen = np.random.default_rng(seed).permutation(len(split))[:CALIBRATION]
+    inputs: NDArray[np.float32] = normalise(split.images[np.sort(chosen)], preprocess).contiguous().numpy()
+    return inputs
 
 
 def runtime_accuracy(path: str | os.PathLike[str], split: Split, architecture: Architecture, batch: int = 250) -> float:

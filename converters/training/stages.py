@@ -20,7 +20,7 @@ from ..architectures import Architecture
 from ..compression.sharing import BitsRule, parse_bits
 from ..convert import convert
 from .allocation import Allocation, importance
-from .checkpoints import load_checkpoint, save
+from .checkpoints import load_saved, save
 from .constraints import Constraint, GradualPruning, Masks, SharedWeights, nonzero_masks, weights_of
 from .data.datasets import Dataset, Split
 from .folding import fold_normalisation
@@ -80,7 +80,7 @@ class Run:
         if stage.do == "prune":
             self.networks.setdefault("before_pruning", copy.deepcopy(model.state_dict()))
         if (known := self._known(number, stage)) is not None:
-            load_checkpoint(model, self.architecture, known)
+            load_saved(model, known)
             log.info("%s: loaded from %s", title, known)
         else:
             self._train(number, stage, model, title)

@@ -12,6 +12,7 @@ from ..graph.graph import Attr, Graph, Input, Node, Output, Shape
 from ..graph.legal import make_node, minor_version
 from ..graph.ops import OPS
 from .json_fields import integers, list_of
+from .quantization_json import MINOR_VERSION as QUANTIZATION_MINOR_VERSION
 
 ENDS_MINOR_VERSION = 1
 """The format's minor version that brought several inputs and outputs, their names, and integer inputs."""
@@ -20,7 +21,9 @@ ENDS_MINOR_VERSION = 1
 def graph_minor_version(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> int:
     """The least minor version of the format that has all that the graph uses."""
     plain = _plain_input(graph) and _plain_output(graph)
-    return max(0 if plain else ENDS_MINOR_VERSION, minor_version(graph, tensor_shapes))
+    ends = 0 if plain else ENDS_MINOR_VERSION
+    quantized = 0 if graph.quantization is None else QUANTIZATION_MINOR_VERSION
+    return max(ends, quantized, minor_version(graph, tensor_shapes))
 
 
 def graph_to_json(graph: Graph, index: Mapping[str, int]) -> dict[str, Any]:

@@ -48,7 +48,8 @@ def describe(
         loaded. For comparison with papers, ``ratio_course`` counts the coded symbols of the weights alone against the
         dense fp32 weights (no positions, codebooks, biases), and ``ratio_paper`` counts symbols, gaps and codebooks
         (Han et al. 2015, section 5), without the manifest. Weights are the tensors with two axes or more; those that
-        are not coded count as they are stored. Both are None where no weight is coded.
+        are not coded count as they are stored. Both are None where no weight is coded. In the encoding ``context`` gaps
+        and symbols share a stream: its bytes are split by an estimate, so that `ratio_course` is one too.
     """
     graph = manifest.graph
     used = set(graph.tensor_names()) if graph is not None else None

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import reprlib
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite, prod
 from typing import Any, NoReturn
 
@@ -31,6 +31,8 @@ from ..preprocess import Preprocess
 from ..tensors import DTYPES
 from .graph_json import graph_from_json, graph_minor_version, graph_to_json
 from .json_fields import integers, list_of, object_of
+from .names import expand, shorten
+from .quantization_json import quantization_from_json, quantization_to_json
 
 _ENCODINGS = {encoding.value: encoding for encoding in Encoding}
 DICTIONARY = (
@@ -112,12 +114,17 @@ class Manifest:
     tied: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def encodings_minor_version(self) -> int:
+        """The least minor version that has the encodings: a reader without them refuses the file by their names."""
+        return max((entry.encoding.minor_version for entry in self.tensors), default=0)
+
+    @property
     def minor_version(self) -> int:
         """The least minor version of the format that has all that the container uses."""
-        used = [entry.encoding.minor_version for entry in self.tensors]
-        if self.graph is not None:
-            used.append(graph_minor_version(self.graph, {entry.name: entry.shape for entry in self.tensors}))
-        return max(used, default=0)
+        if self.graph is None:
+            return self.encodings_minor_version
+        shapes = {entry.name: entry.shape for entry in self.tensors}
+        return max(self.encodings_minor_version, graph_minor_version(self.graph, shapes))
 
 
 def pack_json(value: Any, dictionary: bytes = b"") -> bytes:
@@ -185,7 +192,10 @@ def pack_manifest(manifest: Manifest) -> bytes:
     data: dict[str, Any] = {}
     if manifest.graph is not None:
         data["graph"] = graph_to_json(manifest.graph, index)
-    data["tensors"] = [_entry_to_json(entry) for entry in manifest.tensors]
+    names = [entry.name for entry in manifest.tensors]
+    if manifest.minor_version:
+        names = shorten(names, continue_=manifest.encodings_minor_version > 0)
+    data["tensors"] = [_entry_to_json(entry, name) for entry, name in zip(manifest.tensors, names, strict=True)]
     data["sections"] = [[s.nbytes, s.crc32, s.tensors] for s in manifest.sections]
     if manifest.preprocess is not None:
         data["preprocess"] = manifest.preprocess.to_json()
@@ -195,11 +205,13 @@ def pack_manifest(manifest: Manifest) -> bytes:
         data["metadata"] = dict(sorted(manifest.metadata.items()))
     if manifest.tied:
         data["tied"] = {name: index.get(stored) for name, stored in manifest.tied.items()}
+    if manifest.graph is not None and manifest.graph.quantization is not None:
+        data["quantization"] = quantization_to_json(manifest.graph.quantization, index)
     return pack_json(data, DICTIONARY)
 
 
-def _entry_to_json(entry: TensorEntry) -> list[Any]:
-    row: list[Any] = [entry.name, list(entry.shape), entry.encoding.value, entry.dtype]
+def _entry_to_json(entry: TensorEntry, name: str) -> list[Any]:
+    row: list[Any] = [name, list(entry.shape), entry.encoding.value, entry.dtype]
     if entry.dtype == "F32":
         row.pop()
         if entry.encoding == Encoding.RAW:
@@ -207,7 +219,7 @@ def _entry_to_json(entry: TensorEntry) -> list[Any]:
     return row
 
 
-def unpack_manifest(data: Bytes, file_bytes: int) -> Manifest:
+def unpack_manifest(data: Bytes, file_bytes: int, minor: int = 0) -> Manifest:
     """Bytes to manifest, with everything checked that can be checked without the sections.
 
     Parameters
@@ -216,6 +228,8 @@ def unpack_manifest(data: Bytes, file_bytes: int) -> Manifest:
         The compressed manifest.
     file_bytes : int
         Size of the container; bounds what its tensors may ask for.
+    minor : int
+        Its minor version: from 1 on, names go on from one another.
 
     Raises
     ------
@@ -224,6 +238,8 @@ def unpack_manifest(data: Bytes, file_bytes: int) -> Manifest:
     # Unknown keys are passed over: a newer minor version may add some that a reader can do without.
     fields = object_of(unpack_json(data, MAX_MANIFEST_BYTES, "manifest", DICTIONARY), "manifest")
     tensors = tuple(_entry_from_json(row) for row in list_of(fields, "tensors", MAX_TENSORS))
+    if minor:
+        tensors = tuple(_with_whole_names(tensors))
     _check_entries(tensors, file_bytes)
     sections = tuple(_section_from_json(row) for row in list_of(fields, "sections", MAX_TENSORS))
     if sum(section.tensors for section in sections) != len(tensors):
@@ -236,11 +252,19 @@ def unpack_manifest(data: Bytes, file_bytes: int) -> Manifest:
     metadata = object_of(fields.get("metadata", {}), "metadata")
     if not all(isinstance(value, str) for value in metadata.values()):
         raise FormatError("manifest: metadata must be text")
-    graph = None
-    if "graph" in fields:
-        graph = graph_from_json(object_of(fields["graph"], "graph"), [entry.name for entry in tensors])
-        infer_shapes(graph, {entry.name: entry.shape for entry in tensors})
+    graph = _graph_from_json(fields, tensors) if "graph" in fields else None
+    if graph is None and "quantization" in fields:
+        raise FormatError("manifest: quantization without a graph")
     return Manifest(graph, tensors, sections, preprocess, labels, metadata, _tied_from_json(fields, tensors))
+
+
+def _graph_from_json(fields: Mapping[str, Any], tensors: Sequence[TensorEntry]) -> Graph:
+    names = [entry.name for entry in tensors]
+    graph = graph_from_json(object_of(fields["graph"], "graph"), names)
+    if "quantization" in fields:
+        graph = replace(graph, quantization=quantization_from_json(fields["quantization"], names))
+    infer_shapes(graph, {entry.name: entry.shape for entry in tensors})
+    return graph
 
 
 def pack_labels(labels: Sequence[str]) -> bytes:
@@ -277,6 +301,13 @@ def _entry_from_json(row: Any) -> TensorEntry:
             f"tensor {name!r} has the unknown dtype {dtype!r}", hint="a newer dcz may know it"
         )
     return TensorEntry(name, shape, _ENCODINGS[encoding], dtype)
+
+
+def _with_whole_names(tensors: Iterable[TensorEntry]) -> Iterator[TensorEntry]:
+    before = ""
+    for entry in tensors:
+        before = expand(entry.name, before)
+        yield replace(entry, name=before)
 
 
 def _check_entries(tensors: tuple[TensorEntry, ...], file_bytes: int) -> None:

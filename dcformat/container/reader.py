@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import IO, Any, cast
 
 from ...core.errors import FormatError, TruncatedError
+from ...core.hub import fetched
 from ...core.ranges import FileRanges, PathRanges, Ranges, Remote, is_ranges, is_url
 from ...core.readahead import Content, Source, check_binary, name_of
 from ..coding.bits import Bytes
@@ -67,7 +68,7 @@ class Container:
         self._need(self.manifest_bytes)
         packed = self._read(HEADER_BYTES, manifest_bytes)
         check_crc([header[:-4], packed], crc32, "manifest")
-        self.manifest: Manifest = unpack_manifest(packed, self.file_bytes)
+        self.manifest: Manifest = unpack_manifest(packed, self.file_bytes, version[1])
         self._layout = plan_layout(self.manifest, manifest_bytes)
         self._need(self._layout.end)
         if self.file_bytes > self._layout.end:
@@ -256,7 +257,8 @@ def open(file: Source | Ranges, name: str | None = None) -> Container:
     ----------
     file : path, URL, bytes-like, binary file, or Ranges
         A file is left open when the container is closed; of one that is not seekable, all is read at once. An address
-        (``https://...``) is read through fsspec. `Ranges` is any object with ``len`` and ``read(offset, count)``.
+        (``https://...``) is read through fsspec; from the Hugging Face Hub (``hf://org/name``) the file is fetched.
+        `Ranges` is any object with ``len`` and ``read(offset, count)``.
     name : str, optional
         What to call it in messages, if not by its own name.
 
@@ -274,7 +276,7 @@ def open(file: Source | Ranges, name: str | None = None) -> Container:
         It cannot be read.
     """
     path = name or name_of(file)
-    ranges = _ranges(file)
+    ranges = _ranges(fetched(file))
     try:
         return Container(ranges, path)
     except BaseException as error:

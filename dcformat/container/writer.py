@@ -21,9 +21,11 @@ from ..preprocess import Preprocess
 from ..tensors import DTYPES, Array, Dense, dtype_name
 from .layout import crc32_of, pack_header
 from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest, unpack_labels, unpack_manifest
+from .reader import Container, payload_of
 
-SECTION_BYTES = 4096
-"""A section is closed once it holds this much: a checksum costs little, and a damaged byte is traced to few tensors."""
+SECTION_BYTES, LATER_SECTION_BYTES = 1 << 12, 1 << 14
+"""A section is closed once it holds this much: a damaged byte is traced to few tensors, and a checksum costs little: 11
+bytes, which weigh more in the denser files of format 1.1."""
 
 SMALL_BYTES = 1 << 14
 """Tensors of fewer bytes are small: a few bytes matter, and to encode one takes little time."""
@@ -85,6 +87,16 @@ def encode(name: str, tensor: Array | Dense, among: Collection[Encoding] = tuple
     return Encoded(dense.shape, dense.dtype, *encode_tensor(dense, among), among)
 
 
+def stored(container: Container) -> dict[str, Encoded]:
+    """All tensors of a container as they are stored in it, by name, for another container that is to have them."""
+    found = {}
+    for name, entry in container.entries.items():
+        payload = payload_of(container, name)
+        data = payload.data[payload.end - sum(payload.parts.values()) : payload.end]
+        found[name] = Encoded(entry.shape, entry.dtype, entry.encoding, data, (entry.encoding,))
+    return found
+
+
 def write(
     file: str | os.PathLike[str] | IO[bytes],
     graph: Graph | None,
@@ -127,7 +139,8 @@ def write(
     encoded = {n: t if isinstance(t, Encoded) else encode(n, t) for n, t in tensors.items()}
     _renew(encoded, at_any_gain=bool(Manifest(graph, _entries(encoded), ()).minor_version))
     _fill_up(encoded)
-    sections = list(_gather([tensor.payload for tensor in encoded.values()]))
+    section_bytes = LATER_SECTION_BYTES if Manifest(graph, _entries(encoded), ()).minor_version else SECTION_BYTES
+    sections = list(_gather([tensor.payload for tensor in encoded.values()], section_bytes))
     packed_labels = pack_labels(labels) if labels is not None else b""
     manifest = Manifest(
         graph=graph,
@@ -142,7 +155,7 @@ def write(
     head = pack_header(packed, manifest.minor_version)
     parts = [head, *(payload for section in sections for payload in section), packed_labels]
     # Never write what the reader would refuse.
-    unpack_manifest(packed, sum(map(len, parts)))
+    unpack_manifest(packed, sum(map(len, parts)), manifest.minor_version)
     if labels is not None:
         unpack_labels(packed_labels)
     with replacing(file) if isinstance(file, str | os.PathLike) else nullcontext(file) as stream:
@@ -171,6 +184,7 @@ def _renew(encoded: dict[str, Encoded], at_any_gain: bool) -> None:
     What a large one could gain by it is less than `LEAST_GAIN`.
     """
     old = {n: t for n, t in encoded.items() if not t.encoding.minor_version and len(t.payload) < SMALL_BYTES}
+    old = {name: tensor for name, tensor in old.items() if len(tensor.among) > 1}
     new = {name: tensor.renewed() for name, tensor in old.items()}
     gain = sum(len(old[name].payload) - len(new[name].payload) for name in old)
     if at_any_gain or gain >= LEAST_GAIN:
@@ -192,14 +206,14 @@ def _fill_up(encoded: dict[str, Encoded]) -> None:
         missing -= MAX_EXPANSION * (len(encoded[name].payload) - packed)
 
 
-def _gather(payloads: Sequence[Bytes]) -> Iterator[list[Bytes]]:
-    """Payloads in sections."""
+def _gather(payloads: Sequence[Bytes], section_bytes: int) -> Iterator[list[Bytes]]:
+    """Payloads in sections of at least so many bytes, but for the last."""
     held: list[Bytes] = []
     nbytes = 0
     for payload in payloads:
         held.append(payload)
         nbytes += len(payload)
-        if nbytes >= SECTION_BYTES:
+        if nbytes >= section_bytes:
             yield held
             held, nbytes = [], 0
     if held:

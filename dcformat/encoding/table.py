@@ -14,6 +14,7 @@ from ..coding.bits import Bytes
 from ..coding.huffman_code import HuffmanCode
 from ..graph.graph import Shape
 from ..tensors import Dense
+from .adaptive import AdaptiveScheme
 from .base import LEVELS, OTHERS, SHAREABLE, Counted, Payload, Scheme
 from .context import ContextScheme
 from .header import Header
@@ -67,13 +68,14 @@ class Encoding(StrEnum):
     SHARED_WIDE = "shared_wide", WideScheme(_PLANES), 1
     SPARSE_PLANES = "sparse_planes", SparseRawScheme(WIDE, HuffmanCode, _PLANES), 1
     CONTEXT = "context", ContextScheme(SHAREABLE), 1
+    ADAPTIVE = "adaptive", AdaptiveScheme(), 1
 
     def fits(self, dtype: str, shape: Shape) -> bool:
         """Whether a tensor of this element type and shape may have it."""
         return self.scheme.fits(dtype, shape)
 
 
-_NEWEST = (Encoding.PLANES, Encoding.SHARED_WIDE, Encoding.SPARSE_PLANES, Encoding.CONTEXT)
+_NEWEST = (Encoding.PLANES, Encoding.SHARED_WIDE, Encoding.SPARSE_PLANES, Encoding.CONTEXT, Encoding.ADAPTIVE)
 CODECS: dict[str, tuple[Encoding, ...]] = {
     "default": tuple(Encoding),
     "huffman": tuple(encoding for encoding in Encoding if encoding not in _NEWEST),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, cast
 
+from .quantization import Quantization
+
 Shape: TypeAlias = tuple[int, ...]
 Attr: TypeAlias = int | float | bool | str | tuple[int, ...]
 
@@ -77,6 +79,7 @@ class Graph:
         In topological order.
     outputs : tuple of Output, or int
         Or the value of the one output, which has the default name.
+    quantization : Quantization, optional
 
     Attributes
     ----------
@@ -84,20 +87,28 @@ class Graph:
         Values 0, 1, ..., in this order.
     nodes : tuple of Node
     outputs : tuple of Output
+    quantization : Quantization or None
+        What it takes to compute it with integers; None before calibration.
     """
 
     inputs: tuple[Input, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[Output, ...]
+    quantization: Quantization | None
 
     def __init__(
-        self, inputs: Shape | tuple[Input, ...], nodes: tuple[Node, ...], outputs: int | tuple[Output, ...]
+        self,
+        inputs: Shape | tuple[Input, ...],
+        nodes: tuple[Node, ...],
+        outputs: int | tuple[Output, ...],
+        quantization: Quantization | None = None,
     ) -> None:
         given = tuple(item for item in inputs if isinstance(item, Input))
         answers = (Output(outputs),) if isinstance(outputs, int) else outputs
         object.__setattr__(self, "inputs", given or (Input(cast(Shape, inputs)),))
         object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "outputs", answers)
+        object.__setattr__(self, "quantization", quantization)
 
     @property
     def input_shape(self) -> Shape:
@@ -130,4 +141,5 @@ class Graph:
         """The same graph, with other names for some of the tensors."""
         params = ({role: names.get(name, name) for role, name in node.params.items()} for node in self.nodes)
         nodes = (replace(node, params=own) for node, own in zip(self.nodes, params, strict=True))
-        return replace(self, nodes=tuple(nodes))
+        quantization = self.quantization and self.quantization.renamed(names)
+        return replace(self, nodes=tuple(nodes), quantization=quantization)

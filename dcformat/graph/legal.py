@@ -10,6 +10,7 @@ from ...core.errors import FormatError
 from ..constants import MAX_ACTIVATION, MAX_ENDS, MAX_LIVE, MAX_RANK
 from .graph import Attr, Graph, Input, Node, Output, Shape
 from .ops import OPS
+from .quantization import check_quantization
 
 INPUT_DTYPES = ("F32", "I64")
 """Element types of inputs."""
@@ -74,7 +75,7 @@ def infer_shapes(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> list[Shape
     ------
     FormatError
         A value used before it is made, a tensor that is missing, shapes that do not fit, or values of more than
-        `MAX_LIVE` elements that are needed at a time; names the node.
+        `MAX_LIVE` elements that are needed at a time; names the node. Ranges or scales that do not fit the graph.
     """
     _check_ends(graph)
     shapes = [given.shape for given in graph.inputs]
@@ -104,6 +105,7 @@ def infer_shapes(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> list[Shape
         if not 0 <= output.value < len(shapes):
             raise FormatError("the output is not a value of the graph", found=output.value)
     _check_live(graph, [prod(shape) for shape in shapes])
+    check_quantization(graph, tensor_shapes)
     return shapes
 
 

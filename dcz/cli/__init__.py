@@ -10,22 +10,50 @@ import argparse
 import errno
 import logging
 import os
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
 
 from .. import __version__
 from ..core.printable import printable
-from . import bench, compile, compress, convert, demo, export, infer, info, report, verify, warm
+from . import (
+    bench,
+    calibrate,
+    compile,
+    completion,
+    compress,
+    convert,
+    demo,
+    export,
+    infer,
+    info,
+    report,
+    serve,
+    verify,
+    warm,
+)
 from .explain import explain
 from .parser import Parser
+from .signals import Terminated, sigterm_raises
 from .streams import safe_streams
 
-COMMANDS = (convert, infer, info, verify, export, compress, compile, report, bench, warm, demo)
+COMMANDS = (
+    convert,
+    infer,
+    info,
+    verify,
+    export,
+    compress,
+    calibrate,
+    compile,
+    report,
+    bench,
+    serve,
+    warm,
+    demo,
+    completion,
+)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a write for which the disk has no space."""
 
@@ -75,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser.parse(argv, argparse.Namespace(verbose=False, quiet=False, debug=False))
     except SystemExit as stop:  # argparse has printed the help, the version or the error
         return int(stop.code or 0)
-    with safe_streams(), warnings.catch_warnings(), _log_to_stderr(args.verbose, args.quiet), _sigterm_raises():
+    with safe_streams(), warnings.catch_warnings(), _log_to_stderr(args.verbose, args.quiet), sigterm_raises():
         if not args.debug:
             warnings.simplefilter("ignore")  # the user of a command cannot act on a library's deprecation
         try:
@@ -83,9 +111,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             if sys.stdout is not None:  # None where the caller closed it
                 sys.stdout.flush()  # flush now, so that the handler below sees a closed pipe
             return code
+        except SystemExit as stop:  # of flags that do not go together, which argparse cannot know
+            return int(stop.code or 0)
         except KeyboardInterrupt:
             return _fail("interrupted", 130)
-        except _Terminated:
+        except Terminated:
             return _fail("terminated", 143)
         except BrokenPipeError:  # the reader (head, less) has closed the pipe: not an error
             _forget_stdout()
@@ -97,32 +127,6 @@ def main(argv: Sequence[str] | None = None) -> int:
                 error.filename = "standard output"  # every other write names its file
                 _forget_stdout()
             return _fail(f"error: {explain(error)}", 1)
-
-
-class _Terminated(BaseException):
-    """SIGTERM arrived. Like KeyboardInterrupt it is no `Exception`, so only cleanup code sees it on its way."""
-
-
-@contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """Within the context, SIGTERM ends a command like Ctrl-C, unless the calling program has its own handler.
-
-    Only the main thread can install a signal handler.
-    """
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if not ours:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _terminate(*_: object) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal would interrupt the cleanup
-    raise _Terminated
 
 
 def _forget_stdout() -> None:

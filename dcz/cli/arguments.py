@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..converters.frontends.inputs import Asked
+    from ..dcformat import Shape
 
 TUNING = "kernels picked by trial: tries what the file does not know, and adds it"
 """Help for ``--tuning FILE``."""
@@ -32,6 +33,14 @@ def shape(value: str) -> Asked:
         return parse_input(value)
     except DczError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def picture_shape(value: str) -> Shape:
+    """Parse the shape of a picture: ``3,32,32``."""
+    asked = shape(value)
+    if len(asked.shape) != 3 or asked.name or asked.dtype:
+        raise argparse.ArgumentTypeError(f"expected C,H,W, for example 3,32,32, found {value!r}")
+    return asked.shape
 
 
 def prune(value: str) -> str:

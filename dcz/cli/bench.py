@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..core.json_text import to_json
 from ..core.printable import printable
 from ..core.progress import progress
 from ..machine import facts
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     model = load(args.model, args.threads, args.tuning)
     batch = model.noise(args.batch_size)
     result = measure(model, batch, args)
-    print(text.to_json(result) if args.json else describe(result))
+    print(to_json(result) if args.json else describe(result))
     return 0
 
 

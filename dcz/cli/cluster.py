@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from itertools import chain, islice
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
+from distributed import WorkerPlugin, get_worker
+
+from ..core.ranges import is_url
+from ..dcformat import InputError
 from ..machine import cores
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from ..runtime import Model, Prediction
+    from ..runtime import Answer, Model
+
+MOST_IMAGES = 256
+"""Images of a task, once all workers are busy: a task costs the scheduler about a millisecond."""
+TASKS_A_THREAD = 3
+"""Tasks on their way for each thread of the cluster."""
 
 log = logging.getLogger("dcz.cluster")
 
@@ -25,19 +37,50 @@ WORKER_SECONDS = 30
 """Seconds that a scheduler may be without workers; also the interval of that check while a batch runs."""
 
 
-def classify(
-    model: str, paths: Sequence[str], top: int, batch_size: int, threads: int | None, scheduler: str | None
-) -> Iterator[tuple[str, list[Prediction]]]:
-    """Answer like `dcz.runtime.Model.classify`, from the workers of a cluster, in the order of the paths.
+class SentModel(WorkerPlugin):  # type: ignore[misc]
+    """A container's content on each worker, and the model loaded from it when the worker's first task needs it.
+
+    A plugin, since Dask sends those to workers that join later, or come back, too.
+    """
+
+    def __init__(self, content: bytes, path: str, threads: int) -> None:
+        self.name = f"dcz-{sha256(content).hexdigest()[:16]}-{threads}"
+        self._made_from = content, path, threads
+        self._loading = Lock()
+        self._model: Model | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SentModel, self._made_from
+
+    @property
+    def model(self) -> Model:
+        """The model. Thread-safe."""
+        from ..runtime.model import Model
+
+        content, path, threads = self._made_from
+        with self._loading:
+            if self._model is None:
+                self._model = Model(content, path, threads, None)
+            return self._model
+
+
+def answers(
+    model: str, paths: Iterable[str], top: int, batch_size: int, threads: int | None, scheduler: str | None
+) -> Iterator[Answer]:
+    """Answer like `dcz.runtime.Model.answers`, from the workers of a cluster, in the order of the paths.
+
+    Only a window of tasks is on its way at a time, so that memory does not grow with the number of images, neither
+    here nor in the scheduler.
 
     Parameters
     ----------
     model : str
-        The container. Workers open it, and the images, by their absolute paths: they share a file system.
-    paths : sequence of str
-        Image files.
+        The container. Its content is sent to the workers, those that come later too.
+    paths : iterable of str
+        Image files. Workers open them by their absolute paths: they share a file system. Addresses (``s3://...``) stay
+        as they are.
     top, batch_size : int
-        Answers an image, and images a task.
+        Answers an image, and images that a network takes at a time.
     threads : int or None
         Threads of each worker's model; one by default, since a machine has a worker for each core.
     scheduler : str or None
@@ -50,27 +93,48 @@ def classify(
     """
     from distributed import Client, LocalCluster
 
-    from ..dcformat import InputError
-
-    chunks = [list(paths[i : i + batch_size]) for i in range(0, len(paths), batch_size)]
+    chunks = _chunks(paths, batch_size)
+    with open(model, "rb") as file:
+        sent = SentModel(file.read(), os.path.abspath(model), threads or 1)
     with ExitStack() as stack:
         stack.enter_context(_errors_in_our_words(scheduler))
         cluster = None
         if scheduler is None:
-            workers = min(cores(), len(chunks))
+            first = list(islice(chunks, cores()))
+            chunks = chain(first, chunks)
             local = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.ERROR}
-            cluster = stack.enter_context(LocalCluster(n_workers=workers, **local))
+            cluster = stack.enter_context(LocalCluster(n_workers=max(1, len(first)), **local))
         try:
             client = stack.enter_context(Client(cluster or scheduler, timeout=CONNECT_SECONDS))
         except (OSError, ValueError) as error:
             raise InputError(f"cannot reach the Dask scheduler: {error}", where=scheduler) from None
         if not client.nthreads():
             log.warning("the Dask scheduler has no workers; waiting %g s for one", WORKER_SECONDS)
-        common = os.path.abspath(model), os.path.join(os.getcwd(), ".", ""), top, batch_size, threads or 1
-        tasks = [client.submit(_answer, chunk, *common, pure=False) for chunk in chunks]
-        for task in tasks:
-            _wait(client, task)
-            yield from task.result()
+        client.register_plugin(sent)
+        common = sent.name, os.path.join(os.getcwd(), ".", ""), top, batch_size
+        tasks = (client.submit(_answer, chunk, *common, pure=False) for chunk in chunks)
+        window: deque[Future] = deque()
+        while True:
+            window.extend(islice(tasks, max(0, _ahead(client) - len(window))))  # fewer when a worker is lost
+            if not window:
+                break
+            _wait(client, window[0])
+            yield from window.popleft().result()
+        client.unregister_worker_plugin(sent.name)
+
+
+def _chunks(paths: Iterable[str], batch_size: int) -> Iterator[list[str]]:
+    """Cut paths into the chunks of tasks: small at first, so that all workers begin, then of fewer tasks an image."""
+    rest, size = iter(paths), batch_size
+    while chunk := list(islice(rest, size)):
+        yield chunk
+        size = max(batch_size, min(2 * size, MOST_IMAGES))
+
+
+def _ahead(client: Client) -> int:
+    """Tasks on their way: workers fetch the next one while they run one. At least one waits for a worker to come."""
+    threads: dict[str, int] = client.nthreads()
+    return max(1, TASKS_A_THREAD * sum(threads.values()))
 
 
 @contextmanager
@@ -78,8 +142,6 @@ def _errors_in_our_words(scheduler: str | None) -> Iterator[None]:
     """Within the context, a lost scheduler or a dead worker is one error line; distributed's own log needs ``-v``."""
     from distributed import KilledWorker
     from distributed.comm import CommClosedError
-
-    from ..dcformat import InputError
 
     quiet = [] if log.isEnabledFor(logging.DEBUG) else [logging.getLogger(f"distributed{of}") for of in ("", ".client")]
     levels = [logger.level for logger in quiet]
@@ -101,8 +163,6 @@ def _wait(client: Client, task: Future) -> None:
     """Wait for a task; raise an error when no worker is left to run it."""
     from distributed import wait
 
-    from ..dcformat import InputError
-
     while True:
         try:
             wait([task], timeout=WORKER_SECONDS)
@@ -114,27 +174,18 @@ def _wait(client: Client, task: Future) -> None:
                 raise InputError(what, where=address, hint=f"start one: dask worker {address}") from None
 
 
-def _answer(
-    paths: list[str], model: str, folder: str, top: int, batch_size: int, threads: int
-) -> list[tuple[str, list[Prediction]]]:
-    """Classify some images on a worker, under the names that the user gave.
+def _answer(paths: list[str], sent: str, folder: str, top: int, batch_size: int) -> list[Answer]:
+    """Answer for some images on a worker, under the names that the user gave.
 
     `folder` is the user's current folder with ``/./`` at the end. A path that starts with it was relative there.
     """
-    from ..dcformat import DczError
-
-    loaded = _load(model, os.stat(model).st_mtime_ns, threads)
-    try:
-        answers = loaded.classify([os.path.join(folder, path) for path in paths], top, batch_size)
-        return [(name.removeprefix(folder), best) for name, best in answers]
-    except DczError as error:
-        error.path = error.path and error.path.removeprefix(folder)
-        raise
+    there = (path if is_url(path) else os.path.join(folder, path) for path in paths)
+    model = get_worker().plugins[sent].model
+    return [_renamed(answer, folder) for answer in model.answers(there, top, batch_size)]
 
 
-@lru_cache(maxsize=2)
-def _load(model: str, changed: int, threads: int) -> Model:
-    """The worker's model, loaded once, and again when its file changes."""
-    from ..runtime import load
-
-    return load(model, threads=threads)
+def _renamed(answer: Answer, folder: str) -> Answer:
+    error = answer.error
+    if error is not None and error.path is not None:
+        error.path = error.path.removeprefix(folder)
+    return answer._replace(name=answer.name.removeprefix(folder))

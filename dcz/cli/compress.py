@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 
+from ..core.errors import InputError
+from ..core.json_text import to_json
 from ..core.printable import printable
 from . import arguments, text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("--arch", metavar="NAME", required=True, help="a known architecture, or pkg.module:factory")
-    parser.add_argument("--input-shape", metavar="C,H,W", type=arguments.shape, help="of a factory: 3,32,32")
+    network = parser.add_mutually_exclusive_group(required=True)
+    network.add_argument("model", metavar="MODEL.pt2", nargs="?", help="a program of torch.export, with its weights")
+    network.add_argument("--arch", metavar="NAME", help="a known architecture, or pkg.module:factory")
+    parser.add_argument("--input-shape", metavar="C,H,W", type=arguments.picture_shape, help="of a factory: 3,32,32")
     shown = "cifar10, imagenet, mnist or a JSON file; default for a factory: measured on the training pictures"
     parser.add_argument("--preprocess", metavar="NAME", help=shown)
     parser.add_argument(
@@ -34,6 +38,9 @@ def run(args: argparse.Namespace) -> int:
     from ..converters.training.pipeline import compress
     from ..core.output import check_output, with_ending
 
+    if args.model is not None and not args.model.endswith(".pt2"):
+        hint = "name its network by --arch, and the weights by --checkpoint"
+        raise InputError("not a program of torch.export", path=args.model, expected="MODEL.pt2", hint=hint)
     check_output(args.output, args.recipe)
     work = args.work or with_ending(args.output, ".work")
     wanted = {} if args.max_drop is None else {"max_drop": args.max_drop / 100}
@@ -43,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         args.data,
         args.output,
         args.recipe,
-        arch=args.arch,
+        arch=args.model or args.arch,
         input_shape=args.input_shape,
         preprocess=args.preprocess,
         checkpoint=args.checkpoint,
@@ -55,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     )
     report = done.to_json()
     if args.json:
-        print(text.to_json(report))
+        print(to_json(report))
         return 0
     columns = {"stage": "stage", "accuracy": "held out", "density": "density", "bits": "bits", "file_bytes": "bytes"}
     columns |= {"ratio": "ratio", "ratio_course": "course", "ratio_paper": "paper"}

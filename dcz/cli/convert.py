@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from ..core.json_text import to_json
 from ..core.printable import printable
-from . import arguments, info, text
+from . import arguments, info
 
 if TYPE_CHECKING:
     from ..converters import Report
@@ -37,9 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where k-means starts (%(default)s)",
     )
     methods = (
-        "how the shared values are found; sklearn: scikit-learn's k-means; exact: the optimum, slower (%(default)s)"
+        "how the shared values are found; sklearn: scikit-learn's k-means; exact: the optimum, slower; grid: evenly "
+        "spaced values, more than 2^B, of the same error where that takes fewer bytes (%(default)s)"
     )
-    parser.add_argument("--method", choices=("kmeans", "sklearn", "exact"), default="kmeans", help=methods)
+    parser.add_argument("--method", choices=("kmeans", "sklearn", "exact", "grid"), default="kmeans", help=methods)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="for the random starts (%(default)s)")
     parser.add_argument(
         "--positive-zeros", action="store_true", help="make the negative zeros that a mask leaves plain zeros"
@@ -76,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     )
     report = done.to_json()
     if args.json:
-        print(text.to_json(report))
+        print(to_json(report))
         return 0
     print(info.layers(report, ("max_error", "rms_error") if done.errors else (), args.verbose))
     print()

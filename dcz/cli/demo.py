@@ -10,7 +10,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from ..verification import verify
-from . import arguments, infer, info
+from . import arguments, info
+from .outputs.styles import lines
 from .verify import describe
 
 CHECKPOINT = "lenet5.pt"
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         model = load(container, threads=args.threads)
         answers = list(model.classify(images, top=2))
         print(f"\n$ dcz infer {container.name} digits --top 2")
-        print("\n".join(infer.lines([(Path(path).name, top) for path, top in answers])))
+        print("\n".join(lines([(Path(path).name, top) for path, top in answers])))
         right = sum(top[0].label == Path(path).name[0] for path, top in answers)
         print(f"{right} of {len(answers)} right")
 

@@ -7,8 +7,8 @@ import re
 import shlex
 from importlib import metadata
 
-PACKAGES = {"scipy": "scikit-learn", "sklearn": "scikit-learn"} | {
-    name: name for name in ("distributed", "onnx", "safetensors", "torch")
+PACKAGES = {"prometheus_client": "prometheus-client", "scipy": "scikit-learn", "sklearn": "scikit-learn"} | {
+    name: name for name in ("distributed", "onnx", "pyarrow", "safetensors", "starlette", "torch", "uvicorn")
 }
 """Modules that a plain installation of dcz leaves out, and the packages that they come with."""
 

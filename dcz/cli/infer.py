@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import gc
 import sys
 import time
@@ -11,21 +10,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..core.errors import InputError, Tally
 from ..core.printable import printable
-from ..core.progress import progress
-from . import text
+from ..core.progress import progress, shown
 from .arguments import TUNING, positive
+from .outputs.choose import output
 
 if TYPE_CHECKING:
-    from ..runtime import Prediction
-
-Answers = list[tuple[str, list["Prediction"]]]
+    from ..runtime import Answer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     parser.add_argument("model", metavar="MODEL.dcz")
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="an image, a .npy array, or a folder of them")
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="+", help="an image, a .npy array, a folder of them, or an address (s3://...)"
+    )
     parser.add_argument("--top", metavar="K", type=positive, default=5, help="answers an image (default 5)")
     parser.add_argument("--batch-size", metavar="N", type=positive, default=16, help="images at a time (default 16)")
     parser.add_argument("--threads", metavar="N", type=positive, help="threads to run on (default: all cores)")
@@ -35,47 +35,75 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scheduler", metavar="ADDR", help="a Dask cluster's; without it dask starts one here")
     style = parser.add_mutually_exclusive_group()
-    style.add_argument("--json", action="store_true", help="one JSON document")
-    style.add_argument("--csv", action="store_true", help="lines of path,rank,label,index,score")
+    style.add_argument("--json", action="store_true", help="one JSON document, at the end")
+    style.add_argument("--csv", action="store_true", help="lines of path,rank,label,index,score,error, as answers come")
+    style.add_argument("--jsonl", action="store_true", help="a line of JSON an image, as answers come")
+    style.add_argument("--parquet", metavar="FOLDER", help="Parquet files with the columns of --csv, as answers come")
+    parser.add_argument("-o", "--output", metavar="FILE", help="file of --csv or --jsonl (default: standard output)")
+    parser.add_argument("--resume", action="store_true", help="go on where the output of a run that stopped ends")
+    parser.add_argument("--strict", action="store_true", help="stop at the first file that cannot be read")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer for each image, in the order the paths were given; print nothing unless all could be answered."""
+    """Answer for each image, in the order the paths were given; exit code 1 if a file could not be read."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "import"), _kept():
         from ..runtime.vision.find import find
-        from ..runtime.vision.ranking import warn_of_nan
-    paths = find(args.paths)
-    on_cluster = args.backend == "dask" or args.scheduler
-    answers = _on_cluster(paths, args) if on_cluster else _here(paths, args, seconds)
-    warn_of_nan(answers)
-    _print(answers, args)
-    return 0
+        from ..runtime.vision.ranking import warning_of_nan
+    paths = find(args.paths)  # checked at once, walked as they are needed
+    count = sum(1 for _ in find(args.paths)) if shown() else None
+    unread = Tally()
+    with output(args) as out:
+        if args.resume:
+            paths = out.remaining(paths)
+        on_cluster = args.backend == "dask" or args.scheduler
+        answers = _on_cluster(paths, args) if on_cluster else _here(paths, args, seconds)
+        for answer in progress(warning_of_nan(answers), "image", count):
+            if answer.error is not None:
+                unread.add(answer.error.path)
+                _refuse(answer.error, args.strict, out.shows_errors)
+            out.write(answer)
+    if unread.count and out.shows_errors:
+        files = f"{unread.count:,} file{'s' * (unread.count > 1)}"
+        _say_error(f"{files} could not be read, as the output tells: {unread}")
+    return 1 if unread.count else 0
 
 
-def _here(paths: list[str], args: argparse.Namespace, seconds: dict[str, float]) -> Answers:
+def _refuse(error: InputError, strict: bool, shown: bool) -> None:
+    """Raise the error of a file, or say it unless the output does."""
+    if strict:
+        raise error
+    if not shown:
+        _say_error(str(error))
+
+
+def _say_error(message: str) -> None:
+    print(f"dcz: error: {printable(message)}", file=sys.stderr)
+
+
+def _here(paths: Iterable[str], args: argparse.Namespace, seconds: dict[str, float]) -> Iterator[Answer]:
     from ..core.jit import COMPILATIONS
     from ..runtime import load
 
     compiled = COMPILATIONS.seconds
     with _timed(seconds, "load"):
         model = load(args.model, args.threads, args.tuning)
+    count = 0
     with _timed(seconds, "inference"):
-        answers = list(progress(model.classify(paths, args.top, args.batch_size), "image", len(paths)))
+        for answer in model.answers(paths, args.top, args.batch_size):
+            count += 1
+            yield answer
     seconds["compile"] = COMPILATIONS.seconds - compiled
     if args.verbose:
-        _tell(seconds, model.stats["plan_seconds"], len(answers))
-    return answers
+        _tell(seconds, model.stats["plan_seconds"], count)
 
 
-def _on_cluster(paths: list[str], args: argparse.Namespace) -> Answers:
-    from ..dcformat import InputError
-    from .cluster import classify
+def _on_cluster(paths: Iterable[str], args: argparse.Namespace) -> Iterator[Answer]:
+    from .cluster import answers
 
     if args.tuning:
         raise InputError("--tuning is for this machine alone", hint="leave it out, or --backend and --scheduler")
-    answers = classify(args.model, paths, args.top, args.batch_size, args.threads, args.scheduler)
-    return list(progress(answers, "image", len(paths)))
+    return answers(args.model, paths, args.top, args.batch_size, args.threads, args.scheduler)
 
 
 @contextmanager
@@ -103,25 +131,3 @@ def _tell(seconds: dict[str, float], plan: float, images: int) -> None:
         f"inference of {images} with reading {seconds['inference']:.3f} s; compile {seconds['compile']:.3f} s of these",
         file=sys.stderr,
     )
-
-
-def _print(answers: Answers, args: argparse.Namespace) -> None:
-    if args.json:
-        print(text.to_json([{"path": path, "predictions": [p._asdict() for p in top]} for path, top in answers]))
-    elif args.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(("path", "rank", "label", "index", "score"))
-        for path, top in answers:
-            rows = ((printable(path), rank, printable(p.label), p.index, p.score) for rank, p in enumerate(top, 1))
-            writer.writerows(rows)
-    else:
-        print("\n".join(lines(answers)))
-
-
-def lines(answers: Answers) -> Iterable[str]:
-    """One line an image, its best answer first, in columns."""
-    width = max(len(path) for path, _ in answers)
-    cell = max(len(p.label) for _, top in answers for p in top)
-    for path, top in answers:
-        cells = (f"{printable(p.label):<{cell}} {p.score:>6.1%}" for p in top)
-        yield f"{printable(path):<{width}}  {'  '.join(cells)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..core.json_text import to_json
 from ..core.printable import printable
 from ..core.ranges import is_url
 from . import text
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     with open_container(args.model) as container:
         info = container.outline() if alone else container.info()
     if args.json:
-        print(text.to_json(info))
+        print(to_json(info))
     else:
         print(outline(args.model, info) if alone else describe(args.model, info, args.verbose))
     return 0

@@ -1,12 +1,10 @@
-"""Text for people and for machines: aligned tables, byte counts, JSON."""
+"""Text for people: aligned tables, byte counts."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Sequence
 
-from ..core.printable import UNPRINTABLE, printable
+from ..core.printable import printable
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) -> str:
@@ -46,21 +44,3 @@ def cell(value: object) -> str:
 def shape(sizes: Iterable[int]) -> str:
     """A shape as ``64x3x3x3``; ``scalar`` for no axes."""
     return "x".join(map(str, sizes)) or "scalar"
-
-
-def to_json(value: object) -> str:
-    """JSON for stdout: one document, keys in the order they were made; null for numbers that JSON lacks.
-
-    All control characters are escaped, including those that JSON permits but a terminal would obey.
-    """
-    document = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
-    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
-
-
-def _finite(value: object) -> object:
-    """The same, with None for NaN and the infinities."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value

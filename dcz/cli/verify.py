@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from ..core.json_text import to_json
 from ..core.printable import printable
 from ..verification import Verification, verify
-from . import arguments, text
+from . import arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what is wrong; exit code 1 if anything is."""
     result = verify(args.model, args.against, arch=args.arch, input_shape=args.input_shape, key=args.key)
-    print(text.to_json(result.to_json()) if args.json else describe(args.model, result))
+    print(to_json(result.to_json()) if args.json else describe(args.model, result))
     return 0 if result.ok else 1
 
 

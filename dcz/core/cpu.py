@@ -17,3 +17,7 @@ WIDE = has("avx512f")
 """AVX-512 F: 32 registers of 512 bits, with permutations of float32."""
 WORDS = WIDE and has("avx512bw")
 """AVX-512 BW: permutations of 16-bit words as well."""
+BYTE_DOTS = WORDS and has("avx512vnni") and has("avx512vl")
+"""AVX-512 VNNI: products of four bytes summed at a time."""
+PACKS = has("avx2")
+"""AVX2: words packed to bytes that saturate, in vectors of 256 bits."""

@@ -24,8 +24,35 @@ SHOWN = 3
 def listed(names: Iterable[object], separator: str = ", ", rest: str = " and") -> str:
     """List the first few names and count the rest, for a message: ``a, b, c and 2 more``."""
     all_names = [str(name) for name in names]
-    more = f"{rest} {len(all_names) - SHOWN:,} more" if len(all_names) > SHOWN else ""
-    return separator.join(all_names[:SHOWN]) + more
+    return _with_rest(all_names[:SHOWN], len(all_names), separator, rest)
+
+
+def _with_rest(first: list[str], count: int, separator: str = ", ", rest: str = " and") -> str:
+    more = f"{rest} {count - SHOWN:,} more" if count > SHOWN else ""
+    return separator.join(first) + more
+
+
+class Tally:
+    """Names for a message, counted one by one; of many, only the first few are kept.
+
+    Attributes
+    ----------
+    count : int
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: list[str] = []
+
+    def add(self, name: object) -> None:
+        """Count a name."""
+        self.count += 1
+        if len(self._first) < SHOWN:
+            self._first.append(str(name))
+
+    def __str__(self) -> str:
+        """The names as `listed` shows them."""
+        return _with_rest(self._first, self.count)
 
 
 def quoted(names: Iterable[object]) -> str:

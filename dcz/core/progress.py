@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 
 
-def progress(items: Iterable[Item], unit: str, total: int, title: str | None = None) -> Iterable[Item]:
+def progress(items: Iterable[Item], unit: str, total: int | None, title: str | None = None) -> Iterable[Item]:
     """Iterate over items with a progress bar, if bars are shown.
 
     Parameters
@@ -20,17 +20,17 @@ def progress(items: Iterable[Item], unit: str, total: int, title: str | None = N
     unit : str
         What an item is.
     total : int
-        How many there are.
+        How many there are, if that is known.
     title : str, optional
         Stands before the bar.
     """
-    return progress_bar(items, unit=unit, total=total, desc=title) if _shown() else items
+    return progress_bar(items, unit=unit, total=total, desc=title) if shown() else items
 
 
 @contextmanager
 def status(text: str) -> Iterator[None]:
     """Show a status line, if bars are shown, during work without a measure of progress."""
-    if not _shown():
+    if not shown():
         yield
         return
     with progress_bar(desc=text, bar_format="{desc}"):
@@ -53,10 +53,11 @@ def progress_bar(*items: Any, **options: Any) -> Any:
     else:
         from tqdm import tqdm  # imports in a third of the time: no asyncio
 
-    return tqdm(*items, **options, leave=False, disable=not _shown())
+    return tqdm(*items, **options, leave=False, disable=not shown())
 
 
-def _shown() -> bool:
+def shown() -> bool:
+    """Whether bars are shown."""
     if not logging.getLogger("dcz").isEnabledFor(logging.INFO):
         return False
     return _in_notebook() or (sys.stderr is not None and sys.stderr.isatty())

@@ -88,16 +88,7 @@ class Remote:
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            from fsspec.core import url_to_fs
-
-            self._system: Any
-            self._system, self._path = url_to_fs(url)
-        except ImportError as error:
-            hint = "pip install fsspec, and what it needs for this kind of address"
-            raise InputError(f"an address cannot be read: {error}", path=url, hint=hint) from None
-        except ValueError as error:
-            raise InputError(f"an address of an unknown kind: {error}", path=url) from None
+        self._system, self._path = file_system(url)
         self._size = int(self._system.size(self._path))
 
     def __len__(self) -> int:
@@ -108,3 +99,38 @@ class Remote:
         """Request a range."""
         data: bytes = self._system.cat_file(self._path, start=offset, end=offset + count)
         return data
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """The fsspec file system of an address, and the path within it.
+
+    Raises
+    ------
+    InputError
+        fsspec, or what it needs for this kind of address, is not installed.
+    """
+    try:
+        from fsspec.core import url_to_fs
+
+        system, path = url_to_fs(url)
+    except ImportError as error:
+        hint = "pip install fsspec, and what it needs for this kind of address"
+        raise InputError(f"an address cannot be read: {error}", path=url, hint=hint) from None
+    except ValueError as error:
+        raise InputError(f"an address of an unknown kind: {error}", path=url) from None
+    return system, path
+
+
+def read_all(url: str) -> bytes:
+    """The content of the file at an address.
+
+    Raises
+    ------
+    InputError
+        As `file_system`.
+    OSError
+        There is no such file.
+    """
+    system, path = file_system(url)
+    content: bytes = system.cat_file(path)
+    return content

@@ -1,4 +1,4 @@
-"""Kernels of two numbers in, one number out, with NumPy's broadcasting. NaN passes through.
+"""Kernels of two numbers in, one number out, with NumPy's broadcasting. NaN passes through arithmetic.
 
 A kernel has the name of its operator. Outputs are clamped to `low` and `high`: (0, inf) is ReLU, (0, 6) ReLU6,
 (-inf, inf) nothing.
@@ -26,6 +26,8 @@ from ..simd import LANES
 from .contract import F32, I64, Call
 from .copy import merged_axes
 from .functions import ONE
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @inlined
@@ -107,6 +109,40 @@ def minimum(a: F32, b: F32, out: F32, sizes: I64, low: float, high: float) -> No
 def pow(a: F32, b: F32, out: F32, sizes: I64, low: float, high: float) -> None:
     """``a ** b``, computed in float64."""
     each_pair(simd.power, a, b, out, sizes, low, high)
+
+
+@inlined
+def _equal(a: Any, b: Any) -> Any:
+    return simd.select_equal(a, b, simd.splat(ONE, _ONE), simd.splat(ONE, _ZERO))
+
+
+@inlined
+def _less(a: Any, b: Any) -> Any:
+    return simd.select_less(a, b, simd.splat(ONE, _ONE), simd.splat(ONE, _ZERO))
+
+
+@inlined
+def _mask(a: Any, b: Any) -> Any:
+    zero = simd.splat(ONE, _ZERO)
+    return simd.select_equal(b, zero, zero, a)
+
+
+@kernel
+def equal(a: F32, b: F32, out: F32, sizes: I64, low: float, high: float) -> None:
+    """1 where ``a == b``, else 0."""
+    each_pair(_equal, a, b, out, sizes, low, high)
+
+
+@kernel
+def less(a: F32, b: F32, out: F32, sizes: I64, low: float, high: float) -> None:
+    """1 where ``a < b``, else 0."""
+    each_pair(_less, a, b, out, sizes, low, high)
+
+
+@kernel
+def mask(a: F32, b: F32, out: F32, sizes: I64, low: float, high: float) -> None:
+    """``a`` where ``b`` is not 0, else 0."""
+    each_pair(_mask, a, b, out, sizes, low, high)
 
 
 def pair(function: Any, a: F32, b: F32, out: F32, low: float, high: float) -> Call:

@@ -1,8 +1,8 @@
 """Descriptors: the int64 arrays that carry a convolution's sizes into its kernel, and the names of their fields.
 
 Kernels do not check what they read, so a field has a name, and one place. Each descriptor begins with the fields of
-`Conv`, which helpers of several kernels read; those of its family follow: `Direct`, `Batch16`, or `Winograd` and maybe
-`WinogradSparse`. `pack` puts values to their places by name; tables may lie behind them.
+`Conv`, which helpers of several kernels read; those of its family follow: `Direct`, `Planar`, `Batch16`, or `Winograd`
+and maybe `WinogradSparse`. `pack` puts values to their places by name; tables may lie behind them.
 """
 
 from __future__ import annotations
@@ -69,6 +69,31 @@ class Direct(IntEnum):
     """Where the masks of the pieces lie."""
     TILE_MASKS = auto()
     """Where it is told for each tile where its masks lie."""
+
+
+class Planar(IntEnum):
+    """What convolutions on planes of bytes have beside that (`integer`); sizes are bytes."""
+
+    IN_SAMPLE = len(Conv)
+    """From a sample to the next, in the planes that taps read."""
+    IN_PLANE = auto()
+    """From a plane to the next."""
+    IN_BASE = auto()
+    """The first tap of the first pixel, in its plane."""
+    OUT_SAMPLE = auto()
+    OUT_PLANE = auto()
+    OUT_START = auto()
+    """The first pixel in its plane."""
+    OUT_END = auto()
+    """The end of what tiles write of a plane."""
+    SLICE = auto()
+    """From the copy of a plane to the next; 0 where a tile reads the planes themselves."""
+    COPIED = auto()
+    """What a tile copies of each plane."""
+    QUADS = auto()
+    """Of an output channel, where weights are dense."""
+    ZERO = auto()
+    """The zero point of the output."""
 
 
 class Batch16(IntEnum):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import cast
@@ -30,7 +30,7 @@ STRIDED = ("slice", "permute", "expand")
 """Operators whose output is the input with other strides."""
 CLAMPS = ("relu", "relu6", "clamp")
 """Activations that kernels have as limits of their output."""
-PAIRS = ("add", "sub", "mul", "div", "maximum", "minimum", "pow")
+PAIRS = ("add", "sub", "mul", "div", "maximum", "minimum", "pow", "equal", "less", "mask")
 """Arithmetic of two values."""
 Limits = tuple[float, float]
 """The least and the greatest value that an activation lets through."""
@@ -78,7 +78,7 @@ class Layer:
     constants: Mapping[int, str] = field(default_factory=dict)
 
 
-def fuse(graph: Graph, shapes: Sequence[Shape]) -> list[Layer]:
+def fuse(graph: Graph, shapes: Sequence[Shape], ends: Collection[int] = ()) -> list[Layer]:
     """Turn a graph into layers. Nodes that no output depends on are dropped.
 
     Parameters
@@ -87,6 +87,8 @@ def fuse(graph: Graph, shapes: Sequence[Shape]) -> list[Layer]:
         A legal graph.
     shapes : sequence of tuple of int
         What `dcz.dcformat.infer_shapes` gives for it.
+    ends : collection of int
+        Values that layers end with: nothing that reads them is fused into their layer.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def fuse(graph: Graph, shapes: Sequence[Shape]) -> list[Layer]:
     constants = _constants(graph)
     live = _live_nodes(graph, constants)
     readers = Counter(value for _, node in live for value in _reads(node, constants))
-    readers.update(graph.answers)
+    readers.update([*graph.answers, *ends])
     layers: dict[int, Layer] = {}
     for output, node in live:
         layers[output] = _fold(_alone(node, output, constants), layers, readers, shapes)

@@ -19,6 +19,8 @@ from numba import config
 
 if TYPE_CHECKING:
     from .reference.arithmetic import *  # noqa: F403
+    from .reference.byte_stores import *  # noqa: F403
+    from .reference.bytes import *  # noqa: F403
     from .reference.functions import *  # noqa: F403
     from .reference.grid import *  # noqa: F403
     from .reference.lanes import *  # noqa: F403
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
     from .reference.words import *  # noqa: F403
 
 LANES = 16
-FILES = ("memory", "arithmetic", "functions", "lanes", "grid", "words", "stream", "winograd", "window")
+FILES = (
+    *("memory", "arithmetic", "functions", "lanes", "grid", "words", "stream", "winograd", "window"),
+    *("bytes", "byte_stores"),
+)
 """Files of operations, the same in `reference` and in `llvm`; each one's ``__all__`` in `reference` lists its names."""
 
 for _file in FILES:

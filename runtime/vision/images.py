@@ -19,12 +19,13 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any, TypeAlias, cast
+from typing import IO, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from ...core.ranges import is_url, read_all
 from ...dcformat import InputError, Preprocess, Shape
 from ..kernels.contract import F32
 from .arrays import as_array
@@ -79,6 +80,13 @@ class Inputs:
         InputError
             An item cannot be read, or does not fit the network; the error names the file.
         """
+        for name, sample in self.attempts(items):
+            if isinstance(sample, InputError):
+                raise sample
+            yield name, sample
+
+    def attempts(self, items: Item | Iterable[Item]) -> Iterator[tuple[str, F32 | InputError]]:
+        """Like `samples`, but an item that cannot be read, or does not fit, gives its error, and the rest goes on."""
         listed = [items] if _is_item(items) else items
         for index, item in enumerate(cast("Iterable[Item]", listed)):
             name = os.fspath(item) if isinstance(item, (str, os.PathLike)) else f"image {index}"
@@ -87,7 +95,8 @@ class Inputs:
                 for i, content in enumerate(batch):
                     yield name if len(batch) == 1 else f"{name}[{i}]", self._sample(content)
             except InputError as error:
-                raise error.at(name) from None
+                error.at(name)
+                yield name, error
 
     @cached_property
     def _preprocess(self) -> Preprocess:
@@ -190,12 +199,17 @@ def _load(image: Image.Image) -> None:
         raise InputError("not a readable image", found=str(error) or repr(error)) from None
 
 
+def _opened(path: str | os.PathLike[str]) -> IO[bytes]:
+    return io.BytesIO(read_all(path)) if is_url(path) else open(path, "rb")
+
+
 def read_file(path: str | os.PathLike[str], preprocess: Preprocess | None = None) -> Image.Image | NDArray[Any]:
     """Read an image or an array completely, so that every fault of its file is found here.
 
     Parameters
     ----------
     path : str or os.PathLike
+        Or an address (``s3://...``), which is read through fsspec.
     preprocess : Preprocess, optional
         If its resize would make an image too large, the image is refused before decoding.
 
@@ -205,7 +219,7 @@ def read_file(path: str | os.PathLike[str], preprocess: Preprocess | None = None
         The file does not exist, is no image of a known format, is damaged, or is too large.
     """
     try:
-        with open(path, "rb") as file:
+        with _opened(path) as file:
             content = file if file.seekable() else io.BytesIO(file.read())  # a pipe
             if content.read(len(NPY_MAGIC)) == NPY_MAGIC:
                 content.seek(0)

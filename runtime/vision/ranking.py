@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import isnan
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.errors import listed
+from ...core.errors import InputError, Tally
 from ...dcformat import Graph
 from ..kernels.contract import F32
 
@@ -23,6 +23,20 @@ class Prediction(NamedTuple):
     label: str
     index: int  # type: ignore[assignment]
     score: float
+
+
+class Answer(NamedTuple):
+    """What became of one image: its best classes, or the error for which there are none."""
+
+    name: str
+    predictions: list[Prediction]
+    error: InputError | None = None
+
+    def sound(self) -> Answer:
+        """Raise the error, if there is one; else return the answer itself."""
+        if self.error is not None:
+            raise self.error
+        return self
 
 
 def rank(scores: F32, graph: Graph, labels: Sequence[str] | None, top: int) -> list[list[Prediction]]:
@@ -68,14 +82,13 @@ def _probabilities(scores: F32, graph: Graph) -> NDArray[np.float64]:
     return chances
 
 
-def warn_of_nan(answers: Collection[tuple[str, Sequence[Prediction]]]) -> None:
-    """Log one warning that names the images with NaN in their answers, if there are any.
-
-    Parameters
-    ----------
-    answers : collection of (str, sequence of Prediction)
-        All answers of a run, by name.
-    """
-    lost = [name for name, best in answers if any(isnan(one.score) for one in best)]
-    if lost:
-        _log.warning("NaN in %d of %d answers: %s", len(lost), len(answers), listed(lost))
+def warning_of_nan(answers: Iterable[Answer]) -> Iterator[Answer]:
+    """Pass answers on; at the end, log one warning that names those with NaN, if there are any."""
+    lost, count = Tally(), 0
+    for answer in answers:
+        count += 1
+        if any(isnan(one.score) for one in answer.predictions):
+            lost.add(answer.name)
+        yield answer
+    if lost.count:
+        _log.warning("NaN in %d of %d answers: %s", lost.count, count, lost)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -74,7 +77,9 @@ def test_a_worker_runs_batches(small_container: Path, batches: list[str], monkey
     sizes = []
     run = dcz.Model._answers
     monkeypatch.setattr(dcz.Model, "_answers", lambda model, x: sizes.append(len(x[0])) or run(model, x))
-    cluster._answer(batches, str(small_container), f"{Path.cwd()}/./", 1, 8, 1)
+    sent = cluster.SentModel(small_container.read_bytes(), "model.dcz", 1)
+    monkeypatch.setattr(cluster, "get_worker", lambda: SimpleNamespace(plugins={sent.name: sent}))
+    cluster._answer(batches, sent.name, f"{Path.cwd()}/./", 1, 8)
     assert sizes == [8]
 
 
@@ -95,7 +100,7 @@ def test_a_local_cluster_stops_when_no_client_starts(small_container: Path, monk
     monkeypatch.setattr(distributed, "LocalCluster", Cluster)
     monkeypatch.setattr(distributed, "Client", no_client)
     with pytest.raises(InputError, match="timed out"):
-        list(cluster.classify(str(small_container), ["x.png"], 1, 1, None, None))
+        list(cluster.answers(str(small_container), ["x.png"], 1, 1, None, None))
     assert Cluster.stopped
 
 
@@ -112,6 +117,62 @@ def test_an_error_in_a_worker_is_one_line(
     (tmp_path / "bad.png").write_bytes(b"no picture")
     here = fails("infer", small_container, "bad.png")
     assert fails("infer", small_container, "bad.png", "--scheduler", scheduler) == here
+
+
+def test_a_file_that_cannot_be_read_is_a_row_and_the_rest_goes_on(
+    dcz: Callable,
+    small_container: Path,
+    pictures: Path,
+    scheduler: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    common = ("infer", small_container, pictures / "b.png", "bad.png", pictures, "--jsonl")
+    here, there = dcz(*common), dcz(*common, "--scheduler", scheduler, "--batch-size", 1)
+    assert there == here
+    assert '{"path": "bad.png", "error": "bad.png: not a readable image' in there.out
+
+
+def test_addresses_are_read_by_the_workers(dcz: Callable, small_container: Path, scheduler: str) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    written = io.BytesIO()
+    np.save(written, np.zeros((2, 1, 8, 8), dtype=np.float32))
+    memory.pipe_file("/inputs/two.npy", written.getvalue())
+    result = dcz("infer", small_container, "memory://inputs", "--jsonl", "--top", 1, "--scheduler", scheduler)
+    assert [json.loads(line)["path"] for line in result.out.splitlines()] == [
+        f"memory:///inputs/two.npy[{i}]" for i in range(2)
+    ]
+
+
+def test_a_window_of_tasks_is_on_its_way(
+    dcz: Callable, small_container: Path, pictures: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted, asked = [], []
+    submit, wait = distributed.Client.submit, cluster._wait
+    monkeypatch.setattr(distributed.Client, "submit", lambda *a, **k: submitted.append(1) or submit(*a, **k))
+    monkeypatch.setattr(cluster, "_wait", lambda *a: asked.append(len(submitted)) or wait(*a))
+    monkeypatch.setattr(cluster, "MOST_IMAGES", 1)
+    names = [pictures / "b.png"] * 20
+    assert dcz("infer", small_container, *names, "--jsonl", "--scheduler", scheduler, "--batch-size", 1).code == 0
+    window = 2 * cluster.TASKS_A_THREAD
+    assert asked == [min(20, window + i) for i in range(20)]
+
+
+def test_the_window_shrinks_when_workers_are_lost(
+    dcz: Callable, small_container: Path, pictures: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = iter([6, 2, 1, 1, 1, 1, 1])
+    monkeypatch.setattr(cluster, "_ahead", lambda client: next(sizes, 1))
+    monkeypatch.setattr(cluster, "MOST_IMAGES", 1)
+    command = ("infer", small_container, *[pictures / "b.png"] * 12, "--jsonl")
+    assert dcz(*command, "--scheduler", scheduler, "--batch-size", 1).out == dcz(*command).out
+
+
+def test_chunks_grow_up_to_a_limit() -> None:
+    assert list(map(len, cluster._chunks(map(str, range(1000)), 16))) == [16, 32, 64, 128, 256, 256, 248]
+    assert list(map(len, cluster._chunks(map(str, range(1000)), 600))) == [600, 400]
 
 
 def test_a_scheduler_that_is_not_there(

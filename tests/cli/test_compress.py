@@ -80,3 +80,50 @@ def test_a_recipe_is_not_overwritten(folder: Path, capsys: pytest.CaptureFixture
     assert main([*arguments(folder)[:-1], recipe]) == 1
     assert "take the place of what it is made of" in capsys.readouterr().err
     assert (folder / "recipe.toml").read_text() == RECIPE
+
+
+OWN = """
+from torch import nn
+def make():
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+"""
+
+
+def test_a_network_of_ones_own(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "own_linear.py").write_text(OWN)
+    (folder / "recipe.toml").write_text(RECIPE.replace('arch = "lenet_300_100"', ""))
+    monkeypatch.chdir(folder)
+    assert main([*arguments(folder, "own_linear:make"), "--input-shape", "1,28,28"]) == 0
+    assert "of 60 test pictures right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", ["28,28", "image:1,28,28", "1,28,28:int64"])
+def test_an_input_is_a_picture(folder: Path, capsys: pytest.CaptureFixture[str], wrong: str) -> None:
+    assert main([*arguments(folder, "own_linear:make"), "--input-shape", wrong]) == 2
+    assert "expected C,H,W, for example 3,32,32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "new", "message"),
+    [
+        ('bits = "3"', 'bits = "fc9=3"', "the network has no layer 'fc9' (stage 'share', expected "),
+        ("lr = 0.05", "lr = 1e30", "the loss is not finite (1 train, epoch 1, step "),
+    ],
+)
+def test_a_run_that_fails_keeps_the_older_file(
+    folder: Path, capsys: pytest.CaptureFixture[str], changed: str, new: str, message: str
+) -> None:
+    (folder / "net.dcz").write_bytes(b"older")
+    (folder / "recipe.toml").write_text(RECIPE.replace(changed, new))
+    assert main(arguments(folder)) == 1
+    error = capsys.readouterr().err
+    assert f"dcz: error: {message}" in error
+    assert error.count("\n") == 1
+    assert (folder / "net.dcz").read_bytes() == b"older"
+
+
+def test_a_model_is_a_program(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compress", "net.pt", "--data", str(folder), "-o", str(folder / "net.dcz")]) == 1
+    assert "net.pt: not a program of torch.export (expected MODEL.pt2)" in capsys.readouterr().err

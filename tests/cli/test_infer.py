@@ -118,15 +118,44 @@ def test_a_piped_image_or_array(small_container: Path, pictures: Path, tmp_path:
         assert [row["path"] for row in csv.DictReader(io.StringIO(done.stdout.decode()))] == names
 
 
-@pytest.mark.parametrize("kind", ["missing", "empty folder", "empty file", "truncated"])
-def test_bad_images(fails: Callable, small_container: Path, pictures: Path, tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "bad.png"
-    if kind == "empty folder":
+@pytest.mark.parametrize("kind", ["missing", "empty"])
+def test_paths_without_images_are_refused_before_the_work(
+    fails: Callable, small_container: Path, pictures: Path, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "folder"
+    if kind == "empty":
         path.mkdir()
-    elif kind != "missing":
-        content = (pictures / "b.png").read_bytes()
-        path.write_bytes(content[: len(content) // 2] if kind == "truncated" else b"")
-    assert "bad.png" in fails("infer", small_container, pictures, path)
+    assert "folder" in fails("infer", small_container, pictures, path)
+
+
+@pytest.fixture
+def damaged(pictures: Path, tmp_path: Path) -> Path:
+    """A folder of three pictures: the one in the middle is cut short."""
+    content = (pictures / "b.png").read_bytes()
+    for name, part in (("a.png", content), ("bad.png", content[: len(content) // 2]), ("c.png", content)):
+        (tmp_path / name).write_bytes(part)
+    return tmp_path
+
+
+def test_the_rest_goes_on_where_a_file_cannot_be_read(dcz: Callable, small_container: Path, damaged: Path) -> None:
+    result = dcz("infer", small_container, damaged)
+    assert (result.code, [Path(line.split()[0]).name for line in result.out.splitlines()]) == (1, ["a.png", "c.png"])
+    assert result.err.startswith(f"dcz: error: {damaged / 'bad.png'}: not a readable image")
+    assert result.err.count("\n") == 1
+
+    result = dcz("infer", small_container, damaged, "--json", "--top", 1)
+    assert [sorted(answer) for answer in json.loads(result.out)] == [
+        ["path", "predictions"],
+        ["error", "path"],
+        ["path", "predictions"],
+    ]
+    told = f"dcz: error: 1 file could not be read, as the output tells: {damaged / 'bad.png'}\n"
+    assert (result.code, result.err) == (1, told)
+
+
+def test_strict_stops_at_a_file_that_cannot_be_read(fails: Callable, small_container: Path, damaged: Path) -> None:
+    for style in ([], ["--json"]):
+        assert "bad.png: not a readable image" in fails("infer", small_container, damaged, "--strict", *style)
 
 
 def test_weights_without_a_graph_cannot_infer(fails: Callable, pictures: Path, tmp_path: Path) -> None:

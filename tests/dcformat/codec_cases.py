@@ -13,8 +13,8 @@ from dcz.dcformat import Dense, FormatError, SparseShared, Tensor
 from dcz.dcformat.encoding.table import Encoding, encode_tensor, parse
 from dcz.dcformat.tensors import dtype_name, to_csr
 
-HUFFMAN = tuple(encoding for encoding in Encoding if encoding != Encoding.CONTEXT)
-"""Encodings whose streams are not range-coded; `test_context` has the others."""
+HUFFMAN = tuple(encoding for encoding in Encoding if encoding not in {Encoding.CONTEXT, Encoding.ADAPTIVE})
+"""Encodings with Huffman codes, or none; `test_context` and `test_adaptive` have the others."""
 
 
 def bits_of(data: bytes) -> str:

@@ -69,9 +69,12 @@ def holding(payload: bytes, shape: Sequence[int], encoding: str, dtype: str = "F
     return build({"tensors": [["t", list(shape), encoding, dtype]], "sections": sections}, [payload])
 
 
-def with_graph(nodes: Any, input_shape: Any = (2, 8, 8), tensors: Sequence[Any] = (), **more: Any) -> bytes:
-    """A file with a graph whose tensors hold zeros."""
+def with_graph(
+    nodes: Any, input_shape: Any = (2, 8, 8), tensors: Sequence[Any] = (), top: Any = None, **more: Any
+) -> bytes:
+    """A file with a graph whose tensors hold zeros; `top` goes into the manifest, `more` into the graph."""
     rows = [[name, shape, "sparse_shared"] for name, shape in tensors]
     payload = b"\x01\x00" * len(rows)
     data = {"graph": {"input": input_shape, "nodes": nodes, **more}, "tensors": rows}
-    return build({**data, "sections": [[len(payload), zlib.crc32(payload), len(rows)]]}, [payload])
+    data |= {"sections": [[len(payload), zlib.crc32(payload), len(rows)]], **(top or {})}
+    return build(data, [payload])

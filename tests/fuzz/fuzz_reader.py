@@ -15,9 +15,11 @@ import argparse
 import io
 import os
 import random
+import resource
 import sys
 import time
 import warnings
+from dataclasses import dataclass, field
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -74,6 +76,7 @@ def seeds() -> list[bytes]:
     rows = np.repeat(few + 1, 2, 0) * rng.random((40, 1), np.float32)
     tensors = [Dense(one, "F32") for one in (few, many, rows)]
     tensors += [Dense(few.astype(np.int16), "I16"), Dense(many.view(np.int32), "I32")]
+    tensors += [Dense(tensor.array.reshape(-1)[:60], tensor.dtype) for tensor in tensors]
     for encoding, tensor in product(Encoding, tensors):
         file = io.BytesIO()
         write(file, None, {"t": encode("t", tensor, {encoding})})
@@ -81,16 +84,51 @@ def seeds() -> list[bytes]:
     return sorted(set(files))
 
 
-def run(seconds: float, seed: int, most: int | None = None) -> dict[str, int]:
-    """Execute changed files for some time, or so many; how often each outcome came."""
+@dataclass
+class Record:
+    """What came of executions.
+
+    Attributes
+    ----------
+    outcomes : dict of str to int
+        How often each came.
+    longest : float
+        Most processor seconds of one.
+    start_mib, peak_mib : float
+        Resident memory of the process before the first, and the most of all.
+    """
+
+    outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("read", "refused", "too large"), 0))
+    longest: float = 0.0
+    start_mib: float = 0.0
+    peak_mib: float = 0.0
+
+    @property
+    def executions(self) -> int:
+        return sum(self.outcomes.values())
+
+    def __str__(self) -> str:
+        return (
+            f"{self.executions:,} executions: {self.outcomes}, the longest {self.longest:.3f} s, "
+            f"memory {self.start_mib:.0f} MiB before, {self.peak_mib:.0f} MiB at most"
+        )
+
+
+def resident_mib() -> float:
+    """Memory of the process now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
+def run(seconds: float, seed: int, most: int | None = None) -> Record:
+    """Execute changed files for some time, or so many."""
     from fuzz_structure import changed
 
     rng, files = random.Random(seed), seeds()
     for file in files:  # compile all kernels, which takes its time
         execute(file)
-    kept, outcomes = list(files), dict.fromkeys(("read", "refused", "too large"), 0)
+    kept, record = list(files), Record(start_mib=resident_mib())
     start = time.monotonic()
-    while time.monotonic() - start < seconds and (most is None or sum(outcomes.values()) < most):
+    while time.monotonic() - start < seconds and (most is None or record.executions < most):
         data = changed(rng.choice(kept), rng, files)
         began = time.process_time()
         try:
@@ -98,16 +136,18 @@ def run(seconds: float, seed: int, most: int | None = None) -> dict[str, int]:
             if (taken := time.process_time() - began) > SLOW_SECONDS:
                 _fault(f"{taken:.1f} seconds for {len(data)} bytes")
         except BaseException:
-            fault = Path(f"fault-{seed}-{sum(outcomes.values())}.dcz")
+            fault = Path(f"fault-{seed}-{record.executions}.dcz")
             fault.write_bytes(data)
-            print(f"fuzz: {fault} is the file", file=sys.stderr)
+            print(f"fuzz: {fault} is the file; {record}", file=sys.stderr)
             raise
-        outcomes[outcome] += 1
+        record.outcomes[outcome] += 1
+        record.longest = max(record.longest, taken)
         if outcome == "read" and len(data) < 4000 and rng.random() < 0.2:  # go on from what is still read
             kept.append(data)
             if len(kept) > 4 * len(files):
                 kept.pop(rng.randrange(len(files), len(kept)))
-    return outcomes
+    record.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return record
 
 
 def run_atheris(corpus: Path, seconds: float, seed: int) -> None:
@@ -146,8 +186,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     if arguments.atheris:
         run_atheris(arguments.atheris, arguments.seconds, arguments.seed)
-    outcomes = run(arguments.seconds, arguments.seed)
-    print(f"{sum(outcomes.values()):,} executions in {arguments.seconds:.0f} s: {outcomes}")
+    print(f"{arguments.seconds:.0f} s, seed {arguments.seed}: {run(arguments.seconds, arguments.seed)}")
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ right before, since a checksum stops nearly all other damage.
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from dcz.dcformat.container.layout import HEADER_BYTES, pack_header
@@ -51,18 +51,11 @@ class Parts:
     @staticmethod
     def of(data: bytes) -> Parts | None:
         """Take a file apart; None where that is not possible."""
-        try:
-            minor, length = struct.unpack_from("<HI", data, 10)
-            at = HEADER_BYTES + length
-            text = zlib.decompressobj(-15, zdict=DICTIONARY).decompress(data[HEADER_BYTES:at], 1 << 20)
-            manifest = json.loads(text)
-            sections = []
-            for row in manifest["sections"]:
-                sections.append(data[at : at + row[0]])
-                at += row[0]
-            return Parts(minor, manifest, sections, data[at:] if "labels" in manifest else None)
-        except (struct.error, zlib.error, ValueError, KeyError, TypeError, IndexError, RecursionError):
+        found = _taken_apart(data)
+        if found is None:
             return None
+        minor, text, sections, labels = found
+        return Parts(minor, json.loads(text), list(sections), labels)
 
     def together(self, right: bool = True) -> bytes:
         """The file; with right lengths and checksums, if its manifest has places for them."""
@@ -74,9 +67,26 @@ class Parts:
                         row[:2] = len(section), zlib.crc32(section)
             if "labels" in self.manifest and self.labels is not None:
                 self.manifest["labels"] = [len(self.labels), zlib.crc32(self.labels)]
-        stream = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, DICTIONARY)
+        stream = zlib.compressobj(0, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, DICTIONARY)
         packed = stream.compress(json.dumps(self.manifest).encode()) + stream.flush()
         return pack_header(packed, self.minor) + b"".join(self.sections) + (self.labels or b"")
+
+
+@lru_cache(maxsize=1024)
+def _taken_apart(data: bytes) -> tuple[int, bytes, tuple[bytes, ...], bytes | None] | None:
+    """Minor version, manifest as text, sections and labels of a file; most files are taken apart many times."""
+    try:
+        minor, length = struct.unpack_from("<HI", data, 10)
+        at = HEADER_BYTES + length
+        text = zlib.decompressobj(-15, zdict=DICTIONARY).decompress(data[HEADER_BYTES:at], 1 << 20)
+        manifest = json.loads(text)
+        sections = []
+        for row in manifest["sections"]:
+            sections.append(data[at : at + row[0]])
+            at += row[0]
+        return minor, text, tuple(sections), data[at:] if "labels" in manifest else None
+    except (struct.error, zlib.error, ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return None
 
 
 def changed(data: bytes, rng: random.Random, others: Sequence[bytes] = ()) -> bytes:
@@ -84,7 +94,6 @@ def changed(data: bytes, rng: random.Random, others: Sequence[bytes] = ()) -> by
     parts = Parts.of(data)
     if parts is None or rng.random() < 0.02:
         return changed_bytes(data, rng)
-    parts = copy.deepcopy(parts)
     for _ in range(rng.choice((1, 1, 1, 2, 2, 4))):
         kind = rng.random()
         if kind < 0.5 and parts.sections:
@@ -152,15 +161,19 @@ def _change_json(value: Any, rng: random.Random) -> Any:
         if kind == 0:
             del value[key]
         elif kind == 1 and isinstance(value, list):
-            value.insert(key, copy.deepcopy(value[key]))
+            value.insert(key, _copy(value[key]))
         elif kind == 2 and isinstance(value, list):
             other = rng.randrange(len(value))
             value[key], value[other] = value[other], value[key]
         elif kind == 3 and isinstance(value, dict):
-            value[rng.choice(("tied", "graph", "labels", "later", "output", "resize"))] = copy.deepcopy(value[key])
+            value[rng.choice(("tied", "graph", "labels", "later", "output", "resize"))] = _copy(value[key])
         else:
             value[key] = _change_json(value[key], rng)
         return value
     if type(value) is int and rng.random() < 0.4:
         return value + rng.choice((-1, 1, 2, 1 << 20))
-    return copy.deepcopy(rng.choice(VALUES))
+    return _copy(rng.choice(VALUES))
+
+
+def _copy(value: Any) -> Any:
+    return json.loads(json.dumps(value))

@@ -29,10 +29,13 @@ def test_the_seeds_have_every_encoding(files: list[bytes]) -> None:
 
 def test_files_are_read_and_refused_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    outcomes = fuzz_reader.run(60, seed=3, most=1200)
-    assert sum(outcomes.values()) == 1200
-    assert outcomes["read"] > 50  # changes that go deep leave some files valid
-    assert outcomes["refused"] > 400
+    record = fuzz_reader.run(60, seed=3, most=1200)
+    assert record.executions == 1200
+    assert record.outcomes["read"] > 50  # changes that go deep leave some files valid
+    assert record.outcomes["refused"] > 400
+    assert 0 < record.longest <= fuzz_reader.SLOW_SECONDS
+    assert 0 < record.start_mib <= record.peak_mib
+    assert str(record).startswith("1,200 executions")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -48,6 +48,11 @@ def round_even(out, i):
     simd.store(out, 64, simd.round_even(simd.multiply(simd.round_even(eighths), simd.splat(FOUR, np.float32(0.5)))))
 
 
+def select_equal(out, i):
+    a, b = simd.load(FOUR, i.special, 0), simd.load(FOUR, i.special, 64)
+    simd.store(out, 0, simd.select_equal(a, b, simd.load(FOUR, i.x, 0), simd.load(FOUR, i.x, 64)))
+
+
 def select_less(out, i):
     a, b = simd.load(FOUR, i.special, 0), simd.load(FOUR, i.special, 64)
     simd.store(out, 0, simd.select_less(a, b, simd.load(FOUR, i.x, 0), simd.load(FOUR, i.x, 64)))
@@ -81,5 +86,6 @@ def spread(out, i):
 
 
 def fma_window(out, i):
-    simd.store(out, 0, simd.fma_window(simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100), THREE, ONE, i.x, 203, 40))
-    simd.store(out, 64, simd.fma_window(simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100), THREE, TWO, i.x, 203, 64))
+    sums, taps = simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100)
+    simd.store(out, 0, simd.fma_window(sums, taps, THREE, ONE, i.x, 203, 40, i.sizes, 5, -1, 2))
+    simd.store(out, 64, simd.fma_window(sums, taps, THREE, TWO, i.x, 203, 64, i.sizes, 9, 0, 3))

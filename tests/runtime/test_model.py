@@ -244,6 +244,19 @@ def test_predictions_carry_labels_and_names(tmp_path):
         model.predict(paths, top=0)
 
 
+def test_an_item_that_cannot_be_read_is_an_answer_with_its_error(tmp_path):
+    model = scoring(tmp_path / "labelled.dcz")
+    items = [np.eye(4, dtype=np.float32), np.zeros(3, np.float32), tmp_path / "none.npy", np.ones(4, np.float32)]
+    answers = list(model.answers(items, top=1, batch_size=3))
+    names = [f"image 0[{i}]" for i in range(4)] + ["image 1", str(tmp_path / "none.npy"), "image 3"]
+    assert [answer.name for answer in answers] == names
+    assert [len(answer.predictions) for answer in answers] == [1, 1, 1, 1, 0, 0, 1]
+    assert "does not fit" in str(answers[4].error)
+    assert "none.npy: no such file" in str(answers[5].error)
+    with pytest.raises(dcz.InputError, match=r"image 1: .*does not fit"):
+        model.predict(items)
+
+
 def test_preprocess_gives_a_batch(small_container):
     model = dcz.load(small_container)
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), dtype=np.uint8)

@@ -1,7 +1,8 @@
 """A second reader of .dcz files, in plain Python, written from docs/format.md alone.
 
 It imports nothing from the package and is slow: it is there to agree with the first reader, and so to show that the
-page says enough. It reads tensors, names of operators, labels, metadata and tied names; it does not run networks.
+page says enough. It reads tensors, names of operators, labels, metadata, tied names and ranges; it does not run
+networks.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from dataclasses import dataclass, field
 from math import isfinite, prod
 from typing import Any
 
-import second_context  # noqa: F401 (an encoding of its own, which it adds to the parsers)
+import second_adaptive  # noqa: F401 (an encoding of its own, which it adds to the parsers)
+import second_context  # noqa: F401
 from second_payloads import SIZES, RefusedError, need, payload
+from second_quantization import quantization
 
 MAGIC = b"\x89DCZ\r\n\x1a\n"
 DICTIONARY = (
@@ -58,6 +61,7 @@ class File:
     labels: list[str] | None
     metadata: dict[str, str] = field(default_factory=dict)
     tied: dict[str, str] = field(default_factory=dict)
+    quantization: dict[str, Any] | None = None
 
 
 def read(data: bytes, operators: Iterable[str]) -> File:
@@ -68,18 +72,15 @@ def read(data: bytes, operators: Iterable[str]) -> File:
     RefusedError
         It is not a valid file, or has something that this reader does not know.
     """
-    need(data[:8] == MAGIC, "magic")
-    need(len(data) >= 20, "header is cut")
     major, minor = int.from_bytes(data[8:10], "little"), int.from_bytes(data[10:12], "little")
-    need(major == 1, "major version")
+    need(data[:8] == MAGIC and len(data) >= 20 and major == 1, "header, or major version")
     length, checksum = int.from_bytes(data[12:16], "little"), int.from_bytes(data[16:20], "little")
-    need(length <= 1 << 24, "manifest too long")
     packed = data[20 : 20 + length]
-    need(len(packed) == length, "manifest is cut")
+    need(len(packed) == length <= 1 << 24, "manifest is cut or too long")
     need(zlib.crc32(data[:16] + packed) == checksum, "checksum of the manifest")
     manifest = unpacked(packed, DICTIONARY)
     need(isinstance(manifest, dict), "manifest is no object")
-    tensors = tensor_rows(manifest, len(data))
+    tensors = tensor_rows(manifest, len(data), minor)
     end = sections(manifest, data, 20 + length, list(tensors.values()))
     labels = None
     if "labels" in manifest:
@@ -97,7 +98,8 @@ def read(data: bytes, operators: Iterable[str]) -> File:
     metadata = manifest.get("metadata", {})
     need(isinstance(metadata, dict) and all(isinstance(text, str) for text in metadata.values()), "metadata")
     nodes = graph(manifest["graph"], len(names), set(operators)) if "graph" in manifest else None
-    return File((major, minor), tensors, nodes, labels, metadata, {name: names[i] for name, i in tied.items()})
+    integer = quantization(manifest["quantization"], tensors) if "quantization" in manifest else None
+    return File((major, minor), tensors, nodes, labels, metadata, {name: names[i] for name, i in tied.items()}, integer)
 
 
 def unpacked(packed: bytes, dictionary: bytes) -> Any:
@@ -133,22 +135,31 @@ def integers(value: Any, count: int | None = None) -> list[int]:
     return list(value)
 
 
-def tensor_rows(manifest: dict[str, Any], file_bytes: int) -> dict[str, Tensor]:
+def tensor_rows(manifest: dict[str, Any], file_bytes: int, minor: int) -> dict[str, Tensor]:
     """Tensors by name, without their payloads."""
     rows = manifest.get("tensors")
     need(isinstance(rows, list) and len(rows) <= 65_536, "tensors")
     tensors: dict[str, Tensor] = {}
+    before = ""
     for row in rows:
         need(isinstance(row, list) and 2 <= len(row) <= 4, "row of a tensor")
         name, shape, encoding, dtype = row + ["raw", "F32"][len(row) - 2 :]
         need(all(isinstance(text, str) for text in (name, encoding, dtype)), "texts of a tensor")
-        need(len(integers(shape)) <= 8, "axes")
-        need(dtype in SIZES, f"unknown dtype {dtype!r}")
+        before = name = whole_name(name, before) if minor else name
+        need(len(integers(shape)) <= 8 and dtype in SIZES, f"axes, or unknown dtype {dtype!r}")
         need(name not in tensors, "two tensors of one name")
         tensors[name] = Tensor(tuple(shape), encoding, dtype)
     weights = sum(prod(max(extent, 1) for extent in tensor.shape) for tensor in tensors.values())
     need(weights <= min(1 << 31, (1 << 22) + 4096 * file_bytes), "more weights than the file may have")
     return tensors
+
+
+def whole_name(text: str, before: str) -> str:
+    if text[:1] != "." or text[:2] == "..":
+        return text[text[:1] == "." :]
+    name = before.rpartition(".")[0] + text
+    need(name != text and len(name) <= 255, "a name goes on from nothing")
+    return name
 
 
 def sections(manifest: dict[str, Any], data: bytes, offset: int, tensors: list[Tensor]) -> int:
@@ -159,8 +170,7 @@ def sections(manifest: dict[str, Any], data: bytes, offset: int, tensors: list[T
     for row in rows:
         size, checksum, count = integers(row, 3)
         section = data[offset : offset + size]
-        need(len(section) == size, "section is cut")
-        need(zlib.crc32(section) == checksum, "checksum of a section")
+        need(len(section) == size and zlib.crc32(section) == checksum, "section is cut, or its checksum")
         at = 0
         for _ in range(count):
             tensor = next(waiting, None)
@@ -181,9 +191,8 @@ def graph(value: Any, tensors: int, operators: set[str]) -> list[str]:
     need(isinstance(rows, list) and len(rows) <= 65_536, "nodes")
     names = []
     for i, row in enumerate(rows):
-        need(isinstance(row, list) and 1 <= len(row) <= 4 and isinstance(row[0], str), "node")
+        need(isinstance(row, list) and 1 <= len(row) <= 4 and row[0] in operators, f"node, or operator of {row!r}")
         name, held, attributes, inputs = row + [[], {}, []][len(row) - 1 :]
-        need(name in operators, f"unknown operator {name!r}")
         need(isinstance(attributes, dict) and isinstance(held, list), "node")
         need(all(one is None or (type(one) is int and 0 <= one < tensors) for one in held), "tensors of a node")
         need(all(one < first + i for one in integers(inputs)), "a value that is not made yet")
@@ -203,12 +212,13 @@ def inputs_of(value: Any) -> int:
     if not (isinstance(value, list) and value and isinstance(value[0], list)):
         need(len(integers(value)) > 0, "input")
         return 1
-    need(all(isinstance(row, list) and 2 <= len(row) <= 3 for row in value), "inputs")
+    need(
+        all(isinstance(row, list) and row[2:] in ([], ["I64"]) and len(row) > 1 and integers(row[1]) for row in value),
+        "inputs",
+    )
     distinct([row[0] for row in value])
-    need(all(len(integers(row[1])) > 0 and row[2:] in ([], ["I64"]) for row in value), "inputs")
     return len(value)
 
 
 def distinct(names: list[Any]) -> None:
-    need(names and all(isinstance(name, str) and name for name in names), "a name is empty")
-    need(len(set(names)) == len(names), "two of one name")
+    need(all(isinstance(name, str) and name for name in names) and len(set(names)) == len(names) > 0, "names")

@@ -72,7 +72,7 @@ def from_pt2(path: Path, input_shape: InputShapes | None = None) -> Source:
     """
     source = Source({})
     with source.timed("load"):
-        program = _load_program(path)
+        program = load_program(path)
         source.tensors = from_state(program.state_dict)
     with source.timed("capture"):
         captured = lower_program(program)
@@ -93,8 +93,14 @@ def _copies_of(module: nn.Module) -> Callable[[], nn.Module]:
     return copied
 
 
-def _load_program(path: Path) -> ExportedProgram:
-    """`torch.export.load`, kept from unpickling objects: it falls back to that on its own."""
+def load_program(path: Path) -> ExportedProgram:
+    """Read a program by `torch.export.load`, kept from unpickling objects: it falls back to that on its own.
+
+    Raises
+    ------
+    ConversionError
+        Not such a file, or one that needs code to be unpickled.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             names = [Path(name).name for name in archive.namelist()]

@@ -13,6 +13,9 @@ from ....dcformat import ConversionError, Shape
 from ..inputs import Asked
 from .operators.arithmetic import TYPES
 
+LIKELY = 224
+"""An example of an open size, for messages."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -69,13 +72,17 @@ def _given(value: ValueInfoProto, asked: Asked | None, several: bool) -> Given:
     kind = value.type.tensor_type
     if kind.elem_type not in TYPES or not kind.HasField("shape"):
         raise ConversionError(f"input {value.name!r} is no tensor of numbers with a known rank")
-    batch, *sizes = [dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim] or [None]
+    if not kind.shape.dim:
+        hint = "make it an initializer: a branch that depends on it is then taken at conversion"
+        raise ConversionError(f"input {value.name!r} is one number for the whole batch", expected="a batch", hint=hint)
+    batch, *sizes = [dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim]
     names = [dim.dim_param or "?" for dim in kind.shape.dim][1:]
     stated = ", ".join(str(size or name) for size, name in zip(sizes, names, strict=True))
     if asked is None:
         fixed = tuple(size for size in sizes if size is not None)
         if len(fixed) < len(sizes) or not sizes:
-            shape = f"{value.name}:3,224,224" if several else "3,224,224"
+            example = ",".join(str(size or LIKELY) for size in sizes or [None])
+            shape = f"{value.name}:{example}" if several else example
             hint = f"give the shape of one sample: --input-shape {shape}, say"
             raise ConversionError(
                 f"the file leaves sizes of the input {value.name!r} open", found=f"[{stated}]", hint=hint

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import UserDict
 from collections.abc import Mapping
-from typing import cast
+from typing import NamedTuple, cast
 
 import onnx
 import torch
-from onnx import ModelProto, NodeProto
+from onnx import GraphProto, ModelProto, NodeProto
 from torch import Tensor, fx, nn
 
 from ....dcformat import Dense, Shape, UnsupportedOpError
 from ....dcformat.tensors import Array
 from ..arrays import to_torch
 from ..exported.refusals import renamed
+from .branches import branches
 from .operators import TRANSLATIONS
 from .placeholder import refused
 from .step import NOT_KNOWN, Step, name_of, refusal
@@ -25,13 +26,20 @@ BY_CHANCE = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniform
 CONSTANT, SIZES = "Constant", ("Shape", "Size")
 
 
+class _Part(NamedTuple):
+    """The steps of a graph by number, and the names of what it answers with."""
+
+    steps: list[int]
+    outputs: list[str]
+
+
 class Network(nn.Module):
-    """Runs the nodes of a graph one by one.
+    """Runs the nodes of a graph one by one; of an If whose condition is a constant those of one branch.
 
     Parameters
     ----------
     model : ModelProto
-        Without functions; the values of its Constant nodes stand among `tensors`.
+        Without functions, and `branches.lifted`; the values of its Constant nodes stand among `tensors`.
     tensors : mapping of str to Dense
         Its constants.
     opset : int
@@ -57,8 +65,19 @@ class Network(nn.Module):
             self.register_buffer(f"tensor_{i}", to_torch(tensor))
             self.names[f"tensor_{i}"] = name
         self._inputs = [value.name for value in graph.input if value.name not in tensors]
-        self._outputs = [value.name for value in graph.output]
-        self.steps = nn.ModuleList(_step(node) for node in graph.node if node.op_type != CONSTANT)
+        self.steps = nn.ModuleList()
+        self._choices: dict[int, dict[bool, _Part]] = {}
+        self._main = self._part(graph)
+
+    def _part(self, graph: GraphProto) -> _Part:
+        """Append the steps of a graph, and behind each If those of its branches."""
+        numbers = []
+        for node in graph.node:
+            if node.op_type != CONSTANT:
+                numbers.append(len(self.steps))
+                self.steps.append(_step(node))
+                self._choices[numbers[-1]] = {truth: self._part(branch) for truth, branch in branches(node).items()}
+        return _Part(numbers, [value.name for value in graph.output])
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Map a batch for each input to what the graph answers."""
@@ -66,18 +85,29 @@ class Network(nn.Module):
         tensors = {name: getattr(self, attribute) for attribute, name in self.names.items()}
         values = Values(self._arrays, tensors | given, self._opset)
         self.refused.clear()
-        for index, step in enumerate(self._steps()):
-            if step.proto.op_type not in BY_CHANCE and all(map(values.is_constant, step.inputs)):
-                values.defer(step)
-                continue
-            made = step(values)
-            if isinstance(made, UnsupportedOpError):
-                self.refused[index] = made
-                made = self._assumed(index, values, given)
-            for name, value in made.items():
-                values.put(name, value)
-        answers = tuple(values.tensor(name) for name in self._outputs)
+        self._run(self._main, values, given)
+        answers = tuple(values.tensor(name) for name in self._main.outputs)
         return answers if len(answers) > 1 else answers[0]
+
+    def _run(self, part: _Part, values: Values, given: Mapping[str, Tensor]) -> None:
+        steps = self._steps()
+        for index in part.steps:
+            step, choice = steps[index], self._choices[index]
+            known = all(map(values.is_constant, step.inputs))
+            if choice and known:
+                taken = choice[bool(values.numbers(step.inputs[0]))]
+                self._run(taken, values, given)
+                for name, inner in zip(step.proto.output, taken.outputs, strict=True):
+                    values.alias(name, inner)
+            elif known and step.proto.op_type not in BY_CHANCE:
+                values.defer(step)
+            else:
+                made = step(values)
+                if isinstance(made, UnsupportedOpError):
+                    self.refused[index] = made
+                    made = self._assumed(index, values, given)
+                for name, value in made.items():
+                    values.put(name, value)
 
     def _steps(self) -> list[Step]:
         return [step for step in self.steps if isinstance(step, Step)]
@@ -103,7 +133,9 @@ class Network(nn.Module):
     def _refuse_unknown_behind(self, index: int, values: Values) -> None:
         """Refuse the steps behind one that have no translation, but for those that are computed at conversion."""
         constants: set[str] = set()
-        for i, step in enumerate(self._steps()[index + 1 :], index + 1):
+        steps = self._steps()
+        for i in (number for number in self._main.steps if number > index):
+            step = steps[i]
             known = all(name in constants or values.is_constant(name) for name in step.inputs)
             if known or step.proto.op_type in SIZES:
                 constants.update(step.outputs)

@@ -17,6 +17,7 @@ from ..exported.tracing import BATCH, first_line, quiet
 from ..inputs import Asked
 from ..source import Source
 from .arrays import STORABLE, element_type, read
+from .branches import lifted
 from .inputs import Given, given_inputs
 from .named_tensors import named_tensors
 from .network import Network
@@ -65,7 +66,7 @@ def capture_model(source: Source, model: ModelProto, path: Path, asked: Sequence
 def build(model: ModelProto, folder: Path) -> tuple[Network, dict[str, Dense]]:
     """The network of a model, and its constants by name; external data lie in `folder`."""
     opset = _opset(model)
-    model = inliner.inline_local_functions(model) if model.functions else model
+    model = lifted(inliner.inline_local_functions(model) if model.functions else model)
     tensors = _constants(model.graph, folder)
     return Network(model, tensors, opset), tensors
 

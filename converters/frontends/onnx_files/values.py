@@ -41,16 +41,18 @@ class Values:
         self._numbers = dict(arrays)
         self._tensors = dict(tensors)
         self._steps: dict[str, Step] = {}
+        self._other_names: dict[str, str] = {}
         self._weights = {name for name, array in arrays.items() if array.size > 1 and array.dtype not in SMALL_TYPES}
 
     def is_constant(self, name: str) -> bool:
         """Whether a value does not depend on the input."""
+        name = self._own(name)
         return name in self._numbers or name in self._steps
 
     def defer(self, step: Step) -> None:
         """Keep a step whose inputs are constants until a value of its is asked for."""
         self._steps |= dict.fromkeys(step.outputs, step)
-        if not self._weights.isdisjoint(step.inputs):
+        if not self._weights.isdisjoint(map(self._own, step.inputs)):
             self._weights.update(step.outputs)
 
     def put(self, name: str, value: Tensor | Array) -> None:
@@ -60,8 +62,16 @@ class Values:
         else:
             self._numbers[name] = value
 
+    def alias(self, name: str, other: str) -> None:
+        """Give a value a second name."""
+        self._other_names[name] = self._own(other)
+
+    def _own(self, name: str) -> str:
+        return self._other_names.get(name, name)
+
     def numbers(self, name: str) -> Array:
         """A constant as an array."""
+        name = self._own(name)
         if name not in self._numbers:
             step = self._steps[name]
             made = evaluate(step.proto, self.opset, {source: self.numbers(source) for source in step.inputs})
@@ -70,6 +80,7 @@ class Values:
 
     def tensor(self, name: str) -> Tensor:
         """A value as a tensor of the program."""
+        name = self._own(name)
         if name not in self._tensors:
             step = self._steps.get(name)
             if step is not None and step.is_known and name in self._weights:

@@ -61,6 +61,23 @@ def erf(x: Array) -> Array:
     return result
 
 
+def equal(a: Array, b: Array) -> Array:
+    """1 where a is b, else 0; NaN is equal to nothing."""
+    result: Array = np.equal(a, b).astype(a.dtype)
+    return result
+
+
+def less(a: Array, b: Array) -> Array:
+    """1 where a is less than b, else 0; NaN is less than nothing."""
+    result: Array = np.less(a, b).astype(a.dtype)
+    return result
+
+
+def mask(a: Array, b: Array) -> Array:
+    """A where b is not 0, else 0."""
+    return np.where(b != 0, a, np.zeros((), a.dtype))
+
+
 OPS = {
     "affine": OpSpec(numbers, affine, attrs={"scale": 1.0, "shift": 0.0}, minor_version=1),
     "power": OpSpec(numbers, power, attrs={"exponent": float}, minor_version=1),
@@ -77,4 +94,7 @@ OPS = {
     "maximum": _binary(np.maximum),
     "minimum": _binary(np.minimum),
     "pow": _binary(np.power),
+    "equal": _binary(equal),
+    "less": _binary(less),
+    "mask": _binary(mask),
 }

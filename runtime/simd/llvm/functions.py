@@ -32,6 +32,15 @@ def _numbers(number: float) -> Any:
     return ir.Constant(VECTOR, [F32(number)] * LANES)
 
 
+def _select(comparison: str) -> Any:
+    """One of two numbers, lane by lane, by a comparison that NaN fails."""
+
+    def select(builder: Any, x: Any, y: Any, yes: Any, no: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(comparison, x, y), yes, no)
+
+    return elementwise(select, 0)
+
+
 @intrinsic
 def splat(typingctx: Any, tag: Any, value: Any) -> Any:
     """See `reference.functions.splat`."""
@@ -113,13 +122,15 @@ def round_even(typingctx: Any, a: Any) -> Any:
 
 
 @intrinsic
+def select_equal(typingctx: Any, a: Any, b: Any, yes: Any, no: Any) -> Any:
+    """See `reference.functions.select_equal`."""
+    return a(a, b, yes, no), _select("==")
+
+
+@intrinsic
 def select_less(typingctx: Any, a: Any, b: Any, yes: Any, no: Any) -> Any:
     """See `reference.functions.select_less`."""
-
-    def select(builder: Any, x: Any, y: Any, first: Any, second: Any) -> Any:
-        return builder.select(builder.fcmp_ordered("<", x, y), first, second)
-
-    return a(a, b, yes, no), elementwise(select, 0)
+    return a(a, b, yes, no), _select("<")
 
 
 @intrinsic

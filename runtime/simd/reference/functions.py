@@ -20,6 +20,7 @@ __all__ = [
     "power",
     "power_of_two",
     "round_even",
+    "select_equal",
     "select_less",
     "splat",
     "square_root",
@@ -81,6 +82,11 @@ def copy_sign(a: F32, sign: F32) -> F32:
 def round_even(a: F32) -> F32:
     """The nearest integer, lane by lane; of two, the even one."""
     return np.rint(a)
+
+
+def select_equal(a: F32, b: F32, yes: F32, no: F32) -> F32:
+    """``yes if a == b else no``, lane by lane; NaN is not equal to anything."""
+    return np.where(a == b, yes, no)
 
 
 def select_less(a: F32, b: F32, yes: F32, no: F32) -> F32:

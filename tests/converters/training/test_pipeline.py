@@ -68,15 +68,41 @@ def test_a_network_of_ones_own_by_a_recipe_that_names_none(
 ) -> None:
     (tmp_path / "own_network.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
-    recipe = replace(RECIPE, arch="", stages=(RECIPE.stages[0], replace(RECIPE.stages[2], bits="fc=4,3=3")))
+    stages = RECIPE.stages[0], replace(RECIPE.stages[2], bits="fc=4,3=3")
+    recipe = replace(RECIPE, arch="", stages=stages, calibrate="max")
     own = {"arch": "own_network:make", "input_shape": (1, 28, 28)}
     report = compress(mnist, "net.dcz", recipe, **own)
     assert report.test_accuracy > 0.9
     assert dcz.load("net.dcz").predict(np.zeros((28, 28), np.uint8))
+    with dcz.open("net.dcz") as container:
+        assert list(container.graph.quantization.weights) == ["0.weight"]
     with pytest.raises(ConversionError, match="no architecture is named"):
         compress(mnist, "net.dcz", recipe)
     with pytest.raises(ConversionError, match="for another network"):
         compress(mnist, "net.dcz", RECIPE, **own)
+
+
+def test_an_exported_program_is_compressed_from_its_weights(mnist: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    made: dict[str, Any] = {}
+    exec(OWN, made)
+    network, program, work = made["make"]().eval(), str(tmp_path / "net.pt2"), tmp_path / "work"
+    torch.export.save(torch.export.export(network, (torch.randn(1, 1, 28, 28),)), program)
+    recipe = replace(RECIPE, arch="", stages=(RECIPE.stages[0], Stage("prune", FAST, density=0.2)))
+    report = compress(mnist, tmp_path / "net.dcz", recipe, arch=program, work=work)
+    assert [stage.stage for stage in report.stages] == ["2 prune"]  # it has its weights, so the first is left out
+    assert report.stages[0].density == pytest.approx(0.2, abs=0.01)
+    assert report.test_accuracy > 0.5
+    with dcz.open(tmp_path / "net.dcz") as container:
+        assert set(container.entries) == set(network.state_dict())
+    compress(mnist, tmp_path / "again.dcz", recipe, arch=program, work=work)
+    assert (tmp_path / "again.dcz").read_bytes() == (tmp_path / "net.dcz").read_bytes()
+    with pytest.raises(ConversionError, match=r"another input \(expected \[1, 28, 28\], found \[3, 28, 28\]"):
+        compress(mnist, tmp_path / "net.dcz", recipe, arch=program, input_shape=(3, 28, 28))
+    with pytest.raises(ConversionError, match="has its weights already"):
+        compress(mnist, tmp_path / "net.dcz", recipe, arch=program, checkpoint=program)
+    with pytest.raises(InputError, match="take the place of what it is made of"):
+        compress(mnist, program, recipe, arch=program)
 
 
 def test_from_scratch_to_container(mnist: Path, tmp_path: Path) -> None:
@@ -352,6 +378,7 @@ def test_nothing_is_written_where_something_is_wrong(mnist: Path, tmp_path: Path
         (unknown, None, "no layer 'fc9'"),
         (wild, None, "the loss is not finite"),
         (Recipe("lenet", RECIPE.stages), None, "unknown architecture"),
+        (replace(RECIPE, calibrate="max"), None, "the network has no convolution"),
     ):
         with pytest.raises(ConversionError, match=message):
             compress(mnist, out, recipe, checkpoint=tmp_path / checkpoint if checkpoint else None)

@@ -187,6 +187,11 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], type[FormatError], str]] = {
         FormatError,
         "a symbol is beyond the codebook",
     ),
+    "a vector that three bytes make long": (
+        lambda: holding(b"\x01\x01\xff", (4096,), "adaptive", "U8"),
+        FormatError,
+        "more elements than so few bytes may stand for",
+    ),
     # Numbers.
     "scales that are not numbers": (
         lambda: holding(np.float32([np.nan, 1]).tobytes() + b"\x60\x01", (2, 2), "shared_scaled"),

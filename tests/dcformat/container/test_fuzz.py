@@ -100,7 +100,11 @@ def payload_cases() -> list[Case]:
     chosen += [
         (Dense(sparse_array((30, 2, 3, 3), density, 6, rng), "F32"), (Encoding.CONTEXT,)) for density in (0.2, 1)
     ]
-    encoded = [(one, *encode_tensor(one, among)) for one, among in chosen]
+    levels = np.rint(rng.normal(scale=30, size=40))
+    vectors = [Dense(levels.astype(np.int16), "I16"), Dense((levels * np.float32(0.01)).astype(np.float32), "F32")]
+    vectors += [Dense(rng.normal(size=40).astype(np.float32), "F32"), Dense(np.full(40, np.float32(0.1)), "F32")]
+    chosen += [(one, (Encoding.ADAPTIVE,)) for one in vectors]
+    encoded = [(one, *encode_tensor(one, among, least_gain=0)) for one, among in chosen]
     return [(encoding.value, one.dtype, one.shape, payload) for one, encoding, payload in encoded]
 
 
@@ -134,10 +138,15 @@ def test_payloads_with_parts_replaced(case: Case, edits: list[tuple[int, bytes]]
     outcome(holding(payload, shape, encoding, dtype))
 
 
-FITTING = [(one.value, dtype) for one, dtype in product(Encoding, DTYPES) if one.fits(dtype, (7, 30)) and one != "raw"]
+SHAPES = ((7, 30), (210,))
+FITTING = [
+    (shape, one.value, dtype)
+    for shape, one, dtype in product(SHAPES, Encoding, DTYPES)
+    if one.fits(dtype, shape) and one != "raw" and (shape == SHAPES[0] or one == "adaptive")
+]
 
 
 @given(st.binary(max_size=60), st.sampled_from(FITTING))
 @settings(max_examples=250)
-def test_random_payloads(noise: bytes, kind: tuple[str, str]) -> None:
-    outcome(holding(noise, (7, 30), *kind))
+def test_random_payloads(noise: bytes, kind: tuple[tuple[int, ...], str, str]) -> None:
+    outcome(holding(noise, *kind))

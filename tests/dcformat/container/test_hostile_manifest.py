@@ -120,6 +120,45 @@ for label, tied in {
     section = [24, zlib.crc32(bytes(24)), 1]
     MANIFESTS[f"tied: {label}"] = build({"tensors": SOUND, "sections": [section], "tied": tied}, [bytes(24)])
 
+QUANTIZED = {"values": [[0, 0.5, 3]], "weights": [[0, [1, 0.5, 2, 1e-9]]], "corrections": [[1, [0, 1, 2, -3]]]}
+for label, changes in {
+    "values missing": {"values": None},
+    "values an object": {"values": {}},
+    "a short range": {"values": [[0, 0.5]]},
+    "a range of a text": {"values": [[0, "0.5", 3]]},
+    "a range of a boolean": {"values": [[0, True, 3]]},
+    "a zero point of 1.5": {"values": [[0, 0.5, 1.5]]},
+    "a zero point of 256": {"values": [[0, 0.5, 256]]},
+    "a negative zero point": {"values": [[0, 0.5, -1]]},
+    "a scale of zero": {"values": [[0, 0, 3]]},
+    "a negative scale": {"values": [[0, -0.5, 3]]},
+    "a scale beyond fp32": {"values": [[0, 1e60, 3]]},
+    "a huge scale": {"values": [[0, 10**400, 3]]},
+    "a scale too small for fp32": {"values": [[0, 1e-60, 3]]},
+    "a range twice": {"values": [[0, 0.5, 3], [0, 0.5, 3]]},
+    "a range of no value": {"values": [[2, 0.5, 3]]},
+    "a range before the first": {"values": [[-1, 0.5, 3]]},
+    "weights missing": {"weights": None},
+    "scales of no tensor": {"weights": [[1, [1, 1, 1, 1]]]},
+    "scales of a text": {"weights": [[0, "1111"]]},
+    "scales too few": {"weights": [[0, [1, 1, 1]]]},
+    "scales of lists": {"weights": [[0, [[1], [1], [1], [1]]]]},
+    "a weight's scale of zero": {"weights": [[0, [1, 1, 0, 1]]]},
+    "a weight's scale of null": {"weights": [[0, [1, 1, None, 1]]]},
+    "scales without a weight": {"weights": []},
+    "corrections null": {"corrections": None},
+    "corrections of an input": {"corrections": [[0, [0, 0, 0, 0]]]},
+    "corrections too few": {"corrections": [[1, [0]]]},
+    "corrections beyond fp32": {"corrections": [[1, [0, 0, 0, 1e39]]]},
+    "a list": [],
+    "null": None,
+}.items():
+    quantization = {**QUANTIZED, **changes} if isinstance(changes, dict) else changes
+    MANIFESTS[f"quantization: {label}"] = with_graph(
+        [["conv2d", [0]]], tensors=[("w", [4, 2, 3, 3])], top={"quantization": quantization}
+    )
+MANIFESTS["quantization: without a graph"] = named(quantization={"values": [], "weights": []})
+
 MANIFESTS["names twice"] = build({"tensors": SOUND * 2, "sections": [[48, zlib.crc32(bytes(48)), 2]]}, [bytes(48)])
 
 for label, preprocess in {

@@ -1,7 +1,9 @@
 import json
 import zlib
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from containers import deflate
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from op_cases import CASES, IDS, OpCase
 from op_cases import network as op_network
 
-from dcz.dcformat import OPS, FormatError, Graph, Input, Output, Preprocess, TensorEntry, make_node
+from dcz.dcformat import OPS, FormatError, Graph, Input, Output, Preprocess, Quantization, Range, TensorEntry, make_node
 from dcz.dcformat.container.layout import HEADER_BYTES, plan_layout
 from dcz.dcformat.container.manifest import (
     DICTIONARY,
@@ -154,6 +156,36 @@ def test_how_inputs_and_outputs_by_name_are_written() -> None:
         "input": [["x", [3]], ["ids", [3, 2], "I64"]],
         "nodes": [["relu", [], {}, [0]], ["flatten", [], {}, [1]], ["relu"]],
         "output": [["a", 2], ["b", 2], ["ids", 1]],
+    }
+
+
+def quantized() -> Manifest:
+    nodes = (make_node("conv2d", (0,), {"weight": "w"}, {"groups": 3}), make_node("relu", (1,)))
+    quantization = Quantization(
+        {0: Range(0.25, 128), 2: Range(float(np.float32(0.1)), 0)},
+        {"w": np.array([0.1, 1e-9, 3, 0.5, 0.123456789, 2**-100], np.float32)},
+        {1: np.array([0, 0.1, -2, 0, 0, 1], np.float32)},
+    )
+    return Manifest(Graph((3, 8, 8), nodes, 2, quantization), ENTRIES[:1], (Section(0, 0, 1),))
+
+
+def test_quantization_round_trips_and_needs_the_newer_version() -> None:
+    manifest = quantized()
+    assert through(manifest) == manifest
+    assert manifest.graph is not None
+    plain = replace(manifest, graph=replace(manifest.graph, quantization=None))
+    assert (manifest.minor_version, plain.minor_version) == (1, 0)
+    assert through(manifest) != plain
+    assert manifest.graph.renamed({"w": "v"}).renamed({"v": "w"}) == manifest.graph
+
+
+def test_how_quantization_is_written() -> None:
+    text = text_of(quantized())
+    assert list(text)[-1] == "quantization"
+    assert text["quantization"] == {
+        "values": [[0, 0.25, 128], [2, 0.1, 0]],
+        "weights": [[0, [0.1, 1e-09, 3.0, 0.5, 0.12345679, 7.888609e-31]]],
+        "corrections": [[1, [0.0, 0.1, -2.0, 0.0, 0.0, 1.0]]],
     }
 
 

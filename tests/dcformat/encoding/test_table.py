@@ -106,7 +106,8 @@ def test_what_any_scheme_writes_is_the_tensor() -> None:
                     written.add(encoding)
                     decoded = parse(bytes(payload), 0, array.shape, dtype, encoding).decode()
                     assert decoded.dense().tobytes() == array.tobytes()
-    assert written == {one for one in Encoding if not one.endswith("_scaled")}
+    fitting = {one for one in Encoding if one.fits("F32", (60, 70)) or one.fits("I16", (60, 70))}
+    assert written == {one for one in fitting if not one.endswith("_scaled")}
 
 
 def test_equally_long_payloads_go_to_the_row_above() -> None:
@@ -118,4 +119,5 @@ def test_equally_long_payloads_go_to_the_row_above() -> None:
 def test_members_are_found_by_name_and_pickled(encoding: Encoding) -> None:
     assert Encoding(encoding.value) is encoding
     assert pickle.loads(pickle.dumps(encoding)) is encoding
-    assert encoding.minor_version == (1 if encoding.endswith(("_any", "_scaled", "planes", "_wide", "context")) else 0)
+    later = ("_any", "_scaled", "planes", "_wide", "context", "adaptive")
+    assert encoding.minor_version == (1 if encoding.endswith(later) else 0)

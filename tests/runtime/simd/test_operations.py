@@ -7,6 +7,7 @@ Python on `reference`; both leave the same bits in the output.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from types import FunctionType, SimpleNamespace
@@ -14,7 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import simd_byte_cases
 import simd_function_cases
+import simd_stream_cases
 from numpy.typing import NDArray
 
 from dcz.core.cpu import WIDE, WORDS
@@ -50,6 +53,15 @@ class Inputs(NamedTuple):
     places: NDArray[np.int32]
     sizes: NDArray[np.int64]
     target: NDArray[np.uint16]
+    weights: NDArray[np.int8]
+    biases: NDArray[np.int32]
+    offsets: NDArray[np.uint16]
+    places_of_bytes: NDArray[np.uint32]
+    mask: NDArray[np.uint8]
+    wide: NDArray[np.float32]
+    narrow: NDArray[np.float32]
+    sums: NDArray[np.int32]
+    packed: NDArray[np.uint8]
 
     @classmethod
     def random(cls, seed: int) -> Inputs:
@@ -67,6 +79,15 @@ class Inputs(NamedTuple):
             places=rng.integers(0, 500, LANES).astype(np.int32),
             sizes=rng.integers(0, 100, 64),
             target=rng.integers(0, 1 << 16, 256).astype(np.uint16),
+            weights=rng.integers(-127, 128, 256).astype(np.int8),
+            biases=rng.integers(-(1 << 17), 1 << 17, 1024).astype(np.int32),
+            offsets=rng.integers(0, 700, 64).astype(np.uint16),
+            places_of_bytes=rng.integers(0, 700, 64).astype(np.uint32),
+            mask=rng.choice([np.uint8(0), np.uint8(255)], 256),
+            wide=np.concatenate([rng.standard_normal(8), [0, -90000, 90000, 131, 0.3]]).astype(np.float32),
+            narrow=np.concatenate([rng.standard_normal(8) / 400, [99, 7, 240, 131, 0.3]]).astype(np.float32),
+            sums=np.zeros(1024, np.int32),
+            packed=np.zeros(1024, np.uint8),
         )
 
 
@@ -298,72 +319,19 @@ def pack_slots(out, i):
     simd.store(out, 0, simd.zeros(ONE))
 
 
-# Words of a stream of weights
-
-
-def word_offset(out, i):
-    out[0], out[1], out[2] = (
-        simd.word_offset(i.words, 9), simd.word_offset(i.bytes, 7), simd.word_offset(i.longs, 3),
-    )  # fmt: skip
-
-
-def word_weight(out, i):
-    none = simd.zeros(NONE)
-    simd.store(out, 0, simd.word_weight(i.words, i.x, none, 9))
-    simd.store(out, 16, simd.word_weight(i.bytes, i.x, none, 9))
-    simd.store(out, 32, simd.word_weight(i.longs, i.x, none, 9))
-
-
-def four_words(out, i):
-    out[0] = simd.four_offset(i.words, simd.four_words(i.words, 5), 0)
-    out[1] = simd.four_words(i.bytes, 5)
-
-
-def four_offset(out, i):
-    for place in range(4):
-        out[place] = simd.four_offset(i.words, simd.four_words(i.words, 5), place)
-        out[place + 4] = simd.four_offset(i.bytes, simd.four_words(i.bytes, 5), place)
-        out[place + 8] = simd.four_offset(i.longs, simd.four_words(i.longs, 5), place)
-
-
-def four_weight(out, i):
-    none = simd.zeros(NONE)
-    for place in range(4):
-        simd.store(out, 16 * place, simd.four_weight(i.words, i.x, none, simd.four_words(i.words, 5), place))
-        simd.store(out, 64 + 16 * place, simd.four_weight(i.bytes, i.x, none, simd.four_words(i.bytes, 5), place))
-
-
 def four_weight_in_registers(out, i):
     book = simd.load(TWO, i.book, 0)
     simd.store(out, 0, simd.four_weight(i.words, i.x, book, simd.four_words(i.words, 5), 2))
     simd.store(out, 16, simd.word_weight(i.words, i.x, book, 8))
 
 
-# Winograd's transforms
-
-
-def winograd_inputs(out, i):
-    simd.winograd_inputs(SIX, i.x, 3, 100, 16, out, 0, 16)
-
-
-def winograd_window(out, i):
-    simd.winograd_window(SIX, i.x, 3, 100, 16, 1, 5, 0, 4, out, 600, 0, 16)
-
-
-def winograd_weights(out, i):
-    simd.winograd_weights(THREE, SIX, i.x, 3, 20, out, 0, 16)
-
-
-def winograd_outputs(out, i):
-    simd.store(out, 0, simd.winograd_outputs(FOUR, SIX, i.x, 3, 16))
-
-
 AVX512 = {fma_triples, gather, four_weight_in_registers}
 AVX512_WORDS = {load_words, table_lookup, fma_table_lookup}
 CASES: list[Callable[..., None]] = [
     case
-    for name, case in [*globals().items(), *vars(simd_function_cases).items()]
-    if isinstance(case, FunctionType) and case.__module__ in (__name__, simd_function_cases.__name__)
+    for module in (sys.modules[__name__], simd_byte_cases, simd_function_cases, simd_stream_cases)
+    for name, case in vars(module).items()
+    if isinstance(case, FunctionType) and case.__module__ == module.__name__
 ]
 ROUNDED = "winograd_"
 """Winograd's sums are added in another order by the two sides."""
@@ -391,4 +359,6 @@ def test_both_sides_agree(case: Callable[..., None]) -> None:
             assert same.all(), np.flatnonzero(~same)
         for written, wanted in zip(inputs, others, strict=True):
             assert written.tobytes() == wanted.tobytes()
-        assert (found != np.arange(1024)).any() or inputs.target.tobytes() != Inputs.random(seed).target.tobytes()
+        before = Inputs.random(seed)
+        targets = [tuple(getattr(each, name) for each in (inputs, before)) for name in ("target", "sums", "packed")]
+        assert any((now != then).any() for now, then in targets) or (found != np.arange(1024)).any()

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import pytest
 
 from dcz.dcformat import InputError
-from dcz.runtime.vision.find import find
+from dcz.runtime.vision import find as finding
+
+
+def find(paths):
+    return list(finding.find(paths))
 
 
 def touch(folder, *names):
@@ -72,7 +77,7 @@ def test_folders_without_images_and_missing_paths(tmp_path):
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     touch(tmp_path, "a.png", "shut/b.png")
-    scan = find.__globals__["os"].scandir
+    scan = os.scandir
 
     def refuse(folder):
         if str(folder).endswith("shut"):
@@ -82,3 +87,22 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("os.scandir", refuse)
     with pytest.raises(PermissionError, match="shut"):
         find([tmp_path])
+
+
+def test_paths_are_checked_at_once_and_folders_walked_later(tmp_path):
+    touch(tmp_path, "a.png")
+    found = finding.find([tmp_path])
+    touch(tmp_path, "b.png")
+    assert list(found) == [str(tmp_path / name) for name in ("a.png", "b.png")]
+    with pytest.raises(InputError, match="no such file"):
+        finding.find([tmp_path, tmp_path / "nothing"])
+
+
+def test_addresses_of_files_and_folders():
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    for name in ("/shots/b.png", "/shots/a.JPG", "/shots/day/c.npy", "/shots/notes.txt", "/shots/.hidden.png"):
+        memory.pipe_file(name, b"")
+    names = [f"memory:///shots/{name}" for name in ("a.JPG", "b.png", "day/c.npy")]
+    assert find(["memory://shots", "memory://shots/notes.txt"]) == [*names, "memory://shots/notes.txt"]
+    with pytest.raises(InputError, match="no such file or folder"):
+        find(["memory://shots/nothing"])

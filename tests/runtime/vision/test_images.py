@@ -141,6 +141,16 @@ def test_resize_and_crop_are_those_of_torchvision(size, resize, crop, interpolat
     np.testing.assert_array_equal(one(pixels, steps, (3, *expected.shape[:2])), planes(expected))
 
 
+def test_an_address_is_read_through_fsspec():
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    written = io.BytesIO()
+    Image.fromarray(COLOURS).save(written, "PNG")
+    memory.pipe_file("/views/a.png", written.getvalue())
+    np.testing.assert_array_equal(one("memory://views/a.png"), planes(COLOURS))
+    with pytest.raises(InputError, match=r"memory://views/b\.png: no such file"):
+        one("memory://views/b.png")
+
+
 def test_flat_inputs():
     digit = COLOURS[..., 0]
     np.testing.assert_array_equal(one(digit, GREY, (54,)), digit.reshape(-1))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dcz.dcformat import Graph
-from dcz.runtime.vision.ranking import Prediction, rank, warn_of_nan
+from dcz.runtime.vision.ranking import Answer, Prediction, rank, warning_of_nan
 
 INF, NAN = math.inf, math.nan
 PLAIN = Graph((4,), (), 0)
@@ -47,7 +47,8 @@ def test_one_warning_names_the_answers_that_are_nan(caplog):
 
     good, bad = answer(0.9, 0.1), answer(NAN, NAN)
     with caplog.at_level(logging.WARNING, "dcz.runtime"):
-        warn_of_nan([("a.png", good), ("b.png", good)])
+        list(warning_of_nan([Answer("a.png", good), Answer("b.png", good)]))
         assert not caplog.messages
-        warn_of_nan([(f"{name}.png", good if name in "ad" else bad) for name in "abcdefg"])
+        answers = [Answer(f"{name}.png", good if name in "ad" else bad) for name in "abcdefg"]
+        assert list(warning_of_nan(answers)) == answers
     assert caplog.messages == ["NaN in 5 of 7 answers: b.png, c.png, e.png and 2 more"]

@@ -20,6 +20,7 @@ from ..fx_builder import FIRST_ONLY, FxBuilder, meta
 from . import (
     activations,
     arithmetic,
+    comparisons,
     convolutions,
     embedding,
     layers,
@@ -36,6 +37,7 @@ from . import (
 )
 from .biases import join_biases
 from .clamps import join_clamps
+from .comparisons import name_numbers
 from .gates import join_gates
 from .layer_norms import join_layer_norms
 from .masks import add_masks
@@ -47,6 +49,7 @@ __all__ = ["CALLS", "LOWERINGS", "lower", "rewrite"]
 FAMILIES = (
     activations,
     arithmetic,
+    comparisons,
     convolutions,
     embedding,
     layers,
@@ -81,6 +84,7 @@ def rewrite(graph: fx.Graph, constants: set[fx.Node]) -> None:
     sink_transposes(graph, constants)
     join_biases(graph, constants)
     add_masks(graph, constants)
+    name_numbers(graph, constants)
 
 
 def lower(g: FxBuilder, node: fx.Node) -> None:

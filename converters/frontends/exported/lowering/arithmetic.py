@@ -15,47 +15,53 @@ from .table import Args, Call, lowers
 aten = torch.ops.aten
 
 
-def _affine(g: FxBuilder, value: Value, scale: float = 1.0, shift: float = 0.0) -> Value:
+def affine(g: FxBuilder, value: Value, scale: float = 1.0, shift: float = 0.0) -> Value:
+    """Append a multiple of a value, plus a number."""
     return g.append("affine", [value], attrs={"scale": float(scale), "shift": float(shift)})
 
 
-def _pair(g: FxBuilder, op: str, first: Any, second: Any, factor: float = 1) -> Value:
+def operand(g: FxBuilder, node: fx.Node) -> Value:
+    """What goes element by element into arithmetic: a constant, or an activation, which may be one number a sample."""
+    return g.operand(node) if node in g.constants else g.reshape(g.value(node), g.shape_of(node) or (1,))
+
+
+def pair(g: FxBuilder, op: str, first: Any, second: Any, factor: float = 1) -> Value:
     """Append arithmetic of what two nodes made, the second times a factor."""
     assert g.node is not None
     rank = meta(g.node).dim()
     for node in (first, second):
         aligned = node in g.constants or meta(node).dim() == rank
         g.require(aligned, "activations must have as many axes as the result, or the batch would meet another axis")
-    a, b = g.operand(first), g.operand(second)
-    return g.append(op, [a, b if factor == 1 else _affine(g, b, factor)])
+    a, b = operand(g, first), operand(g, second)
+    return g.append(op, [a, b if factor == 1 else affine(g, b, factor)])
 
 
 @lowers(aten.add.Tensor, aten.add.Scalar)
 def _add(g: FxBuilder, a: Args) -> Value:
     if not isinstance(a["other"], fx.Node):
         return _with_number(g, a, shift=a["other"] * a["alpha"])
-    return _pair(g, "add", a["self"], a["other"], a["alpha"])
+    return pair(g, "add", a["self"], a["other"], a["alpha"])
 
 
 @lowers(aten.sub.Tensor, aten.sub.Scalar)
 def _sub(g: FxBuilder, a: Args) -> Value:
     if not isinstance(a["other"], fx.Node):
         return _with_number(g, a, shift=-a["other"] * a["alpha"])
-    return _pair(g, "sub", a["self"], a["other"], a["alpha"])
+    return pair(g, "sub", a["self"], a["other"], a["alpha"])
 
 
 @lowers(aten.rsub.Tensor, aten.rsub.Scalar)
 def _rsub(g: FxBuilder, a: Args) -> Value:
     if not isinstance(a["other"], fx.Node):
-        return _affine(g, g.value(a["self"]), -a["alpha"], a["other"])
-    return _pair(g, "sub", a["other"], a["self"], a["alpha"])
+        return affine(g, g.value(a["self"]), -a["alpha"], a["other"])
+    return pair(g, "sub", a["other"], a["self"], a["alpha"])
 
 
 @lowers(aten.mul.Tensor, aten.mul.Scalar)
 def _mul(g: FxBuilder, a: Args) -> Value:
     if not isinstance(a["other"], fx.Node):
         return _with_number(g, a, scale=a["other"])
-    return _pair(g, "mul", a["self"], a["other"])
+    return pair(g, "mul", a["self"], a["other"])
 
 
 @lowers(aten.div.Tensor, aten.div.Scalar)
@@ -63,41 +69,41 @@ def _div(g: FxBuilder, a: Args) -> Value:
     if not isinstance(a["other"], fx.Node):
         g.require(a["other"] != 0, "a division by zero is not supported")
         return _with_number(g, a, scale=1 / a["other"])
-    return _pair(g, "div", a["self"], a["other"])
+    return pair(g, "div", a["self"], a["other"])
 
 
 def _with_number(g: FxBuilder, a: Args, scale: float = 1.0, shift: float = 0.0) -> Value:
     """A value times a number, or plus one; itself where that changes nothing: Python's ``sum([a, b])`` is 0 + a + b."""
     value = g.value(a["self"])
-    return value if (scale, shift) == (1, 0) else _affine(g, value, scale, shift)
+    return value if (scale, shift) == (1, 0) else affine(g, value, scale, shift)
 
 
 @lowers(aten.neg.default)
 def _neg(g: FxBuilder, a: Args) -> Value:
-    return _affine(g, g.value(a["self"]), -1)
+    return affine(g, g.value(a["self"]), -1)
 
 
 @lowers(aten.addcmul.default, aten.addcdiv.default)
 def _addcmul(g: FxBuilder, a: Args) -> Value:
     assert g.node is not None
     op = "mul" if g.node.target == aten.addcmul.default else "div"
-    made = _pair(g, op, a["tensor1"], a["tensor2"])
-    return g.append("add", [g.operand(a["self"]), made if a["value"] == 1 else _affine(g, made, a["value"])])
+    made = pair(g, op, a["tensor1"], a["tensor2"])
+    return g.append("add", [g.operand(a["self"]), made if a["value"] == 1 else affine(g, made, a["value"])])
 
 
 @lowers(aten.maximum.default, aten.max.other)
 def _maximum(g: FxBuilder, a: Args) -> Value:
-    return _pair(g, "maximum", a["self"], a["other"])
+    return pair(g, "maximum", a["self"], a["other"])
 
 
 @lowers(aten.minimum.default, aten.min.other)
 def _minimum(g: FxBuilder, a: Args) -> Value:
-    return _pair(g, "minimum", a["self"], a["other"])
+    return pair(g, "minimum", a["self"], a["other"])
 
 
 @lowers(aten.pow.Tensor_Tensor)
 def _pow(g: FxBuilder, a: Args) -> Value:
-    return _pair(g, "pow", a["self"], a["exponent"])
+    return pair(g, "pow", a["self"], a["exponent"])
 
 
 @lowers(aten.pow.Tensor_Scalar)
@@ -137,7 +143,7 @@ def _function(function: Callable[[Tensor], Tensor]) -> Call:
     return lambda x, p, a: function(x[0])
 
 
-def _binary(function: Callable[[Tensor, Tensor], Tensor]) -> Call:
+def binary(function: Callable[[Tensor, Tensor], Tensor]) -> Call:
     """The call for two batches of samples; axes of samples are compared from the last on."""
 
     def call(x: list[Tensor], p: Mapping[str, Tensor], a: Mapping[str, Any]) -> Tensor:
@@ -152,11 +158,11 @@ CALLS: Mapping[str, Call] = {
     **{op: _function(function) for op, (_, function) in FUNCTIONS.items()},
     "affine": lambda x, p, a: x[0] * a["scale"] + a["shift"],
     "power": lambda x, p, a: x[0] ** a["exponent"],
-    "add": _binary(torch.add),
-    "sub": _binary(torch.sub),
-    "mul": _binary(torch.mul),
-    "div": _binary(torch.div),
-    "maximum": _binary(torch.maximum),
-    "minimum": _binary(torch.minimum),
-    "pow": _binary(torch.pow),
+    "add": binary(torch.add),
+    "sub": binary(torch.sub),
+    "mul": binary(torch.mul),
+    "div": binary(torch.div),
+    "maximum": binary(torch.maximum),
+    "minimum": binary(torch.minimum),
+    "pow": binary(torch.pow),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -14,6 +15,8 @@ from ..place import FIRST
 from .table import Args, Call, lowers
 
 aten = torch.ops.aten
+RUN = 256
+"""Neighbouring elements from which on they are cut out, and not listed one by one."""
 
 
 @lowers(aten.expand.default, aten.expand_as.default, aten.broadcast_to.default, any_place=True)
@@ -109,10 +112,37 @@ def _index(g: FxBuilder, a: Args) -> Value:
 
 
 def taken(g: FxBuilder, value: Value, axis: int, indices: Sequence[int]) -> Value:
-    """The elements of an axis by their numbers; nothing if these are all, in order."""
-    if list(indices) == list(range(value.shape[axis])):
+    """The elements of an axis by their numbers; nothing if these are all, in order.
+
+    Long runs of neighbours are slices: the list of their numbers would be as long, and stand in the manifest.
+    """
+    parts = [_cut(g, value, axis, numbers) for numbers in _parts(indices)]
+    return parts[0] if len(parts) == 1 else g.append("concat", parts, attrs={"axis": axis})
+
+
+def _cut(g: FxBuilder, value: Value, axis: int, numbers: Sequence[int]) -> Value:
+    first, last = numbers[0], numbers[-1]
+    in_order = list(numbers) == list(range(first, last + 1))
+    if in_order and len(numbers) == value.shape[axis]:
         return value
-    return g.append("take", [value], attrs={"axis": axis, "indices": tuple(indices)})
+    if in_order and len(numbers) >= RUN:
+        return g.append("slice", [value], attrs={"axis": axis, "start": first, "stop": last + 1})
+    return g.append("take", [value], attrs={"axis": axis, "indices": tuple(numbers)})
+
+
+def _parts(numbers: Sequence[int]) -> list[list[int]]:
+    """The numbers in their order, each run of `RUN` neighbours and more by itself."""
+    ends = [i for i in range(1, len(numbers)) if numbers[i] != numbers[i - 1] + 1]
+    parts: list[list[int]] = []
+    listed = False
+    for first, end in pairwise([0, *ends, len(numbers)]):
+        run, is_long = list(numbers[first:end]), end - first >= RUN
+        if listed and not is_long:
+            parts[-1] += run
+        else:
+            parts.append(run)
+        listed = not is_long
+    return parts
 
 
 CALLS: Mapping[str, Call] = {

@@ -10,6 +10,7 @@ from torch import fx
 
 from .....dcformat import Shape, Value
 from ..fx_builder import FxBuilder, meta
+from ..place import Place
 from ..rows import CONVERSIONS
 from .table import Args, Call, lowers
 
@@ -27,13 +28,31 @@ INTEGERS = (torch.int64, torch.int32)
     aten.reshape_as.default,
     aten.unflatten.int,
     aten.squeeze.default,
-    aten.squeeze.dim,
-    aten.squeeze.dims,
-    aten.unsqueeze.default,
     any_place=True,
 )
 def _view(g: FxBuilder, a: Args) -> Value:
     return g.view(a["self"])
+
+
+@lowers(aten.unsqueeze.default, any_place=True)
+def _unsqueeze(g: FxBuilder, a: Args) -> Value:
+    place = g.place_of(a["self"])
+    if place.folded:
+        return g.view(a["self"])
+    dim = a["dim"] % (meta(a["self"]).dim() + 1)
+    g.set_place(Place(place.axis + (dim <= place.axis)))
+    return g.value(a["self"])
+
+
+@lowers(aten.squeeze.dim, aten.squeeze.dims, any_place=True)
+def _squeeze(g: FxBuilder, a: Args) -> Value:
+    place, sizes = g.place_of(a["self"]), g.sizes(a["self"])
+    dims = {dim % len(sizes) for dim in ([a["dim"]] if isinstance(a["dim"], int) else a["dim"])}
+    dropped = [dim for dim in dims if sizes[dim] == 1]
+    if place.folded or place.axis in dropped:
+        return g.view(a["self"])
+    g.set_place(Place(place.axis - sum(dim < place.axis for dim in dropped)))
+    return g.value(a["self"])
 
 
 @lowers(
@@ -109,7 +128,7 @@ def _to(g: FxBuilder, a: Args) -> Value:
     assert g.node is not None
     before, after = meta(a["self"]).dtype, meta(g.node).dtype
     looked_up = all(user.target is aten.embedding.default for user in g.node.users)  # it rounds down
-    exact = before in INTEGERS and (after in INTEGERS or after == torch.float32)
+    exact = before in (*INTEGERS, torch.bool) and after in (*INTEGERS, torch.float32)
     same = before == after or exact or (after in INTEGERS and before.is_floating_point and looked_up)
     g.require(same, f"a change of element type is not supported, found {before} to {after}")
     return g.value(a["self"])

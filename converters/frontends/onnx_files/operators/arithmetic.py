@@ -61,6 +61,23 @@ def _min(n: OnnxNode) -> Tensor:
     return reduce(torch.minimum, n.tensors())
 
 
+COMPARISONS: dict[str, Callable[[Any, Any], Tensor]] = {
+    "Equal": torch.eq,
+    "Less": torch.lt,
+    "LessOrEqual": torch.le,
+    "Greater": torch.gt,
+    "GreaterOrEqual": torch.ge,
+    "And": torch.logical_and,
+    "Or": torch.logical_or,
+}
+TRANSLATIONS |= dict.fromkeys(COMPARISONS, lambda n: COMPARISONS[n.op](n.tensor(0), n.tensor(1)))
+
+
+@translates("Not")
+def _not(n: OnnxNode) -> Tensor:
+    return torch.logical_not(n.tensor(0))
+
+
 @translates("Where")
 def _where(n: OnnxNode) -> Tensor:
     return torch.where(n.tensor(0), n.tensor(1), n.tensor(2))

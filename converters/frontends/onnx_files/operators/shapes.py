@@ -177,3 +177,20 @@ def _space_to_depth(n: OnnxNode) -> Tensor:
     batch, channels, height, width = x.shape
     apart = x.reshape(batch, channels, height // block, block, width // block, block)
     return apart.permute(0, 3, 5, 1, 2, 4).reshape(batch, channels * block**2, height // block, width // block)
+
+
+@translates("GatherND")
+def _gather_nd(n: OnnxNode) -> Tensor:
+    """The axes that are indexed become one."""
+    x, indices = n.tensor(0), n.numbers(1)
+    n.require(not n.attribute("batch_dims", 0), "batch_dims other than 0 is not supported")
+    depth = indices.shape[-1]
+    sizes, rest = tuple(x.shape[:depth]), x.shape[depth:]
+    places = np.ravel_multi_index(tuple(np.moveaxis(indices, -1, 0)), sizes, mode="wrap").reshape(-1)
+    taken = x.reshape(-1, *rest).index_select(0, torch.from_numpy(places))
+    return taken.reshape(*indices.shape[:-1], *rest)
+
+
+@translates("If")
+def _if(n: OnnxNode) -> Tensor:
+    n.fail("the condition depends on the network's input; dcz has no control flow")

@@ -19,9 +19,16 @@ from dcz.dcformat import ConversionError, UnsupportedOpError
 
 def test_open_sizes_ask_for_a_shape(tmp_path: Path) -> None:
     path = save(tmp_path / "net.onnx", [node("Relu", "x")], shape=("N", 3, "height", "width"))
-    with pytest.raises(ConversionError, match=r"found \[3, height, width\]\); give the shape of one sample"):
+    said = r"found \[3, height, width\]\); give the shape of one sample: --input-shape 3,224,224, say"
+    with pytest.raises(ConversionError, match=said):
         from_onnx(path)
     assert agrees(path, (3, 5, 7)).graph.input_shape == (3, 5, 7)  # type: ignore[union-attr]
+
+
+def test_an_input_without_axes_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "net.onnx", [node("Relu", "x")], shape=())
+    with pytest.raises(ConversionError, match=r"input 'x' is one number for the whole batch .*make it an initializer"):
+        from_onnx(path)
 
 
 def test_a_shape_must_agree_with_the_file(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import IMAGE, Call, captured, ops
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dcz.converters.frontends.exported.torch_export import from_module
 from dcz.dcformat import UnsupportedOpError
@@ -44,6 +45,13 @@ class Buffered(nn.Module):
 def test_numbers_in_a_buffer() -> None:
     module = Buffered(torch.randint(0, 99, (5, 7), generator=torch.Generator().manual_seed(0)))
     assert ops(captured(module)) == ["reshape", "take"]
+
+
+def test_long_runs_are_cut_out() -> None:
+    """A reflection at the ends of a signal names the elements at its ends alone."""
+    reflected = captured(Call(lambda x: F.pad(x.flatten(2), (3, 2), mode="reflect")), (2, 20, 20))
+    assert ops(reflected) == ["reshape", "take", "take", "concat"]
+    assert ops(captured(Call(lambda x: x.flatten(2).roll(7, 2)), (2, 20, 20))) == ["reshape", "take", "slice", "concat"]
 
 
 FORMS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -50,3 +50,17 @@ def test_powers(tmp_path: Path, exponent: float) -> None:
 
 def test_a_cast_to_the_same_type_is_nothing(tmp_path: Path) -> None:
     assert ops(agrees(save(tmp_path / "net.onnx", [node("Cast", "x", "c", to=1), node("Relu", "c")]))) == ["relu"]
+
+
+@pytest.mark.parametrize("op", ["Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"])
+def test_comparisons_give_ones_and_zeros(tmp_path: Path, op: str) -> None:
+    nodes = [node("Relu", "x", "r"), node(op, "r c", "t"), node("Not", "t", "n"), node("Or", "t n", "o")]
+    nodes += [node("And", "t o", "a"), node("Cast", "a", "y", to=1)]
+    agrees(save(tmp_path / "net.onnx", nodes, {"c": np.float32(0)}))
+
+
+def test_where_a_ratio_has_no_value(tmp_path: Path) -> None:
+    """As tf2onnx writes ``div_no_nan``: the ratio is NaN where its place is taken by zero."""
+    nodes = [node("Relu", "x", "r"), node("Equal", "r zero", "t"), node("Div", "x r", "d"), node("Where", "t zero d")]
+    found = agrees(save(tmp_path / "net.onnx", nodes, {"zero": np.float32(0)}))
+    assert {"equal", "mask"} <= set(ops(found))

@@ -101,3 +101,11 @@ def test_arithmetic_on_sizes_is_done_once(tmp_path: Path) -> None:
     ]
     constants = {"first": np.array(0), "zero": np.array([0]), "rest": np.array([-1]), "w": weights(396, 3)}
     assert ops(agrees(save(tmp_path / "net.onnx", nodes, constants))) == ["flatten", "linear"]
+
+
+def test_elements_by_the_numbers_of_two_axes(tmp_path: Path) -> None:
+    """As torch's exporter writes uneven windows of a pool: the axes that are indexed come first."""
+    nodes = [node("Transpose", "x", "t", perm=[2, 3, 0, 1]), node("GatherND", "t i", "g")]
+    nodes.append(node("Transpose", "g", perm=[2, 3, 0, 1]))
+    indices = np.stack(np.meshgrid([0, 8, -1], [2, 2], indexing="ij"), -1)
+    agrees(save(tmp_path / "net.onnx", nodes, {"i": indices}))

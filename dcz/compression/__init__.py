@@ -6,9 +6,9 @@ shared values by itself.
 
 from __future__ import annotations
 
-from .converters.loops.one_shot import one_shot
-from .converters.loops.pruner import Pruner
-from .converters.loops.sensitivity import sensitivity
-from .converters.loops.sharer import Sharer
+from ..converters.loops.one_shot import one_shot
+from ..converters.loops.pruner import Pruner
+from ..converters.loops.sensitivity import sensitivity
+from ..converters.loops.sharer import Sharer
 
 __all__ = ["Pruner", "Sharer", "one_shot", "sensitivity"]

@@ -1,0 +1,212 @@
+"""``dcz.calibrate``: from a container and images to a container with ranges, and a report of what they cost."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.output import check_output, files_among
+from ..core.progress import progress
+from ..dcformat import Container, Graph, InputError, Output, Quantization, Range, Shape, infer_shapes
+from ..dcformat import open as open_container
+from ..dcformat.container.writer import stored, write
+from ..dcformat.graph.quantization import F32
+from ..runtime import Model, load
+from ..runtime.plan.fold import scale_and_shift
+from .choice import Choice, choose
+from .ranges import Observed, Rule, range_of, rule_of
+from .report import Calibration, Compared
+from .scales import MOST_STEPS, weight_scales
+from .simulate import Simulation
+
+if TYPE_CHECKING:
+    from ..runtime.vision.images import Item
+
+RANGES = "mse"
+"""The default rule for ranges."""
+BATCH_ELEMENTS = 1 << 25
+"""Most numbers that all watched values of a batch hold together."""
+COMPARED = 64
+"""Images on which answers are compared: integers are slow to simulate."""
+Means = dict[int, NDArray[np.float64]]
+"""Means of channels, by value."""
+
+
+def calibrate(
+    path: str | os.PathLike[str],
+    images: Item | Iterable[Item],
+    out: str | os.PathLike[str],
+    *,
+    ranges: str = RANGES,
+    correct_bias: bool = False,
+    seed: int = 0,
+    threads: int | None = None,
+) -> Calibration:
+    """Find the ranges that a network's values take for some images, and write a container that has them.
+
+    The new container can be computed with 8-bit integers: ``dcz.load(out, precision="u8")``. Its tensors and its
+    answers in float32 are those of the old one, bit for bit.
+
+    Parameters
+    ----------
+    path : path
+        The container.
+    images : path, PIL image or array, or an iterable of them
+        As for `dcz.Model.preprocess`: some hundred images like those that the network will see. For networks that take
+        no images, arrays of float32.
+    out : path
+        The new container.
+    ranges : str
+        ``max``: all of what a value held. ``p99.99``, or another percentage: without the outermost numbers. ``mse``:
+        what makes the least mean squared error.
+    correct_bias : bool
+        Add to each output channel the mean error that integers make there (Nagel et al. 2019, section 4.2).
+    seed : int
+        Of the elements that quantiles are estimated from.
+    threads : int, optional
+        As for `dcz.load`.
+
+    Returns
+    -------
+    Calibration
+
+    Raises
+    ------
+    InputError
+        No images, one that does not fit the network, a network without convolutions or with several inputs, an unknown
+        rule.
+    FormatError
+        The container is not valid, or has no graph.
+    OSError
+        A file cannot be read or written.
+    """
+    rule = rule_of(ranges)
+    check_output(out, *files_among(path, *(images if isinstance(images, list | tuple) else [images])))
+    with open_container(path) as container:
+        batch = _samples(load(path, threads), images)
+        work = _Work(container, threads)
+        observed, means = work.observe(batch, np.random.default_rng(seed))
+        work.quantize(rule, observed)
+        if correct_bias:
+            work.correct(batch, means)
+        compared = work.compare(batch[:: max(1, len(batch) // COMPARED)][:COMPARED])
+        write(
+            out,
+            work.graph,
+            stored(container),
+            preprocess=container.preprocess,
+            labels=container.labels,
+            metadata=container.metadata,
+            tied=container.tied,
+        )
+    return Calibration(os.fspath(out), os.path.getsize(out), len(batch), ranges, correct_bias, seed, compared)
+
+
+def _samples(model: Model, images: Any) -> F32:
+    samples = [sample for _, sample in model.samples(images)]
+    if not samples:
+        raise InputError("no images to calibrate with", hint="name some hundred like those that the network will see")
+    return np.stack(samples)
+
+
+class _Work:
+    """A network on its way to integers.
+
+    Attributes
+    ----------
+    graph : Graph
+        With ranges, scales and corrections, as far as they are known.
+    """
+
+    def __init__(self, container: Container, threads: int | None) -> None:
+        assert container.graph is not None
+        self.graph: Graph = replace(container.graph, quantization=None)
+        self._container, self._threads = container, threads
+        weights = {name: container.entries[name].shape for name in self.graph.tensor_names()}
+        self._shapes: list[Shape] = infer_shapes(self.graph, weights)
+        self._choice: Choice = choose(self.graph, self._shapes, container.decode)
+
+    def observe(self, batch: F32, rng: np.random.Generator) -> tuple[dict[int, Observed], Means]:
+        """What values hold, and the means of the channels of convolutions before residual and activation."""
+        values = [value for group in self._choice.groups for value in group]
+        before = {outputs.before for outputs in self._choice.outputs}
+        seen = {value: Observed() for value in values}
+        means = {value: np.zeros(self._shapes[value][0]) for value in before}
+        for part, found in self._batches(batch, [*values, *before], "image"):
+            for value, observed in seen.items():
+                observed.add(found[value], rng, len(batch))
+            for value, mean in means.items():
+                axes = (0, *range(2, found[value].ndim))
+                mean += len(part) / len(batch) * found[value].mean(axis=axes, dtype=np.float64)
+        return seen, means
+
+    def quantize(self, rule: Rule, observed: dict[int, Observed]) -> None:
+        """Set ranges and scales."""
+        values: dict[int, Range] = {}
+        for group in self._choice.groups:
+            values |= dict.fromkeys(group, range_of([observed[value] for value in group], rule))
+        weights: dict[str, F32] = {}
+        for layer in self._choice.layers:
+            name, given = layer.node.params["weight"], values[layer.inputs[0]]
+            weight = self._container.decode(name).float32().dense()
+            scale, shift = scale_and_shift(layer.node, layer.norms, self._container.decode, len(weight))
+            steps = np.zeros(len(weight))
+            if shift is not None:
+                factor = np.float64(1) if scale is None else np.maximum(np.abs(scale.astype(np.float64)), 2.0**-100)
+                steps = np.abs(shift) / (given.scale * factor * MOST_STEPS)
+            scales = weight_scales(weight, steps)
+            weights[name] = np.maximum(scales, weights.get(name, scales))
+        self.graph = replace(self.graph, quantization=Quantization(values, weights))
+
+    def correct(self, batch: F32, means: Means) -> None:
+        """Set corrections: the mean error of each channel, layer by layer, with all layers before corrected."""
+        largest = max(prod(self._shapes[value]) for value in means)
+        part = batch[:: max(1, len(batch) * largest // BATCH_ELEMENTS)]
+        wanted = {outputs.node: means[outputs.before] for outputs in self._choice.outputs}
+
+        def correction(value: int, outputs: NDArray[np.floating]) -> F32:
+            axes = (0, *range(2, outputs.ndim))
+            error = wanted[value] - outputs.mean(axis=axes, dtype=np.float64)
+            return np.array([float(f"{number:.3g}") for number in error], np.float32)
+
+        simulation = self._simulation()
+        simulation.run(part, correct=correction)
+        assert self.graph.quantization is not None
+        quantization = replace(self.graph.quantization, corrections=simulation.corrections)
+        self.graph = replace(self.graph, quantization=quantization)
+
+    def compare(self, batch: F32) -> Compared:
+        """Compare layers and answers with those in float32."""
+        simulation = self._simulation()
+        watched = list(simulation.layers)
+        titles = {value: layer.node.params["weight"] for value, layer in simulation.layers.items()}
+        compared = Compared(titles, self.graph.answers)
+        for part, wanted in self._batches(batch, [*watched, *self.graph.answers], "compared"):
+            compared.add(wanted, simulation.run(part, watch=watched))
+        return compared
+
+    def _simulation(self) -> Simulation:
+        return Simulation(self.graph, self._shapes, self._container.decode)
+
+    def _batches(self, batch: F32, values: Sequence[int], unit: str) -> Iterator[tuple[F32, dict[int, F32]]]:
+        """Parts of a batch, and what values hold for them in float32."""
+        distinct = list(dict.fromkeys(values))
+        outputs = tuple(Output(value, str(value)) for value in distinct)
+        graph = replace(self.graph, outputs=outputs, quantization=None)
+        file = io.BytesIO()
+        write(file, graph, stored(self._container))
+        model = load(file.getvalue(), self._threads)
+        size = max(1, BATCH_ELEMENTS // sum(prod(self._shapes[value]) for value in distinct))
+        starts = range(0, len(batch), size)
+        for start in progress(starts, unit, len(starts)):
+            part = batch[start : start + size]
+            found = model(part)
+            found = found if isinstance(found, dict) else {str(distinct[0]): found}
+            yield part, {value: found[str(value)] for value in distinct}
