@@ -18,6 +18,9 @@ Info = Mapping[str, Any]
 SHOWN = 20
 """Labels that a card lists before it counts."""
 
+STAGE = {"stage": "stage", "accuracy": "held-out accuracy", "density": "density", "file_bytes": "bytes"}
+"""Headings of the table of stages, by key of a stage in the report."""
+
 CARD = """\
 ---
 library_name: dcz
@@ -76,7 +79,7 @@ def card(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None
         measured = _read(beside, info)
         right = f"{measured['test_accuracy']:.2%} of {measured['test_pictures']:,} test pictures"
         sizes += f" From this file dcz classifies {right} correctly."
-        sections += [_stages(measured)]
+        sections += [_table(STAGE, measured["stages"])]
     content = CARD.format(
         task="pipeline_tag: image-classification\n" if classifies else "",
         title=_text(Path(path).stem),
@@ -114,11 +117,6 @@ def _layers(info: Info) -> str:
     return _table(names, [row | {"shape": "x".join(map(str, row["shape"]))} for row in rows])
 
 
-def _stages(measured: Info) -> str:
-    names = {"stage": "stage", "accuracy": "held-out accuracy", "density": "density", "file_bytes": "bytes"}
-    return _table(names, measured["stages"])
-
-
 def _table(names: Mapping[str, str], rows: Iterable[Info]) -> str:
     """A table; `names` are the headings by key of a row."""
     lines = [list(names.values()), ["---"] * len(names), *([_text(row[key]) for key in names] for row in rows)]
@@ -137,7 +135,7 @@ def _text(value: object) -> str:
 def _read(path: Path, info: Info) -> Info:
     try:
         measured: Info = json.loads(path.read_text(encoding="utf-8"))
-        size = measured["stages"][-1]["file_bytes"]
+        size = [[stage[key] for key in STAGE] for stage in measured["stages"]][-1][-1]
         float(measured["test_accuracy"]), int(measured["test_pictures"])
     except (ValueError, LookupError, TypeError):
         raise InputError("no report of dcz compress", path=path, hint="move it away") from None

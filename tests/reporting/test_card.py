@@ -59,7 +59,11 @@ def test_text_of_a_file_is_no_markup(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("changed", "message"),
-    [({"stages": []}, "no report of dcz compress"), ({"stages": [{"file_bytes": 7}]}, "the report is of another")],
+    [
+        ({"stages": []}, "no report of dcz compress"),
+        ({"stages": [{"file_bytes": 7}]}, "no report of dcz compress"),
+        ({"stages": [{"stage": "1 share", "accuracy": 0.5, "density": 1.0, "file_bytes": 7}]}, "of another container"),
+    ],
 )
 def test_a_foreign_report_is_refused(model: Path, changed: dict[str, object], message: str) -> None:
     report_beside(model, **changed)
