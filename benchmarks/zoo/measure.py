@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,10 @@ LEVELS = 15
 """Positive values that the others are rounded to: with their negatives and zero, 31 values, which 5 bits tell apart."""
 
 
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""What tells a terminal of colours."""
+
+
 class Row:
     """The figures of a network, on disk after each stage.
 
@@ -51,9 +56,7 @@ class Row:
         try:
             found = {name: "ok", **run()}
         except Exception as error:  # whatever a library raises: it is a figure of the table
-            text = str(error).strip().splitlines() or [""]
-            said = f"{type(error).__name__}: {text[0]}".replace(f"{self.path.parent}/", "")
-            found = {name: said[:600]}
+            found = {name: reason(error).replace(f"{self.path.parent}/", "")[:600]}
         self._save(found)
         return found[name] == "ok"
 
@@ -62,6 +65,14 @@ class Row:
         beside = self.path.with_suffix(".tmp")
         beside.write_text(json.dumps(self.figures))
         os.replace(beside, self.path)
+
+
+def reason(error: BaseException) -> str:
+    """The first line of an error, without colours; of another library's that of its first cause."""
+    while error.__cause__ is not None and not isinstance(error, dcz.DczError):
+        error = error.__cause__
+    lines = COLOURS.sub("", str(error)).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 def main(name: str, folder: Path, seconds: float) -> None:
