@@ -1,13 +1,15 @@
 """Write the test vectors that are not there yet: `python tests/make_vectors.py`, by hand.
 
 The files under `tests/vectors/` are never rewritten: they stand for the files that users already have. What each must
-give stands in `expected.json` beside them.
+give stands in `expected.json` beside them. With `--freeze`, at a release of the format, `frozen.json` gets a digest of
+each; a test holds them to it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -378,5 +380,20 @@ def main(folder: Path) -> None:
     listed.write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
 
 
+def digest(data: bytes, expected: dict[str, Any] | None) -> str:
+    """SHA-256 of a vector and of what it must give; of a broken one, whose message may be worded anew, of it alone."""
+    given = json.dumps(expected, sort_keys=True, ensure_ascii=False) if expected is not None else ""
+    return hashlib.sha256(data + given.encode()).hexdigest()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Digests of all vectors of a folder, by name."""
+    expected = json.loads((folder / "expected.json").read_text())["valid"]
+    return {path.name: digest(path.read_bytes(), expected.get(path.name)) for path in sorted(folder.glob("*.dcz"))}
+
+
 if __name__ == "__main__":
-    main(Path(__file__).parent / "vectors")
+    vectors = Path(__file__).parent / "vectors"
+    main(vectors)
+    if sys.argv[1:] == ["--freeze"]:
+        (vectors / "frozen.json").write_text(json.dumps(digests(vectors), indent=1) + "\n")

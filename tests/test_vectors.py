@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from make_vectors import quantization_of
+from make_vectors import digests, quantization_of
 
 import dcz.dcformat as fmt
 from dcz.dcformat.container.reader import payload_of
 
 FOLDER = Path(__file__).parent / "vectors"
+FROZEN: dict[str, str] = json.loads((FOLDER / "frozen.json").read_text())
 EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text())
 
 
@@ -52,6 +53,13 @@ def test_valid_file(name: str) -> None:
                 assert content.hex() == tensor["hex"]
             else:
                 assert hashlib.sha256(content).hexdigest() == tensor["sha256"]
+
+
+def test_frozen_files_stay_as_they_are() -> None:
+    """What a released version of the format reads, every later one reads, to the same content."""
+    found = digests(FOLDER)
+    assert {name: found.get(name) for name in FROZEN} == FROZEN
+    assert len(FROZEN) >= 60
 
 
 def decode_all(path: Path) -> None:
