@@ -31,6 +31,7 @@ from . import (
     memory,
     reproduce_paper,
     scaling,
+    serve,
     sizes,
     zoo,
 )
@@ -54,6 +55,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         scaling,
         builds,
         cluster,
+        serve,
         compiled,
         zoo,
     )

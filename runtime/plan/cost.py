@@ -53,8 +53,10 @@ class DirectCosts:
         Of an epilogue of a vector.
     pooled : float
         Of an output pixel that is stored for another kernel to pool.
-    window_packed, window_channel : float
-        Of packing a vector of a row, and of an output channel, in the depthwise kernel.
+    window_loaded : mapping of int to float
+        Of loading a vector of pixels for a tap, by stride, in the depthwise kernel.
+    window_finished, window_channel : float
+        Of an epilogue of a vector, and of an output channel, there.
     """
 
     multiply: float
@@ -70,7 +72,8 @@ class DirectCosts:
     gathered: float
     finished: float
     pooled: float
-    window_packed: float
+    window_loaded: Mapping[int, float]
+    window_finished: float
     window_channel: float
 
 
@@ -205,9 +208,11 @@ def dense(costs: Costs, tiling: DenseTiling, weight: Tensor) -> float:
 def depthwise(costs: Costs, tiling: WindowTiling, weight: Tensor) -> float:
     """Cycles of `conv.depthwise`."""
     c, g = costs.direct, tiling.geometry
-    packs = -(-tiling.bands // tiling.bands_packed) * tiling.packed_rows(tiling.bands_packed) * tiling.pitch // LANES
-    products = tiling.bands * tiling.chunks * tiling.rows * g.kernel[0] * g.kernel[1]
-    return g.out_channels * (products * c.multiply + packs * c.window_packed + c.window_channel)
+    tiles = tiling.bands * tiling.chunks
+    products = tiles * tiling.rows * g.kernel[0] * g.kernel[1]
+    loads = tiles * ((tiling.rows - 1) * g.stride[0] + g.kernel[0]) * g.kernel[1]
+    finished = tiles * tiling.rows * c.window_finished
+    return g.out_channels * (products + loads * c.window_loaded[g.stride[0]] + finished + c.window_channel)
 
 
 def _tile(c: DirectCosts, tiling: Tiling) -> float:

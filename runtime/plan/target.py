@@ -22,7 +22,8 @@ ZEN4 = Costs(
         gathered=60.0,
         finished=7.4,
         pooled=2.0,
-        window_packed=9.4,
+        window_loaded={1: 0.8, 2: 2.2},
+        window_finished=2.2,
         window_channel=40.0,
     ),
     WinogradCosts(
@@ -63,7 +64,8 @@ HASWELL = Costs(
         gathered=300.0,
         finished=34.0,
         pooled=4.0,
-        window_packed=43.0,
+        window_loaded={1: 3.0, 2: 12.0},
+        window_finished=14.0,
         window_channel=80.0,
     ),
     WinogradCosts(
@@ -83,7 +85,8 @@ HASWELL = Costs(
 
 By least squares of relative errors, without negative costs: four fifths of the estimates are within 20 %. What is
 chosen takes 2 % longer than what is fastest for single samples, .2 % for 16. Not timed but scaled, as `multiply` and
-`packed` are: sums that are shifted, `gathered`, `pooled`, `tap`, `window_packed` and `window_channel`. `linear.dense`
+`packed` are: sums that are shifted, `gathered`, `pooled`, `tap`, `window_loaded`,
+`window_finished` and `window_channel`. `linear.dense`
 lies between that of a layer in the L3 cache (.3) and of one in memory (.5).
 """
 
@@ -103,7 +106,7 @@ class Target:
         Rows of a tile that the kernels `conv.direct.sparse`, `sparse_shift` and `dense` are tried with: few, as each
         takes seconds to compile. Empty for a kernel that does not pay.
     window_rows : tuple of int
-        Rows of a tile of `conv.depthwise`, the preferred one first.
+        Rows of a tile of `conv.depthwise`.
     dense_registers : int
         Vectors that `conv.direct.dense` may hold: sums, and a weight for each run of them.
     block, thin_block, dense_block : int
@@ -158,7 +161,7 @@ AVX512 = Target(
     sparse_rows=(1, 4, 7, 8, 13, 14),
     shift_rows=(4, 7, 8, 13, 14, 16),
     dense_rows=(1, 4, 7),
-    window_rows=(7, 4),
+    window_rows=(14, 7),
     dense_registers=28,
     winograd=(8, 3),
     winograd_sparse=(14, 2, 14),

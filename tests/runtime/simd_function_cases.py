@@ -86,5 +86,6 @@ def spread(out, i):
 
 
 def fma_window(out, i):
-    simd.store(out, 0, simd.fma_window(simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100), THREE, ONE, i.x, 203, 40))
-    simd.store(out, 64, simd.fma_window(simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100), THREE, TWO, i.x, 203, 64))
+    sums, taps = simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100)
+    simd.store(out, 0, simd.fma_window(sums, taps, THREE, ONE, i.x, 203, 40, i.sizes, 5, -1, 2))
+    simd.store(out, 64, simd.fma_window(sums, taps, THREE, TWO, i.x, 203, 64, i.sizes, 9, 0, 3))

@@ -1,21 +1,21 @@
 """Depthwise convolution: each output channel sees one input channel, through a kernel whose weights stay in registers.
 
-Some rows of a channel are packed at a time, so that loads need no masks: with zeros for the padding, and at a stride of
-2 the columns by phase. A packed row serves all output rows whose windows it lies in. Zeros among the weights are
-multiplied like any other: a look-up of the few others would take as long.
+Pixels are loaded where they lie, through masks that leave out the padding, and each serves all output rows whose
+windows it lies in. Zeros among the weights are multiplied like any other: a look-up of the few others would take as
+long.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum, auto
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
 from ....dcformat.tensors import Tensor
 from ... import simd
-from ...jit import inlined, kernel
+from ...jit import kernel
 from ...simd import LANES
 from ..contract import F32, I64, WHOLE, Call, ConvGeometry, Epilogue, Share, tag
 from ..descriptor import Conv, layer_fields, pack
@@ -24,25 +24,17 @@ from ..weights import DenseWeights
 
 KERNELS = (3, 5, 7)
 """Edges of the square kernels that are taken: each is compiled on its own."""
-PACKED = 4096
-"""Elements of packed rows, which stay in the L1 cache."""
 
 
 class Depthwise(IntEnum):
-    """The fields of a descriptor behind those of `Conv`."""
+    """The field of a descriptor behind those of `Conv`."""
 
     MULTIPLIER = len(Conv)
     """Output channels of an input channel."""
-    PITCH = auto()
-    """Elements of a packed row."""
-    BAND = auto()
-    """Output rows whose windows are packed at a time."""
-    TOGETHER = auto()
-    """Output channels that are packed at a time."""
 
 
 MASKS = len(Conv) + len(Depthwise)
-"""Where, in the descriptor, the masks of a row's vectors begin."""
+"""Where, in the descriptor, the masks of loads begin."""
 
 
 @dataclass(frozen=True)
@@ -76,35 +68,17 @@ class WindowTiling:
         return -(-self.geometry.out_height // self.rows)
 
     @property
-    def pitch(self) -> int:
-        """Elements of a packed row: of whole vectors for each phase."""
-        g = self.geometry
-        return -(-(g.out_width + (g.kernel[1] - 1) // g.stride[1]) // LANES) * LANES * g.stride[1]
-
-    @property
     def masks(self) -> I64:
-        """For each vector of an input row, padding included, the bits of the lanes that do not lie in the padding."""
-        column = np.arange(self.pitch) - self.geometry.padding[1]
-        inside = (column >= 0) & (column < self.geometry.width)
-        return inside.reshape(-1, LANES) @ (1 << np.arange(LANES))
+        """The bits of the lanes that do not lie in the padding, for the loads of each vector of an output row.
 
-    def packed_rows(self, bands: int) -> int:
-        """Number of input rows that the windows of `bands` bands of `rows` output rows each see."""
-        g = self.geometry
-        return (bands * self.rows - 1) * g.stride[0] + g.kernel[0]
-
-    @property
-    def bands_packed(self) -> int:
-        """Times `rows` output rows whose windows are packed at a time."""
-        fitting = [n for n in range(1, self.bands + 1) if self.packed_rows(n) * self.pitch <= PACKED]
-        return max(fitting, default=1)
-
-    @property
-    def together(self) -> int:
-        """Output channels that are packed at a time: a row is read long after it is written, so no load waits."""
-        if self.bands_packed < self.bands:
-            return 1
-        return max(1, PACKED // (self.packed_rows(self.bands) * self.pitch))
+        As `simd.fma_window` takes them: shape (chunks, whole strides of columns of the kernel).
+        """
+        g, stride = self.geometry, self.geometry.stride[1]
+        loads = np.arange(-(-g.kernel[1] // stride) * stride)
+        first = loads // stride * stride + loads % stride * LANES - g.padding[1]
+        column = np.arange(self.chunks)[:, None, None] * LANES * stride + first[:, None] + np.arange(LANES)
+        inside = (column >= 0) & (column < g.width)
+        return inside @ (1 << np.arange(LANES))
 
 
 @kernel
@@ -113,10 +87,10 @@ def conv_depthwise(
     taps: Any,
     columns: Any,
     step: Any,
+    adds: Any,
     x: F32,
     out: F32,
     residual: F32,
-    scratch: F32,
     weights: F32,
     epilogue: F32,
     d: I64,
@@ -125,95 +99,44 @@ def conv_depthwise(
 
     Parameters
     ----------
-    rows_tag, taps, columns, step : Tag
-        As long as a tile has rows, as the kernel has weights and columns, and as the stride is.
+    rows_tag, taps, columns, step, adds : Tag
+        As long as a tile has rows, as the kernel has weights and columns, as the stride is, and as there are residuals.
     x, out, residual : ndarray of float32, flat
-        Activations; `residual` is read only where the descriptor says so.
-    scratch : ndarray of float32, flat
-        The packed rows.
+        Activations; `residual` is read only if there is one.
     weights : ndarray of float32, flat
         By output channel.
     epilogue : ndarray of float32
         See `kernels.epilogue`.
     d : ndarray of int64
-        The descriptor: `Conv` and `Depthwise`, and the masks of a row's vectors.
+        The descriptor: `Conv` and `Depthwise`, and the masks of loads.
     """
-    stride, height = len(step), len(taps) // len(columns)
-    pitch, band_rows, together = d[Depthwise.PITCH], d[Depthwise.BAND], d[Depthwise.TOGETHER]
-    room = ((band_rows - 1) * stride + height) * pitch
+    rows, stride, bounds = len(rows_tag), len(step), limits(epilogue)
+    loads = (len(columns) + stride - 1) // stride * stride
+    width, height, pitch, in_height = d[Conv.OUT_WIDTH], d[Conv.OUT_HEIGHT], d[Conv.WIDTH], d[Conv.HEIGHT]
+    pad_y, pad_x = d[Conv.PAD_Y], d[Conv.PAD_X]
     for sample in range(d[Conv.SAMPLES]):
-        for first in range(d[Conv.FIRST], d[Conv.LAST], together):
-            last = min(first + together, d[Conv.LAST])
-            for band in range(0, d[Conv.OUT_HEIGHT], band_rows):
-                end = min(band + band_rows, d[Conv.OUT_HEIGHT])
-                for channel in range(first, last):
-                    plane = sample * d[Conv.IN_CHANNELS] + channel // d[Depthwise.MULTIPLIER]
-                    rows = (end - band - 1) * stride + height
-                    _pack(step, x, plane, band * stride - d[Conv.PAD_Y], rows, scratch, (channel - first) * room, d)
-                for channel in range(first, last):
-                    filters = simd.spread(taps, weights, channel * len(taps))
-                    for row in range(band, end, len(rows_tag)):
-                        at = (channel - first) * room + (row - band) * stride * pitch
-                        _window(
-                            rows_tag,
-                            filters,
-                            columns,
-                            step,
-                            scratch,
-                            at,
-                            sample,
-                            channel,
-                            row,
-                            out,
-                            residual,
-                            epilogue,
-                            d,
-                        )
-
-
-@inlined
-def _window(
-    rows_tag: Any, filters: Any, columns: Any, step: Any, scratch: F32, at: int, sample: int, channel: int, row: int,
-    out: F32, residual: F32, epilogue: F32, d: I64,
-) -> None:  # fmt: skip
-    """Compute some rows of outputs of a channel, of packed rows from ``scratch[at]`` on."""
-    width, plane = d[Conv.OUT_WIDTH], d[Conv.OUT_HEIGHT] * d[Conv.OUT_WIDTH]
-    scale, shift = scale_shift(epilogue, channel)
-    bounds = limits(epilogue)
-    place = (sample * d[Conv.OUT_CHANNELS] + channel) * plane + row * width
-    whole = row + len(rows_tag) <= d[Conv.OUT_HEIGHT]
-    for column in range(0, width, LANES):
-        sums = simd.fma_window(simd.zeros(rows_tag), filters, columns, step, scratch, at + column, d[Depthwise.PITCH])
-        value = simd.scale_shift(sums, scale, shift)
-        left, end = width - column, plane - row * width - column
-        if d[Conv.RESIDUAL] != 0:
-            value = simd.add(value, simd.load_rows(rows_tag, residual, place + column, width, 0, left, end))
-        value = clamp(value, bounds)
-        if whole:
-            simd.store_rows(out, place + column, width, 0, left, None, value)
-        else:
-            simd.store_rows(out, place + column, width, 0, left, end, value)
-
-
-@inlined
-def _pack(step: Any, x: F32, plane: int, first: int, rows: int, scratch: F32, at: int, d: I64) -> None:
-    """Pack rows `first` and after of an input channel, from ``scratch[at]`` on."""
-    height, width, pitch, masks = d[Conv.HEIGHT], d[Conv.WIDTH], d[Depthwise.PITCH], MASKS
-    phase, zeros = pitch // len(step), simd.zeros((0,))
-    for y in range(first, first + rows):
-        source, inside = (plane * height + y) * width - d[Conv.PAD_X], np.int64(0 <= y < height)
-        for i in range(phase // LANES):
-            column = i * LANES
-            if len(step) == 1:
-                pixels = simd.load_masked_or(x, source + column, simd.get(d, masks + i) * inside, zeros)
-                simd.store(scratch, at + column, pixels)
-            else:
-                begin = source + 2 * column
-                left = simd.load_masked_or(x, begin, simd.get(d, masks + 2 * i) * inside, zeros)
-                right = simd.load_masked_or(x, begin + LANES, simd.get(d, masks + 2 * i + 1) * inside, zeros)
-                simd.store(scratch, at + column, simd.concat_even(left, right))
-                simd.store(scratch, at + phase + column, simd.concat_odd(left, right))
-        at += pitch
+        for channel in range(d[Conv.FIRST], d[Conv.LAST]):
+            filters = simd.spread(taps, weights, channel * len(taps))
+            scale, shift = scale_shift(epilogue, channel)
+            image = (sample * d[Conv.IN_CHANNELS] + channel // d[Depthwise.MULTIPLIER]) * in_height * pitch
+            plane = (sample * d[Conv.OUT_CHANNELS] + channel) * height * width
+            masks = MASKS
+            for column in range(0, width, LANES):
+                first, left = image + column * stride - pad_x, width - column
+                for row in range(0, height, rows):
+                    sums = simd.zeros(rows_tag)
+                    top = row * stride - pad_y
+                    sums = simd.fma_window(sums, filters, columns, step, x, first, pitch, d, masks, top, in_height)
+                    value = simd.scale_shift(sums, scale, shift)
+                    place, end = plane + row * width + column, (height - row) * width - column
+                    if len(adds) > 0:
+                        value = simd.add(value, simd.load_rows(rows_tag, residual, place, width, 0, left, end))
+                    value = clamp(value, bounds)
+                    if row + rows <= height:
+                        simd.store_rows(out, place, width, 0, left, None, value)
+                    else:
+                        simd.store_rows(out, place, width, 0, left, end, value)
+                masks += loads
 
 
 class ConvDepthwise:
@@ -243,14 +166,10 @@ class ConvDepthwise:
             first=0,
             last=g.out_channels,
             multiplier=g.out_channels // g.in_channels,
-            pitch=tiling.pitch,
-            band=tiling.bands_packed * tiling.rows,
-            together=tiling.together,
         )
-        self._descriptor = np.concatenate([fields, tiling.masks])
+        self._descriptor = np.concatenate([fields, tiling.masks.ravel()])
         self.weight_bytes = self._weights.nbytes
-        # A load of the last window may begin within its row and reach into the next.
-        self.scratch_elements = tiling.together * tiling.packed_rows(tiling.bands_packed) * tiling.pitch + LANES
+        self.scratch_elements = 0
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
@@ -259,10 +178,9 @@ class ConvDepthwise:
         d[Conv.FIRST], d[Conv.LAST] = (g.out_channels * n // parts for n in (part, part + 1))
         if d[Conv.FIRST] == d[Conv.LAST]:
             return []
-        tags = (self.tiling.rows, g.kernel[0] * g.kernel[1], g.kernel[1], g.stride[1])
+        tags = (self.tiling.rows, g.kernel[0] * g.kernel[1], g.kernel[1], g.stride[1], int(residual is not None))
         arguments = (
             *(*map(tag, tags), x.reshape(-1), flat_out),
-            *(flat_out if residual is None else residual.reshape(-1), scratch),
-            *(self._weights, self._epilogue, d),
+            *(flat_out if residual is None else residual.reshape(-1), self._weights, self._epilogue, d),
         )
         return [(conv_depthwise, arguments)]

@@ -59,7 +59,8 @@ def _build_slide(builder: Any, value: Any, up: bool, count: int, run: int, bits:
     return build_pack(builder, slid)
 
 
-def _build_shuffle(builder: Any, a: Any, b: Any, lanes: list[int]) -> Any:
+def build_shuffle(builder: Any, a: Any, b: Any, lanes: list[int]) -> Any:
+    """Some lanes of two vectors laid end to end."""
     return builder.shuffle_vector(a, b, ir.Constant(LANE_IDS, lanes))
 
 
@@ -69,7 +70,7 @@ def _build_picked(builder: Any, vectors: list[Any], picks: list[tuple[int, int]]
     for i, vector in enumerate(vectors):
         lanes = [LANES + lane if source == i else t for t, (source, lane) in enumerate(picks)]
         if any(lane >= LANES for lane in lanes):
-            picked = _build_shuffle(builder, picked, vector, lanes)
+            picked = build_shuffle(builder, picked, vector, lanes)
     return picked
 
 
@@ -79,7 +80,7 @@ def _build_apart(builder: Any, vectors: list[Any]) -> list[Any]:
     if n > 1 and n % 2 == 0:
         pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
         evens, odds = (
-            _build_apart(builder, [_build_shuffle(builder, a, b, lanes) for a, b in pairs]) for lanes in (EVENS, ODDS)
+            _build_apart(builder, [build_shuffle(builder, a, b, lanes) for a, b in pairs]) for lanes in (EVENS, ODDS)
         )
         return [vector for pair in zip(evens, odds, strict=True) for vector in pair]
     places = [[divmod(t * n + r, LANES) for t in range(LANES)] for r in range(n)]
@@ -92,7 +93,7 @@ def _build_together(builder: Any, vectors: list[Any]) -> list[Any]:
     if n > 1 and n % 2 == 0:
         halves = (_build_together(builder, vectors[start::2]) for start in (0, 1))
         pairs = list(zip(*halves, strict=True))
-        return [_build_shuffle(builder, a, b, lanes) for a, b in pairs for lanes in (LOW, HIGH)]
+        return [build_shuffle(builder, a, b, lanes) for a, b in pairs for lanes in (LOW, HIGH)]
     places = [[((i * LANES + t) % n, (i * LANES + t) // n) for t in range(LANES)] for i in range(n)]
     return [_build_picked(builder, vectors, picks) for picks in places]
 
@@ -173,7 +174,7 @@ def slide_1_down(typingctx: Any, tag: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         lanes = [*range(1, LANES), LANES - 1]
         vectors = [builder.extract_value(args[1], i) for i in range(result.count)]
-        return build_pack(builder, [_build_shuffle(builder, vector, vector, lanes) for vector in vectors])
+        return build_pack(builder, [build_shuffle(builder, vector, vector, lanes) for vector in vectors])
 
     return result(tag, value), codegen
 

@@ -6,7 +6,22 @@ from typing import Any
 
 from llvmlite import ir
 
-from .types import F32, I64, Vectors, build_address, build_fma, build_load, build_pack, build_splat, intrinsic
+from .lanes import EVENS, ODDS, build_shuffle
+from .types import (
+    F32,
+    I32,
+    I64,
+    LANES,
+    MASK,
+    VECTOR,
+    Vectors,
+    build_address,
+    build_call,
+    build_fma,
+    build_pack,
+    build_splat,
+    intrinsic,
+)
 
 
 @intrinsic
@@ -23,7 +38,18 @@ def spread(typingctx: Any, tag: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def fma_window(
-    typingctx: Any, acc: Any, weights: Any, columns: Any, step: Any, array: Any, index: Any, pitch: Any
+    typingctx: Any,
+    acc: Any,
+    weights: Any,
+    columns: Any,
+    step: Any,
+    array: Any,
+    index: Any,
+    pitch: Any,
+    masks: Any,
+    at: Any,
+    top: Any,
+    height: Any,
 ) -> Any:
     """See `reference.window.fma_window`."""
     kw, s = len(columns), len(step)
@@ -32,16 +58,28 @@ def fma_window(
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         sums = [builder.extract_value(args[0], r) for r in range(acc.count)]
         taps = [builder.extract_value(args[1], tap) for tap in range(weights.count)]
-        image, first, row_step = args[4:]
-        phase_step = builder.sdiv(row_step, long(s)) if s > 1 else row_step
+        image, plane, row_step, bits, first_mask, first_row, rows = args[4:]
+        data = context.make_array(masks)(context, builder, bits).data
+        loads = range(-(-kw // s) * s)
+        kept = [builder.load(builder.gep(data, [builder.add(first_mask, long(i))])) for i in loads]
+
+        def pixels(row: Any, inside: Any, i: int) -> Any:
+            mask = builder.trunc(builder.select(inside, kept[i], long(0)), ir.IntType(LANES))
+            place = build_address(context, builder, array, image, row, VECTOR, i // s * s + i % s * LANES)
+            arguments = [place, I32(4), builder.bitcast(mask, MASK), ir.Constant(VECTOR, None)]
+            return build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, arguments)
+
         for y in range((acc.count - 1) * s + kh):
-            row = builder.add(first, builder.mul(row_step, long(y)))
+            row = builder.add(first_row, long(y))
+            inside = builder.icmp_unsigned("<", row, rows)
+            start = builder.add(plane, builder.mul(row_step, builder.select(inside, row, long(0))))
             for kx in range(kw):
-                start = builder.add(row, builder.mul(phase_step, long(kx % s)))
-                pixels = build_load(context, builder, array, image, start, kx // s)
+                if kx % s == 0:
+                    loaded = [pixels(start, inside, i) for i in range(kx, kx + s)]
+                window = build_shuffle(builder, loaded[0], loaded[1], (EVENS, ODDS)[kx % 2]) if s == 2 else loaded[0]
                 for r in range(acc.count):
                     if 0 <= y - r * s < kh:
-                        sums[r] = build_fma(builder, taps[(y - r * s) * kw + kx], pixels, sums[r])
+                        sums[r] = build_fma(builder, taps[(y - r * s) * kw + kx], window, sums[r])
         return build_pack(builder, sums)
 
-    return acc(acc, weights, columns, step, array, I64, I64), codegen
+    return acc(acc, weights, columns, step, array, I64, I64, masks, I64, I64, I64), codegen

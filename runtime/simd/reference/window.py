@@ -1,11 +1,12 @@
-"""A kernel that slides over packed rows, all its weights in registers: its meaning, in NumPy."""
+"""A kernel that slides over rows, all its weights in registers: its meaning, in NumPy."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arithmetic import fma_vectors
-from .memory import get, load
+from .memory import get, load_masked_or
 from .types import F32, LANES, Tag
 
 __all__ = [
@@ -19,18 +20,37 @@ def spread(tag: Tag, array: F32, index: int) -> F32:
     return np.repeat(np.array([[get(array, index + i)] for i in range(len(tag))], np.float32), LANES, axis=1)
 
 
-def fma_window(acc: F32, weights: F32, columns: Tag, step: Tag, array: F32, index: int, pitch: int) -> F32:
+def fma_window(
+    acc: F32,
+    weights: F32,
+    columns: Tag,
+    step: Tag,
+    array: F32,
+    index: int,
+    pitch: int,
+    masks: NDArray[np.int64],
+    at: int,
+    top: int,
+    height: int,
+) -> F32:
     """Add to each vector of `acc` the products of a row of windows with a kernel, tap by tap, each rounded once.
 
-    ``acc[r, lane] + weights[ky * KW + kx] * pixel(r * S + ky, lane * S + kx)``, by rows of pixels. KW is the length of
-    `columns`, S that of `step`. Pixel (y, x) is ``array[index + y * pitch + x % S * (pitch // S) + x // S]``: in a row,
-    pixels lie by phase.
+    ``acc[r, lane] + weights[ky * KW + kx] * pixel(top + r * S + ky, lane * S + kx)``. KW is the length of `columns`, S
+    that of `step`: 1 or 2. Pixel (y, x) is ``array[index + y * pitch + x]``; it is zero and not read in rows outside
+    ``0 <= y < height``, and where a mask says so. Columns are loaded for each tap, at a stride of 2 for each two of
+    them, as S vectors, whose masks are ``masks[at]`` and after: the bits of the lanes that are read.
     """
-    kw, s, sums = len(columns), len(step), acc.copy()
+    kw, s, sums, nothing = len(columns), len(step), acc.copy(), np.zeros((1, LANES), np.float32)
     kh = len(weights) // kw
     for y in range((len(acc) - 1) * s + kh):
         for kx in range(kw):
-            pixels = load((None,), array, index + y * pitch + kx % s * (pitch // s) + kx // s)
+            first, inside = kx // s * s, 0 <= top + y < height
+            place = index + (top + y) * pitch + first
+            vectors = [
+                load_masked_or(array, place + part * LANES, int(masks[at + first + part]) * inside, nothing)
+                for part in range(s)
+            ]
+            pixels = np.concatenate(vectors, axis=1)[:, kx % s :: s]
             for r in range(len(acc)):
                 if 0 <= y - r * s < kh:
                     tap = (y - r * s) * kw + kx

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from numba import config
 
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
-from dcz.runtime.kernels.conv.depthwise import PACKED, WindowTiling
 from dcz.runtime.plan import select
 from dcz.runtime.plan.target import AVX2, AVX512
 
 SLOW = bool(config.DISABLE_JIT)
-KERNELS = {3: 7, 5: 4, 7: 4}
+KERNELS = {3: 7, 5: 7, 7: 7}
 """Rows at a time for each kernel, so that few are compiled."""
 
 
@@ -49,10 +48,10 @@ def test_it_agrees_with_the_oracle(layer: tuple[cases.ConvCase, int]) -> None:
     cases.check_depthwise(*layer)
 
 
-@pytest.mark.parametrize("size", [(7, 7), (9, 200)])
+@pytest.mark.parametrize("size", [(1, 1), (7, 7), (14, 14), (13, 17), (9, 200)])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_channels_that_are_packed_together_and_bands_of_one_agree(size: tuple[int, int], stride: int) -> None:
-    case = cases.ConvCase(channels=(50, 50), size=size, stride=(stride, stride), padding=(1, 1), groups=50)
+def test_whole_and_partial_vectors_and_bands_agree(size: tuple[int, int], stride: int) -> None:
+    case = cases.ConvCase(channels=(5, 5), size=size, stride=(stride, stride), padding=(1, 1), groups=5)
     cases.check_depthwise(case, 7)
 
 
@@ -61,10 +60,11 @@ def geometry(**changes: object) -> ConvGeometry:
     return replace(layer, **changes)  # type: ignore[arg-type]
 
 
-def test_packed_rows_fit_the_cache() -> None:
-    for width in (7, 56, 112, 300):
-        tiling = WindowTiling(geometry(height=width, width=width, out_height=width, out_width=width), 7)
-        assert tiling.together * tiling.packed_rows(tiling.bands_packed) * tiling.pitch <= PACKED
+def test_tiles_are_as_high_as_fits_the_plane() -> None:
+    weight = cases.make_weight(np.random.default_rng(0), (48, 1, 3, 3), 1, "dense", 2)
+    for size, rows in ((7, 7), (14, 14), (21, 7), (56, 14)):
+        layer = geometry(height=size, width=size, out_height=size, out_width=size)
+        assert select.conv_choices(weight, layer, Epilogue(), AVX512)[0].name == f"conv_depthwise {rows}"
 
 
 def test_it_is_taken_for_depthwise_layers_with_wide_vectors_alone() -> None:
