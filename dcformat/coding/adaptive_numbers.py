@@ -199,7 +199,7 @@ class NumberReader:
         FormatError
         """
         out = np.zeros(count, np.int64)
-        if not _read(self._data, self._state, chain, out):
+        if count and not _read(self._data, self._state, chain, out):
             raise FormatError(f"{self._what}: {name} is too long")
         if count and int(out.max()) > limit:
             raise FormatError(
