@@ -32,6 +32,7 @@ from . import (
     mobile,
     reproduce_paper,
     scaling,
+    serve,
     sizes,
     zoo,
 )
@@ -55,6 +56,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         scaling,
         builds,
         cluster,
+        serve,
         compiled,
         mobile,
         zoo,

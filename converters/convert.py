@@ -141,9 +141,10 @@ def convert(
         Share the weights of convolutions and linear layers: ``4``, or ``conv=8,fc=5``.
     init : {"linear", "density", "random", "kmeans++"}
         Initial centroids of k-means, for `bits`.
-    method : {"kmeans", "sklearn", "exact"}
-        Method of `bits` to find the shared values: k-means, ours or scikit-learn's, or the global optimum by dynamic
-        programming, which is much slower.
+    method : {"kmeans", "sklearn", "exact", "grid"}
+        Method of `bits` to find the shared values: k-means, ours or scikit-learn's; the global optimum by dynamic
+        programming, which is much slower; or a uniform grid of at most the error of k-means, where that takes fewer
+        bytes: it has more than ``2**bits`` values, up to 256.
     seed : int
         Seed of the two random initialisations.
     positive_zeros : bool

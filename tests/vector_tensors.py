@@ -26,7 +26,7 @@ def of_context() -> dict[str, Encoded]:
         "half": alike[:8].astype("<f2"),
         "nearly dense": sparse((40, 30), 0.98, [1.0, 2.0, -4.0], 24),
         "all stored": rng.choice(np.float32([0.5, -0.5, 1.0]), (30, 20, 3)),
-        "in chunks": sparse((30, 800), 0.8, [0.1, 0.2, -0.7], 25),
+        "six lanes": sparse((30, 1400), 0.8, [0.1, 0.2, -0.7], 25),
         "one": np.eye(1, 500, 300, dtype=np.float32),
     }
     return {name: fmt.encode(name, tensor, {Encoding.CONTEXT}) for name, tensor in tensors.items()}

@@ -82,16 +82,21 @@ def measured(name: str, folder: Path, command: list[str], seconds: float, limit:
 
 
 def tables(rows: list[Row]) -> list[Table]:
-    """How many networks convert, each network, and each refusal."""
+    """How many networks convert, each network, and each refusal; times where there are any."""
     groups = list(dict.fromkeys(row["group"] for row in rows))
     shares = [[group, *_counts([row for row in rows if row["group"] == group])] for group in groups]
-    header = ("group", "networks", "torch.export", "ONNX", "of exported", "round trip")
+    header = ("group", "networks", "by torch.export", "through ONNX", "round trip")
+    columns = (
+        "network", "torch.export", "ONNX", "round trip", "varies by", "max error", "bytes", "of fp32",
+        "ms", "x ONNX Runtime",
+    )  # fmt: skip
     networks = [
-        (row["network"], *map(partial(_mark, row), STAGES), row.get("max_error"), row.get("file_bytes"), _share(row),
-         row.get("dcz_ms"), row.get("speedup") and figure(row["speedup"]))
+        (row["network"], *map(partial(_mark, row), STAGES), _short(row, "varies"), row.get("max_error"),
+         row.get("file_bytes"), _share(row), row.get("dcz_ms"), _short(row, "speedup"))
         for row in rows
     ]  # fmt: skip
-    columns = ("network", "torch.export", "ONNX", "round trip", "max error", "bytes", "of fp32", "ms", "x ONNX Runtime")
+    if not any("dcz_ms" in row for row in rows):
+        columns, networks = columns[:-2], [row[:-2] for row in networks]
     refusals = [(row["network"], stage, text) for row in rows for stage, text in _refusals(row)]
     return [
         Table(
@@ -102,13 +107,18 @@ def tables(rows: list[Row]) -> list[Table]:
     ]
 
 
-def _counts(rows: list[Row]) -> list[int]:
-    right = {stage: sum(row.get(stage) == "ok" for row in rows) for stage in (*STAGES, "onnx_export")}
-    return [len(rows), right["torch_export"], right["onnx"], right["onnx_export"], right["round_trip"]]
+def _counts(rows: list[Row]) -> list[object]:
+    """The number of networks, and by stage of how many that came to it how many are right."""
+    tried = {stage: [row[stage] for row in rows if stage in row] for stage in STAGES}
+    return [len(rows), *(f"{found.count('ok')} of {len(found)}" if found else "" for found in tried.values())]
 
 
 def _mark(row: Row, stage: str) -> str:
     return "yes" if row.get(stage) == "ok" else "no" if stage in row else ""
+
+
+def _short(row: Row, name: str) -> str:
+    return figure(row[name]) if name in row else ""
 
 
 def _share(row: Row) -> str:

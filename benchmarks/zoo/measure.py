@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,10 +28,16 @@ from dcz.verification import TOLERANCE
 from .networks import ZOO
 
 Arrays = list[NDArray[Any]]
+FIRST_STD = 0.02
+"""Standard deviation of weights that take the place of zeros."""
 PRUNED = 0.8
 """Share of the weights of a tensor that become zero."""
 LEVELS = 15
 """Positive values that the others are rounded to: with their negatives and zero, 31 values, which 5 bits tell apart."""
+
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""What tells a terminal of colours."""
 
 
 class Row:
@@ -51,9 +58,7 @@ class Row:
         try:
             found = {name: "ok", **run()}
         except Exception as error:  # whatever a library raises: it is a figure of the table
-            text = str(error).strip().splitlines() or [""]
-            said = f"{type(error).__name__}: {text[0]}".replace(f"{self.path.parent}/", "")
-            found = {name: said[:600]}
+            found = {name: reason(error).replace(f"{self.path.parent}/", "")[:600]}
         self._save(found)
         return found[name] == "ok"
 
@@ -62,6 +67,14 @@ class Row:
         beside = self.path.with_suffix(".tmp")
         beside.write_text(json.dumps(self.figures))
         os.replace(beside, self.path)
+
+
+def reason(error: BaseException) -> str:
+    """The first line of an error, without colours; of another library's that of its first cause."""
+    while error.__cause__ is not None and not isinstance(error, dcz.DczError):
+        error = error.__cause__
+    lines = COLOURS.sub("", str(error)).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 def main(name: str, folder: Path, seconds: float) -> None:
@@ -80,7 +93,12 @@ def main(name: str, folder: Path, seconds: float) -> None:
         expected = _of_torch(module, batch)  # first: tracing leaves tensors without data in modules that keep some
         report = dcz.convert(module, container, input_shape=network.input_shape)
         error = _checked(_of_dcz(container, batch), expected)
-        return {"max_error": error, "file_bytes": report.info["file_bytes"], "dense_bytes": report.info["dense_bytes"]}
+        varies = max(relative_error(array[1:], array[:1]) for array in expected)
+        return {
+            "max_error": error,
+            "varies": varies,
+            **{name: report.info[name] for name in ("file_bytes", "dense_bytes")},
+        }
 
     def exported() -> dict[str, Any]:
         example = torch.from_numpy(one)
@@ -113,16 +131,23 @@ def _built(module: nn.Module, made: dict[str, nn.Module]) -> dict[str, Any]:
 
 
 def thin(module: nn.Module) -> nn.Module:
-    """Prune each tensor of two axes or more in place, and round the other weights to 31 values."""
+    """Prune each tensor of two axes or more in place, and round the other weights to 31 values.
+
+    Its norm stays, or the answer of a deep network would be that of its last bias. Weights that are all equal, as gains
+    are before training, stay; those that are all zero, as in the heads of transformers, become random first.
+    """
     with torch.no_grad():
         for parameter in module.parameters():
             if parameter.dim() < 2 or not parameter.numel():
                 continue
-            sizes = parameter.abs().flatten()
+            if not parameter.any():
+                parameter.normal_(std=FIRST_STD)
+            sizes, norm = parameter.abs().flatten(), parameter.norm()
             least = sizes.kthvalue(max(1, int(PRUNED * sizes.numel()))).values
             step = sizes.max() / LEVELS
-            rounded = (parameter / step).round() * step if step > 0 else parameter
-            parameter.copy_(torch.where(parameter.abs() > least, rounded, 0.0))
+            if sizes.max() > least:
+                parameter.copy_(torch.where(parameter.abs() > least, (parameter / step).round() * step, 0.0))
+                parameter.mul_(norm / parameter.norm())
     return module
 
 

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from ...core.errors import ConversionError
 from ...core.jit import compiled, stamp
+from .grid import Division, coarsest_grids
 from .running_sums import RunningSums
 
 F64 = NDArray[np.float64]
 Bounds = NDArray[np.intp]
 """Shape (k + 1,): cluster i holds the sorted numbers from bounds[i] up to bounds[i + 1]."""
 
-METHODS = ("kmeans", "sklearn", "exact", "dpmeans")
+METHODS = ("kmeans", "sklearn", "exact", "dpmeans", "grid")
 MAX_STEPS = 300
 
 
@@ -35,10 +36,11 @@ class Clustering:
     ----------
     init : {"linear", "density", "random", "kmeans++"}
         Initial centroids of k-means: Deep Compression, section 3.2, and Arthur and Vassilvitskii 2007.
-    method : {"kmeans", "sklearn", "exact", "dpmeans"}
+    method : {"kmeans", "sklearn", "exact", "dpmeans", "grid"}
         Lloyd's algorithm, ours or scikit-learn's, which is slower and refills empty clusters in another order; the
         global optimum by dynamic programming, slow and memory-intensive for millions of numbers; or DP-means, which
-        chooses the number of clusters itself.
+        chooses the number of clusters itself. "grid" is k-means, or a uniform grid of at most its squared error where
+        that takes fewer bytes: then there are more than k values. For numbers that are not trained further.
     seed : int
         For the inits "random" and "kmeans++".
     spread : float
@@ -112,8 +114,10 @@ def cluster(
     Raises
     ------
     ConversionError
-        A number that is not finite.
+        A number that is not finite; the method "grid".
     """
+    if how is not None and how.method == "grid":
+        raise ConversionError("a grid has more than k values, and does not stay one in training", found="method grid")
     clusters = find_clusters(np.sort(values), k, how)
     return clusters.codebook, clusters.symbols(values)
 
@@ -149,8 +153,11 @@ def find_clusters(ordered: NDArray[Any], k: int, how: Clustering | None = None) 
     bounds = np.unique(bounds)
     if how.rate:
         bounds = _weigh_codes(ordered, bounds, how.rate * 0.01 * float(ordered.astype(np.float64).var()))
-    codebook, entries = np.unique(_centroids(ordered, bounds), return_inverse=True)
-    return Clusters(codebook, ordered[bounds[1:-1]], entries.reshape(-1))
+    division = Division(bounds, _centroids(ordered, bounds))
+    if how.method == "grid":
+        division = min([division, *coarsest_grids(ordered, division)], key=Division.bits)
+    codebook, entries = np.unique(division.centroids, return_inverse=True)
+    return Clusters(codebook, ordered[division.bounds[1:-1]], entries.reshape(-1))
 
 
 def _distinct(ordered: NDArray[Any], most: int) -> NDArray[np.intp]:

@@ -8,9 +8,13 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from ...calibration.calibrate import calibrate
+from ...calibration.ranges import rule_of
 from ...core.errors import ConversionError, InputError
 from ...core.output import check_output, files_among, make_folder, replacing
 from ...dcformat.graph.graph import Shape
@@ -23,7 +27,7 @@ from ..frontends.presets import fit_preprocess, resolve_preprocess
 from .artefacts import write_artefacts
 from .checkpoints import digest, load_checkpoint, load_network
 from .constraints import prunable
-from .data.batches import ordered_batches
+from .data.batches import normalise, ordered_batches
 from .data.datasets import Dataset, Split, load_dataset
 from .data.image_folders import some
 from .proposal import MAX_DROP, TARGET_RATIO, measured_preprocess, propose_recipe
@@ -33,6 +37,9 @@ from .stages import Run
 from .starting import start_whitened
 
 log = logging.getLogger(__name__)
+
+CALIBRATION = 200
+"""Images of the training set that ranges for integers come from."""
 
 
 def compress(
@@ -90,7 +97,8 @@ def compress(
     ConversionError
         The recipe does not fit the network, the checkpoint belongs to another network, or the loss is not finite.
     InputError
-        The folder holds no known data set, or one that does not fit the network; or `out` is one of the files read.
+        The folder holds no known data set, or one that does not fit the network; `out` is one of the files read; or the
+        recipe's rule for ranges is unknown.
     OSError
         `out`, `work` or `artefacts` cannot be written to.
     """
@@ -109,6 +117,7 @@ def compress(
     if threads is not None:
         torch.set_num_threads(threads)
     model = new_network(architecture)
+    _check_calibration(recipe, model)
     for stage in recipe.stages:
         stage.check_layers(list(prunable(model)))
     stages = list(enumerate(recipe.stages, 1))
@@ -152,8 +161,11 @@ def compress(
         if artefacts is not None:
             write_artefacts(Path(artefacts), recipe.arch, run.networks, model)
         accuracy = runtime_accuracy(trial, dataset.test, architecture)
-        with replacing(out) as file:
-            file.write(trial.read_bytes())
+        if recipe.calibrate:
+            calibrate(trial, _some_inputs(dataset.train, preprocess, recipe.seed), out, ranges=recipe.calibrate)
+        else:
+            with replacing(out) as file:
+                file.write(trial.read_bytes())
     finally:
         trial.unlink(missing_ok=True)
     report = CompressionReport(recipe.arch, os.fspath(out), accuracy, len(dataset.test), reports)
@@ -223,6 +235,21 @@ def _labels(dataset: Dataset, architecture: Architecture, classes: int) -> tuple
         what = "the data set has %d classes, %s has %d: those without a name are called by their number"
         log.warning(what, len(names), architecture.name, classes)
     return names + tuple(map(str, range(len(names), classes)))
+
+
+def _check_calibration(recipe: Recipe, model: nn.Module) -> None:
+    """Refuse a calibration that would fail after the training."""
+    if recipe.calibrate:
+        rule_of(recipe.calibrate)
+        if not any(isinstance(module, nn.Conv1d | nn.Conv2d) for module in model.modules()):
+            raise ConversionError("the recipe calibrates, and the network has no convolution", hint="leave it out")
+
+
+def _some_inputs(split: Split, preprocess: Preprocess, seed: int) -> NDArray[np.float32]:
+    """Inputs to calibrate with: images of a split, drawn at random."""
+    chosen = np.random.default_rng(seed).permutation(len(split))[:CALIBRATION]
+    inputs: NDArray[np.float32] = normalise(split.images[np.sort(chosen)], preprocess).contiguous().numpy()
+    return inputs
 
 
 def runtime_accuracy(path: str | os.PathLike[str], split: Split, architecture: Architecture, batch: int = 250) -> float:

@@ -206,6 +206,8 @@ class Recipe:
     seed : int
     start : {"plain", "whitened"}
         Initialisation without a checkpoint: that of the network, or followed by `starting.start_whitened`.
+    calibrate : str
+        Rule for the ranges that the container gets at the end, as for `dcz.calibrate`; empty: it gets none.
     """
 
     arch: str
@@ -213,6 +215,7 @@ class Recipe:
     validation: int | None = None
     seed: int = 0
     start: str = "plain"
+    calibrate: str = ""
 
     def __post_init__(self) -> None:
         if self.start not in STARTS:
@@ -259,7 +262,7 @@ def load_recipe(path: str | Path) -> Recipe:
 
 def parse_recipe(data: Mapping[str, Any]) -> Recipe:
     """Make a recipe from the content of a TOML file; errors as for `load_recipe`."""
-    own_keys = {"arch": str, "validation": int, "seed": int, "start": str}
+    own_keys = {"arch": str, "validation": int, "seed": int, "start": str, "calibrate": str}
     _check("recipe", data, {**own_keys, "defaults": dict, "stage": list})
     settings_keys = _types(Settings)
     defaults = data.get("defaults", {})

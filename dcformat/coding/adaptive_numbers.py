@@ -2,10 +2,15 @@
 
 A number n is written as m = n + 1: the number of binary digits after its first one in unary, then these digits. Each
 unary digit and the digit after the first has a probability of its own, which follows the counts of its zeros and ones
-(the estimator of Krichevsky and Trofimov); the other digits are even. Each list begins anew.
+(the estimator of Krichevsky and Trofimov); the other digits are even. A *chain*, whose neighbouring numbers are alike,
+has n in unary instead, with probabilities for each number before it. Each list begins anew.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +32,27 @@ from .range_coder import (
 
 _DIGITS = 32
 """Most binary digits after the first one."""
-_EVEN = 2 * _DIGITS
 _LIMIT = 255
+_LINKS = 4
+"""Greatest number before that has probabilities of its own, in a chain."""
+_UNITS = 15
+"""Last unary digit that has."""
+_CONTEXTS = max(2 * _DIGITS, (_LINKS + 1) * (_UNITS + 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """A list to write.
+
+    Attributes
+    ----------
+    values : ndarray of int64, shape (n,)
+        0 to 2**31; of a chain, less than `_DIGITS`.
+    chain : bool
+    """
+
+    values: NDArray[np.int64]
+    chain: bool = False
 
 
 @inlined
@@ -39,9 +63,13 @@ def _frequency(counts: NDArray[np.int64], context: int) -> int:
 
 
 @inlined
+def _link(before: Any, digit: int) -> int:
+    """Probability of a unary digit in a chain."""
+    return min(before, _LINKS) * (_UNITS + 1) + min(digit, _UNITS)  # type: ignore[no-any-return]
+
+
+@inlined
 def _count(counts: NDArray[np.int64], context: int, bit: int) -> None:
-    if context == _EVEN:
-        return
     counts[context, bit] += 1
     if counts[context, bit] == _LIMIT:
         counts[context, 0] >>= 1
@@ -52,58 +80,76 @@ def _count(counts: NDArray[np.int64], context: int, bit: int) -> None:
 def _put_bit(
     out: NDArray[np.uint8], at: int, low: int, extent: int, counts: NDArray[np.int64], context: int, bit: int
 ) -> tuple[int, int, int]:
-    zero = _frequency(counts, context)
-    _count(counts, context, bit)
+    zero = TOTAL >> 1
+    if context >= 0:
+        zero = _frequency(counts, context)
+        _count(counts, context, bit)
     return put(out, at, low, extent, zero * bit, TOTAL - zero if bit else zero)  # type: ignore[no-any-return]
 
 
 @kernel
-def _write(values: NDArray[np.int64], lengths: NDArray[np.int64], out: NDArray[np.uint8]) -> int:
+def _write(
+    values: NDArray[np.int64], lengths: NDArray[np.int64], chains: NDArray[np.bool_], out: NDArray[np.uint8]
+) -> int:
     at, low, extent = 0, np.int64(0), np.int64(FULL_RANGE)
     first = 0
-    for length in lengths:
-        counts = np.zeros((_EVEN + 1, 2), np.int64)
+    for k in range(len(lengths)):
+        length, before = lengths[k], 0
+        counts = np.zeros((_CONTEXTS, 2), np.int64)
         for i in range(first, first + length):
+            if chains[k]:
+                for digit in range(values[i] + 1):
+                    more = np.int64(digit < values[i])
+                    at, low, extent = _put_bit(out, at, low, extent, counts, _link(before, digit), more)
+                before = values[i]
+                continue
             number = values[i] + 1
             digits = 0
             while number >> digits + 1:
                 digits += 1
-            for k in range(digits):
-                at, low, extent = _put_bit(out, at, low, extent, counts, k, 1)
+            for d in range(digits):
+                at, low, extent = _put_bit(out, at, low, extent, counts, d, 1)
             at, low, extent = _put_bit(out, at, low, extent, counts, digits, 0)
-            for k in range(digits):
-                context = _DIGITS + digits if k == 0 else _EVEN
-                at, low, extent = _put_bit(out, at, low, extent, counts, context, number >> digits - 1 - k & 1)
+            for d in range(digits):
+                context = _DIGITS + digits if d == 0 else -1
+                at, low, extent = _put_bit(out, at, low, extent, counts, context, number >> digits - 1 - d & 1)
         first += length
     return finish(out, at, low, extent)  # type: ignore[no-any-return]
 
 
-def write_number_lists(lists: list[NDArray[np.int64]]) -> bytes:
-    """Code lists of numbers from 0 to 2**31: what `NumberReader` reads."""
-    values = np.concatenate([np.asarray(numbers, np.int64) for numbers in lists])
-    lengths = np.array([len(numbers) for numbers in lists])
+def write_number_lists(lists: Sequence[Numbers]) -> bytes:
+    """Code lists of numbers: what `NumberReader` reads."""
+    values = np.concatenate([numbers.values for numbers in lists])
+    lengths = np.array([len(numbers.values) for numbers in lists])
+    chains = np.array([numbers.chain for numbers in lists])
     out = np.empty(2 * WORD_BYTES * _DIGITS * len(values) + STATE_BYTES, np.uint8)
-    return out[: int(_write(values, lengths, out))].tobytes()
+    return out[: int(_write(values, lengths, chains, out))].tobytes()
 
 
 @kernel
-def _read(data: NDArray[np.uint8], state: NDArray[np.int64], out: NDArray[np.int64]) -> bool:
+def _read(data: NDArray[np.uint8], state: NDArray[np.int64], chain: bool, out: NDArray[np.int64]) -> bool:
     """Fill `out`; False where a number is too long. `state` is place, range and code."""
     at, extent, code = state[0], state[1], state[2]
     last = len(data) - WORD_BYTES
-    counts = np.zeros((_EVEN + 1, 2), np.int64)
+    counts = np.zeros((_CONTEXTS, 2), np.int64)
+    before = np.int64(0)
     for i in range(len(out)):
         number, digits, known = np.int64(1), 0, -1
         while known < digits:
-            context = digits if known < 0 else _DIGITS + digits if known == 0 else _EVEN
-            zero = _frequency(counts, context)
+            context = -1
+            if chain:
+                context = _link(before, digits)
+            elif known <= 0:
+                context = digits if known < 0 else _DIGITS + digits
+            zero = _frequency(counts, context) if context >= 0 else TOTAL >> 1
             unit = extent >> PRECISION
             bound = unit * zero
             bit = np.int64(code >= bound)
             code -= bound * bit
             extent = unit * (TOTAL - zero) if bit else bound
             at, extent, code = settle(data, at, extent, code, last)
-            _count(counts, context, bit)
+            if context >= 0:
+                _count(counts, context, bit)
             if known >= 0:
                 number = number << 1 | bit
                 known += 1
@@ -111,9 +157,13 @@ def _read(data: NDArray[np.uint8], state: NDArray[np.int64], out: NDArray[np.int
                 digits += 1
                 if digits == _DIGITS:
                     return False
+            elif chain:
+                number = np.int64(digits + 1)
+                break
             else:
                 known = 0
-        out[i] = number - 1
+        before = number - 1
+        out[i] = before
     state[0], state[1], state[2] = at, extent, code
     return True
 
@@ -141,7 +191,7 @@ class NumberReader:
         self._state = np.array([STATE_BYTES, FULL_RANGE, int.from_bytes(self._data[:STATE_BYTES], "big")], np.int64)
         self._what = what
 
-    def read(self, count: int, limit: int, name: str) -> NDArray[np.int64]:
+    def read(self, count: int, limit: int, name: str, chain: bool = False) -> NDArray[np.int64]:
         """Read a list of `count` numbers, which the caller has bounded, none greater than `limit`: ndarray of int64.
 
         Raises
@@ -149,8 +199,8 @@ class NumberReader:
         FormatError
         """
         out = np.zeros(count, np.int64)
-        if not _read(self._data, self._state, out):
-            raise FormatError(f"{self._what}: {name} is over 32 bits")
+        if not _read(self._data, self._state, chain, out):
+            raise FormatError(f"{self._what}: {name} is too long")
         if count and int(out.max()) > limit:
             raise FormatError(
                 f"{self._what}: {name} is out of range", expected=f"at most {limit}", found=int(out.max())

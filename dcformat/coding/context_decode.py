@@ -1,279 +1,297 @@
-"""Range decoding with contexts: streams to gap symbols and to weights' symbols, four streams interleaved.
+"""Decoding of runs: stretches of symbols that have one table, or one table a sign, from a stream of several lanes.
 
-A symbol waits for the division of the one before it in the same stream. Streams do not wait for each other, so those
-of four chunks are decoded in turn. Whatever the bytes are, nothing outside the arrays is read or written.
+A symbol waits for the multiplication of the one before it in the same lane. Lanes do not wait for each other, so that
+the processor overlaps them. Six lanes, which are what large tensors have, are kept in registers. Whatever the bytes
+are, nothing outside the arrays is read or written.
 """
 
 from __future__ import annotations
-
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..jit import inlined, kernel
-from .rans import FREQUENCY_SHIFT, PRECISION, START_SHIFT, STATE_BYTES, TOTAL, WORD_BITS, WORD_BYTES
+from .frequencies import (
+    SUMS,
+    fill_slots,
+    gap_bits_of,
+    gap_frequencies,
+    sign_frequencies,
+    value_frequencies,
+)
+from .rans import FREQUENCY_SHIFT, LEAST, MAX_LANES, PRECISION, START_SHIFT, TOTAL, WORD_BITS
 
-LANES = 4
-"""Streams that are decoded in turn."""
+WIDE = 6
+"""Lanes that are kept in registers."""
 
 _U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones
-_PRECISION, _SLOT = _U64(PRECISION), _U64(TOTAL - 1)
+_PRECISION, _SLOT, _TOTAL = _U64(PRECISION), _U64(TOTAL - 1), _U64(TOTAL)
 _START, _FREQUENCY, _BYTE = _U64(START_SHIFT), _U64(FREQUENCY_SHIFT), _U64(255)
-_EIGHT, _ZERO, _ONE, _FOUR = _U64(8), _U64(0), _U64(1), _U64(4)
-_LEAST, _STEP = _U64(1 << WORD_BITS), _U64(WORD_BYTES)
-_STATE = _U64(STATE_BYTES)
-
-State: TypeAlias = tuple[np.uint64, np.uint64, np.uint64]
-"""Place in the data, last place at which a word begins, and state of a stream."""
-Walk: TypeAlias = tuple[np.uint64, np.uint64, np.uint64, np.uint64]
-"""Where a stream of gaps is: row, place of its first column among the classes, end of it, place of the next column."""
-
-
-@kernel
-def open_streams(data: NDArray[np.uint8], starts: NDArray[np.int64], states: NDArray[np.uint64]) -> None:
-    """Begin to decode streams.
-
-    Parameters
-    ----------
-    data : ndarray of uint8
-    starts : ndarray of int64, shape (chunks + 1,)
-        Offset of each stream in `data`, and of the end of the last; each has four bytes or more.
-    states : ndarray of uint64, shape (chunks, 3)
-        Receives the place, the last place at which a word begins, and the state of each.
-    """
-    for chunk in range(len(starts) - 1):
-        at, state = _U64(starts[chunk]), _ZERO
-        for i in range(_STATE):
-            state = state << _EIGHT | _U64(data[at + i])
-        states[chunk, 0], states[chunk, 1], states[chunk, 2] = at + _STATE, _U64(starts[chunk + 1]) - _STEP, state
+_ZERO, _ONE, _TWO = _U64(0), _U64(1), _U64(2)
+_LEAST, _WORD = _U64(LEAST), _U64(WORD_BITS)
+_ROUND = 2 * WIDE
 
 
 @inlined
-def _resume(states: NDArray[np.uint64], chunk: int) -> State:
-    c = _U64(min(chunk, len(states) - 1))
-    return states[c, _U64(0)], states[c, _U64(1)], states[c, _U64(2)]
+def _take(slots: NDArray[np.uint32], x: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """A symbol, and the state after it."""
+    interval = _U64(slots[x & _SLOT])
+    return interval & _BYTE, (interval >> _FREQUENCY) * (x >> _PRECISION) + (interval >> _START & _SLOT)
 
 
 @inlined
-def _pause(states: NDArray[np.uint64], chunk: int, state: State) -> None:
-    states[chunk, 0], states[chunk, 1], states[chunk, 2] = state
+def _refill(words: NDArray[np.uint32], at: np.uint64, x: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """Place in the words and state after a round. Whether a word comes in is a matter of chance: no branch."""
+    more = x << _WORD | _U64(words[at])
+    short = x < _LEAST
+    return at + _U64(short), more if short else x
 
 
 @inlined
-def _symbol(
-    data: NDArray[np.uint8], slots: NDArray[np.uint32], table: np.uint64, state: State
-) -> tuple[np.uint64, State]:
-    at, last, x = state
-    slot = x & _SLOT
-    interval = _U64(slots[table << _PRECISION | slot])
-    x = ((interval >> _FREQUENCY & _SLOT) + _ONE) * (x >> _PRECISION) + slot - (interval >> _START)
-    # Whether a word comes in is a matter of chance: no branch, which would be foretold wrongly.
-    place = min(at, last)
-    short = _U64((x < _LEAST) & (at <= last))
-    x = x << (short << _FOUR) | (_U64(data[place]) << _EIGHT | _U64(data[place + _ONE])) * short
-    return interval & _BYTE, (at + (short << _ONE), last, x)
-
-
-@inlined
-def _together(limits: NDArray[np.int64], first: int) -> int:
-    """Symbols that each of the four chunks from `first` on has; 0 where there are not four."""
-    if first + LANES > len(limits) - 1:
-        return 0
-    least = limits[first + 1] - limits[first]
-    for chunk in range(first + 1, first + LANES):
-        least = min(least, limits[chunk + 1] - limits[chunk])
-    return least  # type: ignore[no-any-return]
-
-
-@kernel
-def decode_plain(
-    data: NDArray[np.uint8],
+def _run(
+    words: NDArray[np.uint32],
     states: NDArray[np.uint64],
-    limits: NDArray[np.int64],
+    lanes: int,
     slots: NDArray[np.uint32],
+    first: int,
+    count: int,
     out: NDArray[np.uint8],
 ) -> None:
-    """Decode symbols that have one table.
-
-    Parameters
-    ----------
-    data : ndarray of uint8
-    states : ndarray of uint64, shape (chunks, 3)
-        See `open_streams`; advanced.
-    limits : ndarray of int64, shape (chunks + 1,)
-        Place of each chunk's first symbol in `out`, and of the end of the last.
-    slots : ndarray of uint32, shape (4096,)
-        See `frequencies.slots_of`.
-    out : ndarray of uint8
-    """
-    chunks = len(states)
-    for first in range(0, chunks, LANES):
-        common = _together(limits, first)
-        a, b = _resume(states, first), _resume(states, first + 1)
-        c, d = _resume(states, first + 2), _resume(states, first + 3)
-        if common:
-            i, j = _U64(limits[first]), _U64(limits[first + 1])
-            k, m = _U64(limits[first + 2]), _U64(limits[first + 3])
-            for n in range(_U64(common)):
-                out[i + n], a = _symbol(data, slots, _ZERO, a)
-                out[j + n], b = _symbol(data, slots, _ZERO, b)
-                out[k + n], c = _symbol(data, slots, _ZERO, c)
-                out[m + n], d = _symbol(data, slots, _ZERO, d)
-        for chunk in range(first, min(first + LANES, chunks)):
-            for n in range(_U64(limits[chunk] + common), _U64(limits[chunk + 1])):
-                out[n], a = _symbol(data, slots, _ZERO, a)
-            _pause(states, chunk, a)
-            a, b, c = b, c, d
-
-
-@inlined
-def _gap(
-    data: NDArray[np.uint8],
-    slots: NDArray[np.uint32],
-    row_classes: NDArray[np.uint8],
-    column_classes: NDArray[np.uint8],
-    width: np.uint64,
-    escape: np.uint64,
-    state: State,
-    walk: Walk,
-) -> tuple[np.uint64, State, Walk]:
-    """A gap symbol, with the table of the classes of the place at which the gap begins."""
-    row, begin, end, at = walk
-    table = _U64(row_classes[row]) + _U64(column_classes[at])
-    symbol, state = _symbol(data, slots, table, state)
-    at += symbol + _U64(symbol != escape)
-    while at >= end:
-        row = min(row + _ONE, _U64(len(row_classes) - 1))
-        begin = end if end < _U64(len(column_classes)) else _ZERO
-        at = begin + (at - end)
-        end = begin + width
-    return symbol, state, (row, begin, end, at)
+    """Decode a run of `count` symbols to `out`, from the place `first` on; it breaks off behind the last word."""
+    at, end = states[MAX_LANES], _U64(len(words) - MAX_LANES)
+    n, stop = _U64(first), _U64(first + count)
+    if lanes == WIDE:
+        a, b, c, d, e, f = states[0], states[1], states[2], states[3], states[4], states[5]
+        for _ in range(count // _ROUND):
+            if at > end:
+                break
+            out[n], a = _take(slots, a)
+            out[n + _U64(1)], b = _take(slots, b)
+            out[n + _U64(2)], c = _take(slots, c)
+            out[n + _U64(3)], d = _take(slots, d)
+            out[n + _U64(4)], e = _take(slots, e)
+            out[n + _U64(5)], f = _take(slots, f)
+            out[n + _U64(6)], a = _take(slots, a)
+            out[n + _U64(7)], b = _take(slots, b)
+            out[n + _U64(8)], c = _take(slots, c)
+            out[n + _U64(9)], d = _take(slots, d)
+            out[n + _U64(10)], e = _take(slots, e)
+            out[n + _U64(11)], f = _take(slots, f)
+            at, a = _refill(words, at, a)
+            at, b = _refill(words, at, b)
+            at, c = _refill(words, at, c)
+            at, d = _refill(words, at, d)
+            at, e = _refill(words, at, e)
+            at, f = _refill(words, at, f)
+            n += _U64(_ROUND)
+        states[0], states[1], states[2], states[3], states[4], states[5] = a, b, c, d, e, f
+    while n < stop and at <= end:
+        for k in range(_U64(2 * lanes)):
+            if n < stop:
+                lane = k if k < _U64(lanes) else k - _U64(lanes)
+                out[n], states[lane] = _take(slots, states[lane])
+                n += _ONE
+        for lane in range(_U64(lanes)):
+            at, states[lane] = _refill(words, at, states[lane])
+    states[MAX_LANES] = at
 
 
 @kernel
 def decode_gaps(
-    data: NDArray[np.uint8],
+    words: NDArray[np.uint32],
     states: NDArray[np.uint64],
-    limits: NDArray[np.int64],
-    slots: NDArray[np.uint32],
-    row_classes: NDArray[np.uint8],
-    column_classes: NDArray[np.uint8],
-    width: int,
-    rows: NDArray[np.int64],
-    escape: int,
+    lanes: int,
+    odds: NDArray[np.int64],
+    bits: int,
+    corrections: NDArray[np.int64],
+    counts: NDArray[np.int64],
     out: NDArray[np.uint8],
 ) -> None:
-    """Decode gap symbols, whose tables follow from where they stand.
+    """Decode the runs of gap symbols.
 
     Parameters
     ----------
-    data, states, limits, out
-        As for `decode_plain`.
-    slots : ndarray of uint32, shape (4096 * tables,)
-        A table for each sum of a row's and a column's class.
-    row_classes : ndarray of uint8, shape (rows,)
-    column_classes : ndarray of uint8, shape (n * width,)
-        Row i has columns ``i % n * width`` to ``(i % n + 1) * width``, in the order in which they are coded.
-    width : int
-        Columns of a row.
-    rows : ndarray of int64, shape (chunks,)
-        First row of each chunk, a multiple of n.
-    escape : int
-        The symbol that stores no weight.
+    words : ndarray of uint32
+        Those of the stream, and `MAX_LANES` more.
+    states : ndarray of uint64, shape (9,)
+        Of up to `MAX_LANES` lanes, and, as the last, the place in the words; advanced.
+    lanes : int
+    odds, counts : ndarray of int64, shape (tables,)
+        Odds of each run's table, and its symbols.
+    bits : int
+        Width of a gap at odds of 0.
+    corrections : ndarray of int64, shape (n,)
+        Eighths of the binary logarithm of what the first gap symbols are likelier than a geometric distribution has it.
+    out : ndarray of uint8
+        Receives the symbols; not all of them where the place in the words is behind the last in the end.
     """
-    chunks = len(states)
-    wide, none = _U64(width), _U64(escape)
-    for first in range(0, chunks, LANES):
-        common = _together(limits, first)
-        a, b = _resume(states, first), _resume(states, first + 1)
-        c, d = _resume(states, first + 2), _resume(states, first + 3)
-        e = (_U64(rows[first]), _ZERO, wide, _ZERO)
-        f = (_U64(rows[min(first + 1, chunks - 1)]), _ZERO, wide, _ZERO)
-        g = (_U64(rows[min(first + 2, chunks - 1)]), _ZERO, wide, _ZERO)
-        h = (_U64(rows[min(first + 3, chunks - 1)]), _ZERO, wide, _ZERO)
-        if common:
-            i, j = _U64(limits[first]), _U64(limits[first + 1])
-            k, m = _U64(limits[first + 2]), _U64(limits[first + 3])
-            for n in range(_U64(common)):
-                out[i + n], a, e = _gap(data, slots, row_classes, column_classes, wide, none, a, e)
-                out[j + n], b, f = _gap(data, slots, row_classes, column_classes, wide, none, b, f)
-                out[k + n], c, g = _gap(data, slots, row_classes, column_classes, wide, none, c, g)
-                out[m + n], d, h = _gap(data, slots, row_classes, column_classes, wide, none, d, h)
-        for chunk in range(first, min(first + LANES, chunks)):
-            for n in range(_U64(limits[chunk] + common), _U64(limits[chunk + 1])):
-                out[n], a, e = _gap(data, slots, row_classes, column_classes, wide, none, a, e)
-            _pause(states, chunk, a)
-            a, b, c = b, c, d
-            e, f, g = f, g, h
-
-
-@inlined
-def _value(
-    data: NDArray[np.uint8],
-    slots: NDArray[np.uint32],
-    signs: NDArray[np.int8],
-    place: np.uint64,
-    up: np.uint64,
-    positive: np.uint64,
-    state: State,
-) -> tuple[np.uint64, State]:
-    """A weight's symbol, with the table of its neighbours' signs."""
-    above = np.int64(signs[place - up - _ONE]) + np.int64(signs[place - up + _ONE])
-    near = np.int64(signs[place - _ONE]) + np.int64(signs[place - up])
-    symbol, state = _symbol(data, slots, _U64(6 + 2 * near + above), state)
-    signs[place] = 1 if symbol < positive else -1
-    return symbol, state
+    slots = np.empty(TOTAL, np.uint32)
+    weights, frequencies = np.empty(256, np.int64), np.empty(256, np.int64)
+    first = 0
+    for t in range(len(odds)):
+        if counts[t]:
+            size = 1 << gap_bits_of(odds[t], bits)
+            gap_frequencies(odds[t], corrections, weights[:size], frequencies[:size])
+            fill_slots(frequencies[:size], 0, slots)
+            _run(words, states, lanes, slots, first, counts[t], out)
+            first += counts[t]
 
 
 @kernel
 def decode_values(
-    data: NDArray[np.uint8],
+    words: NDArray[np.uint32],
     states: NDArray[np.uint64],
-    limits: NDArray[np.int64],
-    slots: NDArray[np.uint32],
-    places: NDArray[np.int32],
-    up: int,
-    positive: int,
-    signs: NDArray[np.int8],
+    lanes: int,
+    exponents: NDArray[np.int64],
+    ranks: NDArray[np.int64],
+    slopes: NDArray[np.int64],
+    counts: NDArray[np.int64],
     out: NDArray[np.uint8],
 ) -> None:
-    """Decode weights' symbols, whose tables follow from the signs of their neighbours in the kernel.
+    """Decode the runs of weights' symbols.
 
     Parameters
     ----------
-    data, states, limits, out
-        As for `decode_plain`.
-    slots : ndarray of uint32, shape (4096 * 13,)
-        A table for each sum 2 (left + above) + above left + above right, from -6 to 6.
+    words, states, lanes, out
+        As for `decode_gaps`.
+    exponents, ranks : ndarray of int64, shape (k,)
+        Of the symbols; k > 1.
+    slopes, counts : ndarray of int64, shape (tables,)
+        Slope of each run's table, and its weights.
+    """
+    slots = np.empty(TOTAL, np.uint32)
+    weights, frequencies = np.empty(len(exponents), np.int64), np.empty(len(exponents), np.int64)
+    first, made = 0, -1
+    for t in range(len(slopes)):
+        if counts[t]:
+            if made < 0 or slopes[made] != slopes[t]:
+                value_frequencies(exponents, ranks, slopes[t], weights, frequencies)
+                fill_slots(frequencies, 0, slots)
+                made = t
+            _run(words, states, lanes, slots, first, counts[t], out)
+            first += counts[t]
+
+
+@inlined
+def _signed(
+    slots: NDArray[np.uint32],
+    plus: NDArray[np.int64],
+    signs: NDArray[np.int8],
+    place: np.uint64,
+    up: np.uint64,
+    x: np.uint64,
+) -> tuple[np.uint64, np.uint64]:
+    """A weight's symbol by the signs of its neighbours, and the state after it."""
+    above = np.int64(signs[place - up - _ONE]) + np.int64(signs[place - up + _ONE])
+    near = np.int64(signs[place - _ONE]) + np.int64(signs[place - up])
+    positive = _U64(plus[_U64(SUMS - 1 + 2 * near + above)])
+    slot = x & _SLOT
+    negative = _U64(slot >= positive)
+    signs[place] = np.int8(1) - np.int8(negative << _ONE)
+    x = (positive + negative * (_TOTAL - _TWO * positive)) * (x >> _PRECISION) + slot - negative * positive
+    interval = _U64(slots[negative << _PRECISION | x & _SLOT])
+    return interval & _BYTE, (interval >> _FREQUENCY) * (x >> _PRECISION) + (interval >> _START & _SLOT)
+
+
+@inlined
+def _signed_run(
+    words: NDArray[np.uint32],
+    states: NDArray[np.uint64],
+    lanes: int,
+    slots: NDArray[np.uint32],
+    plus: NDArray[np.int64],
+    signs: NDArray[np.int8],
+    up: np.uint64,
+    places: NDArray[np.int32],
+    first: int,
+    count: int,
+    out: NDArray[np.uint8],
+) -> None:
+    """Decode a run of `count` weights, of which each lane has a part of its own."""
+    at, end = states[MAX_LANES], _U64(len(words) - MAX_LANES)
+    part = -(-count // lanes)
+    together = max(count - (lanes - 1) * part, 0)
+    done = 0
+    if lanes == WIDE:
+        a, b, c, d, e, f = states[0], states[1], states[2], states[3], states[4], states[5]
+        i, step = _U64(first), _U64(part)
+        j, k, m, n, o = i + step, i + _TWO * step, i + _U64(3) * step, i + _U64(4) * step, i + _U64(5) * step
+        for r in range(_U64(together)):
+            if at > end:
+                break
+            out[i + r], a = _signed(slots, plus, signs, _U64(places[i + r]), up, a)
+            out[j + r], b = _signed(slots, plus, signs, _U64(places[j + r]), up, b)
+            out[k + r], c = _signed(slots, plus, signs, _U64(places[k + r]), up, c)
+            out[m + r], d = _signed(slots, plus, signs, _U64(places[m + r]), up, d)
+            out[n + r], e = _signed(slots, plus, signs, _U64(places[n + r]), up, e)
+            out[o + r], f = _signed(slots, plus, signs, _U64(places[o + r]), up, f)
+            at, a = _refill(words, at, a)
+            at, b = _refill(words, at, b)
+            at, c = _refill(words, at, c)
+            at, d = _refill(words, at, d)
+            at, e = _refill(words, at, e)
+            at, f = _refill(words, at, f)
+        states[0], states[1], states[2], states[3], states[4], states[5] = a, b, c, d, e, f
+        done = together
+    for r in range(done, part):
+        if at > end:
+            break
+        for lane in range(lanes):
+            n = _U64(first + lane * part + r)
+            if n < _U64(first + count):
+                out[n], states[lane] = _signed(slots, plus, signs, _U64(places[n]), up, states[lane])
+        for lane in range(_U64(lanes)):
+            at, states[lane] = _refill(words, at, states[lane])
+    states[MAX_LANES] = at
+
+
+@kernel
+def decode_signed(
+    words: NDArray[np.uint32],
+    states: NDArray[np.uint64],
+    lanes: int,
+    exponents: NDArray[np.int64],
+    ranks: NDArray[np.int64],
+    slopes: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    positive: int,
+    tilts: NDArray[np.int64],
+    places: NDArray[np.int32],
+    up: int,
+    signs: NDArray[np.int8],
+    out: NDArray[np.uint8],
+) -> None:
+    """Decode the runs of weights' symbols, each as a sign, by the signs of the neighbours in the kernel, and a size.
+
+    Parameters
+    ----------
+    words, states, lanes, exponents, ranks, slopes, counts, out
+        As for `decode_values`.
+    positive : int
+        Symbols below are positive, the others negative; there are two of either or more.
+    tilts : ndarray of int64, shape (7,)
+        Parts of `TILT` that a sign has by the sum of its neighbours, 2 (left + above) + above left + above right.
     places : ndarray of int32, shape (weights,)
-        Place of each weight in its chunk's signs: see `context_places.padded_places`.
+        Place of each weight in `signs`: see `context_places.run_places`.
     up : int
         Places from one line of a kernel to the next.
-    positive : int
-        Symbols below are positive, the others negative.
-    signs : ndarray of int8, shape (4, n)
+    signs : ndarray of int8
         Zeros; more than the greatest of `places`.
     """
-    chunks = len(states)
-    line, above = _U64(up), _U64(positive)
-    for first in range(0, chunks, LANES):
-        common = _together(limits, first)
-        a, b = _resume(states, first), _resume(states, first + 1)
-        c, d = _resume(states, first + 2), _resume(states, first + 3)
-        if common:
-            i, j = _U64(limits[first]), _U64(limits[first + 1])
-            k, m = _U64(limits[first + 2]), _U64(limits[first + 3])
-            for n in range(_U64(common)):
-                out[i + n], a = _value(data, slots, signs[0], _U64(places[i + n]), line, above, a)
-                out[j + n], b = _value(data, slots, signs[1], _U64(places[j + n]), line, above, b)
-                out[k + n], c = _value(data, slots, signs[2], _U64(places[k + n]), line, above, c)
-                out[m + n], d = _value(data, slots, signs[3], _U64(places[m + n]), line, above, d)
-        for chunk in range(first, min(first + LANES, chunks)):
-            lane = signs[chunk - first]
-            for n in range(_U64(limits[chunk] + common), _U64(limits[chunk + 1])):
-                out[n], a = _value(data, slots, lane, _U64(places[n]), line, above, a)
-            for n in range(_U64(limits[chunk]), _U64(limits[chunk + 1])):
-                lane[_U64(places[n])] = 0
-            _pause(states, chunk, a)
-            a, b, c = b, c, d
+    slots = np.empty(2 * TOTAL, np.uint32)
+    size = len(exponents)
+    weights, frequencies = np.empty(size, np.int64), np.empty(size, np.int64)
+    plus = np.empty(2 * SUMS - 1, np.int64)
+    first, made = 0, -1
+    for t in range(len(slopes)):
+        if counts[t]:
+            if made < 0 or slopes[made] != slopes[t]:
+                sign_frequencies(exponents, ranks, slopes[t], positive, tilts, plus)
+                for begin, end in ((0, positive), (positive, size)):
+                    of_sign = frequencies[begin:end]
+                    value_frequencies(exponents[begin:end], ranks[begin:end], slopes[t], weights[begin:end], of_sign)
+                    half = TOTAL * np.int64(begin > 0)
+                    fill_slots(of_sign, begin, slots[half : half + TOTAL])
+                made = t
+            _signed_run(words, states, lanes, slots, plus, signs, _U64(up), places, first, counts[t], out)
+            first += counts[t]

@@ -1,8 +1,13 @@
-"""Places of weights: gap symbols to CSR, and a weight's place among the signs of its chunk."""
+"""Places of weights: runs of gap symbols to CSR, and a weight's place among the signs.
+
+The cells of a matrix come in tables: a stretch of neighbouring columns in each row, or part of a row. A run has the
+gaps between the weights of a table, from cell to cell in the order of rows. So the weights of a row come from several
+runs, each of which goes on where the row before left it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,169 +16,223 @@ from ..jit import inlined, kernel
 
 _U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones
 _ZERO, _ONE = _U64(0), _U64(1)
+_NEVER = 1 << 40
+"""Cells from the end of a run to its next weight."""
+
+
+@inlined
+def _next(gaps: NDArray[np.uint8], at: int, end: int, escape: int) -> tuple[int, int]:
+    """Cells that are skipped before the next weight of a run, and the place in the run behind it."""
+    skipped = 0
+    while at < end:
+        gap = np.int64(gaps[_U64(at)])
+        skipped += gap  # type: ignore[assignment]
+        at += 1
+        if gap != escape:
+            return skipped, at
+    return _NEVER, at
+
+
+Walk: TypeAlias = tuple[
+    NDArray[np.uint8],
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.uint8],
+    NDArray[np.int64],
+    NDArray[np.int32],
+]
+"""Gap symbols; ends of the runs among them, and of the weights; escapes; row classes; limits of the column classes in
+the coded order, of shape (parts, classes + 1); column at each coded place, or empty."""
 
 
 @kernel
-def padded_places(
-    indptr: NDArray[np.int64],
-    indices: NDArray[Any],
-    rows: NDArray[np.int64],
-    padded: NDArray[np.int32],
-    size: int,
-    places: NDArray[np.int32],
-) -> None:
-    """Place of each weight in its chunk, where each kernel has a line of zeros above and a column of zeros beside it.
+def check_runs(gaps: NDArray[np.uint8], ends: NDArray[np.int64], stored: NDArray[np.int64], escapes: Any) -> int:
+    """Check that each run stores its weights, with a weight at its end: -1, or the first that does not.
 
     Parameters
     ----------
-    indptr, indices
-        Row limits and columns.
-    rows : ndarray of int64, shape (chunks + 1,)
-        First row of each chunk, and the end of the last.
+    gaps : ndarray of uint8
+    ends, stored : ndarray of int64, shape (tables,)
+        End of each run among the symbols, and of its weights among the weights.
+    escapes : ndarray of int64, shape (tables,)
+        The symbol of each run that stores no weight.
+    """
+    first, before = 0, 0
+    for t in range(len(ends)):
+        weights = np.int32(0)
+        escape = np.uint8(escapes[t])
+        for gap in gaps[first : ends[t]]:
+            weights += np.int32(gap != escape)
+        if weights != stored[t] - before or (ends[t] > first and gaps[ends[t] - 1] == escape):
+            return t
+        first, before = ends[t], stored[t]
+    return -1
+
+
+@inlined
+def _begin(walk: Walk, ahead: NDArray[np.int64], at: NDArray[np.int64], weight: NDArray[np.int64]) -> None:
+    """Go to the first weight of each run."""
+    gaps, ends, stored, escapes = walk[0], walk[1], walk[2], walk[3]
+    first, before = 0, 0
+    for t in range(len(ends)):
+        ahead[t], at[t] = _next(gaps, first, ends[t], escapes[t])
+        weight[t] = before
+        first, before = ends[t], stored[t]
+
+
+@kernel
+def run_places(walk: Walk, rows: int, padded: NDArray[np.int32], size: int, places: NDArray[np.int32]) -> int:
+    """Place of each weight, in the order of runs, where kernels have a line of zeros above and a column of them beside.
+
+    Parameters
+    ----------
+    walk : Walk
+        Sound by `check_runs`.
+    rows : int
     padded : ndarray of int32, shape (columns,)
         Place of each column in a row.
     size : int
         Places of a row.
     places : ndarray of int32, shape (weights,)
         Receives them.
-    """
-    for chunk in range(len(rows) - 1):
-        for row in range(rows[chunk], rows[chunk + 1]):
-            before = (row - rows[chunk]) * size
-            for k in range(indptr[row], indptr[row + 1]):
-                places[np.uint64(k)] = before + padded[np.uint64(indices[np.uint64(k)])]
-
-
-_BITS = _U64(32)
-_SPREAD, _SPREAD_SHIFT = _U64(0x077CB531), _U64(27)
-_POSITIONS = np.array(
-    [
-        0,
-        1,
-        28,
-        2,
-        29,
-        14,
-        24,
-        3,
-        30,
-        22,
-        20,
-        15,
-        25,
-        17,
-        4,
-        8,
-        31,
-        27,
-        13,
-        23,
-        21,
-        19,
-        16,
-        7,
-        26,
-        12,
-        18,
-        6,
-        11,
-        5,
-        10,
-        9,
-    ],
-    np.uint64,
-)
-"""Number of the bit b at ``b * _SPREAD >> 27`` modulo 32: a de Bruijn sequence (Leiserson, Prokop, Randall, 1998)."""
-
-
-@inlined
-def flush(marks: NDArray[np.uint32], indices: NDArray[Any], at: np.uint64) -> np.uint64:
-    """Write the columns that are marked, in order, and clear the marks; the place after them."""
-    for word in range(_U64(len(marks))):
-        bits = _U64(marks[word])
-        if bits:
-            marks[word] = 0
-            while bits:
-                rest = bits & (bits - _ONE)
-                number = (bits ^ rest) * _SPREAD >> _SPREAD_SHIFT & _U64(31)
-                indices[at] = word * _BITS + _POSITIONS[number]
-                at += _ONE
-                bits = rest
-    return at
-
-
-@kernel
-def place_gaps(
-    symbols: NDArray[np.uint8],
-    limits: NDArray[np.int64],
-    stored: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    width: int,
-    order: NDArray[np.int32],
-    escape: int,
-    marks: NDArray[np.uint32],
-    indptr: NDArray[np.int64],
-    indices: NDArray[Any],
-) -> int:
-    """Gap symbols to CSR.
-
-    Parameters
-    ----------
-    symbols : ndarray of uint8
-    limits : ndarray of int64, shape (chunks + 1,)
-        Place of each chunk's first symbol, and of the end of the last.
-    stored : ndarray of int64, shape (chunks + 1,)
-        Place of each chunk's first weight, and of the end of the last.
-    rows : ndarray of int64, shape (chunks + 1,)
-        First row of each chunk, and the end of the last.
-    width : int
-        Columns of a row.
-    order : ndarray of int32, shape (width,) or (0,)
-        Column at each coded place of a row; empty where they are coded in order.
-    escape : int
-    marks : ndarray of uint32, shape (ceil(width / 32),) or (0,)
-        Zeros.
-    indptr : ndarray of int64, shape (rows + 1,)
-        Receives the row limits.
-    indices : ndarray of integers, shape (weights,)
-        Receives the columns.
 
     Returns
     -------
     int
-        -1, or the first chunk whose gaps do not give its weights within its rows.
+        Weights that lie in the matrix.
     """
-    sorted_columns = len(order) > 0
-    at = _ZERO
+    gaps, ends, _, escapes, row_classes, limits, order = walk
+    tables, parts, classes = len(ends), limits.shape[0], limits.shape[1] - 1
+    ahead, at, weight = np.empty(tables, np.int64), np.empty(tables, np.int64), np.empty(tables, np.int64)
+    _begin(walk, ahead, at, weight)
+    found = 0
+    for row in range(rows):
+        before = row * size
+        for part in range(parts):
+            row_class = row_classes[row * parts + part]
+            for c in range(classes):
+                t = row_class + c
+                begin, cells = limits[part, c], limits[part, c + 1] - limits[part, c]
+                cell, k, n = ahead[t], at[t], weight[t]
+                while cell < cells:
+                    column = np.int64(order[_U64(begin + cell)]) if len(order) else begin + cell
+                    places[_U64(n)] = before + padded[_U64(column)]
+                    n += 1
+                    found += 1
+                    gap, k = _next(gaps, k, ends[t], escapes[t])
+                    cell += 1 + gap
+                ahead[t], at[t], weight[t] = cell - cells, k, n
+    return found
+
+
+_WORD, _IN_WORD = _U64(6), _U64(63)
+_PAIRS, _FOURS, _BYTES = _U64(0x5555555555555555), _U64(0x3333333333333333), _U64(0x0F0F0F0F0F0F0F0F)
+_SUM, _TOP_BYTE = _U64(0x0101010101010101), _U64(56)
+
+
+@inlined
+def _ones(bits: np.uint64) -> np.uint64:
+    """Bits that are set: LLVM makes one instruction of it."""
+    bits = bits - (bits >> _ONE & _PAIRS)
+    bits = (bits & _FOURS) + (bits >> _U64(2) & _FOURS)
+    return (bits + (bits >> _U64(4)) & _BYTES) * _SUM >> _TOP_BYTE
+
+
+@inlined
+def mark(marks: NDArray[np.uint64], place: np.uint64) -> None:
+    """Mark a place."""
+    marks[place >> _WORD] |= _ONE << (place & _IN_WORD)
+
+
+@inlined
+def count_marks(marks: NDArray[np.uint64], before: NDArray[np.uint64], first: np.uint64) -> np.uint64:
+    """Number of marks before each word, counted from `first`; the number behind the last."""
+    for word in range(_U64(len(marks))):
+        before[word] = first
+        first += _ones(marks[word])
+    return first
+
+
+@inlined
+def rank(marks: NDArray[np.uint64], before: NDArray[np.uint64], place: np.uint64) -> np.uint64:
+    """Number of marks before a place."""
+    word = place >> _WORD
+    return before[word] + _ones(marks[word] & (_ONE << (place & _IN_WORD)) - _ONE)  # type: ignore[no-any-return]
+
+
+@kernel
+def place_runs(
+    walk: Walk,
+    values: NDArray[np.uint8],
+    indptr: NDArray[np.int64],
+    indices: NDArray[Any],
+    symbols: NDArray[np.uint8],
+) -> int:
+    """Runs of gaps and of symbols to CSR.
+
+    Parameters
+    ----------
+    walk : Walk
+        Sound by `check_runs`.
+    values : ndarray of uint8, shape (weights,)
+        Symbols in the order of runs.
+    indptr : ndarray of int64, shape (rows + 1,)
+        Receives the row limits.
+    indices : ndarray of integers, shape (weights,)
+        Receives the columns.
+    symbols : ndarray of uint8, shape (weights,)
+        Receives the symbols.
+
+    Returns
+    -------
+    int
+        Weights that lie in the matrix.
+    """
+    gaps, ends, _, escapes, row_classes, limits, order = walk
+    tables, parts, classes = len(ends), limits.shape[0], limits.shape[1] - 1
+    ahead, at, weight = np.empty(tables, np.int64), np.empty(tables, np.int64), np.empty(tables, np.int64)
+    _begin(walk, ahead, at, weight)
+    width = len(order)
+    marks, before = np.zeros((width + 63) // 64, np.uint64), np.empty((width + 63) // 64, np.uint64)
+    columns, line = np.empty(width, np.int32), np.empty(width, np.uint8)
     indptr[0] = 0
-    for chunk in range(len(rows) - 1):
-        weights = np.int64(0)
-        for n in range(limits[chunk], limits[chunk + 1]):
-            weights += np.int64(symbols[_U64(n)] != escape)
-        if weights != stored[chunk + 1] - stored[chunk]:
-            return chunk
-        row, end, column = rows[chunk], rows[chunk + 1], 0
-        for n in range(limits[chunk], limits[chunk + 1]):
-            gap = np.int64(symbols[_U64(n)])
-            column += gap  # type: ignore[assignment]
-            while column >= width:
-                if row + 1 >= end:
-                    return chunk
-                if sorted_columns:
-                    at = flush(marks, indices, at)
-                row += 1
-                indptr[row] = np.int64(at)
-                column -= width
-            if gap != escape:
-                if sorted_columns:
-                    place = _U64(order[_U64(column)])
-                    marks[place >> _U64(5)] |= np.uint32(_ONE << (place & _U64(31)))
+    found = _ZERO
+    for row in range(len(indptr) - 1):
+        here = _ZERO
+        for part in range(parts):
+            row_class = row_classes[row * parts + part]
+            for c in range(classes):
+                t = row_class + c
+                begin, cells = limits[part, c], limits[part, c + 1] - limits[part, c]
+                cell, k, n = ahead[t], at[t], weight[t]
+                end, escape = ends[t], escapes[t]
+                if width:
+                    while cell < cells:
+                        column = _U64(order[_U64(begin + cell)])
+                        mark(marks, column)
+                        columns[here] = column
+                        line[here] = values[_U64(n)]
+                        here += _ONE
+                        n += 1
+                        gap, k = _next(gaps, k, end, escape)
+                        cell += 1 + gap
                 else:
-                    indices[at] = column
-                    at += _ONE
-                column += 1
-        if sorted_columns:
-            at = flush(marks, indices, at)
-        for r in range(row + 1, end + 1):
-            indptr[r] = np.int64(at)
-    return -1
+                    while cell < cells:
+                        indices[found] = cell
+                        symbols[found] = values[_U64(n)]
+                        found += _ONE
+                        n += 1
+                        gap, k = _next(gaps, k, end, escape)
+                        cell += 1 + gap
+                ahead[t], at[t], weight[t] = cell - cells, k, n
+        if width:  # in the order of columns
+            after = count_marks(marks, before, found)
+            for i in range(here):
+                column = _U64(columns[i])
+                place = rank(marks, before, column)
+                indices[place], symbols[place] = column, line[i]
+            marks[:] = 0
+            found = after
+        indptr[row + 1] = np.int64(found)
+    return np.int64(found)  # type: ignore[return-value]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..constants import MAX_GAP_BITS
 from ..jit import inlined, kernel
 from .rans import FREQUENCY_SHIFT, PRECISION, START_SHIFT, TOTAL
 
@@ -17,11 +18,14 @@ STEPS = 1 << FRACTION_BITS
 _POWERS = np.array([65536, 71468, 77936, 84990, 92682, 101070, 110218, 120194], np.int64)
 """``round(65536 * 2 ** (i / 8))``."""
 MAX_EXPONENT = 12 * STEPS
-"""Greatest exponent of a weight and of odds: a factor of 4,096."""
+"""Greatest exponent of a weight, slope and odds: a factor of 4,096."""
 TILT = 64
 """A tilt of t gives one sign t parts of `TILT`, the other the others."""
-SIGNS = 7
-"""Neighbour sums: absolute values 0 to 6."""
+SUMS = 7
+"""Sums of neighbours' signs: absolute values 0 to 6."""
+RANKS = 64
+"""The ranks of the symbols of one sign go up to less than this."""
+LEAST_GAP_BITS = 2
 
 
 @inlined
@@ -60,11 +64,45 @@ def scale(weights: NDArray[np.int64], frequencies: NDArray[np.int64]) -> None:
         rest += taken
 
 
+@kernel
+def odds_of(weights: NDArray[np.int64], cells: NDArray[np.int64], odds: NDArray[np.int64]) -> None:
+    """Odds against a weight, in eighths of the binary logarithm, rounded down, from -`MAX_EXPONENT` to `MAX_EXPONENT`.
+
+    Parameters
+    ----------
+    weights, cells : ndarray of int64, shape (tables,)
+        Weights stored, and places for them, fewer than 2**32.
+    odds : ndarray of int64, shape (tables,)
+        Receives the greatest e for which ``(2 zeros + 1) / (2 weights + 1)`` is ``2**(e / 8)`` or more.
+    """
+    for t in range(len(weights)):
+        stored, zeros = 2 * weights[t] + 1, 2 * (cells[t] - weights[t]) + 1
+        e = MAX_EXPONENT
+        while e > 0 and zeros << 16 < power(e) * stored:
+            e -= 1
+        if e == 0:
+            while e > -MAX_EXPONENT and zeros * power(-e) < stored << 16:
+                e -= 1
+        odds[t] = e
+
+
+@inlined
+def gap_bits_of(odds: int, bits: int) -> int:
+    """Width of the gap symbols of a table, where it is `bits` at odds of 0."""
+    return min(max(bits + (odds >> FRACTION_BITS), LEAST_GAP_BITS), MAX_GAP_BITS)
+
+
+def gap_widths(odds: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
+    """`gap_bits_of` of each table."""
+    widths: NDArray[np.int64] = np.clip(bits + (odds >> FRACTION_BITS), LEAST_GAP_BITS, MAX_GAP_BITS)
+    return widths
+
+
 @inlined
 def gap_frequencies(
     odds: int, corrections: NDArray[np.int64], weights: NDArray[np.int64], out: NDArray[np.int64]
 ) -> None:
-    """Frequencies of the gap symbols of a class: geometric, times a correction each.
+    """Frequencies of the gap symbols of a table: geometric, the first ones times a correction each.
 
     A symbol g below the last, the escape, has p (1 - p)**g, the escape E (1 - p)**E.
     """
@@ -73,80 +111,124 @@ def gap_frequencies(
     last = len(out) - 1
     for g in range(last + 1):
         weight = value if g == last else value * stored >> 16
-        weights[g] = (weight * power(corrections[g]) >> 16) + 1
+        if g < min(len(corrections), last):
+            correction = power(abs(corrections[g]))
+            weight = weight * correction >> 16 if corrections[g] >= 0 else (weight << 16) // correction
+        weights[g] = weight + 1
         value = value * (65536 - stored) >> 16
     scale(weights, out)
 
 
-@kernel
-def _gap_tables(odds: NDArray[np.int64], corrections: NDArray[np.int64], out: NDArray[np.int64]) -> None:
-    weights = np.empty(len(corrections), np.int64)
-    for c in range(len(odds)):
-        gap_frequencies(odds[c], corrections, weights, out[c])
-
-
-def gap_tables(odds: NDArray[np.int64], corrections: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Frequencies of gap symbols.
-
-    Parameters
-    ----------
-    odds : ndarray of int64, shape (classes,)
-        Eighths of the binary logarithm of (1 - density) / density of each class.
-    corrections : ndarray of int64, shape (symbols,)
-        Eighths of the binary logarithm of what each symbol occurs more often than a geometric distribution has it; 0
-        to `MAX_EXPONENT`.
-
-    Returns
-    -------
-    ndarray of int64, shape (classes, symbols)
-    """
-    out = np.empty((len(odds), len(corrections)), np.int64)
-    _gap_tables(odds, corrections, out)
-    return out
-
-
-@kernel
-def _value_tables(
-    exponents: NDArray[np.int64], positive: int, tilts: NDArray[np.int64], out: NDArray[np.int64]
+@inlined
+def sign_frequencies(
+    exponents: NDArray[np.int64],
+    ranks: NDArray[np.int64],
+    slope: int,
+    positive: int,
+    tilts: NDArray[np.int64],
+    out: NDArray[np.int64],
 ) -> None:
-    sums = len(tilts)
-    weights = np.empty(len(exponents), np.int64)
-    for c in range(2 * sums - 1):
-        tilt = tilts[abs(c - sums + 1)]
-        for i in range(len(exponents)):
-            same = (i < positive) == (c >= sums - 1)
-            weights[i] = power(exponents[i]) * (tilt if same else TILT - tilt)
-        scale(weights, out[c])
+    """Frequency of a positive sign by the signed sum of the neighbours, from -6 to 6."""
+    plus = minus = np.int64(0)
+    for i in range(len(exponents)):
+        weight = power(tilted(exponents[i], ranks[i], slope))
+        if i < positive:
+            plus += weight
+        else:
+            minus += weight
+    for c in range(2 * SUMS - 1):
+        tilt = tilts[abs(c - SUMS + 1)]
+        if c < SUMS - 1:
+            tilt = TILT - tilt
+        of_plus, of_minus = (plus >> 6) * tilt, (minus >> 6) * (TILT - tilt)
+        out[c] = min(max((of_plus << PRECISION) // (of_plus + of_minus), 1), TOTAL - 1)
 
 
-def value_tables(exponents: NDArray[np.int64], positive: int, tilts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Frequencies of symbols by the signed sum of the neighbours, from minus to plus `len(tilts) - 1`.
+@inlined
+def tilted(exponent: int, rank: int, slope: int) -> int:
+    """Exponent of a symbol in a table of this slope."""
+    return min(max(exponent + (slope * rank >> 6), 0), MAX_EXPONENT)
 
-    Parameters
-    ----------
-    exponents : ndarray of int64, shape (k,)
-        Eighths of the binary logarithm of a symbol's weight, 0 to `MAX_EXPONENT`.
-    positive : int
-        Symbols below are positive, the others negative.
-    tilts : ndarray of int64, shape (sums,)
-        Parts of `TILT`, 1 to 63, that a sign has after neighbours of the same sign, by their absolute sum.
 
-    Returns
-    -------
-    ndarray of int64, shape (2 * sums - 1, k)
-    """
-    out = np.empty((2 * len(tilts) - 1, len(exponents)), np.int64)
-    _value_tables(exponents, positive, tilts, out)
-    return out
+@inlined
+def value_frequencies(
+    exponents: NDArray[np.int64],
+    ranks: NDArray[np.int64],
+    slope: int,
+    weights: NDArray[np.int64],
+    out: NDArray[np.int64],
+) -> None:
+    """Frequencies of symbols in a table of this slope."""
+    for i in range(len(exponents)):
+        weights[i] = power(tilted(exponents[i], ranks[i], slope))
+    scale(weights, out)
+
+
+def ranks_of(size: int, positive: int) -> NDArray[np.int64]:
+    """Rank of each symbol among those of its sign, from 0 to less than `RANKS`."""
+    plus, minus = np.arange(positive), np.arange(size - positive)
+    return np.concatenate([plus * RANKS // max(positive, 1), minus * RANKS // max(size - positive, 1)])
+
+
+@kernel
+def gap_tables(odds: NDArray[np.int64], bits: int, corrections: NDArray[np.int64], out: NDArray[np.int64]) -> None:
+    """Frequencies of gap symbols of each table, to an array of zeros of shape (tables, 256)."""
+    weights = np.empty(out.shape[1], np.int64)
+    for t in range(len(odds)):
+        size = 1 << gap_bits_of(odds[t], bits)
+        gap_frequencies(odds[t], corrections, weights[:size], out[t, :size])
+
+
+@kernel
+def value_tables(
+    exponents: NDArray[np.int64],
+    ranks: NDArray[np.int64],
+    slopes: NDArray[np.int64],
+    begin: int,
+    end: int,
+    out: NDArray[np.int64],
+) -> None:
+    """Frequencies of the symbols from `begin` to `end` in the table of each slope, to shape (slopes, end - begin)."""
+    weights = np.empty(end - begin, np.int64)
+    for t in range(len(slopes)):
+        value_frequencies(exponents[begin:end], ranks[begin:end], slopes[t], weights, out[t])
+
+
+@kernel
+def sign_tables(
+    exponents: NDArray[np.int64],
+    ranks: NDArray[np.int64],
+    slopes: NDArray[np.int64],
+    positive: int,
+    tilts: NDArray[np.int64],
+    out: NDArray[np.int64],
+) -> None:
+    """Frequencies of a positive sign in the table of each slope, to shape (slopes, 13)."""
+    for t in range(len(slopes)):
+        sign_frequencies(exponents, ranks, slopes[t], positive, tilts, out[t])
 
 
 def intervals_of(frequencies: NDArray[np.int64]) -> NDArray[np.uint32]:
     """Intervals of symbols, of the frequencies' shape: see `rans`."""
-    starts = np.cumsum(frequencies, axis=1) - frequencies
-    symbols = np.arange(frequencies.shape[1])
-    return (symbols | frequencies - 1 << FREQUENCY_SHIFT | starts << START_SHIFT).astype(np.uint32)
+    starts = np.cumsum(frequencies, axis=-1) - frequencies
+    symbols = np.arange(frequencies.shape[-1])
+    return (symbols | starts << START_SHIFT | frequencies << FREQUENCY_SHIFT).astype(np.uint32)
 
 
-def slots_of(frequencies: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Decoding tables: the interval in which each of `TOTAL` slots lies, of shape (tables * TOTAL,)."""
-    return np.repeat(intervals_of(frequencies).reshape(-1), frequencies.reshape(-1))
+@inlined
+def fill_slots(frequencies: NDArray[np.int64], first: int, slots: NDArray[np.uint32]) -> None:
+    """A decoding table: for each of `TOTAL` slots the interval in which it lies, with its place there as the start.
+
+    Parameters
+    ----------
+    frequencies : ndarray of int64, shape (symbols,)
+    first : int
+        Number of the first symbol.
+    slots : ndarray of uint32, shape (TOTAL,)
+    """
+    begin = 0
+    for i in range(len(frequencies)):
+        interval = np.uint32(first + i | frequencies[i] << FREQUENCY_SHIFT)
+        for k in range(frequencies[i]):
+            slots[begin + k] = interval | np.uint32(k << START_SHIFT)
+        begin += frequencies[i]

@@ -1,9 +1,11 @@
-"""Range asymmetric numeral systems (J. Duda, arXiv 1311.2540): symbols as digits of one number, for static tables.
+"""Range asymmetric numeral systems (J. Duda, arXiv 1311.2540): symbols as digits of numbers, for static tables.
 
 A symbol of frequency f whose interval begins at s takes a state x to ``(x // f << PRECISION) + s + x % f``; the decoder
-goes back, so that the encoder begins with the last symbol. The state begins at 0 and has at most 32 bits: its lower two
-bytes go to the stream before it would pass that, and come back where it falls below 2**16. A stream is the last state,
-in four bytes, and the words. When the decoder has gone through it, its state is 0 and no word is left.
+goes back, so that the encoder begins with the last symbol. Several states, the *lanes*, take symbols in turn: the
+decoder does not wait for one before it goes on with the next. In a *round* a lane has up to two symbols. A state has
+64 bits; the encoder moves its lower four bytes to the stream where a round would take it beyond that, and the decoder
+moves a word back where it is below `LEAST` after a round. A stream is the last states and the words. Each lane begins,
+and the decoder ends, with `LEAST`.
 """
 
 from __future__ import annotations
@@ -16,37 +18,70 @@ from ..jit import kernel
 PRECISION = 12
 """Frequencies of an alphabet add up to ``1 << PRECISION``."""
 TOTAL = 1 << PRECISION
-WORD_BITS, STATE_BITS = 16, 32
+WORD_BITS, STATE_BITS = 32, 64
 WORD_BYTES, STATE_BYTES = WORD_BITS // 8, STATE_BITS // 8
-FREQUENCY_SHIFT, START_SHIFT = 8, 20
-"""Fields of an interval: ``symbol | frequency - 1 << FREQUENCY_SHIFT | start << START_SHIFT``, in 32 bits."""
+LEAST = 1 << WORD_BITS
+"""Least state after a round."""
+ROUND = 2
+"""Most symbols of a lane in a round."""
+MAX_LANES = 8
+START_SHIFT, FREQUENCY_SHIFT = 8, 20
+"""Fields of an interval: ``symbol | start << START_SHIFT | frequency << FREQUENCY_SHIFT``, in 32 bits."""
+
+_U64 = np.uint64
 
 
 @kernel
-def _encode(intervals: NDArray[np.uint32], out: NDArray[np.uint8]) -> int:
-    """Write a stream at the end of `out`; its place."""
-    at, state = len(out), np.int64(0)
-    for i in range(len(intervals) - 1, -1, -1):
-        interval = np.int64(intervals[i])
-        frequency = (interval >> FREQUENCY_SHIFT & (TOTAL - 1)) + 1
-        if state >= frequency << STATE_BITS - PRECISION:
-            at -= WORD_BYTES
-            out[at], out[at + 1] = state >> 8 & 255, state & 255
-            state >>= WORD_BITS
-        state = (state // frequency << PRECISION) + (interval >> START_SHIFT) + state % frequency
-    for _ in range(STATE_BYTES):
-        at -= 1
-        out[at] = state & 255
-        state >>= 8
+def _encode(rounds: NDArray[np.uint32], states: NDArray[np.uint64], words: NDArray[np.uint32]) -> int:
+    """Write words at the end of `words`; the place of the first."""
+    at = len(words)
+    for r in range(len(rounds) - 1, -1, -1):
+        for lane in range(len(states) - 1, -1, -1):
+            limit, bits = _U64(1), _U64(STATE_BITS)
+            for k in range(ROUND):
+                if rounds[r, lane, k]:
+                    limit *= _U64(rounds[r, lane, k] >> FREQUENCY_SHIFT)
+                    bits -= _U64(PRECISION)
+            state = states[lane]
+            if bits < _U64(STATE_BITS) and state >= limit << bits:
+                at -= 1
+                words[at] = state & _U64(LEAST - 1)
+                state >>= _U64(WORD_BITS)
+            for k in range(ROUND - 1, -1, -1):
+                interval = _U64(rounds[r, lane, k])
+                if interval:
+                    frequency = interval >> _U64(FREQUENCY_SHIFT)
+                    start = interval >> _U64(START_SHIFT) & _U64(TOTAL - 1)
+                    state = (state // frequency << _U64(PRECISION)) + start + state % frequency
+            states[lane] = state
     return at
 
 
-def encode_intervals(intervals: NDArray[np.uint32]) -> bytes:
-    """Code a sequence of intervals into a stream of an even number of bytes, four or more.
+def encode_rounds(rounds: NDArray[np.uint32]) -> bytes:
+    """Code rounds of intervals into a stream.
 
     Parameters
     ----------
-    intervals : ndarray of uint32, shape (n,)
+    rounds : ndarray of uint32, shape (n, lanes, 2)
+        0 where a lane has no symbol.
     """
-    out = np.empty(WORD_BYTES * len(intervals) + STATE_BYTES, np.uint8)
-    return out[int(_encode(intervals, out)) :].tobytes()
+    states = np.full(rounds.shape[1], LEAST, np.uint64)
+    words = np.empty(rounds.size // ROUND, np.uint32)
+    first = int(_encode(rounds, states, words))
+    return states.astype("<u8").tobytes() + words[first:].astype("<u4").tobytes()
+
+
+def rounds_in_turn(intervals: NDArray[np.uint32], lanes: int) -> NDArray[np.uint32]:
+    """Rounds of a run whose symbols the lanes take in turn: ndarray of shape (n, lanes, 2)."""
+    size = ROUND * lanes
+    padded = np.zeros(-(-len(intervals) // size) * size, np.uint32)
+    padded[: len(intervals)] = intervals
+    return padded.reshape(-1, ROUND, lanes).transpose(0, 2, 1)
+
+
+def rounds_side_by_side(pairs: NDArray[np.uint32], lanes: int) -> NDArray[np.uint32]:
+    """Rounds of a run of pairs of symbols, shape (pairs, 2), of which each lane takes a part of its own."""
+    part = -(-len(pairs) // lanes)
+    padded = np.zeros((lanes * part, ROUND), np.uint32)
+    padded[: len(pairs)] = pairs
+    return padded.reshape(lanes, part, ROUND).transpose(1, 0, 2)

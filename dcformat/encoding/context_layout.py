@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from ..coding.context_columns import count_cells, sort_columns
 from ..graph.graph import Shape
 
 Ints = NDArray[np.int64]
@@ -56,11 +57,11 @@ def places_of(shape: Shape) -> tuple[NDArray[np.int32], int, int]:
     return padded.astype(np.int32), columns // (height * width) * (height + 1) * (width + 1), width + 1
 
 
-def sign_places(shape: Shape, rows: Ints) -> int:
-    """Padded places of the largest of some chunks of rows."""
+def sign_places(shape: Shape) -> int:
+    """Padded places of a tensor."""
     height, width = kernel_shape(shape)
-    padded = row_size(shape)[1] // (height * width) * (height + 1) * (width + 1)
-    return int(np.diff(rows).max()) * padded + width + 2
+    rows, columns = row_size(shape)
+    return rows * (columns // (height * width)) * (height + 1) * (width + 1) + width + 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,23 +71,23 @@ class Layout:
     Attributes
     ----------
     parts : int
-        Parts into which the columns of a row are split by kernel position, each coded as a row of its own.
+        Parts into which the columns of a row are split by kernel position.
     row_classes : ndarray of uint8, shape (rows * parts,)
         Counted from 0.
-    column_classes : ndarray of uint8, shape (columns,)
-        In coded order, counted from 0.
+    limits : ndarray of int64, shape (parts, classes + 1)
+        Coded places at which each class of columns begins, in each part, and of the end of the last.
     order : ndarray of int32, shape (columns,) or (0,)
         Column at each coded place; empty for their own order.
     """
 
     parts: int
     row_classes: NDArray[np.uint8]
-    column_classes: NDArray[np.uint8]
+    limits: Ints
     order: NDArray[np.int32]
 
     @staticmethod
     def of(shape: Shape, rows: Rows, columns: Columns, row_classes: Ints, column_classes: Ints) -> Layout:
-        """Lay out a tensor's columns, the likelier ones first.
+        """Lay out a tensor's columns by kernel position, if rows have a class for each, then by class.
 
         Parameters
         ----------
@@ -98,23 +99,27 @@ class Layout:
         count, width = row_size(shape)
         inner = prod(kernel_shape(shape))
         parts = inner if rows == Rows.EACH else 1
-        if columns == Columns.CHANNELS:
-            column_classes = np.repeat(column_classes, inner)
-        elif columns == Columns.NONE:
-            column_classes = np.zeros(width, np.int64)
         if rows == Rows.NONE:
             row_classes = np.zeros(count, np.int64)
-        order = np.empty(0, np.int32)
-        if rows == Rows.EACH or columns != Columns.NONE:
-            position = np.arange(width) % inner if rows == Rows.EACH else np.zeros(width, np.int64)
-            order = np.lexsort((-column_classes, position)).astype(np.int32)
-            column_classes = column_classes[order]
-        return Layout(parts, _from_zero(row_classes), _from_zero(column_classes), order)
+        if columns == Columns.NONE and parts == 1:
+            return Layout(1, _from_zero(row_classes), np.array([[0, width]]), np.empty(0, np.int32))
+        each = inner if columns == Columns.CHANNELS else 1
+        column_classes = column_classes - column_classes.min() if columns != Columns.NONE else np.zeros(0, np.int64)
+        limits = np.empty((parts, int(column_classes.max(initial=0)) + 2), np.int64)
+        order = np.empty(width, np.int32)
+        sort_columns(column_classes, each, parts, limits, order)
+        return Layout(parts, _from_zero(row_classes), limits, order)
 
     @property
     def tables(self) -> int:
         """Sums of a row's and a column's class."""
-        return int(self.row_classes.max()) + int(self.column_classes.max()) + 1
+        return int(self.row_classes.max()) + int(self.limits.shape[1]) - 1
+
+    def cells(self) -> Ints:
+        """Places for weights of each table: ndarray of shape (tables,)."""
+        cells = np.zeros(self.tables, np.int64)
+        count_cells(self.row_classes, self.limits, cells)
+        return cells
 
 
 def _from_zero(classes: Ints) -> NDArray[np.uint8]:

@@ -38,9 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where k-means starts (%(default)s)",
     )
     methods = (
-        "how the shared values are found; sklearn: scikit-learn's k-means; exact: the optimum, slower (%(default)s)"
+        "how the shared values are found; sklearn: scikit-learn's k-means; exact: the optimum, slower; grid: evenly "
+        "spaced values, more than 2^B, of the same error where that takes fewer bytes (%(default)s)"
     )
-    parser.add_argument("--method", choices=("kmeans", "sklearn", "exact"), default="kmeans", help=methods)
+    parser.add_argument("--method", choices=("kmeans", "sklearn", "exact", "grid"), default="kmeans", help=methods)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="for the random starts (%(default)s)")
     parser.add_argument(
         "--positive-zeros", action="store_true", help="make the negative zeros that a mask leaves plain zeros"

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import prod
+from typing import Any
+
+import numpy as np
 
 from ...dcformat import FormatError, Graph, Shape
 from ..kernels.contract import F32
@@ -14,9 +17,10 @@ from ..threads.team import Team
 from ..threads.workers import Workers
 from .fold import Decode
 from .fuse import Layer, fuse
+from .integers import Integers, ends_of, lower
 from .memory import MemoryMap, lay_out
 from .step import Context, Step
-from .steps import STEPS
+from .steps import build
 from .target import HOST, Target
 from .tuning import Tuning
 
@@ -46,6 +50,8 @@ class Plan:
         The calls of all steps.
     team : Team
         Threads for those that are parallel.
+    integers : Integers or None
+        Which values are bytes, in a plan of integers.
     """
 
     batch: int
@@ -57,11 +63,15 @@ class Plan:
     layout: MemoryMap
     program: Program
     team: Team
+    integers: Integers | None = None
 
-    def view(self, arena: F32, value: int) -> F32:
-        """A value in an arena: shape ``(samples, *shape, lanes)``."""
+    def view(self, arena: F32, value: int) -> Any:
+        """A value in an arena: float32, shape ``(samples, *shape, lanes)``, or the bytes of its planes, flat."""
+        elements = _elements(value, self.shapes, self.batch, self.integers)
+        if self.integers is not None and value in self.integers.ranges:
+            return _window(arena, self.layout.values[value], elements).view(np.uint8)
         shape = self.batch // self.lanes, *self.shapes[value], self.lanes
-        return _window(arena, self.layout.values[value], prod(shape)).reshape(shape)
+        return _window(arena, self.layout.values[value], elements).reshape(shape)
 
 
 def plan(
@@ -75,6 +85,7 @@ def plan(
     elements: Mapping[str, int] | None = None,
     tuning: Tuning | None = None,
     target: Target = HOST,
+    integers: bool = False,
 ) -> Plan:
     """Plan a graph for one batch size.
 
@@ -99,6 +110,8 @@ def plan(
         Chooses kernels by trial; without it cost estimates decide.
     target : Target, optional
         The processor that runs the plan; this one without it.
+    integers : bool
+        Whether values that have a range are held as bytes; the graph then has ranges, and there is one lane.
 
     Returns
     -------
@@ -109,24 +122,35 @@ def plan(
     FormatError
         A sample needs more memory than `MAX_ARENA`.
     """
-    context = Context(batch, lanes, shapes, decode, team or Team(1), tuning, target)
-    layers = fuse(graph, shapes)
+    given, answers, held = tuple(range(len(graph.inputs))), graph.answers, None
+    layers = fuse(graph, shapes, ends_of(graph) if integers else ())
+    if integers:
+        lowered = lower(graph, layers, shapes)
+        held, layers, shapes = lowered.integers, lowered.layers, lowered.shapes
+        given, answers = lowered.inputs, lowered.outputs
+    context = Context(batch, lanes, shapes, decode, team or Team(1), tuning, target, held)
     steps = _pack(layers, context, packers, elements or {})
     uses = [step.use for step in steps]
-    given = tuple(range(len(graph.inputs)))
-    values = {*given, *graph.answers, *(value for use in uses for value in (*use.reads, use.makes))}
-    sizes = {value: batch * prod(shapes[value]) for value in values}
-    layout = lay_out(sizes, uses, given, graph.answers)
+    values = {*given, *answers, *(value for use in uses for value in (*use.reads, use.makes))}
+    sizes = {value: _elements(value, shapes, batch, held) for value in values}
+    layout = lay_out(sizes, uses, given, answers)
     if layout.elements > batch * MAX_ARENA:
         found = f"{layout.elements / batch:.0f} elements"
         raise FormatError("the network's values take too much memory", expected=f"at most {MAX_ARENA}", found=found)
     recorder = Recorder(layout.elements)
-    made = Plan(batch, lanes, shapes, given, graph.answers, steps, layout, recorder.program, context.team)
+    made = Plan(batch, lanes, shapes, given, answers, steps, layout, recorder.program, context.team, held)
     for step, offset in zip(steps, layout.scratch, strict=True):
         inputs = [made.view(recorder.arena, value) for value in step.use.reads]
         scratch = _window(recorder.arena, offset, step.use.scratch)
         recorder.add_step(step.bind(inputs, made.view(recorder.arena, step.use.makes), scratch))
     return made
+
+
+def _elements(value: int, shapes: list[Shape], batch: int, integers: Integers | None) -> int:
+    """Size of a value in the arena, in float32 elements."""
+    if integers is None or value not in integers.ranges:
+        return batch * prod(shapes[value])
+    return batch * integers.planes(shapes[value]).size // np.float32().itemsize
 
 
 def _window(arena: F32, offset: int, elements: int) -> F32:
@@ -152,7 +176,7 @@ def _pack(layers: list[Layer], context: Context, packers: int, elements: Mapping
 
 
 def _steps(layer: Layer, context: Context) -> list[Step]:
-    step = STEPS[layer.node.op](layer, context)
+    step = build(layer, context)
     if layer.pool is None or layer.pooled is None or step.use.makes == layer.output:
         return [step]
-    return [step, STEPS[layer.pool.op](Layer(layer.pool, (layer.pooled,), layer.output), context)]
+    return [step, build(Layer(layer.pool, (layer.pooled,), layer.output), context)]

@@ -15,6 +15,7 @@ from ..program import Bound, Parallel
 from ..threads.team import Team
 from .fold import Decode
 from .fuse import Layer
+from .integers import Integers
 from .memory import Use
 from .target import HOST, Target
 from .tuning import Tuning
@@ -64,6 +65,7 @@ class Context:
     team: Team
     tuning: Tuning | None
     target: Target = HOST
+    integers: Integers | None = None
 
     @property
     def samples(self) -> int:

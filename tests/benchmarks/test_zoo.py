@@ -43,7 +43,12 @@ def test_a_process_that_ends_badly_keeps_the_row_so_far(tmp_path: Path, code: st
 def test_tables_count_and_name_what_is_refused() -> None:
     refused = {"network": "timm:b", "group": "cnn", "torch_export": "aten.x: no", "onnx_export": "ok", "onnx": "ok"}
     shares, networks, reasons = zoo.tables([ROW, refused, {"network": "own:c", "group": "cnn", "ended": "killed"}])
-    assert shares.rows == [["other", 1, 1, 0, 0, 0], ["cnn", 2, 0, 1, 1, 0], ["all", 3, 1, 1, 1, 0]]
+    assert shares.rows == [
+        ["other", 1, "1 of 1", "", ""],
+        ["cnn", 2, "0 of 1", "1 of 1", ""],
+        ["all", 3, "1 of 2", "1 of 1", ""],
+    ]
+    assert len(networks.header) == len(networks.rows[0]) == 8  # no times
     assert [row[:4] for row in networks.rows] == [
         ("own:mlp", "yes", "", ""),
         ("timm:b", "no", "yes", ""),
@@ -70,3 +75,29 @@ def test_small_networks_answer() -> None:
         weights = [p.detach().numpy() for p in module.parameters() if p.dim() > 1]
         assert all(np.mean(weight == 0) >= 0.79 for weight in weights)
         assert all(len(np.unique(weight)) <= 31 for weight in weights)
+
+
+def test_an_error_is_told_by_its_first_cause_but_for_our_own() -> None:
+    pytest.importorskip("torch")
+    from benchmarks.zoo.measure import reason
+    from dcz import DczError
+
+    def raised(error: Exception, cause: Exception) -> Exception:
+        try:
+            raise error from cause
+        except type(error) as caught:
+            return caught
+
+    cause = ValueError("\x1b[96mno such operator\x1b[0m\nNext steps")
+    assert reason(raised(RuntimeError("step 3 of 3 failed"), cause)) == "ValueError: no such operator"
+    assert reason(raised(DczError("the network cannot be traced"), cause)) == "DczError: the network cannot be traced"
+
+
+def test_gains_that_are_all_equal_stay() -> None:
+    torch = pytest.importorskip("torch")
+    from benchmarks.zoo.measure import thin
+
+    module = torch.nn.Linear(8, 4)
+    module.gain = torch.nn.Parameter(torch.full((4, 1, 1), 0.5))
+    assert torch.equal(thin(module).gain, torch.full((4, 1, 1), 0.5))
+    assert (module.weight == 0).float().mean() >= 0.75

@@ -66,7 +66,7 @@ def lines_of_code(name: str) -> int:
 def test_it_is_small() -> None:
     assert {path.name for path in HERE.glob("second_*.py")} == FILES
     assert lines_of_code("second_reader.py") + lines_of_code("second_payloads.py") <= 400
-    assert lines_of_code("second_context.py") <= 200
+    assert lines_of_code("second_context.py") <= 225
     assert lines_of_code("second_adaptive.py") <= 60
     assert lines_of_code("second_quantization.py") <= 40
 

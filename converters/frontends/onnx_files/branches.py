@@ -18,7 +18,7 @@ def branches(node: NodeProto) -> dict[bool, GraphProto]:
 def lifted(model: ModelProto) -> ModelProto:
     """The model with unique names in the branches of its Ifs, and their constants in the main graph.
 
-    Names that a branch defines get its path, ``choice.then_branch.w``: two branches may define the same.
+    Names that a branch defines get its path, ``y.then_branch.w`` for an If that makes ``y``: two may define the same.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def lifted(model: ModelProto) -> ModelProto:
         return model
     result = ModelProto()
     result.CopyFrom(model)
-    for graph in _renamed(result.graph, {}):
+    for graph in _renamed(result.graph, "", {}):
         constants = [node for node in graph.node if node.op_type == "Constant"]
         result.graph.initializer.extend(graph.initializer)
         result.graph.sparse_initializer.extend(graph.sparse_initializer)
@@ -39,15 +39,14 @@ def lifted(model: ModelProto) -> ModelProto:
     return result
 
 
-def _renamed(graph: GraphProto, names: Mapping[str, str]) -> Iterator[GraphProto]:
+def _renamed(graph: GraphProto, path: str, names: Mapping[str, str]) -> Iterator[GraphProto]:
     """Rename what branches inside of a graph define, in place; yields them, inner ones first."""
     for node in graph.node:
-        path = node.name or node.output[0]
         for attribute in node.attribute:
             if attribute.type == AttributeProto.GRAPH:
-                inner = attribute.g
-                known = {**names, **{name: f"{path}.{attribute.name}.{name}" for name in _defined(inner)}}
-                yield from _renamed(inner, known)
+                inner, own = attribute.g, f"{path}{node.output[0]}.{attribute.name}."
+                known = {**names, **{name: own + name for name in _defined(inner)}}
+                yield from _renamed(inner, own, known)
                 _rename(inner, known)
                 yield inner
 

@@ -102,15 +102,12 @@ class Network(nn.Module):
             elif known and step.proto.op_type not in BY_CHANCE:
                 values.defer(step)
             else:
-                self._do(index, values, given)
-
-    def _do(self, index: int, values: Values, given: Mapping[str, Tensor]) -> None:
-        made = self._steps()[index](values)
-        if isinstance(made, UnsupportedOpError):
-            self.refused[index] = made
-            made = self._assumed(index, values, given)
-        for name, value in made.items():
-            values.put(name, value)
+                made = step(values)
+                if isinstance(made, UnsupportedOpError):
+                    self.refused[index] = made
+                    made = self._assumed(index, values, given)
+                for name, value in made.items():
+                    values.put(name, value)
 
     def _steps(self) -> list[Step]:
         return [step for step in self.steps if isinstance(step, Step)]

@@ -92,7 +92,7 @@ def fill_edges(out: Bytes, at: int, start: int, end: int, size: int, zero: int) 
 
 
 @inlined
-def tile_place(tile: int, length: int, last: Any) -> int:
+def tile_place(tile: int, length: int, last: Any) -> Any:
     """First pixel of a tile; the last tile ends with the plane, and so may begin within the one before it."""
     return min(tile * length, last)
 

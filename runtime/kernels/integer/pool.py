@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ... import simd
@@ -90,7 +92,8 @@ def average_pool_bytes(
 
 
 @inlined
-def _total(pixels: Bytes) -> int:
+def _total(pixels: Bytes) -> Any:
+    """The sum of some bytes."""
     total = np.uint32(0)
     for i in range(len(pixels)):
         total += np.uint32(pixels[i])

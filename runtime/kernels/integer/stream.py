@@ -79,6 +79,7 @@ def make_stream(
     rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     to = np.repeat(starts, counts) + rank
     narrow = np.uint16 if offset.max(initial=0) < 1 << 16 else np.uint32
-    offsets, values = (np.zeros(int(quads.sum()) * QUAD, kind) for kind in (narrow, np.int8))
+    slots = int(quads.sum()) * QUAD
+    offsets, values = np.zeros(slots, narrow), np.zeros(slots, np.int8)
     offsets[to], values[to] = offset[order], weights.reshape(outputs, -1)[output, place][order]
     return QuadStream(offsets, values, quads.astype(np.uint32))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..step import Builder
-from . import elementwise, embedding, matmul, movement, norm, pool, recurrent, resize, weighted
+from ..fuse import Layer
+from ..step import Builder, Context, Step
+from . import elementwise, embedding, integer, matmul, movement, norm, pool, recurrent, resize, weighted
 
 FAMILIES = (weighted, matmul, recurrent, elementwise, embedding, norm, pool, resize, movement)
 STEPS: Mapping[str, Builder] = {op: build for family in FAMILIES for op, build in family.STEPS.items()}
@@ -16,3 +17,8 @@ STEPS: Mapping[str, Builder] = {op: build for family in FAMILIES for op, build i
 
 ONE_LANE: frozenset[str] = frozenset({*matmul.STEPS, *recurrent.STEPS})
 """Operators whose steps need the samples one behind the other. A plan with one of them interleaves none."""
+
+
+def build(layer: Layer, context: Context) -> Step:
+    """The step of a layer."""
+    return STEPS[layer.node.op](layer, context) if context.integers is None else integer.build(layer, context, STEPS)

@@ -49,13 +49,13 @@ def strided(layer: Layer, context: Context) -> Step:
     """Slices, permutations and expansions: a view if the elements keep their order, else one strided copy."""
     nodes = (*layer.moves, layer.node)
     sketch = _sketch((context.samples, *context.shapes[layer.inputs[0]], context.lanes))
-    moved = _moved(sketch, nodes)
-    if moved.flags.c_contiguous:
-        offset = (moved.ctypes.data - sketch.ctypes.data) // sketch.itemsize
-        return _run(layer, offset, moved.size)
+    found = moved(sketch, nodes)
+    if found.flags.c_contiguous:
+        offset = (found.ctypes.data - sketch.ctypes.data) // sketch.itemsize
+        return _run(layer, offset, found.size)
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        return [copy(out, _moved(inputs[0], nodes))]
+        return [copy(out, moved(inputs[0], nodes))]
 
     return Step(layer.node.op, "strided_copy", Use(layer.inputs, layer.output), bind)
 
@@ -75,7 +75,7 @@ def _sketch(shape: Shape) -> F32:
     return np.lib.stride_tricks.as_strided(np.empty(1, np.float32), shape, strides)
 
 
-def _moved(source: F32, nodes: Sequence[Node]) -> F32:
+def moved(source: F32, nodes: Sequence[Node]) -> F32:
     """A view of an array of shape (samples, ..., lanes) after nodes out of `STRIDED`."""
     for node in nodes:
         attrs = cast(dict[str, Any], node.attrs)
@@ -96,7 +96,7 @@ def pad(layer: Layer, context: Context) -> Step:
     value = cast(float, layer.node.attrs.get("value", 0.0))
 
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        source, target = _moved(inputs[0], layer.moves), out
+        source, target = moved(inputs[0], layer.moves), out
         sizes = source.shape[1:-1]
         for axis, (start, size) in enumerate(zip(before, sizes, strict=True), 1):
             target = target[(slice(None),) * axis + (slice(start, start + size),)]

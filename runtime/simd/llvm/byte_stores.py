@@ -13,12 +13,11 @@ from numba.core import types
 
 from ....core.cpu import PACKS, WORDS
 from ..reference.byte_stores import FURTHEST
+from ..reference.bytes import HALF, QUAD
 from .byte_types import (
     BYTE,
-    HALF,
     LANE,
     LONG,
-    QUAD,
     WORD,
     constant,
     load_at,
@@ -66,13 +65,15 @@ def _narrowed(builder: Any, four: list[Any], zero: Any) -> Any:
     kind, narrow = four[0].type, ir.VectorType(BYTE, lanes)
     low, high, zeros = constant(kind, 0), constant(kind, 255), splat(builder, zero, lanes)
     a, b, c, d = (builder.trunc(_between(builder, builder.add(v, zeros), low, high, "s"), narrow) for v in four)
-    whole = [shuffle(builder, *pair, list(range(2 * lanes))) for pair in ((a, b), (c, d))]
-    return shuffle(builder, *whole, _order(lanes))
+    return _in_order(builder, a, b, c, d)
 
 
-def _order(lanes: int) -> list[int]:
-    """For each pixel of a piece, its place among four vectors of `lanes` laid end to end."""
-    return [lanes * vector + at + j for at in range(0, lanes, 4) for vector in range(QUAD) for j in range(4)]
+def _in_order(builder: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Four vectors of a piece as one, pixels in their order."""
+    lanes = a.type.count
+    ends = list(range(2 * lanes))
+    order = [lanes * vector + at + j for at in range(0, lanes, QUAD) for vector in range(QUAD) for j in range(QUAD)]
+    return shuffle(builder, shuffle(builder, a, b, ends), shuffle(builder, c, d, ends), order)
 
 
 def _widened(builder: Any, pixels: Any) -> list[Any]:
@@ -122,13 +123,12 @@ def store_outputs(
                 if floats:
                     limits = splat(builder, low, lanes), splat(builder, high, lanes)
                     a, b, c, d = (_clamp(builder, value, *limits) for value in values)
-                    whole = [shuffle(builder, *pair, list(range(2 * lanes))) for pair in ((a, b), (c, d))]
                     target = build_address(context, builder, out, out_value, place, BYTE, pixel)
-                    store_at(builder, target, shuffle(builder, *whole, _order(lanes)), align=4)
+                    store_at(builder, target, _in_order(builder, a, b, c, d), align=4)
                     continue
                 result = _narrowed(builder, [_rounded(builder, value) for value in values], zero_int)
-                limits = (splat(builder, builder.trunc(each, BYTE), count) for each in (low_int, high_int))
-                result = _between(builder, result, *limits, "u")
+                least, most = (splat(builder, builder.trunc(each, BYTE), count) for each in (low_int, high_int))
+                result = _between(builder, result, least, most, "u")
                 inside = load_at(
                     builder, build_address(context, builder, mask, mask_value, mask_at, BYTE), bytes_, pixel
                 )

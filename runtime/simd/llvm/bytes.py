@@ -7,20 +7,8 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from .byte_types import (
-    BYTE,
-    LONG,
-    QUAD,
-    Sums,
-    dot,
-    load_at,
-    pack_sums,
-    pieces_of,
-    splat,
-    store_at,
-    unpack_four,
-    vectors_of,
-)
+from ..reference.bytes import QUAD
+from .byte_types import BYTE, LONG, Sums, dot, load_at, pack_sums, pieces_of, splat, store_at, unpack_four, vectors_of
 from .types import I32, I64, build_address, intrinsic
 
 

@@ -68,11 +68,14 @@ def test_a_network_of_ones_own_by_a_recipe_that_names_none(
 ) -> None:
     (tmp_path / "own_network.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
-    recipe = replace(RECIPE, arch="", stages=(RECIPE.stages[0], replace(RECIPE.stages[2], bits="fc=4,3=3")))
+    stages = RECIPE.stages[0], replace(RECIPE.stages[2], bits="fc=4,3=3")
+    recipe = replace(RECIPE, arch="", stages=stages, calibrate="max")
     own = {"arch": "own_network:make", "input_shape": (1, 28, 28)}
     report = compress(mnist, "net.dcz", recipe, **own)
     assert report.test_accuracy > 0.9
     assert dcz.load("net.dcz").predict(np.zeros((28, 28), np.uint8))
+    with dcz.open("net.dcz") as container:
+        assert list(container.graph.quantization.weights) == ["0.weight"]
     with pytest.raises(ConversionError, match="no architecture is named"):
         compress(mnist, "net.dcz", recipe)
     with pytest.raises(ConversionError, match="for another network"):
@@ -375,6 +378,7 @@ def test_nothing_is_written_where_something_is_wrong(mnist: Path, tmp_path: Path
         (unknown, None, "no layer 'fc9'"),
         (wild, None, "the loss is not finite"),
         (Recipe("lenet", RECIPE.stages), None, "unknown architecture"),
+        (replace(RECIPE, calibrate="max"), None, "the network has no convolution"),
     ):
         with pytest.raises(ConversionError, match=message):
             compress(mnist, out, recipe, checkpoint=tmp_path / checkpoint if checkpoint else None)
