@@ -29,6 +29,7 @@ from . import (
     layers,
     load,
     memory,
+    mobile,
     reproduce_paper,
     scaling,
     serve,
@@ -57,6 +58,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         cluster,
         serve,
         compiled,
+        mobile,
         zoo,
     )
 }
@@ -78,7 +80,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"benchmarks: --docs needs {error.name}; install with: pip install '.[bench]'", file=sys.stderr)
             return 1
         return 0
-    known = {*NETWORKS, *(zoo.ZOO if "zoo" in arguments.names else ())}
+    known = {
+        *NETWORKS,
+        *(zoo.ZOO if "zoo" in arguments.names else ()),
+        *(mobile.TITLES if "mobile" in arguments.names else ()),
+    }
     if unknown := set(arguments.networks or ()) - known:
         parser.error(f"unknown network {min(unknown)!r}; known: {', '.join(sorted(known))}")
     if arguments.cpu_time and arguments.threads > 1:
@@ -142,7 +148,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"of {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="the small networks, short rounds: a few minutes")
     parser.add_argument(
-        "--networks", metavar="NAME", nargs="+", help=f"of {', '.join(NETWORKS)}; for zoo: timm:resnet18 and others"
+        "--networks",
+        metavar="NAME",
+        nargs="+",
+        help=f"of {', '.join(NETWORKS)}; for zoo and mobile: tv:resnet50, ...",
     )
     parser.add_argument("--batches", metavar="N", nargs="+", type=int)
     parser.add_argument("--threads", metavar="N", type=int, default=1)
