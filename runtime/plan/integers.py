@@ -141,7 +141,8 @@ def _pads(layers: Sequence[Layer], shapes: Sequence[Shape], integers: Integers) 
     for layer in layers:
         if layer.node.op not in CONVOLUTIONS or not integers.is_integer(layer):
             continue
-        (_, *given), (_, *made) = image(shapes[layer.inputs[0]]), image(shapes[layer.output])
+        output = layer.output if layer.pooled is None else layer.pooled
+        (_, *given), (_, *made) = image(shapes[layer.inputs[0]]), image(shapes[output])
         attrs = attrs_of(layer.node)
         stride, padding = cast(Size, attrs["stride"]), cast(Size, attrs["padding"])
         if given == made and stride == (1, 1):

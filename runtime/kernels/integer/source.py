@@ -37,6 +37,12 @@ class Source:
     made: Planes
     zero: int
 
+    def __post_init__(self) -> None:
+        """Check that rows of the output are far enough apart for what taps reach."""
+        needed = self.geometry.out_width + self._reach[1]
+        if not self.in_place and self.made.pitch < needed:
+            raise ValueError(f"rows of {self.made.pitch} bytes are too short for taps that reach {needed}")
+
     @cached_property
     def _reach(self) -> tuple[int, int]:
         """Rows and columns, counted in strides, from the first tap to the last."""

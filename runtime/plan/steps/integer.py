@@ -244,7 +244,8 @@ def _between(layer: Layer, step: Step, context: Context) -> Step:
     if target is None and not taken:
         return step
     choosing = layer.node.op in CHOOSING and all(_integers(context).origins[id(node)] in ranges for node in layer.moves)
-    rooms, chosen = _Rooms(), target is not None and choosing
+    chosen = target is not None and choosing and len(taken) == len(set(step.use.reads))
+    rooms = _Rooms()
     in_place = step.use.view and step.use.offset == 0 and target is None
     places = {value: rooms.add(0 if in_place else 4 * context.batch * prod(context.shapes[value])) for value in taken}
     answer = rooms.add(0 if target is None else 4 * context.batch * prod(context.shapes[made]))

@@ -44,6 +44,10 @@ assert not {"linear_windowed", "linear_triples"} & set(select.by_kernel(choices)
 from dcz.runtime.kernels.conv.direct.sparse import conv_sparse
 assembly = "".join(conv_sparse.dispatcher.inspect_asm().values())
 assert "ymm" in assembly and "zmm" not in assembly
+import integer_cases
+from dcz.core.cpu import BYTE_DOTS, WORDS
+assert not BYTE_DOTS and not WORDS
+integer_cases.check(integer_cases.IntegerCase(channels=(5, 3), size=(5, 6), batch=1))
 print("done")
 """
 

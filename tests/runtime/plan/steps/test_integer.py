@@ -89,7 +89,9 @@ def squeezing(n: Network) -> Value:
 
 def groups(n: Network) -> Value:
     """Groups and depthwise, then float32 between bytes, and a layer on rows."""
-    x = n.held(n.conv(n.relu(n.conv(n.x, 12, groups=2)), 12, groups=12), 0.05, 128)
+    pairs = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0), "dilation": (1, 1), "ceil_mode": False}
+    x = n.held(n.add("max_pool2d", n.add("relu", n.conv(n.x, 12, groups=2)), **pairs))
+    x = n.held(n.conv(x, 12, groups=12), 0.05, 128)
     x = n.held(n.add("mul", x, n.relu(n.conv(x, 12, 1))), 0.4, 100)
     x = n.held(n.weighted("linear", x, (10, x.shape[-1])), 0.4, 88)
     x = n.held(n.add("flatten", x), 0.5, 90)
