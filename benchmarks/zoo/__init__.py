@@ -86,12 +86,15 @@ def tables(rows: list[Row]) -> list[Table]:
     groups = list(dict.fromkeys(row["group"] for row in rows))
     shares = [[group, *_counts([row for row in rows if row["group"] == group])] for group in groups]
     header = ("group", "networks", "by torch.export", "through ONNX", "round trip")
+    columns = (
+        "network", "torch.export", "ONNX", "round trip", "varies by", "max error", "bytes", "of fp32",
+        "ms", "x ONNX Runtime",
+    )  # fmt: skip
     networks = [
-        (row["network"], *map(partial(_mark, row), STAGES), row.get("max_error"), row.get("file_bytes"), _share(row),
-         row.get("dcz_ms"), row.get("speedup") and figure(row["speedup"]))
+        (row["network"], *map(partial(_mark, row), STAGES), _short(row, "varies"), row.get("max_error"),
+         row.get("file_bytes"), _share(row), row.get("dcz_ms"), _short(row, "speedup"))
         for row in rows
     ]  # fmt: skip
-    columns = ("network", "torch.export", "ONNX", "round trip", "max error", "bytes", "of fp32", "ms", "x ONNX Runtime")
     if not any("dcz_ms" in row for row in rows):
         columns, networks = columns[:-2], [row[:-2] for row in networks]
     refusals = [(row["network"], stage, text) for row in rows for stage, text in _refusals(row)]
@@ -112,6 +115,10 @@ def _counts(rows: list[Row]) -> list[object]:
 
 def _mark(row: Row, stage: str) -> str:
     return "yes" if row.get(stage) == "ok" else "no" if stage in row else ""
+
+
+def _short(row: Row, name: str) -> str:
+    return figure(row[name]) if name in row else ""
 
 
 def _share(row: Row) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +63,9 @@ def _frequency(counts: NDArray[np.int64], context: int) -> int:
 
 
 @inlined
-def _link(before: np.int64 | int, digit: int) -> int:
+def _link(before: Any, digit: int) -> int:
     """Probability of a unary digit in a chain."""
-    return min(before, _LINKS) * (_UNITS + 1) + min(digit, _UNITS)
+    return min(before, _LINKS) * (_UNITS + 1) + min(digit, _UNITS)  # type: ignore[no-any-return]
 
 
 @inlined

@@ -184,7 +184,7 @@ def _renew(encoded: dict[str, Encoded], at_any_gain: bool) -> None:
     What a large one could gain by it is less than `LEAST_GAIN`.
     """
     old = {n: t for n, t in encoded.items() if not t.encoding.minor_version and len(t.payload) < SMALL_BYTES}
-    old = {name: tensor for name, tensor in old.items() if len(tensor.among) > 1}
+    old = {name: tensor for name, tensor in old.items() if set(tensor.among) - {tensor.encoding}}
     new = {name: tensor.renewed() for name, tensor in old.items()}
     gain = sum(len(old[name].payload) - len(new[name].payload) for name in old)
     if at_any_gain or gain >= LEAST_GAIN:

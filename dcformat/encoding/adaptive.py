@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import FormatError
-from ..coding.adaptive_numbers import NumberReader, write_number_lists
+from ..coding.adaptive_numbers import NumberReader, Numbers, write_number_lists
 from ..coding.bits import Bytes, write_varint
 from ..coding.codebook import find_grid
 from ..constants import MAX_ADAPTIVE, MAX_ADAPTIVE_EXPANSION
@@ -81,7 +81,7 @@ class _Split(NamedTuple):
         signed = bool(self.signs.any())
         out = bytearray([self.kind | _SIGNED * signed | self.width << _WIDTH_SHIFT])
         out += self.extra
-        lists = write_number_lists([self.upper])
+        lists = write_number_lists([Numbers(self.upper)])
         if len(self.upper) > MAX_ADAPTIVE_EXPANSION * len(lists):
             return None
         write_varint(out, len(lists))

@@ -32,6 +32,7 @@ class NativeModel:
 
     Attributes
     ----------
+    path : str
     facts : dict
         All facts about the model: ``network``, ``target``, ``batch``, ``inputs``, ``outputs``, ``labels``,
         ``preprocess`` and more.
@@ -51,7 +52,8 @@ class NativeModel:
     """
 
     def __init__(self, path: str | os.PathLike[str], prefix: str = "dcz_") -> None:
-        self._library = ctypes.CDLL(os.path.abspath(path))
+        self.path = os.path.abspath(path)
+        self._library = ctypes.CDLL(self.path)
         try:
             describe, self._run = (getattr(self._library, prefix + name) for name in ("description", "run"))
         except AttributeError:
@@ -94,13 +96,19 @@ class NativeModel:
         inputs = self._arrays(batch)
         samples = len(inputs[0])
         outputs = [np.empty((samples, *shape), np.float32) for shape in self.output_shapes.values()]
+        if samples == self.batch:  # the fast path: such a call may take microseconds
+            self._once(inputs, outputs)
+        else:
+            self._parts(samples, inputs, outputs)
+        return outputs[0] if len(outputs) == 1 else dict(zip(self.output_shapes, outputs, strict=True))
+
+    def _parts(self, samples: int, inputs: list[F32], outputs: list[F32]) -> None:
         whole = samples - samples % self.batch
         for start in range(0, whole, self.batch):
             part = slice(start, start + self.batch)
             self._once([x[part] for x in inputs], [y[part] for y in outputs])
         if whole < samples:
             self._rest([x[whole:] for x in inputs], [y[whole:] for y in outputs])
-        return outputs[0] if len(outputs) == 1 else dict(zip(self.output_shapes, outputs, strict=True))
 
     def _rest(self, inputs: list[F32], outputs: list[F32]) -> None:
         """Run fewer samples than the library computes at a time, filled up with zeros."""

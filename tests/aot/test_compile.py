@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -107,6 +108,15 @@ def test_a_library_tells_about_itself(small: Compiled) -> None:
 
 
 COMPILE = "import sys; from dcz.aot.compile import compile_model; compile_model(*sys.argv[1:])"
+
+
+@pytest.mark.skipif(shutil.which("objdump") is None, reason="needs binutils")
+def test_an_object_has_no_state(several: Compiled, tmp_path: Path) -> None:
+    compile_model(several.container, tmp_path / "m.o")
+    command = ["objdump", "-h", tmp_path / "m.o"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert {".text", ".rodata"} <= set(said)
+    assert not {".data", ".bss", ".tdata", ".tbss"} & set(said)
 
 
 def test_two_processes_make_equal_bytes(several: Compiled, small: Compiled, tmp_path: Path) -> None:

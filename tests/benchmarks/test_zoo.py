@@ -48,7 +48,7 @@ def test_tables_count_and_name_what_is_refused() -> None:
         ["cnn", 2, "0 of 1", "1 of 1", ""],
         ["all", 3, "1 of 2", "1 of 1", ""],
     ]
-    assert len(networks.header) == len(networks.rows[0]) == 7  # no times
+    assert len(networks.header) == len(networks.rows[0]) == 8  # no times
     assert [row[:4] for row in networks.rows] == [
         ("own:mlp", "yes", "", ""),
         ("timm:b", "no", "yes", ""),
@@ -91,3 +91,13 @@ def test_an_error_is_told_by_its_first_cause_but_for_our_own() -> None:
     cause = ValueError("\x1b[96mno such operator\x1b[0m\nNext steps")
     assert reason(raised(RuntimeError("step 3 of 3 failed"), cause)) == "ValueError: no such operator"
     assert reason(raised(DczError("the network cannot be traced"), cause)) == "DczError: the network cannot be traced"
+
+
+def test_gains_that_are_all_equal_stay() -> None:
+    torch = pytest.importorskip("torch")
+    from benchmarks.zoo.measure import thin
+
+    module = torch.nn.Linear(8, 4)
+    module.gain = torch.nn.Parameter(torch.full((4, 1, 1), 0.5))
+    assert torch.equal(thin(module).gain, torch.full((4, 1, 1), 0.5))
+    assert (module.weight == 0).float().mean() >= 0.75

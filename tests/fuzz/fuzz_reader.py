@@ -119,6 +119,12 @@ def resident_mib() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
 
+def timed(data: bytes) -> tuple[str, float]:
+    """The outcome of an execution, and the processor seconds that it took."""
+    began = time.process_time()
+    return execute(data), time.process_time() - began
+
+
 def run(seconds: float, seed: int, most: int | None = None) -> Record:
     """Execute changed files for some time, or so many."""
     from fuzz_structure import changed
@@ -130,10 +136,11 @@ def run(seconds: float, seed: int, most: int | None = None) -> Record:
     start = time.monotonic()
     while time.monotonic() - start < seconds and (most is None or record.executions < most):
         data = changed(rng.choice(kept), rng, files)
-        began = time.process_time()
         try:
-            outcome = execute(data)
-            if (taken := time.process_time() - began) > SLOW_SECONDS:
+            outcome, taken = timed(data)
+            if taken > record.longest:  # once more: a kernel may have been compiled
+                taken = min(taken, timed(data)[1])
+            if taken > SLOW_SECONDS:
                 _fault(f"{taken:.1f} seconds for {len(data)} bytes")
         except BaseException:
             fault = Path(f"fault-{seed}-{record.executions}.dcz")

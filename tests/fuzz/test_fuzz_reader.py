@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_files_are_read_and_refused_and_nothing_else(tmp_path: Path, monkeypatch
 def test_a_fault_is_kept_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     count = len(fuzz_reader.seeds())
-    calls = iter(range(count + 8))
+    calls = itertools.count()
 
     def execute(data: bytes) -> str:
         if next(calls) == count + 7:
@@ -52,7 +53,18 @@ def test_a_fault_is_kept_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(fuzz_reader, "execute", execute)
     with pytest.raises(IndexError, match="outside"):
         fuzz_reader.run(60, seed=4)
-    assert [path.name for path in tmp_path.iterdir()] == ["fault-4-7.dcz"]
+    (fault,) = tmp_path.glob("fault-4-*.dcz")
+    assert fault.stat().st_size
+
+
+def test_an_execution_that_compiles_is_timed_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    taken = iter([2.0, 0.1, *[0.0] * 9])
+    monkeypatch.setattr(fuzz_reader, "timed", lambda data: ("read", next(taken)))
+    assert fuzz_reader.run(60, seed=5, most=3).longest == 0.1
+    monkeypatch.setattr(fuzz_reader, "timed", lambda data: ("read", 2.0))
+    with pytest.raises(fuzz_reader.FuzzError, match=r"2.0 seconds"):
+        fuzz_reader.run(60, seed=6)
 
 
 def test_a_file_put_together_again_is_the_same_network(files: list[bytes]) -> None:

@@ -47,8 +47,7 @@ class Reader:
             value |= (byte & 127) << shift
             shift += 7
             if byte < 128:
-                need(byte or shift == 7, "varint not in its shortest form")
-                need(value <= limit, "number out of range")
+                need((byte or shift == 7) and value <= limit, "varint out of range, or not in its shortest form")
                 return value
 
     def streams(self, sizes: list[int]) -> list[bytes]:

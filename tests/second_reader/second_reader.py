@@ -93,8 +93,8 @@ def read(data: bytes, operators: Iterable[str]) -> File:
     need(end == len(data), "length of the file")
     names = list(tensors)
     tied = manifest.get("tied", {})
-    need(isinstance(tied, dict) and not set(tied) & set(names), "tied")
-    need(all(type(i) is int and 0 <= i < len(names) for i in tied.values()), "tied to nothing")
+    known = isinstance(tied, dict) and all(type(i) is int and 0 <= i < len(names) for i in tied.values())
+    need(known and not set(tied) & set(names), "tied")
     metadata = manifest.get("metadata", {})
     need(isinstance(metadata, dict) and all(isinstance(text, str) for text in metadata.values()), "metadata")
     nodes = graph(manifest["graph"], len(names), set(operators)) if "graph" in manifest else None
@@ -187,13 +187,12 @@ def graph(value: Any, tensors: int, operators: set[str]) -> list[str]:
     """Names of the operators. Shapes and attributes are not looked at."""
     need(isinstance(value, dict), "graph")
     first = inputs_of(value.get("input"))
-    rows = value.get("nodes")
+    rows, names = value.get("nodes"), []
     need(isinstance(rows, list) and len(rows) <= 65_536, "nodes")
-    names = []
     for i, row in enumerate(rows):
-        need(isinstance(row, list) and 1 <= len(row) <= 4 and row[0] in operators, f"node, or operator of {row!r}")
+        need(isinstance(row, list) and 1 <= len(row) <= 4 and isinstance(row[0], str), "node")
         name, held, attributes, inputs = row + [[], {}, []][len(row) - 1 :]
-        need(isinstance(attributes, dict) and isinstance(held, list), "node")
+        need(name in operators and isinstance(attributes, dict) and isinstance(held, list), f"node {name!r}")
         need(all(one is None or (type(one) is int and 0 <= one < tensors) for one in held), "tensors of a node")
         need(all(one < first + i for one in integers(inputs)), "a value that is not made yet")
         names.append(name)
@@ -202,8 +201,8 @@ def graph(value: Any, tensors: int, operators: set[str]) -> list[str]:
     if isinstance(output, list):
         need(all(isinstance(row, list) and len(row) == 2 for row in output), "outputs")
         distinct([row[0] for row in output])
-    for one in [row[1] for row in output] if isinstance(output, list) else [output]:
-        need(type(one) is int and 0 <= one <= last, "output")
+    ends = [row[1] for row in output] if isinstance(output, list) else [output]
+    need(all(type(one) is int and 0 <= one <= last for one in ends), "output")
     return names
 
 

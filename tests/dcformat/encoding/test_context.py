@@ -159,3 +159,17 @@ def test_a_damaged_stream_is_refused() -> None:
         except FormatError:
             refused += 1
     assert refused > len(places) // 2
+
+
+def test_every_flipped_byte_is_refused_or_harmless() -> None:
+    array = structured((8, 6, 3, 3), 10)
+    _, payload = encode_tensor(Dense(array, "F32"), CONTEXT)
+    for at in range(len(payload)):
+        for flip in (0x01, 0xA4):
+            damaged = bytearray(payload)
+            damaged[at] ^= flip
+            try:
+                decoded = parse(damaged, 0, array.shape, "F32", Encoding.CONTEXT).decode()
+            except FormatError:
+                continue
+            assert decoded.dense().shape == array.shape
