@@ -35,7 +35,7 @@ def measure(path: Path, options: Options) -> list[Row]:
     with dcz.open(path) as container:
         preprocess, labels, file_bytes = container.preprocess, container.labels, container.file_bytes
     model = dcz.load(path, threads=options.threads)
-    name = _data_set(labels, model.input_shape)
+    name = data_set_of(labels, model.input_shape)
     row: Row = {"model": path.name, "data": name, "file_bytes": file_bytes}
     folder = getattr(options, name) if name else None
     if folder is None or preprocess is None:
@@ -65,7 +65,8 @@ def measure(path: Path, options: Options) -> list[Row]:
     return [row | {"pictures": seen, **scores}]
 
 
-def _data_set(labels: list[str] | None, shape: tuple[int, ...]) -> str | None:
+def data_set_of(labels: list[str] | None, shape: tuple[int, ...]) -> str | None:
+    """The test set of a network, by its labels; None where it is not known."""
     from dcz.converters.architectures import CIFAR10_LABELS, DIGITS
 
     if labels is None:

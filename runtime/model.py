@@ -73,19 +73,30 @@ class Model:
     threads : int
         Threads for a batch, or for large layers. Results do not depend on it. They may depend, by rounding alone, on
         whether a sample belongs to a group of 16 of a batch, which run as vector lanes, or to the rest.
+    precision : str
+        ``fp32``, or ``u8``: values with a range are held as 8-bit integers.
     stats : Stats
         Sizes, kernels and times.
     """
 
-    def __init__(self, source: Source, name: str, threads: int | None, tuning: str | os.PathLike[str] | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        name: str,
+        threads: int | None,
+        tuning: str | os.PathLike[str] | None,
+        precision: str = "fp32",
+    ) -> None:
         self.threads = thread_count(threads)
         self._tuning = None if tuning is None else Tuning(tuning)
         start = time.perf_counter()
         content = Content(source)  # kept: it is small, and later plans decode the weights again
         container = dcformat.open(content, name)
         opened = time.perf_counter()
-        self._made_from = content.origin, name, threads, None if tuning is None else os.path.abspath(tuning)
-        self._container, self._network = container, Network(container)
+        tuned = None if tuning is None else os.path.abspath(tuning)
+        self._made_from = content.origin, name, threads, tuned, precision
+        self._container, self._network = container, Network(container, precision)
+        self.precision = "u8" if self._network.integers else "fp32"
         self.input_shapes, self.output_shapes = self._network.input_shapes, self._network.output_shapes
         self.input_names, self.output_names = tuple(self.input_shapes), tuple(self.output_shapes)
         self.input_shape = self.input_shapes[self.input_names[0]]
@@ -331,7 +342,12 @@ class Model:
             return self._plans[size]
 
 
-def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str] | None = None) -> Model:
+def load(
+    path: Source,
+    threads: int | None = None,
+    tuning: str | os.PathLike[str] | None = None,
+    precision: str = "fp32",
+) -> Model:
     """Load a container and plan it for single samples. Plans for batches are made when first needed.
 
     The first run on a machine compiles the kernels, which takes seconds; a message to the logger ``dcz.core`` says
@@ -348,6 +364,9 @@ def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str
         A file with kernel choices from trials (`dcz.runtime.plan.tuning`). Convolutions missing in it are timed, which
         takes some seconds, and added. Without a file, cost estimates choose. Answers may differ by rounding between two
         files.
+    precision : str
+        ``fp32``; ``u8``: 8-bit integers, which need ranges (`dcz.calibrate`) and give the same bits on each processor,
+        for any batch and number of threads; ``auto``: these if the container has ranges.
 
     Returns
     -------
@@ -358,11 +377,11 @@ def load(path: Source, threads: int | None = None, tuning: str | os.PathLike[str
     FormatError
         The file is not a valid container, or holds weights but no graph.
     InputError
-        `tuning` is not a tuning file.
+        `tuning` is not a tuning file; `precision` is unknown, or needs ranges.
     OSError
         A file cannot be read, or `tuning` cannot be written.
     """
-    return Model(fetched(path), name_of(path), threads, tuning)
+    return Model(fetched(path), name_of(path), threads, tuning, precision)
 
 
 def _part(arrays: list[F32], start: int, samples: int) -> list[F32]:

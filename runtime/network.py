@@ -11,6 +11,7 @@ from .plan.plan import Plan, plan
 from .plan.steps import ONE_LANE
 from .plan.target import HOST, Target
 from .plan.tuning import Tuning
+from .precision import uses_integers
 from .simd import LANES
 from .threads.team import Team
 
@@ -26,11 +27,15 @@ class Network:
     Parameters
     ----------
     container : Container
+    precision : str
+        As for `dcz.load`.
 
     Attributes
     ----------
     container : Container
     graph : Graph
+    integers : bool
+        Whether values that have a range are held as integers of 8 bits.
     weights : dict of str to tuple of int
         Shape of each tensor of the graph.
     shapes : list of tuple of int
@@ -44,10 +49,13 @@ class Network:
     ------
     FormatError
         The container holds no graph.
+    InputError
+        The precision is unknown, or needs ranges that the container does not have.
     """
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, precision: str = "fp32") -> None:
         self.container, self.graph = container, _graph(container)
+        self.integers = uses_integers(self.graph, precision, container.path)
         self.weights = {name: container.entries[name].shape for name in self.graph.tensor_names()}
         self.shapes = infer_shapes(self.graph, self.weights)
         self.input_shapes: dict[str, Shape] = {given.name: given.shape for given in self.graph.inputs}
@@ -72,10 +80,10 @@ class Network:
         team, packers, tuning, target
             As for `dcz.runtime.plan.plan.plan`.
         """
-        lanes = LANES if size == LANES and self._interleaves else 1
+        lanes = LANES if size == LANES and self._interleaves and not self.integers else 1
         shared = self.graph, self.shapes, self.container.decode
         elements = {name: prod(shape) for name, shape in self.weights.items()}
-        return plan(*shared, size, team, packers, lanes, elements, tuning, target)
+        return plan(*shared, size, team, packers, lanes, elements, tuning, target, self.integers)
 
 
 def slices(samples: int, threads: int, arena_bytes: int) -> Iterator[tuple[int, int]]:

@@ -115,6 +115,8 @@ CODERS = {
 }
 
 
+SCORER = Tool("openvino", "score_openvino_int8.py", ("openvino", "nncf"))
+"""OpenVINO int8 on a whole test set."""
 ZIPNN = Tool("zipnn", "size_zipnn.py", ("zipnn==0.5.4", SAME_TORCH))
 """A coder of plain floats."""
 ZOO = Tool(

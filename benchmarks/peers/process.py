@@ -136,6 +136,34 @@ def count(coder: Tool, folder: Path, model: Path, weights: Path) -> int:
     return int(_finish([*coder.command(folder), str(model.absolute()), str(weights.absolute())]).splitlines()[-1])
 
 
+def score(
+    scorer: Tool, folder: Path, model: Path, calibration: NDArray[np.float32], test: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Answers of an engine that is quantised on some inputs, and keeps that network beside the model.
+
+    Parameters
+    ----------
+    scorer : Tool
+    folder : Path
+        Of the environments.
+    model : Path
+        The network as ONNX, for one sample.
+    calibration, test : ndarray of float32, shapes ``(N, *input_shape)``
+
+    Raises
+    ------
+    MissingToolError
+        The engine is not installed, or fails.
+    """
+    command = scorer.command(folder)
+    files = {name: model.with_name(f"{name}.npy") for name in ("calibration", "test", "answers")}
+    np.save(files["calibration"], calibration)
+    np.save(files["test"], test)
+    _finish([*command, str(model.absolute()), *(str(file.absolute()) for file in files.values())])
+    answers: NDArray[np.float32] = np.load(files["answers"])
+    return answers
+
+
 def _finish(command: list[str], environment: dict[str, str] | None = None) -> str:
     """Run a command to its end; return its output."""
     try:

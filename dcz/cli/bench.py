@@ -12,7 +12,7 @@ from ..core.printable import printable
 from ..core.progress import progress
 from ..machine import facts
 from . import text
-from .arguments import TUNING, positive
+from .arguments import PRECISION, PRECISIONS, TUNING, positive
 from .explain import missing
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", metavar="N", type=positive, default=1, help="samples a run (default 1)")
     parser.add_argument("--threads", metavar="N", type=positive, default=1, help="of each engine (default 1)")
     parser.add_argument("--tuning", metavar="FILE", help=TUNING)
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help=PRECISION)
     parser.add_argument("--layers", action="store_true", help="time each layer of ours as well")
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     """Print medians and deciles of each engine, and the ratio of the others to ours."""
     from ..runtime import load
 
-    model = load(args.model, args.threads, args.tuning)
+    model = load(args.model, args.threads, args.tuning, args.precision)
     batch = model.noise(args.batch_size)
     result = measure(model, batch, args)
     print(to_json(result) if args.json else describe(result))
@@ -81,7 +82,14 @@ def measure(model: Model, batch: Batch, args: argparse.Namespace) -> dict[str, A
             row |= {**dict.fromkeys((*FIGURES, "max_error")), "not_run": why_not}
         runs.append(row)
     ratios = {name: ratio(times, turns.seconds[OURS]) for name, times in turns.seconds.items() if name != OURS}
-    result = {"model": args.model, "machine": facts(), "settings": settings, "runs": runs, "ratios": ratios}
+    result = {
+        "model": args.model,
+        "precision": model.precision,
+        "machine": facts(),
+        "settings": settings,
+        "runs": runs,
+        "ratios": ratios,
+    }
     return result | ({"layers": list(_layers(model, batch, args))} if args.layers else {})
 
 
@@ -123,9 +131,10 @@ def describe(result: dict[str, Any]) -> str:
     """Lay out what `measure` gives as tables."""
     machine, ours = result["machine"], result["runs"][0]
     load = "" if machine["load_average"] is None else f", load average {machine['load_average']}"
+    numbers = "" if result["precision"] == "fp32" else f", {result['precision']}"
     parts = [
-        f"{printable(result['model'])}, batch {ours['batch']}, {ours['threads']} thread{'s'[: ours['threads'] > 1]}; "
-        f"{machine['cpu']}, {machine['cores']} cores{load}",
+        f"{printable(result['model'])}, batch {ours['batch']}, {ours['threads']} thread{'s'[: ours['threads'] > 1]}"
+        f"{numbers}; {machine['cpu']}, {machine['cores']} cores{load}",
         "",
         _engine_table(result),
     ]

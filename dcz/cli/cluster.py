@@ -43,9 +43,9 @@ class SentModel(WorkerPlugin):  # type: ignore[misc]
     A plugin, since Dask sends those to workers that join later, or come back, too.
     """
 
-    def __init__(self, content: bytes, path: str, threads: int) -> None:
-        self.name = f"dcz-{sha256(content).hexdigest()[:16]}-{threads}"
-        self._made_from = content, path, threads
+    def __init__(self, content: bytes, path: str, threads: int, precision: str = "fp32") -> None:
+        self.name = f"dcz-{sha256(content).hexdigest()[:16]}-{threads}-{precision}"
+        self._made_from = content, path, threads, precision
         self._loading = Lock()
         self._model: Model | None = None
 
@@ -57,15 +57,21 @@ class SentModel(WorkerPlugin):  # type: ignore[misc]
         """The model. Thread-safe."""
         from ..runtime.model import Model
 
-        content, path, threads = self._made_from
+        content, path, threads, precision = self._made_from
         with self._loading:
             if self._model is None:
-                self._model = Model(content, path, threads, None)
+                self._model = Model(content, path, threads, None, precision)
             return self._model
 
 
 def answers(
-    model: str, paths: Iterable[str], top: int, batch_size: int, threads: int | None, scheduler: str | None
+    model: str,
+    paths: Iterable[str],
+    top: int,
+    batch_size: int,
+    threads: int | None,
+    scheduler: str | None,
+    precision: str = "fp32",
 ) -> Iterator[Answer]:
     """Answer like `dcz.runtime.Model.answers`, from the workers of a cluster, in the order of the paths.
 
@@ -85,6 +91,8 @@ def answers(
         Threads of each worker's model; one by default, since a machine has a worker for each core.
     scheduler : str or None
         Address of a running scheduler; without one, a cluster of this machine's cores is started and stopped.
+    precision : str
+        As for `dcz.load`.
 
     Raises
     ------
@@ -95,7 +103,7 @@ def answers(
 
     chunks = _chunks(paths, batch_size)
     with open(model, "rb") as file:
-        sent = SentModel(file.read(), os.path.abspath(model), threads or 1)
+        sent = SentModel(file.read(), os.path.abspath(model), threads or 1, precision)
     with ExitStack() as stack:
         stack.enter_context(_errors_in_our_words(scheduler))
         cluster = None

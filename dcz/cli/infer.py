@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..core.errors import InputError, Tally
 from ..core.printable import printable
 from ..core.progress import progress, shown
-from .arguments import TUNING, positive
+from .arguments import PRECISION, PRECISIONS, TUNING, positive
 from .outputs.choose import output
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", metavar="N", type=positive, default=16, help="images at a time (default 16)")
     parser.add_argument("--threads", metavar="N", type=positive, help="threads to run on (default: all cores)")
     parser.add_argument("--tuning", metavar="FILE", help=TUNING)
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help=PRECISION)
     parser.add_argument(
         "--backend", choices=("local", "dask"), default="local", help="dask: spread images over a cluster (%(default)s)"
     )
@@ -87,7 +88,7 @@ def _here(paths: Iterable[str], args: argparse.Namespace, seconds: dict[str, flo
 
     compiled = COMPILATIONS.seconds
     with _timed(seconds, "load"):
-        model = load(args.model, args.threads, args.tuning)
+        model = load(args.model, args.threads, args.tuning, args.precision)
     count = 0
     with _timed(seconds, "inference"):
         for answer in model.answers(paths, args.top, args.batch_size):
@@ -103,7 +104,8 @@ def _on_cluster(paths: Iterable[str], args: argparse.Namespace) -> Iterator[Answ
 
     if args.tuning:
         raise InputError("--tuning is for this machine alone", hint="leave it out, or --backend and --scheduler")
-    return answers(args.model, paths, args.top, args.batch_size, args.threads, args.scheduler)
+    options = args.top, args.batch_size, args.threads, args.scheduler, args.precision
+    return answers(args.model, paths, *options)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ def report(
     arch: str | None = None,
     time: bool = False,
     bench: str | os.PathLike[str] | None = None,
+    precision: str = "fp32",
 ) -> Path:
     """Write a page about a container: sizes, layers, histograms, graph, provenance; for any browser, offline.
 
@@ -39,6 +40,8 @@ def report(
         Time each layer, as stored and dense, and show the times; takes some seconds.
     bench : path, optional
         Show the times that ``dcz bench --layers --json`` wrote, and measure none.
+    precision : str
+        Of the times that are measured, as for `dcz.load`.
 
     Returns
     -------
@@ -52,24 +55,26 @@ def report(
     ConversionError
         The model cannot be read.
     InputError
-        `out` is one of the files that are read; `bench` is not of this container.
+        `out` is one of the files that are read; `bench` is not of this container; `precision` needs ranges.
     OSError
         A file cannot be read or written.
     """
     page = Path(out) if out is not None else with_ending(path, ".html")
     check_output(page, path, against, bench)
     checkpoint = load_checkpoint(against, arch, path) if against is not None else None
-    content = render(collect(path, checkpoint, _times(path, time, bench))).encode()
+    content = render(collect(path, checkpoint, _times(path, time, bench, precision))).encode()
     with replacing(page) as file:
         file.write(content)
     return page
 
 
-def _times(path: str | os.PathLike[str], time: bool, bench: str | os.PathLike[str] | None) -> LayerTimes | None:
+def _times(
+    path: str | os.PathLike[str], time: bool, bench: str | os.PathLike[str] | None, precision: str
+) -> LayerTimes | None:
     if bench is not None:
         with open(path) as container:
             return read_bench(bench, container.entries)
     if not time:
         return None
-    times = measure(path)
+    times = measure(path, precision)
     return replace(times, conditions=f"{times.conditions}; {facts()['cpu']}")

@@ -65,7 +65,7 @@ class LayerTimes:
     conditions: str
 
 
-def measure(path: str | os.PathLike[str]) -> LayerTimes:
+def measure(path: str | os.PathLike[str], precision: str = "fp32") -> LayerTimes:
     """Time each layer as it is stored and with dense weights, interleaved.
 
     Both run in this runtime, each layer in its best kernel, so the difference is the effect of sparsity here.
@@ -74,15 +74,20 @@ def measure(path: str | os.PathLike[str]) -> LayerTimes:
     Parameters
     ----------
     path : str or os.PathLike
+    precision : str
+        As for `dcz.load`.
 
     Raises
     ------
     FormatError
         The container is damaged, or holds no graph.
+    InputError
+        The precision needs ranges that the container does not have.
     OSError
         It cannot be read.
     """
     from ..runtime.execute.layer_times import LayerTimer
+    from ..runtime.options import uses_integers
     from ..runtime.plan.plan import plan
 
     with open(path) as container:
@@ -91,8 +96,9 @@ def measure(path: str | os.PathLike[str]) -> LayerTimes:
             raise FormatError("container holds weights but no graph, so there is nothing to time", path=path)
         weights = {name: container.entries[name].shape for name in graph.tensor_names()}
         shapes = infer_shapes(graph, weights)
-        stored = plan(graph, shapes, container.decode, 1)
-        dense = plan(graph, shapes, lambda name: _without_zeros(container, name), 1)
+        integers = uses_integers(graph, precision, container.path)
+        stored = plan(graph, shapes, container.decode, 1, integers=integers)
+        dense = plan(graph, shapes, lambda name: _without_zeros(container, name), 1, integers=integers)
         sample = [array.astype(np.float32) for array in random_inputs(graph, weights, 1)]
     timer = LayerTimer([stored, dense])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import accuracy, latency, load, networks
+from benchmarks import accuracy, integer, latency, load, networks
 from benchmarks.suite import Options
 from dcz.dcformat import Graph, Preprocess, make_node, write
 
@@ -118,3 +118,17 @@ def test_without_a_test_set_accuracy_says_which_is_missing(brightness: Path, sma
     assert row["not_run"] == "give its test set: --mnist FOLDER"
     (row,) = accuracy.measure(small_container, Options())
     assert row["not_run"] == "no known test set"
+
+
+def test_integers_without_a_test_set_or_a_convolution(brightness: Path) -> None:
+    assert [row["not_run"] for row in integer.measure(brightness, Options())] == ["give its test set: --mnist FOLDER"]
+    (row,) = integer.measure(brightness, Options(mnist=brightness.parent))
+    assert row["not_run"] == "it has no convolution"
+
+
+def test_integers_are_compared_with_fp32() -> None:
+    ratio, milliseconds = {"median": 2.0, "of_least": 2.0}, {"median_ms": 0.25, "min_ms": 0.2}
+    scores = {"pictures": 4, "top1": 0.75, "agree": 1.0, "rms_error": 0.0123}
+    row = {"network": "n.dcz", "engine": "openvino int8", "ratio": ratio, **milliseconds, **scores}
+    (table,) = integer.tables([row, {"network": "n.dcz", "engine": "dcz u8", "not_run": "why"}])
+    assert table.rows == [("n.dcz", "openvino int8", 4, "75.00%", "100.00%", "0.012", "0.25", "0.2", "2.00")]

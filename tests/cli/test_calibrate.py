@@ -36,3 +36,9 @@ def test_no_images(fails: Callable, small_container: Path, tmp_path: Path) -> No
 def test_the_result_may_not_be_an_image(fails: Callable, small_container: Path, pictures: Path) -> None:
     line = fails("calibrate", small_container, pictures, "-o", pictures / "b.png")
     assert "the result would take the place of what it is made of" in line
+
+
+def test_u8_without_ranges_says_what_to_run(fails: Callable, small_container: Path, pictures: Path) -> None:
+    for command in (["infer", small_container, pictures], ["bench", small_container]):
+        line = fails(*command, "--precision", "u8")
+        assert f"{small_container}: the container has no ranges for 8-bit integers; find them: dcz calibrate" in line

@@ -1,0 +1,102 @@
+"""Precisions: what is computed in integers, bit for bit as the format page says, and what is refused."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dcz
+from dcz.calibration.simulate import Simulation
+from dcz.dcformat import Graph, Output, infer_shapes, make_node, write
+
+IMAGES = np.random.default_rng(5).normal(size=(19, 2, 8, 8)).astype(np.float32)
+
+
+def tensors() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(6)
+    shapes = {"a": (6, 2, 3, 3), "b": (6, 6, 3, 3), "c": (4, 6, 1, 1), "d": (6, 1, 3, 3), "bias": (6,), "fc": (3, 4)}
+    made = {name: rng.normal(size=shape).astype(np.float32) / shape[-1] for name, shape in shapes.items()}
+    made["b"][rng.random(made["b"].shape) < 0.6] = 0
+    return made
+
+
+def network() -> Graph:
+    """Convolutions with a residual, 1 x 1 and depthwise; pools, a concatenation; a linear layer in fp32."""
+    same = {"padding": (1, 1)}
+    half = {"kernel": (2, 2), "stride": (2, 2)}
+    nodes = (
+        make_node("conv2d", (0,), {"weight": "a", "bias": "bias"}, same),
+        make_node("relu", (1,)),
+        make_node("conv2d", (2,), {"weight": "b"}, same),
+        make_node("add", (3, 2)),
+        make_node("relu6", (4,)),
+        make_node("max_pool2d", (5,), attrs=half),  # 6
+        make_node("conv2d", (6,), {"weight": "d"}, {**same, "groups": 6}),
+        make_node("relu", (7,)),
+        make_node("avg_pool2d", (2,), attrs=half),
+        make_node("concat", (8, 9)),  # 10
+        make_node("slice", (10,), attrs={"axis": 0, "start": 3, "stop": 9}),
+        make_node("conv2d", (11,), {"weight": "c"}),
+        make_node("adaptive_avg_pool2d", (12,)),
+        make_node("flatten", (13,)),
+        make_node("linear", (14,), {"weight": "fc"}),
+    )
+    return Graph((2, 8, 8), nodes, (Output(15, "scores"), Output(12, "sums")))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("precision") / "net.dcz"
+    write(path, network(), tensors())
+    return path
+
+
+@pytest.fixture(scope="module")
+def calibrated(plain: Path) -> Path:
+    out = plain.with_name("u8.dcz")
+    dcz.calibrate(plain, IMAGES[:3], out, threads=1)
+    return out
+
+
+@pytest.fixture(scope="module")
+def wanted(calibrated: Path) -> np.ndarray:
+    with dcz.open(calibrated) as container:
+        graph = container.graph
+        shapes = infer_shapes(graph, {name: entry.shape for name, entry in container.entries.items()})
+        return Simulation(graph, shapes, container.decode).run(IMAGES)[12]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("samples", [1, 3, 19])
+def test_integers_are_those_of_the_page(calibrated: Path, wanted: np.ndarray, samples: int, threads: int) -> None:
+    model = dcz.load(calibrated, threads=threads, precision="u8")
+    assert model.precision == "u8"
+    found = model(IMAGES[:samples])
+    np.testing.assert_array_equal(found["sums"], wanted[:samples])
+    scores = wanted[:samples].mean(axis=(2, 3), dtype=np.float64) @ tensors()["fc"].T
+    np.testing.assert_allclose(found["scores"], scores, rtol=1e-5, atol=1e-6)
+
+
+def test_answers_are_near_those_of_fp32(calibrated: Path) -> None:
+    wanted = dcz.load(calibrated, threads=1)(IMAGES)["scores"]
+    found = dcz.load(calibrated, threads=1, precision="auto")(IMAGES)["scores"]
+    assert 0 < np.abs(found - wanted).max() < 0.05 * np.abs(wanted).max()
+
+
+def test_a_container_without_ranges(plain: Path) -> None:
+    with pytest.raises(dcz.InputError, match="has no ranges for 8-bit integers; find them: dcz calibrate"):
+        dcz.load(plain, precision="u8")
+    assert dcz.load(plain, threads=1, precision="auto").precision == "fp32"
+
+
+def test_an_unknown_precision(plain: Path) -> None:
+    with pytest.raises(dcz.InputError, match=r"unknown precision \(expected fp32, u8, auto, found 's16'\)"):
+        dcz.load(plain, precision="s16")
+
+
+def test_a_pickled_model_keeps_its_precision(calibrated: Path) -> None:
+    model = dcz.load(calibrated, threads=1, precision="u8")
+    assert pickle.loads(pickle.dumps(model)).precision == "u8"
