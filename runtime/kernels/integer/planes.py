@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from ... import simd
 from ...jit import inlined
 from ...simd.reference.bytes import HALF
-from ..contract import I64
 
 Bytes = NDArray[np.uint8]
 CACHE_LINE = 64
@@ -95,8 +94,3 @@ def fill_edges(out: Bytes, at: int, start: int, end: int, size: int, zero: int) 
 def tile_place(tile: int, length: int, last: Any) -> Any:
     """First pixel of a tile; the last tile ends with the plane, and so may begin within the one before it."""
     return min(tile * length, last)
-
-
-def places(form: Planes) -> I64:
-    """Distance of each channel from the first, shape (channels,)."""
-    return np.arange(form.channels) * form.plane
