@@ -87,7 +87,7 @@ def measure(path: str | os.PathLike[str], precision: str = "fp32") -> LayerTimes
         It cannot be read.
     """
     from ..runtime.execute.layer_times import LayerTimer
-    from ..runtime.options import uses_integers
+    from ..runtime.precision import uses_integers
     from ..runtime.plan.plan import plan
 
     with open(path) as container:
