@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from ..core.output import check_output
     from ..runtime.vision.find import find
 
-    paths = find(args.paths)
+    paths = list(find(args.paths))
     check_output(args.output, args.model, *paths)
     options = {"ranges": args.ranges, "correct_bias": args.correct_bias, "seed": args.seed, "threads": args.threads}
     done = calibrate(args.model, paths, args.output, **options)
