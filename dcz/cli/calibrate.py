@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..core.json_text import to_json
 from ..core.printable import printable
 from . import text
 from .arguments import positive
@@ -31,13 +32,12 @@ def run(args: argparse.Namespace) -> int:
     from ..core.output import check_output
     from ..runtime.vision.find import find
 
-    paths = find(args.paths)
+    paths = list(find(args.paths))
     check_output(args.output, args.model, *paths)
     options = {"ranges": args.ranges, "correct_bias": args.correct_bias, "seed": args.seed, "threads": args.threads}
     done = calibrate(args.model, paths, args.output, **options)
-    report = done.to_json()
     if args.json:
-        print(text.to_json(report))
+        print(to_json(done.to_json()))
         return 0
     print(text.table(("layer in integers", "rms error"), done.layers))
     print(

@@ -87,8 +87,8 @@ def measure(path: str | os.PathLike[str], precision: str = "fp32") -> LayerTimes
         It cannot be read.
     """
     from ..runtime.execute.layer_times import LayerTimer
-    from ..runtime.options import uses_integers
     from ..runtime.plan.plan import plan
+    from ..runtime.precision import uses_integers
 
     with open(path) as container:
         graph = container.graph
