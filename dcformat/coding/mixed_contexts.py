@@ -65,7 +65,7 @@ def look_around(ranks: Ranks, at: int, columns: int, place: Ints, near: Ints) ->
 @called
 def sign(rank: int) -> int:
     """-1, 0 or 1."""
-    return (rank > 0) - (rank < 0)
+    return 1 if rank > 0 else -1 if rank < 0 else 0
 
 
 @called
@@ -125,7 +125,7 @@ def sign_contexts(start: Ints, place: Ints, near: Ints, known: Ints, contexts: I
 @called
 def mean_size(nodes: int, near: Ints) -> int:
     """The mean size of the stored weights around, 1 to 15; 0 if there are none."""
-    count = 2 * ((near[LEFT] != 0) + (near[UP] != 0)) + (near[UP_LEFT] != 0) + (near[UP_RIGHT] != 0)
+    count = 2 * (near[LEFT] != 0) + 2 * (near[UP] != 0) + (near[UP_LEFT] != 0) + (near[UP_RIGHT] != 0)
     return 1 + _sizes(near) * 14 // (count * nodes) if count else 0
 
 
