@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,10 +152,10 @@ class Symbols:
         yield self._coded(Values(exponents, slopes, None), lists, _cost(self.counts, frequencies))
         if self.sums is None:
             return
-        tilts = self._tilts()
+        tilts = self._tilts
         plus = np.empty((len(slopes), 2 * SUMS - 1), np.int64)
         sign_tables(exponents, self.ranks, slopes, self.positive, tilts, plus)
-        cost = _cost(self._signs(), np.stack([plus, TOTAL - plus], axis=2)) + SIGN_COST * len(self.symbols)
+        cost = _cost(self._signs, np.stack([plus, TOTAL - plus], axis=2)) + SIGN_COST * len(self.symbols)
         for begin, end in ((0, self.positive), (self.positive, self.size)):
             value_tables(exponents, self.ranks, slopes, begin, end, frequencies[:, begin:end])
         lists = [Numbers(np.array([shift, 1, sloping])), steps(rounded), steps(tilts[1:], TILT // 2), *tail]
@@ -164,6 +165,7 @@ class Symbols:
     def _coded(values: Values, lists: list[Numbers], cost: int) -> Coded:
         return Coded(values, lists, cost + 8 * UNIT * len(write_number_lists(lists)))
 
+    @cached_property
     def _signs(self) -> Ints:
         """Weights of each table, sum of neighbours, and sign."""
         assert self.sums is not None
@@ -171,9 +173,10 @@ class Symbols:
         key = (table * (2 * SUMS - 1) + self.sums) * 2 + (self.symbols >= self.positive)
         return np.bincount(key, minlength=len(self.stored) * (4 * SUMS - 2)).reshape(-1, 2 * SUMS - 1, 2)
 
+    @cached_property
     def _tilts(self) -> Ints:
         """What share of the weights has the sign of its neighbours, by the size of their sum."""
-        by_sum = self._signs().sum(axis=0)
+        by_sum = self._signs.sum(axis=0)
         mirrored = by_sum[::-1, ::-1]
         alike = (by_sum + mirrored)[SUMS - 1 :]
         tilts: Ints = np.clip(TILT * (2 * alike[:, 0] + TILT) // (2 * alike.sum(axis=1) + 2 * TILT), 1, TILT - 1)

@@ -20,6 +20,7 @@ from ..coding.context_decode import WIDE
 from ..coding.context_encode import coded_columns, into_runs
 from ..coding.density import classes_of
 from ..coding.frequencies import MAX_EXPONENT, gap_tables, gap_widths, intervals_of, odds_of
+from ..coding.histograms import occurrences_of
 from ..coding.rans import ROUND, STATE_BYTES, TOTAL, WORD_BYTES, encode_rounds, rounds_in_turn
 from ..constants import MAX_CODEBOOK
 from ..tensors import bit_patterns
@@ -136,13 +137,16 @@ class Stored:
         stored, cells, weights, gaps = self._sorted(layout)
         odds = np.empty(len(cells), np.int64)
         odds_of(stored, cells, odds)
+        tables = np.arange(len(stored))
+        beyond = int(gaps.max()) + 1
+        keys, occurrences = occurrences_of(np.repeat(tables * beyond, stored) + gaps)
+        table, gap = np.divmod(keys, beyond)
         for bits in BITS:
-            escape = np.repeat((1 << gap_widths(odds, bits)) - 1, stored)
-            table = np.repeat(np.arange(len(stored)), stored)
-            counts = np.bincount(table << 8 | gaps % escape, minlength=len(stored) << 8).reshape(-1, 256)
-            ends = np.concatenate([[0], np.cumsum(stored)])
-            escapes = np.diff(np.concatenate([[0], np.cumsum(gaps // escape)])[ends])
-            counts[np.arange(len(stored)), (1 << gap_widths(odds, bits)) - 1] = escapes
+            escape = (1 << gap_widths(odds, bits)) - 1
+            escaped, symbols = np.divmod(gap, escape[table])
+            counts = _sums(table << 8 | symbols, occurrences, len(stored) << 8).reshape(-1, 256)
+            escapes = _sums(table, escaped * occurrences, len(stored))
+            counts[tables, escape] = escapes
             for form, corrections in self._corrections(odds, bits, counts):
                 head, *classes = lists
                 of_runs = [steps(corrections >> form[1]), Numbers(stored), Numbers(escapes)]
@@ -240,6 +244,11 @@ def _write(tensor: Counted, patterns: list[int], zeros: bool) -> bytes:
     out += tables
     write_varint(out, words)
     return b"".join([out, stream])
+
+
+def _sums(keys: Ints, numbers: Ints, size: int) -> Ints:
+    """Sum of the numbers of each key below `size`: exact below ``2**53``."""
+    return np.bincount(keys, weights=numbers, minlength=size).astype(np.int64)
 
 
 def _frequencies(odds: Ints, bits: int, corrections: Ints) -> Ints:
