@@ -260,7 +260,7 @@ def _load(
 def _encode(
     source: Source, compression: Compression, among: Collection[Encoding], spool: Spool
 ) -> tuple[dict[str, Encoded], dict[str, TensorError]]:
-    """Compress and encode a source's tensors into a file, and drop each one, so that memory never holds a network twice.
+    """Compress and encode a source's tensors into a file, and drop each one: memory never holds a network twice.
 
     The largest tensor comes last, when the others are gone: the work on it takes its size again.
     """

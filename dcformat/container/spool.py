@@ -1,4 +1,4 @@
-"""Payloads in a file until their container is written, since its manifest, which comes first, has to know all of them."""
+"""Payloads in a file until their container is written: its manifest comes first, and tells of all of them."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def _with_plain(coded: bytearray, tensor: Counted, plain: list[int]) -> memoryvi
         for k, place in zip(plain, places, strict=True):
             place[begin:end] = planes[k]
         begin = end
-    return out.data
+    return out.data.toreadonly()
 
 
 def _occurrences(tensor: Counted) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcz.dcformat.coding import histograms
-from dcz.dcformat.coding.histograms import entropy_bits, occurrences_of
+from dcz.dcformat.coding.histograms import entropy_bits, histogram, occurrences_of
 
 
 @given(st.lists(st.integers(0, 40)), st.sampled_from([0, 20, 1000]))
@@ -17,6 +17,12 @@ def test_occurrences_are_those_of_a_sorted_list(numbers: list[int], bins: int) -
     assert dict(zip(distinct.tolist(), counts.tolist(), strict=True)) == {n: numbers.count(n) for n in numbers}
     assert distinct.tolist() == sorted(set(numbers))
     assert distinct.dtype == counts.dtype == np.int64
+
+
+def test_a_histogram_is_made_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histograms, "PIECE", 3)
+    assert histogram(np.array([1, 0, 1, 1, 1, 3, 0], np.uint8), 5).tolist() == [2, 4, 0, 1, 0]
+    assert histogram(np.empty(0, np.uint8), 2).tolist() == [0, 0]
 
 
 def test_entropy_of_a_histogram() -> None:
