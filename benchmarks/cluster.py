@@ -47,7 +47,7 @@ def disturbed(model: Path, images: int) -> list[Row]:
     """Kill a worker, interrupt the client, resume; compare with a single process."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_images(folder / "in", images, damaged=images // 2)
+        make_images(folder / "in", images, damaged=images * 4 // 5)
         alone, out = folder / "alone.jsonl", folder / "cluster.jsonl"
         _wait(_infer(model, folder / "in", alone, "--threads", "1"), 1)
         with running_cluster(folder) as (address, workers):

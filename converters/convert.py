@@ -166,8 +166,8 @@ def convert(
         ``imagenet``, ``cifar10``, ``mnist`` or a JSON file. By default the architecture's, if it has one.
     labels : sequence of str, str or path, optional
         The class names, a file of them, a data set's name as above, or ``none``. By default the architecture's.
-    codec : {"default", "huffman"}
-        Which encodings to choose from: all, or those that dcz 0.2 reads and writes.
+    codec : {"default", "smallest", "huffman"}
+        Which encodings to choose from: those that decode fast, all, or those that dcz 0.2 reads and writes.
 
     Returns
     -------

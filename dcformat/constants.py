@@ -42,6 +42,8 @@ MAX_ADAPTIVE: Final = 1 << 12
 """Most elements of a tensor in `adaptive`: some hundred microseconds to decode."""
 MAX_ADAPTIVE_EXPANSION: Final = 64
 """Most elements for each byte of their upper parts."""
+MAX_MIXED_EXPANSION: Final = 256
+"""Most weights for each byte of a stream of `mixed`: some 40 microseconds a byte."""
 MAX_GAP_BITS: Final = 8
 MAX_CODE_LENGTH: Final = 12
 """Longest Huffman code: a decoding table of 4096 entries stays in the L1 cache."""

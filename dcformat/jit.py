@@ -19,3 +19,8 @@ def kernel(function: Callable[..., Any]) -> Any:
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a part of kernels that is always inlined."""
     return inner(function, inline="always")
+
+
+def called(function: Callable[..., Any]) -> Any:
+    """Compile a long part of kernels that stands in several places of one: once, and called."""
+    return inner(function)

@@ -27,15 +27,7 @@ from vector_graphs import (
     spatial_file,
 )
 from vector_operators import activations_file, arithmetic_file, norms_file, products_file, recurrent_file
-from vector_tensors import (
-    of_context,
-    of_many_values,
-    of_names,
-    of_other_types,
-    of_planes,
-    of_scaled_rows,
-    of_small_tensors,
-)
+from vector_tensors import tensor_files
 
 import dcz.dcformat as fmt
 from dcz.dcformat.constants import MAGIC
@@ -121,13 +113,7 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "norms.dcz": norms_file(),
         "products.dcz": products_file(),
         "recurrent.dcz": recurrent_file(),
-        "types.dcz": {"graph": None, "tensors": of_other_types()},
-        "scaled.dcz": {"graph": None, "tensors": of_scaled_rows()},
-        "planes.dcz": {"graph": None, "tensors": of_planes()},
-        "context.dcz": {"graph": None, "tensors": of_context()},
-        "wide.dcz": {"graph": None, "tensors": of_many_values()},
-        "adaptive.dcz": {"graph": None, "tensors": of_small_tensors()},
-        "names.dcz": {"graph": None, "tensors": of_names()},
+        **{name: {"graph": None, "tensors": tensors} for name, tensors in tensor_files().items()},
     }
     return files
 

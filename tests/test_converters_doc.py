@@ -14,7 +14,7 @@ from dcz.converters.frontends.state_dicts.parametrized import FORMS, Form
 DOC = (Path(__file__).parent.parent / "docs" / "converters.md").read_text()
 
 
-@pytest.mark.parametrize("name", [*USUAL, *WRAPPERS, *BOOKKEEPING, *(f"{loss}..." for loss in LOSSES)])
+@pytest.mark.parametrize("name", [*USUAL, *sorted(WRAPPERS), *sorted(BOOKKEEPING), *(f"{loss}..." for loss in LOSSES)])
 def test_every_name_is_listed(name: str) -> None:
     assert f"`{name}`" in DOC
 

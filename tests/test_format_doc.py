@@ -102,6 +102,7 @@ def test_limits_are_the_codes() -> None:
     assert "| elements of all values that are needed at a time, per sample | 2^29;" in limits
     assert f"of one in `shared_wide` | {constants.MAX_CODEBOOK}; {constants.MAX_WIDE_CODEBOOK:,} |" in limits
     assert f"their upper parts | {constants.MAX_ADAPTIVE:,}; {constants.MAX_ADAPTIVE_EXPANSION} |" in limits
+    assert f"each byte of the stream | {constants.MAX_MIXED_EXPANSION} |" in limits
     assert f"| gap width | {constants.MAX_GAP_BITS} bits |" in limits
     assert f"| code length | {constants.MAX_CODE_LENGTH} bits |" in limits
     assert f"chunks of {constants.CHUNK_ENTRIES:,}" in DOC

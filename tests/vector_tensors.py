@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from vector_graphs import sparse
 
@@ -9,6 +11,20 @@ import dcz.dcformat as fmt
 from dcz.dcformat import Encoded
 from dcz.dcformat.encoding.table import Encoding
 from dcz.dcformat.tensors import Array, Dense
+
+
+def tensor_files() -> dict[str, Mapping[str, Array | Dense | Encoded]]:
+    """The tensors of each container without a graph, by its name."""
+    return {
+        "types.dcz": of_other_types(),
+        "scaled.dcz": of_scaled_rows(),
+        "planes.dcz": of_planes(),
+        "context.dcz": of_context(),
+        "mixed.dcz": of_mixed_contexts(),
+        "wide.dcz": of_many_values(),
+        "adaptive.dcz": of_small_tensors(),
+        "names.dcz": of_names(),
+    }
 
 
 def of_context() -> dict[str, Encoded]:
@@ -30,6 +46,27 @@ def of_context() -> dict[str, Encoded]:
         "one": np.eye(1, 500, 300, dtype=np.float32),
     }
     return {name: fmt.encode(name, tensor, {Encoding.CONTEXT}) for name, tensor in tensors.items()}
+
+
+def of_mixed_contexts() -> dict[str, Encoded]:
+    """Shared weights whose decisions have mixed probabilities."""
+    rng = np.random.default_rng(27)
+    weights = sparse((12, 10, 3, 3), 0.3, [0.5, -0.25, 1.5, -3.0, 0.75], 28)
+    signs = np.where(rng.random(weights.shape) < 0.9, 1, -1) * rng.choice([-1, 1], (12, 10, 1, 1))
+    alike = np.where(weights != 0, np.abs(weights) * signs, 0).astype("<f4")
+    rows = np.where(rng.random((40, 70)) < np.linspace(0, 0.9, 40)[:, None], np.float32(0.5), np.float32(0))
+    tensors: dict[str, Array] = {
+        "kernels": alike,
+        "half": alike[:6].astype("<f2"),
+        "lines": sparse((9, 8, 5), 0.4, [1.0, -1.0], 29),
+        "rows": rows,
+        "columns": np.ascontiguousarray(rows.T),
+        "all stored": rng.choice(np.float32([0.5, -0.5, 1.0]), (20, 15)),
+        "one sign": sparse((20, 30), 0.5, [-1.0, -2.0, -3.0, -4.0, -5.0], 30),
+        "special": rng.choice(np.float32([np.nan, np.inf, -0.0, 1e-40, *[0.0] * 9]), (20, 20)),
+        "vector": sparse((300,), 0.2, [1.0, -2.0], 31),
+    }
+    return {name: fmt.encode(name, tensor, {Encoding.MIXED}) for name, tensor in tensors.items()}
 
 
 def of_small_tensors() -> dict[str, Array | Dense]:

@@ -14,7 +14,7 @@ from ...core.errors import FormatError
 from ...core.output import replacing
 from ..coding.bits import Bytes
 from ..constants import FREE_ELEMENTS, MAX_EXPANSION
-from ..encoding.table import LEAST_GAIN, Encoding, encode_at_gains, encode_raw, encode_tensor, parse
+from ..encoding.table import DEFAULT, LEAST_GAIN, Encoding, encode_at_gains, encode_raw, encode_tensor, parse
 from ..graph.graph import Graph, Shape
 from ..graph.legal import infer_shapes
 from ..preprocess import Preprocess
@@ -54,7 +54,7 @@ class Encoded:
     dtype: str
     encoding: Encoding
     payload: Bytes | Spooled
-    among: Collection[Encoding] = tuple(Encoding)
+    among: Collection[Encoding] = DEFAULT
     newest: tuple[Encoding, Bytes] | None = None
 
     @property
@@ -83,7 +83,7 @@ class Encoded:
         return self if small or isinstance(self.payload, Spooled) else replace(self, payload=spool.keep(self.payload))
 
 
-def encode(name: str, tensor: Array | Dense, among: Collection[Encoding] = tuple(Encoding)) -> Encoded:
+def encode(name: str, tensor: Array | Dense, among: Collection[Encoding] = DEFAULT) -> Encoded:
     """Encode a tensor losslessly, in the encoding of `among` that takes the fewest bytes.
 
     `write` does so itself. To encode tensors one by one, and drop each when that is done, takes less memory, and less

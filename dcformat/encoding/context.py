@@ -34,6 +34,17 @@ def positive_of(codebook: Array) -> int:
     return int((codebook.view(f"i{codebook.itemsize}") >= 0).sum())
 
 
+def dense_again(tensor: SparseShared) -> Shared | SparseShared:
+    """The same weights as a dense tensor, where they are many."""
+    rows, width = row_size(tensor.shape)
+    if tensor.nnz * DENSE_AGAIN <= rows * width or len(tensor.codebook) == MAX_CODEBOOK:
+        return tensor
+    dense = np.zeros(rows * width, np.uint8)
+    dense[np.repeat(np.arange(rows) * width, np.diff(tensor.indptr)) + tensor.indices] = tensor.symbols + 1
+    codebook = np.concatenate([np.zeros(1, tensor.codebook.dtype), tensor.codebook])
+    return Shared(tensor.shape, codebook, dense, tensor.dtype)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ContextPayload(Payload):
     """Positions, a codebook, and symbols, in one stream.
@@ -76,11 +87,7 @@ class ContextPayload(Payload):
         indptr, indices = np.empty(rows + 1, np.int64), room(self.nnz, index_dtype(width))
         symbols: NDArray[np.uint8] = room(self.nnz, np.uint8)
         self._check_placed(place_runs(walk, values, indptr, indices, symbols))
-        if self.nnz * DENSE_AGAIN <= rows * width or len(self.codebook) == MAX_CODEBOOK:
-            return SparseShared(self.shape, indptr, indices, self.codebook, symbols, self.dtype)
-        dense = np.zeros(rows * width, np.uint8)
-        dense[np.repeat(np.arange(rows) * width, np.diff(indptr)) + indices] = symbols + 1
-        return Shared(self.shape, np.concatenate([np.zeros(1, self.codebook.dtype), self.codebook]), dense, self.dtype)
+        return dense_again(SparseShared(self.shape, indptr, indices, self.codebook, symbols, self.dtype))
 
     def _stream(self) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
         """Words, and the states in which lanes begin, with the place in the words."""

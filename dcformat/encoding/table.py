@@ -18,6 +18,7 @@ from .adaptive import AdaptiveScheme
 from .base import LEVELS, OTHERS, SHAREABLE, Counted, Payload, Scheme
 from .context import ContextScheme
 from .header import Header
+from .mixed import MixedScheme
 from .planes import WIDE, PlanesScheme
 from .raw import RawScheme
 from .scaled import ScaledScheme
@@ -69,22 +70,36 @@ class Encoding(StrEnum):
     SPARSE_PLANES = "sparse_planes", SparseRawScheme(WIDE, HuffmanCode, _PLANES), 1
     CONTEXT = "context", ContextScheme(SHAREABLE), 1
     ADAPTIVE = "adaptive", AdaptiveScheme(), 1
+    MIXED = "mixed", MixedScheme(SHAREABLE), 1
 
     def fits(self, dtype: str, shape: Shape) -> bool:
         """Whether a tensor of this element type and shape may have it."""
         return self.scheme.fits(dtype, shape)
 
 
-_NEWEST = (Encoding.PLANES, Encoding.SHARED_WIDE, Encoding.SPARSE_PLANES, Encoding.CONTEXT, Encoding.ADAPTIVE)
-CODECS: dict[str, tuple[Encoding, ...]] = {
-    "default": tuple(Encoding),
-    "huffman": tuple(encoding for encoding in Encoding if encoding not in _NEWEST),
+_SLOW = frozenset({Encoding.MIXED})
+_NEWEST = _SLOW | {
+    Encoding.PLANES,
+    Encoding.SHARED_WIDE,
+    Encoding.SPARSE_PLANES,
+    Encoding.CONTEXT,
+    Encoding.ADAPTIVE,
 }
-"""Encodings to choose from, by the name of a codec: ``huffman`` lacks the newest, so that its files stay the same."""
+DEFAULT = tuple(encoding for encoding in Encoding if encoding not in _SLOW)
+"""Encodings that decode fast."""
+CODECS: dict[str, tuple[Encoding, ...]] = {
+    "default": DEFAULT,
+    "huffman": tuple(encoding for encoding in Encoding if encoding not in _NEWEST),
+    "smallest": tuple(Encoding),
+}
+"""Encodings to choose from, by the name of a codec.
+
+``huffman`` lacks the newest, so that its files stay the same; ``smallest`` has those too that decode slowly.
+"""
 
 
 def encode_tensor(
-    tensor: Dense, among: Collection[Encoding] = tuple(Encoding), least_gain: int = LEAST_GAIN
+    tensor: Dense, among: Collection[Encoding] = DEFAULT, least_gain: int = LEAST_GAIN
 ) -> tuple[Encoding, Bytes]:
     """Encode a tensor in the encoding that takes the fewest bytes, or half a percent more where that decodes faster.
 

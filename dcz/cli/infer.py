@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     unread = Tally()
     with output(args) as out:
         if args.resume:
-            paths = out.remaining(paths)
+            paths = out.remaining(paths, args.batch_size)
         on_cluster = args.backend == "dask" or args.scheduler
         answers = _on_cluster(paths, args) if on_cluster else _here(paths, args, seconds)
         for answer in progress(warning_of_nan(answers), "image", count):

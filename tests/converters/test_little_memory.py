@@ -39,4 +39,4 @@ def test_a_conversion_takes_a_few_times_the_checkpoint(tmp_path: Path) -> None:
     save_file(large, files[3])
     child = subprocess.run([sys.executable, "-c", PEAK, *files], capture_output=True, text=True, check=True)
     checkpoint = sum(tensor.nbytes for tensor in large.values())
-    assert int(child.stdout) < 4 * checkpoint
+    assert int(child.stdout) < 4.5 * checkpoint

@@ -13,8 +13,9 @@ from dcz.dcformat import Dense, FormatError, SparseShared, Tensor
 from dcz.dcformat.encoding.table import Encoding, encode_tensor, parse
 from dcz.dcformat.tensors import dtype_name, to_csr
 
-HUFFMAN = tuple(encoding for encoding in Encoding if encoding not in {Encoding.CONTEXT, Encoding.ADAPTIVE})
-"""Encodings with Huffman codes, or none; `test_context` and `test_adaptive` have the others."""
+ARITHMETIC = {Encoding.CONTEXT, Encoding.ADAPTIVE, Encoding.MIXED}
+HUFFMAN = tuple(encoding for encoding in Encoding if encoding not in ARITHMETIC)
+"""Encodings with Huffman codes, or none; `test_context`, `test_adaptive` and `test_mixed` have the others."""
 
 
 def bits_of(data: bytes) -> str:

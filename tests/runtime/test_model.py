@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import dcz
 from dcz.dcformat import Graph, make_node, write
-from dcz.runtime import model as model_module
+from dcz.runtime import network as network_module
 
 
 def save(path, graph, tensors, **extra):
@@ -186,7 +186,7 @@ def test_threads_must_be_positive(network):
 def test_large_activations_are_not_sliced_into_batches(network, monkeypatch):
     whole = dcz.load(network[0], threads=1)
     assert {size for _, size in whole._slices(37)} == {16, 4, 1}
-    monkeypatch.setattr(model_module, "ARENA_LIMIT", 0)
+    monkeypatch.setattr(network_module, "ARENA_LIMIT", 0)
     assert {size for _, size in whole._slices(37)} == {1}
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import second_adaptive  # noqa: F401 (an encoding of its own, which it adds to the parsers)
 import second_context  # noqa: F401
+import second_mixed  # noqa: F401
 from second_payloads import SIZES, RefusedError, need, payload
 from second_quantization import quantization
 

@@ -45,7 +45,7 @@ def _open(args: argparse.Namespace) -> Output:
 
         if not args.resume and os.path.isdir(args.parquet) and os.listdir(args.parquet):
             raise InputError("the folder is not empty", path=args.parquet, hint=HINT)
-        return Parquet(args.parquet)
+        return Parquet(args.parquet, args.batch_size)
     if rows:
         if args.output is not None:
             check_output(args.output, args.model)

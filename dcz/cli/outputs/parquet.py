@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import InputError
 from ...core.output import make_folder, replacing
 from ...core.printable import printable
-from .resuming import Answered, remaining
+from .resuming import Answered, begun
 from .styles import COLUMNS, Output, rows
 
 if TYPE_CHECKING:
@@ -21,14 +21,15 @@ PART_ROWS = 1 << 16
 
 
 class Parquet(Output):
-    """Parts in a folder, with the columns of the CSV output. A part holds all answers of its images.
+    """Parts in a folder, with the columns of the CSV output. A part holds the answers of whole batches.
 
     Parameters
     ----------
     folder : str
+    batch_size : int
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, batch_size: int) -> None:
         import pyarrow  # here, so that its absence is told before the work
         import pyarrow.parquet
 
@@ -37,28 +38,28 @@ class Parquet(Output):
         self._schema: Any = pyarrow.schema(list(zip(COLUMNS, (*types, pyarrow.string()), strict=True)))
         self._folder = folder
         self._rows: list[tuple[object, ...]] = []
-        self._path_start = 0
+        self._batch_size = batch_size
+        self._images = self._batch_start = 0
         make_folder(folder)
 
-    def remaining(self, paths: Iterator[str]) -> Iterator[str]:
-        """The paths without answers in the folder."""
-        rest, _ = remaining(paths, self._answered(), self._folder, printable)
-        parts = self._parts()
-        if parts:
-            next(rest)  # the last path: parts are whole, so nothing of it lacks
-        return rest
+    def remaining(self, paths: Iterator[str], batch_size: int) -> Iterator[str]:
+        """The paths without answers in the folder: a part ends with a batch, and has all answers of its images."""
+        begun(paths, self._answered(), self._folder, printable, batch_size)
+        return paths
 
     def write(self, answer: Answer) -> None:
         """Keep an answer until the part is full."""
         if _begins(answer.name):
-            if len(self._rows) >= PART_ROWS:
-                self._write_part(len(self._rows))
-            self._path_start = len(self._rows)
+            if self._images % self._batch_size == 0:
+                if len(self._rows) >= PART_ROWS:
+                    self._write_part(len(self._rows))
+                self._batch_start = len(self._rows)
+            self._images += 1
         self._rows += rows(answer)
 
     def close(self, complete: bool) -> None:
-        """Write the last part; without the last image, unless all its answers came."""
-        self._write_part(len(self._rows) if complete else self._path_start)
+        """Write the last part; unless all answers came, without the last batch."""
+        self._write_part(len(self._rows) if complete else self._batch_start)
 
     def _parts(self) -> list[str]:
         return sorted(glob.glob(os.path.join(glob.escape(self._folder), "part-*.parquet")))

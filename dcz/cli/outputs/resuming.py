@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import IO, NamedTuple
 
 from ...core.errors import InputError
@@ -25,38 +24,52 @@ def whole_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         offset += len(line)
 
 
-def remaining(
-    paths: Iterator[str], answered: Iterable[Answered], output: str, key: Callable[[str], str]
-) -> tuple[Iterator[str], int]:
-    """The paths still to be answered.
+class Begun(NamedTuple):
+    """How far a run came.
+
+    Attributes
+    ----------
+    batch : list of str
+        The paths of the last batch that has answers.
+    offset : int
+        The byte at which its answers begin.
+    """
+
+    batch: list[str]
+    offset: int
+
+
+def begun(
+    paths: Iterator[str], answered: Iterable[Answered], output: str, key: Callable[[str], str], batch_size: int
+) -> Begun:
+    """Take from all paths those that have answers.
+
+    A run goes on at the start of a batch, so that images share batches as in a run that nobody stopped: how samples are
+    batched may change the last digits of their answers.
 
     Parameters
     ----------
     paths : iterator of str
-        All paths, in the order of the earlier run.
+        All paths, in the order of the earlier run. Those without answers stay in it.
     answered : iterable of Answered
-        The answers in its output. The last path's may be incomplete, so that path is answered again.
+        The answers in its output. The last path's may be incomplete.
     output : str
         Name of the output, for messages.
     key : callable
         From a path to the name that the output gives it.
-
-    Returns
-    -------
-    rest : iterator of str
-    end : int
-        The byte up to which the output is kept.
+    batch_size : int
 
     Raises
     ------
     InputError
         The output has answers of other images.
     """
-    path, end = None, 0
+    batch: list[str] = []
+    begin = 0
     for name, offset in answered:
-        if path is not None and _is_later_sample(name, key(path)):
+        if batch and _is_later_sample(name, key(batch[-1])):
             continue
-        path, end = next(paths, None), offset
+        path = next(paths, None)
         if path is None or name not in (key(path), f"{key(path)}[0]"):
             raise InputError(
                 "the output has answers of other images",
@@ -66,7 +79,12 @@ def remaining(
                 found=repr(name),
                 hint="give the paths of the earlier run, or name another output",
             )
-    return (paths if path is None else chain([path], paths)), end
+        if len(batch) == batch_size:
+            batch.clear()
+        if not batch:
+            begin = offset
+        batch.append(path)
+    return Begun(batch, begin)
 
 
 def _is_later_sample(name: str, path: str) -> bool:

@@ -8,12 +8,13 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import IO, TYPE_CHECKING, ClassVar, TextIO
 
 from ...core.errors import InputError
 from ...core.json_text import to_json
 from ...core.printable import printable
-from .resuming import Answered, remaining, whole_lines
+from .resuming import Answered, begun, whole_lines
 
 if TYPE_CHECKING:
     from ...runtime import Answer, Prediction
@@ -32,8 +33,8 @@ class Output:
 
     shows_errors: ClassVar[bool] = True
 
-    def remaining(self, paths: Iterator[str]) -> Iterator[str]:
-        """The paths of which the output holds no answers from an earlier run."""
+    def remaining(self, paths: Iterator[str], batch_size: int) -> Iterator[str]:
+        """The paths that are to be answered, where the output holds answers of an earlier run."""
         return paths
 
     def write(self, answer: Answer) -> None:
@@ -93,15 +94,15 @@ class Rows(Output):
         self._file: TextIO = sys.stdout if path is None else open(path, "a", encoding="utf-8", newline="")  # noqa: SIM115
         self._begin()
 
-    def remaining(self, paths: Iterator[str]) -> Iterator[str]:
-        """The paths without answers in the file. The rows of the last path are removed, since some may lack."""
+    def remaining(self, paths: Iterator[str], batch_size: int) -> Iterator[str]:
+        """The paths from the last batch in the file on, whose rows are removed, since some may lack."""
         if self._path is None:
             return paths
         with open(self._path, "rb") as written:
-            rest, end = remaining(paths, self._answered(written), self._path, self._key)
-        os.truncate(self._path, end)
+            batch, offset = begun(paths, self._answered(written), self._path, self._key, batch_size)
+        os.truncate(self._path, offset)
         self._begin()
-        return rest
+        return chain(batch, paths)
 
     def write(self, answer: Answer) -> None:
         """Write an answer through to the file, so that it stays if the process is killed."""

@@ -78,14 +78,14 @@ def test_answers_that_are_there_are_not_computed_again(
     dcz: Callable, small_container: Path, inputs: list[Path], rows: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    dcz("infer", small_container, *inputs, rows, "-o", out)
+    dcz("infer", small_container, *inputs, rows, "-o", out, "--batch-size", 4)
     asked = []
     answers = Model.answers
     monkeypatch.setattr(
         Model, "answers", lambda model, paths, *rest: answers(model, asked.extend(p := list(paths)) or p, *rest)
     )
-    assert dcz("infer", small_container, *inputs, rows, "-o", out, "--resume").code == 0
-    assert asked == [str(inputs[-1])]
+    assert dcz("infer", small_container, *inputs, rows, "-o", out, "--resume", "--batch-size", 4).code == 0
+    assert asked == list(map(str, inputs[4:])), "from the start of the last batch"
 
 
 def test_answers_stay_when_a_run_is_interrupted(

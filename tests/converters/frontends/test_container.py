@@ -54,6 +54,18 @@ def test_huffman_gives_the_old_bytes(old: Path, tmp_path: Path) -> None:
     assert (tmp_path / "again.dcz").read_bytes() == old.read_bytes()
 
 
+def test_smallest_admits_the_encoding_that_decodes_slowly(tmp_path: Path) -> None:
+    model = Path(__file__).parents[3] / "models" / "lenet_300_100.dcz"
+    dcz.convert(model, tmp_path / "default.dcz")
+    dcz.convert(model, tmp_path / "smallest.dcz", codec="smallest")
+    with dcz.open(tmp_path / "default.dcz") as default, dcz.open(tmp_path / "smallest.dcz") as smallest:
+        assert Encoding.MIXED not in {entry.encoding for entry in default.entries.values()}
+        assert smallest.entries["fc1.weight"].encoding == Encoding.MIXED
+        for name in default.entries:
+            assert smallest.tensor(name).tobytes() == default.tensor(name).tobytes()
+    assert (tmp_path / "smallest.dcz").stat().st_size < (tmp_path / "default.dcz").stat().st_size
+
+
 def test_a_container_is_not_written_over(old: Path) -> None:
     with pytest.raises(ConversionError, match="not written over"):
         dcz.convert(old)

@@ -192,6 +192,16 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], type[FormatError], str]] = {
         FormatError,
         "more elements than so few bytes may stand for",
     ),
+    "a matrix that a byte makes large": (
+        lambda: holding(b"\x00\x01\x3f\x00\x00\x00\x00\x01\x01\xff", (16, 17), "mixed"),
+        FormatError,
+        "more weights than so few bytes may stand for",
+    ),
+    "a kernel that makes counters many": (
+        lambda: holding(b"\x00\x01\x3f\x00\x00\x00\x00\x01\x80\x10" + bytes(2048), (1, 1, 2, 20_000), "mixed"),
+        FormatError,
+        "more weights than so few bytes may stand for",
+    ),
     # Numbers.
     "scales that are not numbers": (
         lambda: holding(np.float32([np.nan, 1]).tobytes() + b"\x60\x01", (2, 2), "shared_scaled"),

@@ -98,7 +98,9 @@ def payload_cases() -> list[Case]:
     ]
     chosen = [(one, HUFFMAN) for one in tensors]
     chosen += [
-        (Dense(sparse_array((30, 2, 3, 3), density, 6, rng), "F32"), (Encoding.CONTEXT,)) for density in (0.2, 1)
+        (Dense(sparse_array((30, 2, 3, 3), density, 6, rng), "F32"), (encoding,))
+        for encoding in (Encoding.CONTEXT, Encoding.MIXED)
+        for density in (0.2, 1)
     ]
     levels = np.rint(rng.normal(scale=30, size=40))
     vectors = [Dense(levels.astype(np.int16), "I16"), Dense((levels * np.float32(0.01)).astype(np.float32), "F32")]
