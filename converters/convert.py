@@ -12,8 +12,8 @@ from typing import Any
 from torch import nn
 
 from ..core.errors import quoted
-from ..core.output import check_output, files_among, replacing, with_ending
-from ..core.progress import progress
+from ..core.output import check_output, files_among, replacing, scratch_beside, with_ending
+from ..core.progress import progress, status
 from ..dcformat import (
     ConversionError,
     DczError,
@@ -28,6 +28,7 @@ from ..dcformat import (
     open,
     write,
 )
+from ..dcformat.container.spool import Spool
 from ..dcformat.encoding.table import CODECS, Encoding
 from .compression.apply import Compression, TensorError, left_as_they_are, negative_zeros
 from .compression.clustering import Clustering
@@ -45,6 +46,14 @@ from .frontends.state_dicts.state_dict import from_state_dict
 
 log = logging.getLogger("dcz.convert")
 
+STAGES = {
+    "load": "reading",
+    "capture": "tracing",
+    "compress": "pruning and sharing",
+    "encode": "encoding",
+    "write": "writing",
+}
+"""Stages of a conversion, as `Report.seconds` and as messages name them."""
 STATE_DICTS = (".pt", ".pth", ".th", ".bin", ".tar", ".ckpt", ".safetensors")
 
 
@@ -63,7 +72,7 @@ class Report:
     errors : dict of str to TensorError
         Errors of the tensors that differ from the model's.
     seconds : dict of str to float
-        Time spent by stage: load, capture, compress, encode.
+        Time spent by stage, a key of `STAGES` each.
     messages : list of str
         Notes on what was recognised and what was left out.
     lost : dict of str to int
@@ -193,7 +202,8 @@ def convert(
     given_preprocess = presets.resolve_preprocess(preprocess) if preprocess is not None else None
     given_labels = presets.resolve_labels(labels) if labels is not None else None
 
-    source = _load(model, arch, input_shape, key, partial)
+    with status("reading and tracing the model"):
+        source = _load(model, arch, input_shape, key, partial)
     tied = source.untie()
     source.check_whole(partial, None if isinstance(model, nn.Module) else model)
     _describe(source, given_preprocess, given_labels)
@@ -201,14 +211,9 @@ def convert(
         source.messages.append(f"neither pruned nor shared, since they are integers: {quoted(integers)}")
     compression = Compression(source, prune, bits, clustering, positive_zeros=positive_zeros)
     left_behind = negative_zeros(source)
-    tensors, errors = _encode(source, compression, CODECS[codec])
-    if not errors and left_behind:
-        source.messages.append(
-            f"{left_behind:,} weights are negative zeros, as a mask leaves them, and stored as such;"
-            " --positive-zeros makes them plain zeros and the file smaller"
-        )
-    with replacing(out) as file:
-        with source.timed("encode"):
+    with scratch_beside(out) as scratch, replacing(out) as file:
+        tensors, errors = _encode(source, compression, CODECS[codec], Spool(scratch))
+        with status("writing the container"), source.timed("write"):
             write(
                 file,
                 source.graph,
@@ -221,8 +226,15 @@ def convert(
         del tensors  # `Container.info` reads the metadata from the file
         with open(file) as container:
             info = container.info()
+    if not errors and left_behind:
+        source.messages.append(
+            f"{left_behind:,} weights are negative zeros, as a mask leaves them, and stored as such;"
+            " --positive-zeros makes them plain zeros and the file smaller"
+        )
     for message in source.messages:
         log.info(message)
+    for stage, seconds in source.seconds.items():
+        log.debug("%s: %.2f s", STAGES[stage], seconds)
     lossless = not errors and not source.lost
     return Report(os.fspath(out), info, lossless, errors, source.seconds, source.messages, source.lost)
 
@@ -246,9 +258,9 @@ def _load(
 
 
 def _encode(
-    source: Source, compression: Compression, among: Collection[Encoding]
+    source: Source, compression: Compression, among: Collection[Encoding], spool: Spool
 ) -> tuple[dict[str, Encoded], dict[str, TensorError]]:
-    """Compress and encode a source's tensors, and drop each one, so that memory never holds a network twice.
+    """Compress and encode a source's tensors into a file, and drop each one: memory never holds a network twice.
 
     The largest tensor comes last, when the others are gone: the work on it takes its size again.
     """
@@ -261,7 +273,7 @@ def _encode(
         if error is not None:
             errors[name] = error
         with source.timed("encode"):
-            encoded[name] = encode(name, tensor, among)
+            encoded[name] = encode(name, tensor, among).in_file(spool)
         del tensor  # drop it before the next one is made
     return {name: encoded[name] for name in names}, {name: errors[name] for name in names if name in errors}
 

@@ -18,7 +18,7 @@ def coded_columns(
     indices: NDArray[Any],
     place_of: NDArray[np.int32],
     out: NDArray[np.int32],
-    weights: NDArray[np.int64],
+    weights: NDArray[np.int32],
 ) -> None:
     """Coded places of the weights of each row, in their order.
 
@@ -30,7 +30,7 @@ def coded_columns(
         Coded place of each column: the inverse of a layout's order.
     out : ndarray of int32, shape (weights,)
         Receives the places.
-    weights : ndarray of int64, shape (weights,)
+    weights : ndarray of int32, shape (weights,)
         Receives the number of the weight at each.
     """
     marks, before = np.zeros((len(place_of) + 63) // 64, np.uint64), np.empty((len(place_of) + 63) // 64, np.uint64)
@@ -53,8 +53,8 @@ def into_runs(
     limits: NDArray[np.int64],
     at: NDArray[np.int64],
     cells: NDArray[np.int64],
-    weights: NDArray[np.int64],
-    out: NDArray[np.int64],
+    weights: NDArray[np.int32],
+    out: NDArray[np.int32],
 ) -> None:
     """Sort weights into runs.
 
@@ -69,7 +69,7 @@ def into_runs(
         First weight of each run; becomes its end. With `out` empty, weights are counted.
     cells : ndarray of int64, shape (tables,)
         Zeros; receives the cells of each table.
-    weights, out : ndarray of int64, shape (weights,) or (0,)
+    weights, out : ndarray of int32, shape (weights,) or (0,)
         Receive the place in `places`, and the cell of its table, of each weight.
     """
     parts, classes = limits.shape[0], limits.shape[1] - 1

@@ -10,6 +10,8 @@ and the decoder ends, with `LEAST`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +26,8 @@ LEAST = 1 << WORD_BITS
 """Least state after a round."""
 ROUND = 2
 """Most symbols of a lane in a round."""
+ROUNDS = 1 << 16
+"""Rounds that an encoder holds in memory at a time."""
 MAX_LANES = 8
 START_SHIFT, FREQUENCY_SHIFT = 8, 20
 """Fields of an interval: ``symbol | start << START_SHIFT | frequency << FREQUENCY_SHIFT``, in 32 bits."""
@@ -57,26 +61,42 @@ def _encode(rounds: NDArray[np.uint32], states: NDArray[np.uint64], words: NDArr
     return at
 
 
-def encode_rounds(rounds: NDArray[np.uint32]) -> bytes:
+def encode_rounds(rounds: Iterable[NDArray[np.uint32]], lanes: int) -> bytes:
     """Code rounds of intervals into a stream.
 
     Parameters
     ----------
-    rounds : ndarray of uint32, shape (n, lanes, 2)
-        0 where a lane has no symbol.
+    rounds : iterable of ndarray of uint32, shape (n, lanes, 2)
+        The last first: an encoder goes backwards. 0 where a lane has no symbol.
+    lanes : int
     """
-    states = np.full(rounds.shape[1], LEAST, np.uint64)
-    words = np.empty(rounds.size // ROUND, np.uint32)
-    first = int(_encode(rounds, states, words))
-    return states.astype("<u8").tobytes() + words[first:].astype("<u4").tobytes()
+    states = np.full(lanes, LEAST, np.uint64)
+    coded = []
+    for part in rounds:
+        words = np.empty(part.size // ROUND, np.uint32)
+        first = int(_encode(part, states, words))
+        coded.append(words[first:].astype("<u4").tobytes())
+    return b"".join([states.astype("<u8").tobytes(), *reversed(coded)])
 
 
-def rounds_in_turn(intervals: NDArray[np.uint32], lanes: int) -> NDArray[np.uint32]:
-    """Rounds of a run whose symbols the lanes take in turn: ndarray of shape (n, lanes, 2)."""
+def rounds_in_turn(
+    symbols: NDArray[np.uint8], intervals: NDArray[np.uint32], lanes: int
+) -> Iterator[NDArray[np.uint32]]:
+    """Rounds of a run whose symbols the lanes take in turn, the last first: ndarrays of shape (n, lanes, 2).
+
+    Parameters
+    ----------
+    symbols : ndarray of uint8, shape (n,)
+    intervals : ndarray of uint32, shape (symbols of the alphabet,)
+        As `frequencies.intervals_of` makes them.
+    lanes : int
+    """
     size = ROUND * lanes
-    padded = np.zeros(-(-len(intervals) // size) * size, np.uint32)
-    padded[: len(intervals)] = intervals
-    return padded.reshape(-1, ROUND, lanes).transpose(0, 2, 1)
+    for begin in reversed(range(0, len(symbols), ROUNDS * size)):
+        part = symbols[begin : begin + ROUNDS * size]
+        padded = np.zeros(-(-len(part) // size) * size, np.uint32)
+        padded[: len(part)] = intervals[part]
+        yield padded.reshape(-1, ROUND, lanes).transpose(0, 2, 1)
 
 
 def rounds_side_by_side(pairs: NDArray[np.uint32], lanes: int) -> NDArray[np.uint32]:

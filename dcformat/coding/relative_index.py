@@ -54,12 +54,13 @@ def gap_counts(gaps: NDArray[np.int64], occurrences: NDArray[np.int64]) -> dict[
     return histograms
 
 
-def gap_symbols(gaps: NDArray[np.int64], bits: int) -> NDArray[np.uint8]:
+def gap_symbols(gaps: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """Gap symbols of a width: ndarray of uint8, shape (n + escapes,)."""
     escape = (1 << bits) - 1
-    runs = gaps // escape + 1
-    symbols = np.full(int(runs.sum()), escape, dtype=np.uint8)
-    symbols[np.cumsum(runs) - 1] = gaps % escape
+    ends = np.cumsum(gaps // escape + 1)
+    symbols = np.full(int(ends[-1]), escape, dtype=np.uint8)
+    ends -= 1
+    symbols[ends] = gaps % escape
     return symbols
 
 

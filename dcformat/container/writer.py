@@ -14,7 +14,7 @@ from ...core.errors import FormatError
 from ...core.output import replacing
 from ..coding.bits import Bytes
 from ..constants import FREE_ELEMENTS, MAX_EXPANSION
-from ..encoding.table import DEFAULT, LEAST_GAIN, Encoding, encode_raw, encode_tensor, parse
+from ..encoding.table import DEFAULT, LEAST_GAIN, Encoding, encode_at_gains, encode_raw, encode_tensor, parse
 from ..graph.graph import Graph, Shape
 from ..graph.legal import infer_shapes
 from ..preprocess import Preprocess
@@ -22,6 +22,7 @@ from ..tensors import DTYPES, Array, Dense, dtype_name
 from .layout import crc32_of, pack_header
 from .manifest import Manifest, Section, TensorEntry, pack_labels, pack_manifest, unpack_labels, unpack_manifest
 from .reader import Container, payload_of
+from .spool import Spool, Spooled, blocks_of
 
 SECTION_BYTES, LATER_SECTION_BYTES = 1 << 12, 1 << 14
 """A section is closed once it holds this much: a damaged byte is traced to few tensors, and a checksum costs little: 11
@@ -41,17 +42,20 @@ class Encoded:
     dtype : str
         A key of `DTYPES`.
     encoding : Encoding
-    payload : bytes-like
+    payload : bytes-like or Spooled
         Of a tensor that is stored plainly, its own memory.
     among : collection of Encoding
         Encodings that were to choose from.
+    newest : (Encoding, bytes-like), optional
+        What `renewed` gives, where that is known.
     """
 
     shape: Shape
     dtype: str
     encoding: Encoding
-    payload: Bytes
+    payload: Bytes | Spooled
     among: Collection[Encoding] = DEFAULT
+    newest: tuple[Encoding, Bytes] | None = None
 
     @property
     def size(self) -> int:
@@ -60,7 +64,8 @@ class Encoded:
 
     def decode(self) -> Dense:
         """Decode the tensor."""
-        tensor = parse(self.payload, 0, self.shape, self.dtype, self.encoding).decode()
+        payload = self.payload.read() if isinstance(self.payload, Spooled) else self.payload
+        tensor = parse(payload, 0, self.shape, self.dtype, self.encoding).decode()
         return Dense(tensor.dense(), self.dtype)
 
     def plain(self) -> Encoded:
@@ -69,14 +74,20 @@ class Encoded:
 
     def renewed(self) -> Encoded:
         """The same tensor, with encodings of the latest version wherever they are shorter."""
-        encoding, payload = encode_tensor(self.decode(), self.among, least_gain=0)
+        encoding, payload = self.newest or encode_tensor(self.decode(), self.among, least_gain=0)
         return replace(self, encoding=encoding, payload=payload)
+
+    def in_file(self, spool: Spool) -> Encoded:
+        """The same tensor, with its payload in a file, unless that is small."""
+        small = len(self.payload) < SMALL_BYTES
+        return self if small or isinstance(self.payload, Spooled) else replace(self, payload=spool.keep(self.payload))
 
 
 def encode(name: str, tensor: Array | Dense, among: Collection[Encoding] = DEFAULT) -> Encoded:
     """Encode a tensor losslessly, in the encoding of `among` that takes the fewest bytes.
 
-    `write` does so itself. To encode tensors one by one, and drop each when that is done, takes less memory.
+    `write` does so itself. To encode tensors one by one, and drop each when that is done, takes less memory, and less
+    still with their payloads in a file (`Encoded.in_file`).
 
     Raises
     ------
@@ -84,7 +95,9 @@ def encode(name: str, tensor: Array | Dense, among: Collection[Encoding] = DEFAU
         The format cannot hold it; names `name`.
     """
     dense = _as_dense(name, tensor)
-    return Encoded(dense.shape, dense.dtype, *encode_tensor(dense, among), among)
+    (encoding, payload), newest = encode_at_gains(dense, among, (LEAST_GAIN, 0))
+    known = newest if len(payload) < SMALL_BYTES else None
+    return Encoded(dense.shape, dense.dtype, encoding, payload, among, known)
 
 
 def stored(container: Container) -> dict[str, Encoded]:
@@ -153,14 +166,15 @@ def write(
     )
     packed = pack_manifest(manifest)
     head = pack_header(packed, manifest.minor_version)
-    parts = [head, *(payload for section in sections for payload in section), packed_labels]
+    parts: list[Bytes | Spooled] = [head, *(payload for section in sections for payload in section), packed_labels]
     # Never write what the reader would refuse.
     unpack_manifest(packed, sum(map(len, parts)), manifest.minor_version)
     if labels is not None:
         unpack_labels(packed_labels)
     with replacing(file) if isinstance(file, str | os.PathLike) else nullcontext(file) as stream:
         for part in parts:
-            stream.write(part)
+            for block in blocks_of(part):
+                stream.write(block)
 
 
 def _as_dense(name: str, tensor: Array | Dense) -> Dense:
@@ -206,9 +220,9 @@ def _fill_up(encoded: dict[str, Encoded]) -> None:
         missing -= MAX_EXPANSION * (len(encoded[name].payload) - packed)
 
 
-def _gather(payloads: Sequence[Bytes], section_bytes: int) -> Iterator[list[Bytes]]:
+def _gather(payloads: Sequence[Bytes | Spooled], section_bytes: int) -> Iterator[list[Bytes | Spooled]]:
     """Payloads in sections of at least so many bytes, but for the last."""
-    held: list[Bytes] = []
+    held: list[Bytes | Spooled] = []
     nbytes = 0
     for payload in payloads:
         held.append(payload)
@@ -220,5 +234,6 @@ def _gather(payloads: Sequence[Bytes], section_bytes: int) -> Iterator[list[Byte
         yield held
 
 
-def _section(payloads: Sequence[Bytes]) -> Section:
-    return Section(sum(map(len, payloads)), crc32_of(payloads), len(payloads))
+def _section(payloads: Sequence[Bytes | Spooled]) -> Section:
+    blocks = (block for payload in payloads for block in blocks_of(payload))
+    return Section(sum(map(len, payloads)), crc32_of(blocks), len(payloads))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -41,11 +42,17 @@ class Counted:
         Contiguous, little-endian, not empty.
     dtype : str
         Its element type, a key of `DTYPES`.
+    most : float
+        Bytes that a payload may take, as another scheme takes no more. A scheme that would take more need not write it.
+    found : dict
+        What one function found out about the tensor, for its later calls: by the function's own key.
     """
 
     def __init__(self, array: Array, dtype: str) -> None:
         self.array = array
         self.dtype = dtype
+        self.most = math.inf
+        self.found: dict[Any, Any] = {}
 
     @staticmethod
     def of(tensor: Dense) -> Counted:
@@ -183,7 +190,10 @@ class Scheme(ABC):
 
     @abstractmethod
     def write(self, tensor: Counted) -> Bytes | None:
-        """The payload of a tensor that fits; None where its values do not allow it, or another scheme is shorter."""
+        """The payload of a tensor that fits; None where its values do not allow it, or another scheme is shorter.
+
+        `Counted.most` tells how many bytes another one takes.
+        """
 
     @abstractmethod
     def parse(self, header: Header) -> Payload:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from ..coding.frequencies import (
     sign_tables,
     value_tables,
 )
+from ..coding.histograms import histogram
 from ..coding.rans import FREQUENCY_SHIFT, START_SHIFT, TOTAL, rounds_in_turn, rounds_side_by_side
 from ..graph.graph import Shape
 from .context_layout import Ints, places_of, sign_places
@@ -82,7 +84,7 @@ class Symbols:
         Symbols in all, and those of positive weights.
     lanes : int
     where : tuple of ndarray, or None
-        Row and column of each weight; None where all weights of the tensor are there.
+        Row and column of each weight; None where all weights of the tensor are there, or signs cannot count.
     """
 
     def __init__(
@@ -93,13 +95,12 @@ class Symbols:
         size: int,
         positive: int,
         lanes: int,
-        where: tuple[NDArray[np.int64], NDArray[np.int32]] | None,
+        where: tuple[NDArray[np.int32], NDArray[np.int32]] | None,
     ) -> None:
         self.symbols, self.stored = symbols, stored
         self.size, self.positive, self.lanes = size, positive, lanes
         self.ranks = ranks_of(size, positive)
-        table = np.repeat(np.arange(len(stored)), stored)
-        self.counts = np.bincount(table * size + symbols, minlength=len(stored) * size).reshape(-1, size)
+        self.counts = np.stack([histogram(symbols[run], size) for run in self._runs()])
         self.sums: NDArray[np.uint8] | None = None
         if signs_count(size, positive, shape):
             padded, places, up = places_of(shape)
@@ -110,6 +111,11 @@ class Symbols:
             self.sums = np.empty(len(symbols), np.uint8)
             signs = np.zeros(sign_places(shape), np.int8)
             neighbour_sums(at.astype(np.int32), stored, lanes, up, positive, symbols, signs, self.sums)
+
+    def _runs(self) -> list[slice]:
+        """Where the symbols of each run are."""
+        ends = np.cumsum(self.stored)
+        return [slice(end - count, end) for count, end in zip(self.stored, ends, strict=True)]
 
     def best(self) -> Coded:
         """The tables that take the fewest bits."""
@@ -151,10 +157,10 @@ class Symbols:
         yield self._coded(Values(exponents, slopes, None), lists, _cost(self.counts, frequencies))
         if self.sums is None:
             return
-        tilts = self._tilts()
+        tilts = self._tilts
         plus = np.empty((len(slopes), 2 * SUMS - 1), np.int64)
         sign_tables(exponents, self.ranks, slopes, self.positive, tilts, plus)
-        cost = _cost(self._signs(), np.stack([plus, TOTAL - plus], axis=2)) + SIGN_COST * len(self.symbols)
+        cost = _cost(self._signs, np.stack([plus, TOTAL - plus], axis=2)) + SIGN_COST * len(self.symbols)
         for begin, end in ((0, self.positive), (self.positive, self.size)):
             value_tables(exponents, self.ranks, slopes, begin, end, frequencies[:, begin:end])
         lists = [Numbers(np.array([shift, 1, sloping])), steps(rounded), steps(tilts[1:], TILT // 2), *tail]
@@ -164,16 +170,18 @@ class Symbols:
     def _coded(values: Values, lists: list[Numbers], cost: int) -> Coded:
         return Coded(values, lists, cost + 8 * UNIT * len(write_number_lists(lists)))
 
+    @cached_property
     def _signs(self) -> Ints:
         """Weights of each table, sum of neighbours, and sign."""
         assert self.sums is not None
-        table = np.repeat(np.arange(len(self.stored)), self.stored)
-        key = (table * (2 * SUMS - 1) + self.sums) * 2 + (self.symbols >= self.positive)
-        return np.bincount(key, minlength=len(self.stored) * (4 * SUMS - 2)).reshape(-1, 2 * SUMS - 1, 2)
+        key = 2 * self.sums + (self.symbols >= self.positive)
+        counted = [histogram(key[run], 4 * SUMS - 2) for run in self._runs()]
+        return np.stack(counted).reshape(-1, 2 * SUMS - 1, 2)
 
+    @cached_property
     def _tilts(self) -> Ints:
         """What share of the weights has the sign of its neighbours, by the size of their sum."""
-        by_sum = self._signs().sum(axis=0)
+        by_sum = self._signs.sum(axis=0)
         mirrored = by_sum[::-1, ::-1]
         alike = (by_sum + mirrored)[SUMS - 1 :]
         tilts: Ints = np.clip(TILT * (2 * alike[:, 0] + TILT) // (2 * alike.sum(axis=1) + 2 * TILT), 1, TILT - 1)
@@ -181,7 +189,7 @@ class Symbols:
         return tilts
 
     def rounds(self, coded: Coded) -> Iterator[NDArray[np.uint32]]:
-        """Rounds of the symbols of each run."""
+        """Rounds of the symbols of each run, the last first."""
         values, size, positive = coded.values, self.size, self.positive
         if size == 1:
             return
@@ -193,19 +201,18 @@ class Symbols:
             parts = [(0, positive), (positive, size)]
         for begin, end in parts:
             value_tables(values.exponents, self.ranks, values.slopes, begin, end, frequencies[:, begin:end])
-        ends = np.cumsum(self.stored)
-        for t in np.flatnonzero(self.stored):
-            run = slice(ends[t] - self.stored[t], ends[t])
-            symbols = self.symbols[run]
-            coded_symbols = np.concatenate([intervals_of(frequencies[t, begin:end]) for begin, end in parts])[symbols]
+        runs = self._runs()
+        for t in np.flatnonzero(self.stored)[::-1]:
+            run, symbols = runs[t], self.symbols[runs[t]]
+            intervals = np.concatenate([intervals_of(frequencies[t, begin:end]) for begin, end in parts])
             if self.sums is None or values.tilts is None:
-                yield rounds_in_turn(coded_symbols, self.lanes)
+                yield from rounds_in_turn(symbols, intervals, self.lanes)
                 continue
             of_plus = plus[t, self.sums[run]]
             negative = symbols >= positive
             signs = np.where(negative, TOTAL - of_plus, of_plus) << FREQUENCY_SHIFT
             signs |= np.where(negative, of_plus, 0) << START_SHIFT
-            pairs = np.stack([signs.astype(np.uint32), coded_symbols], axis=1)
+            pairs = np.stack([signs.astype(np.uint32), intervals[symbols]], axis=1)
             yield rounds_side_by_side(pairs, self.lanes)
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,14 @@ from ..coding.context_decode import WIDE
 from ..coding.context_encode import coded_columns, into_runs
 from ..coding.density import classes_of
 from ..coding.frequencies import MAX_EXPONENT, gap_tables, gap_widths, intervals_of, odds_of
-from ..coding.rans import ROUND, STATE_BYTES, TOTAL, WORD_BYTES, encode_rounds, rounds_in_turn
+from ..coding.histograms import occurrences_of
+from ..coding.rans import STATE_BYTES, TOTAL, WORD_BYTES, encode_rounds, rounds_in_turn
+from ..coding.relative_index import gap_symbols
 from ..constants import MAX_CODEBOOK
-from ..tensors import bit_patterns
 from .base import Counted
 from .context import positive_of
 from .context_layout import Columns, Ints, Layout, Rows, kernel_shape, row_size
-from .context_tables import MOST_CORRECTED, Positions
+from .context_tables import MOST_CORRECTED, Positions, signs_count
 from .context_values import COSTS, UNIT, Symbols, eighths, steps, zigzagged
 from .header import layout_byte
 from .positions import stored_chunks
@@ -54,19 +56,24 @@ class Runs:
     Attributes
     ----------
     positions : Positions
-    gaps : ndarray of int64, shape (weights,)
-        Cells that are skipped before each weight.
-    weights : ndarray of int64, shape (weights,)
-        Number of each weight among those of the tensor.
     lists : list of Numbers
         What `read_positions` reads.
-    cost : int
-        Of the lists and the symbols, in units.
+    gaps : ndarray of int32, shape (weights,)
+        Cells that are skipped before each weight.
+    weights : ndarray of int32, shape (weights,)
+        Number of each weight among those of the tensor.
     """
 
     positions: Positions
-    gaps: Ints
-    weights: Ints
+    lists: list[Numbers]
+    gaps: NDArray[np.int32]
+    weights: NDArray[np.int32]
+
+
+class _Candidate(NamedTuple):
+    """A form of positions, and what it takes: of the lists and the symbols, in units."""
+
+    positions: Positions
     lists: list[Numbers]
     cost: int
 
@@ -126,23 +133,30 @@ class Stored:
 
     def runs(self) -> Runs:
         """The form of positions that takes the fewest bits."""
-        return min(
-            (candidate for layout, lists in self.forms() for candidate in self._candidates(layout, lists)),
-            key=lambda runs: runs.cost,
-        )
+        candidates = (found for layout, lists in self.forms() for found in self._candidates(layout, lists))
+        best = min(candidates, key=lambda candidate: candidate.cost)
+        _, _, weights, gaps = self._sorted(best.positions.layout)  # again: those of all candidates take much memory
+        return Runs(best.positions, best.lists, gaps, weights)
 
-    def _candidates(self, layout: Layout, lists: list[Numbers]) -> Iterator[Runs]:
-        """The runs of a layout, with gaps of several widths."""
-        stored, cells, weights, gaps = self._sorted(layout)
+    def where(self, weights: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Rows and columns of weights."""
+        return np.repeat(np.arange(self.rows, dtype=np.int32), np.diff(self.indptr))[weights], self.indices[weights]
+
+    def _candidates(self, layout: Layout, lists: list[Numbers]) -> Iterator[_Candidate]:
+        """A layout, with gaps of several widths."""
+        stored, cells, _, gaps = self._sorted(layout)
         odds = np.empty(len(cells), np.int64)
         odds_of(stored, cells, odds)
+        tables = np.arange(len(stored))
+        counted = [occurrences_of(run) for run in np.split(gaps, np.cumsum(stored)[:-1])]
+        table = np.repeat(tables, [len(distinct) for distinct, _ in counted])
+        gap, occurrences = (np.concatenate(part) for part in zip(*counted, strict=True))
         for bits in BITS:
-            escape = np.repeat((1 << gap_widths(odds, bits)) - 1, stored)
-            table = np.repeat(np.arange(len(stored)), stored)
-            counts = np.bincount(table << 8 | gaps % escape, minlength=len(stored) << 8).reshape(-1, 256)
-            ends = np.concatenate([[0], np.cumsum(stored)])
-            escapes = np.diff(np.concatenate([[0], np.cumsum(gaps // escape)])[ends])
-            counts[np.arange(len(stored)), (1 << gap_widths(odds, bits)) - 1] = escapes
+            escape = (1 << gap_widths(odds, bits)) - 1
+            escaped, symbols = np.divmod(gap, escape[table])
+            counts = _sums(table << 8 | symbols, occurrences, len(stored) << 8).reshape(-1, 256)
+            escapes = _sums(table, escaped * occurrences, len(stored))
+            counts[tables, escape] = escapes
             for form, corrections in self._corrections(odds, bits, counts):
                 head, *classes = lists
                 of_runs = [steps(corrections >> form[1]), Numbers(stored), Numbers(escapes)]
@@ -150,7 +164,7 @@ class Stored:
                 cost = int((counts * COSTS[np.maximum(_frequencies(odds, bits, corrections), 1) - 1]).sum())
                 cost += STEP_COST * int(escapes.sum()) + 8 * UNIT * len(write_number_lists(given))
                 positions = Positions(layout, bits, odds, corrections, stored, stored + escapes)
-                yield Runs(positions, gaps, weights, given, cost)
+                yield _Candidate(positions, given, cost)
 
     @staticmethod
     def _corrections(odds: Ints, bits: int, counts: Ints) -> Iterator[tuple[Ints, Ints]]:
@@ -168,27 +182,28 @@ class Stored:
             for shift in (0, 1):
                 yield np.array([count, shift]), (corrections[:count] + shift >> shift) << shift
 
-    def _sorted(self, layout: Layout) -> tuple[Ints, Ints, Ints, Ints]:
+    def _sorted(self, layout: Layout) -> tuple[Ints, Ints, NDArray[np.int32], NDArray[np.int32]]:
         """Weights and cells of each table; numbers of the weights by run, and the gaps before them."""
         places, numbers = self._coded(layout)
-        (stored, cells), none = np.zeros((2, layout.tables), np.int64), np.empty(0, np.int64)
+        (stored, cells), none = np.zeros((2, layout.tables), np.int64), np.empty(0, np.int32)
         where = self.indptr, places, layout.row_classes, layout.limits
         into_runs(*where, stored, cells, none, none)
         at = np.cumsum(stored) - stored
-        order, cell = np.empty(len(places), np.int64), np.empty(len(places), np.int64)
-        into_runs(*where, at, np.zeros(layout.tables, np.int64), order, cell)
-        gaps = np.diff(cell, prepend=-1) - 1
+        order, gaps = np.empty(len(places), np.int32), np.empty(len(places), np.int32)
+        into_runs(*where, at, np.zeros(layout.tables, np.int64), order, gaps)
         first = (np.cumsum(stored) - stored)[stored > 0]
-        gaps[first] = cell[first]
+        cells_of_first = gaps[first]
+        gaps[1:] -= gaps[:-1] + 1
+        gaps[first] = cells_of_first
         return stored, cells, order if numbers is None else numbers[order], gaps
 
-    def _coded(self, layout: Layout) -> tuple[NDArray[np.int32], Ints | None]:
+    def _coded(self, layout: Layout) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
         """Coded places of the weights, and the number of the weight at each; None for their own order."""
         if not len(layout.order):
             return self.indices, None
         place_of = np.empty(self.width, np.int32)
         place_of[layout.order] = np.arange(self.width, dtype=np.int32)
-        out, weights = np.empty(len(self.indices), np.int32), np.empty(len(self.indices), np.int64)
+        out, weights = np.empty(len(self.indices), np.int32), np.empty(len(self.indices), np.int32)
         coded_columns(self.indptr, self.indices, place_of, out, weights)
         return out, weights
 
@@ -210,24 +225,25 @@ def _write(tensor: Counted, patterns: list[int], zeros: bool) -> bytes:
     dtype = tensor.array.dtype
     bits = np.array(patterns, dtype=f"<u{dtype.itemsize}")
     form, codebook = write_codebook(bits.view(dtype))
+    positive = positive_of(bits.view(dtype))
     runs = None
     if zeros:
         stored = np.array([tensor.array.size])
-        symbols = np.searchsorted(bits, bit_patterns(tensor.array)).astype(np.uint8)
-        indices = None
+        pieces = (np.searchsorted(bits, piece).astype(np.uint8) for piece in tensor.pieces())
+        symbols = np.concatenate(list(pieces))
+        where = None
     else:
         weights = Stored(tensor, bits)
         runs = weights.runs()
         stored, symbols = runs.positions.stored, weights.symbols[runs.weights]
-        rows = np.repeat(np.arange(weights.rows), np.diff(weights.indptr))[runs.weights]
-        indices = rows, weights.indices[runs.weights]
+        signed = signs_count(len(bits), positive, weights.shape)
+        where = weights.where(runs.weights) if signed else None
+        del weights  # the rest takes as much memory
     lanes = next(lanes for least, lanes in LANES if len(symbols) >= least)
-    values = Symbols(tensor.array.shape, symbols, stored, len(bits), positive_of(bits.view(dtype)), lanes, indices)
+    values = Symbols(tensor.array.shape, symbols, stored, len(bits), positive, lanes, where)
     coded = values.best()
-    rounds = [np.zeros((0, lanes, ROUND), np.uint32)]
-    if runs:
-        rounds += _gap_rounds(runs, lanes)
-    stream = encode_rounds(np.concatenate([*rounds, *values.rounds(coded)]))
+    rounds = chain(values.rounds(coded), _gap_rounds(runs, lanes) if runs else ())
+    stream = encode_rounds(rounds, lanes)
     words = (len(stream) - lanes * STATE_BYTES) // WORD_BYTES
     of_symbols, *of_values = coded.lists
     of_gaps, *of_positions = runs.lists if runs else [Numbers(np.zeros(0, np.int64))]
@@ -242,6 +258,11 @@ def _write(tensor: Counted, patterns: list[int], zeros: bool) -> bytes:
     return b"".join([out, stream])
 
 
+def _sums(keys: Ints, numbers: Ints, size: int) -> Ints:
+    """Sum of the numbers of each key below `size`: exact below ``2**53``."""
+    return np.bincount(keys, weights=numbers, minlength=size).astype(np.int64)
+
+
 def _frequencies(odds: Ints, bits: int, corrections: Ints) -> Ints:
     """Frequencies of the gap symbols: ndarray of shape (tables, 256), 0 behind the escapes."""
     frequencies = np.zeros((len(odds), 256), np.int64)
@@ -250,13 +271,12 @@ def _frequencies(odds: Ints, bits: int, corrections: Ints) -> Ints:
 
 
 def _gap_rounds(runs: Runs, lanes: int) -> Iterator[NDArray[np.uint32]]:
-    """Rounds of the gap symbols of each run."""
+    """Rounds of the gap symbols of each run, the last first."""
     positions = runs.positions
     frequencies = _frequencies(*positions.tables)
     escapes = positions.escapes
     ends = np.cumsum(positions.stored)
-    for t in np.flatnonzero(positions.stored):
+    for t in np.flatnonzero(positions.stored)[::-1]:
         gaps = runs.gaps[ends[t] - positions.stored[t] : ends[t]]
-        symbols = np.full(positions.symbols[t], escapes[t])
-        symbols[np.cumsum(gaps // escapes[t] + 1) - 1] = gaps % escapes[t]
-        yield rounds_in_turn(intervals_of(frequencies[t])[symbols], lanes)
+        symbols = gap_symbols(gaps, int(escapes[t]).bit_length())
+        yield from rounds_in_turn(symbols, intervals_of(frequencies[t]), lanes)

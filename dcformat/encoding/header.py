@@ -54,20 +54,24 @@ class Symbols:
     form : CodebookForm
     codebook : bytes
         Empty for no patterns.
+    cost : int
+        Bits of the codebook and of all symbols.
     """
 
     bits: NDArray[Any]
     code: EntropyCode
     form: CodebookForm
     codebook: bytes
+    cost: int
 
     @staticmethod
     def of(counts: Mapping[int, int], dtype: np.dtype[Any], coder: type[EntropyCode]) -> Symbols:
         """Make them from the occurrences of each bit pattern of a tensor of this type."""
         bits = np.array(sorted(counts), dtype=f"<u{dtype.itemsize}")
-        code = coder.fit([counts[pattern] for pattern in bits.tolist()])
+        occurrences = np.array([counts[pattern] for pattern in bits.tolist()], dtype=np.int64)
+        code = coder.fit(occurrences)
         form, codebook = write_codebook(bits.view(dtype)) if len(bits) else (CodebookForm.F32, b"")
-        return Symbols(bits, code, form, codebook)
+        return Symbols(bits, code, form, codebook, code.cost(occurrences) + 8 * len(codebook))
 
     def write_codebook(self, out: bytearray) -> None:
         """Append the number of centroids, and these."""

@@ -17,6 +17,7 @@ from ...core.errors import FormatError
 from ...core.memory import room
 from ..coding.bits import Bytes, write_varint
 from ..coding.entropy import EntropyCode, Streams
+from ..coding.histograms import entropy_bits
 from ..coding.planes import Plane, join, split
 from ..constants import CHUNK_ENTRIES
 from ..tensors import DTYPES, FLOATS, Array, Dense, bit_patterns, flat_pieces
@@ -52,8 +53,7 @@ class _Coding:
         found = np.flatnonzero(counts)
         least, beyond = int(found[0]), int(found[-1]) + 1
         size = int(counts.sum())
-        entropy = float(-(counts[found] * np.log2(counts[found] / size)).sum())
-        if entropy + beyond - least >= 8 * (size - _PLANE_HEAD):  # a symbol takes a bit in the table too
+        if entropy_bits(counts) + beyond - least >= 8 * (size - _PLANE_HEAD):  # a symbol takes a bit in the table too
             return None
         code = coder.fit(counts[least:beyond])
         bits = code.cost(counts[least:beyond]) + 8 * (_PLANE_HEAD + len(write_tables(code)))
@@ -149,7 +149,7 @@ class PlanesScheme(ElementScheme):
         super().__init__(WIDE)
         self.coder = coder
 
-    def write(self, tensor: Counted) -> bytes | None:
+    def write(self, tensor: Counted) -> Bytes | None:
         """Write a tensor of which a plane is worth a code, unless most of it is zero or it has many equal elements."""
         size = tensor.array.size
         # A codebook, or positions, take fewer bytes then, and all this would be for nothing.
@@ -163,14 +163,15 @@ class PlanesScheme(ElementScheme):
         for coding in coded:
             out += bytes([coding.least, len(coding.code.lengths) - 1])
         out += write_tables(*(coding.code for coding in coded))
-        held: list[list[Bytes]] = [[] for _ in codings]
+        streams: list[list[bytes]] = [[] for _ in coded]
         for planes in _chunks(tensor):
-            for plane, how, parts in zip(planes, codings, held, strict=True):
-                parts.append(plane.data if how is None else how.encode(plane))
-                if how is not None:
-                    write_varint(out, len(parts[-1]))
-        in_order = sorted(range(len(held)), key=lambda i: codings[i] is None)  # coded ones first
-        return b"".join([out, *(part for i in in_order for part in held[i])])
+            in_planes = (plane for plane, how in zip(planes, codings, strict=True) if how is not None)
+            for plane, how, parts in zip(in_planes, coded, streams, strict=True):
+                parts.append(how.encode(plane))
+                write_varint(out, len(parts[-1]))
+        for parts in streams:
+            out += b"".join(parts)
+        return _with_plain(out, tensor, [k for k, how in enumerate(codings) if how is None])
 
     def parse(self, header: Header) -> PlanesPayload:
         """Read what stands before the streams, and check that all planes are there."""
@@ -205,6 +206,21 @@ def _chunks(tensor: Counted) -> Iterator[list[Plane]]:
     bits = bit_patterns(tensor.array)
     for begin in range(0, len(bits), CHUNK_ENTRIES):
         yield split(bits[begin : begin + CHUNK_ENTRIES], tensor.dtype in FLOATS)
+
+
+def _with_plain(coded: bytearray, tensor: Counted, plain: list[int]) -> memoryview:
+    """A payload's coded part, and the plain planes behind it: written into their place, as they are most of it."""
+    size = tensor.array.size
+    out = np.empty(len(coded) + len(plain) * size, np.uint8)
+    out[: len(coded)] = np.frombuffer(coded, np.uint8)
+    places = out[len(coded) :].reshape(len(plain), size)
+    begin = 0
+    for planes in _chunks(tensor):
+        end = begin + len(planes[0])
+        for k, place in zip(plain, places, strict=True):
+            place[begin:end] = planes[k]
+        begin = end
+    return out.data.toreadonly()
 
 
 def _occurrences(tensor: Counted) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...core.errors import FormatError
 from ...core.memory import room
 from ..coding.entropy import EntropyCode, Streams
+from ..coding.histograms import entropy_bits, occurrences_of
 from ..coding.relative_index import check_gaps, gap_counts, gap_symbols, gaps_of, indices_of, transpose
 from ..constants import CHUNK_ENTRIES
 from ..graph.graph import Shape
@@ -70,13 +71,11 @@ class Gaps:
 
     @staticmethod
     def best(tensor: Counted, coder: type[EntropyCode]) -> Gaps:
-        """Count both axis orders and all gap widths."""
-        plain = _best_width(tensor, False, coder)
-        if tensor.array.ndim < 2 or min(tensor.array.shape[:2]) == 1:
-            return plain
-        swapped = _best_width(tensor, True, coder)
-        least = 1 if plain.stored <= FREELY_SWAPPED else SWAPPED_COST
-        return swapped if swapped.cost < plain.cost * least else plain
+        """Count both axis orders and all gap widths; once for a tensor."""
+        if (key := (Gaps, coder)) not in tensor.found:
+            tensor.found[key] = _best_order(tensor, coder)
+        best: Gaps = tensor.found[key]
+        return best
 
     def encode(self, positions: NDArray[np.int64]) -> tuple[bytes, int]:
         """The stream of a chunk's positions, and how many escapes are in it."""
@@ -84,16 +83,32 @@ class Gaps:
         return self.code.encode(symbols), len(symbols) - len(positions)
 
 
+def _best_order(tensor: Counted, coder: type[EntropyCode]) -> Gaps:
+    plain = _best_width(tensor, False, coder)
+    if tensor.array.ndim < 2 or min(tensor.array.shape[:2]) == 1:
+        return plain
+    swapped = _best_width(tensor, True, coder)
+    least = 1 if plain.stored <= FREELY_SWAPPED else SWAPPED_COST
+    return swapped if swapped.cost < plain.cost * least else plain
+
+
 def _best_width(tensor: Counted, swapped: bool, coder: type[EntropyCode]) -> Gaps:
-    counted = [np.unique(gaps_of(positions), return_counts=True) for positions, _ in stored_chunks(tensor, swapped)]
+    counted = [occurrences_of(gaps_of(positions)) for positions, _ in stored_chunks(tensor, swapped)]
     gaps = np.concatenate([np.empty(0, dtype=np.int64), *(gaps for gaps, _ in counted)])
     occurrences = np.concatenate([np.empty(0, dtype=np.int64), *(counts for _, counts in counted)])
     stored = int(occurrences.sum())
-    widths = []
-    for bits, counts in gap_counts(gaps, occurrences).items():
-        code = coder.fit(counts)
-        widths.append(Gaps(swapped, stored, bits, code, code.cost(counts) + 8 * len(write_tables(code))))
-    return min(widths, key=lambda width: width.cost)
+    histograms = gap_counts(gaps, occurrences)
+    least = {bits: entropy_bits(counts) for bits, counts in histograms.items()}
+    best: Gaps | None = None
+    for bits in sorted(histograms, key=least.__getitem__):
+        if best is not None and least[bits] > best.cost + 1:  # and so of all that follow; 1 is for rounding
+            break
+        code = coder.fit(histograms[bits])
+        cost = code.cost(histograms[bits]) + 8 * len(write_tables(code))
+        if best is None or (cost, bits) < (best.cost, best.bits):
+            best = Gaps(swapped, stored, bits, code, cost)
+    assert best is not None
+    return best
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,6 +67,8 @@ class SharedScheme(ElementScheme):
         if len(counts) > MAX_CODEBOOK or (size - tensor.zeros) * 8 <= size:
             return None
         symbols = Symbols.of(counts, tensor.array.dtype, self.coder)
+        if symbols.cost > 8 * tensor.most:
+            return None
         bits = bit_patterns(tensor.array)
         out = bytearray([layout_byte(symbols.form)])
         symbols.write_codebook(out)

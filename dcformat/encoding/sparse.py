@@ -156,7 +156,10 @@ class SparseSharedScheme(ElementScheme):
         if tensor.counts is None or not tensor.zeros:
             return None
         symbols = Symbols.of(tensor.counts, tensor.array.dtype, self.coder)
-        return _write(tensor, Gaps.best(tensor, self.coder), symbols)
+        gaps = Gaps.best(tensor, self.coder)
+        if gaps.cost + symbols.cost > 8 * tensor.most:
+            return None
+        return _write(tensor, gaps, symbols)
 
     def parse(self, header: Header) -> SparseSharedPayload | EmptySharedPayload:
         """Read what stands before the streams."""
@@ -216,7 +219,9 @@ class SparseRawScheme(ElementScheme):
             return None
         stored = np.concatenate([bits for _, bits in stored_chunks(tensor, gaps.swapped)])
         values = self.values.write(Counted(stored.view(tensor.array.dtype), tensor.dtype))
-        return _write(tensor, gaps, None, values) if values is not None else None
+        if values is None or gaps.cost + 8 * len(values) > 8 * tensor.most:
+            return None
+        return _write(tensor, gaps, None, values)
 
     def parse(self, header: Header) -> SparseRawPayload | EmptyRawPayload:
         """Read what stands before the streams, and that of the weights."""

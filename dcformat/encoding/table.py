@@ -6,7 +6,7 @@ values, gap width and axis order are found by looking and counting.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 
 from ...core.errors import FormatError
@@ -120,19 +120,39 @@ def encode_tensor(
     payload : bytes-like
         The same for the same tensor, always. Plain elements are a view of the tensor, not a copy.
     """
+    ((encoding, payload),) = encode_at_gains(tensor, among, (least_gain,))
+    return encoding, payload
+
+
+def encode_at_gains(
+    tensor: Dense, among: Collection[Encoding], least_gains: Sequence[int]
+) -> list[tuple[Encoding, Bytes]]:
+    """What `encode_tensor` gives at each of several least gains, for the work of one."""
     counted = Counted.of(tensor)
-    fitting = (
-        encoding
-        for encoding in Encoding
-        if encoding in {Encoding.RAW, *among} and encoding.fits(tensor.dtype, tensor.shape)
-    )
-    written = ((encoding, encoding.scheme.write(counted)) for encoding in fitting)
+    fitting = [e for e in Encoding if e in {Encoding.RAW, *among} and e.fits(tensor.dtype, tensor.shape)]
+    best: list[tuple[Encoding, Bytes]] = []
+    # The newest first: most tensors get one of them, and the older ones see beforehand that they take more.
+    for encoding in reversed(fitting):
+        gains = [gain if encoding.minor_version else 0 for gain in least_gains]
+        if best:
+            costs = [_cost(found, gain) for found, gain in zip(best, least_gains, strict=True)]
+            counted.most = max(cost - gain for cost, gain in zip(costs, gains, strict=True))
+        payload = encoding.scheme.write(counted)
+        if payload is None:
+            continue
+        if not best:
+            best = [(encoding, payload)] * len(least_gains)
+            continue
+        best = [
+            (encoding, payload) if len(payload) + gain <= cost else found
+            for found, cost, gain in zip(best, costs, gains, strict=True)
+        ]
+    return best
 
-    def cost(candidate: tuple[Encoding, Bytes]) -> int:
-        encoding, payload = candidate
-        return len(payload) + (least_gain if encoding.minor_version else 0)
 
-    return min(((encoding, payload) for encoding, payload in written if payload is not None), key=cost)
+def _cost(found: tuple[Encoding, Bytes], least_gain: int) -> int:
+    encoding, payload = found
+    return len(payload) + (least_gain if encoding.minor_version else 0)
 
 
 def encode_raw(tensor: Dense) -> Bytes:

@@ -121,9 +121,34 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         type.
     """
     check_output(path)
+    with (
+        _naming(path),
+        _handed_on(path) if _is_special(path) else _beside(Path(os.path.realpath(path))) as file,
+    ):
+        yield file
+
+
+@contextlib.contextmanager
+def scratch_beside(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open an empty file (to write and read) in the folder of a target, for data that memory shall not hold.
+
+    It has no name there, so it is gone once it is closed, however the process ends.
+
+    Raises
+    ------
+    OSError
+        The write failed; the error names the target.
+    """
+    folder = None if _is_special(path) else os.path.dirname(os.path.realpath(path))
+    with _naming(path), tempfile.TemporaryFile(dir=folder) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the target in errors of writes that have another name, or none."""
     try:
-        with _handed_on(path) if _is_special(path) else _beside(Path(os.path.realpath(path))) as file:
-            yield file
+        yield
     except Exception as error:
         if fault := _failed_write(error):
             raise OSError(fault.errno, fault.strerror, os.fspath(path)) from None

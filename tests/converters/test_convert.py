@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import dcz
 from dcz.converters.architectures import ARCHITECTURES
-from dcz.converters.convert import convert
+from dcz.converters.convert import STAGES, convert
 from dcz.converters.export import export
 from dcz.converters.frontends.arrays import STORABLE
 from dcz.dcformat import ConversionError, FormatError, InputError, Preprocess
@@ -48,7 +48,7 @@ def test_report_of_a_lossless_conversion(net: nn.Module, tmp_path: Path) -> None
     assert json["lossless"] is True
     assert [tensor["name"] for tensor in json["tensors"]] == list(net.state_dict())
     assert all(tensor["max_error"] == tensor["rms_error"] == 0 for tensor in json["tensors"])
-    assert set(json["seconds"]) == {"capture", "load", "compress", "encode"}
+    assert set(json["seconds"]) == set(STAGES)
     with dcz.open(tmp_path / "net.dcz") as container:
         assert container.graph is not None
         assert container.graph.input_shape == (3, 8, 8)
@@ -231,4 +231,15 @@ def test_a_bar_is_shown_to_those_who_asked_for_messages(
     monkeypatch.setattr(sys, "stderr", terminal)
     caplog.set_level(level, logger="dcz")
     convert(net, tmp_path / "net.dcz", input_shape=(3, 8, 8), bits=2)
-    assert ("encode" in terminal.getvalue()) == (level == logging.INFO)
+    for stage in ("reading", "encode", "writing"):
+        assert (stage in terminal.getvalue()) == (level == logging.INFO)
+
+
+def test_times_of_all_stages_are_told_to_those_who_ask_for_more(
+    net: nn.Module, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="dcz.convert")
+    report = convert(net, tmp_path / "net.dcz", input_shape=(3, 8, 8))
+    told = [text for text in caplog.messages if text.endswith(" s")]
+    assert told == [f"{STAGES[stage]}: {seconds:.2f} s" for stage, seconds in report.seconds.items()]
+    assert len(told) == len(STAGES)

@@ -18,12 +18,14 @@ def peak():  # ru_maxrss would count the memory of the process that started this
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
 
-options = {"prune": "percent:80", "bits": 5}
+ways = {}, {"prune": "percent:80", "bits": 5}
 out, small, *large = sys.argv[1:]
-convert(small, out, **options)
+for options in ways:
+    convert(small, out, **options)
 before = peak()
 for path in large:
-    convert(path, out, **options)
+    for options in ways:
+        convert(path, out, **options)
 print(peak() - before)
 """
 
@@ -37,4 +39,4 @@ def test_a_conversion_takes_a_few_times_the_checkpoint(tmp_path: Path) -> None:
     save_file(large, files[3])
     child = subprocess.run([sys.executable, "-c", PEAK, *files], capture_output=True, text=True, check=True)
     checkpoint = sum(tensor.nbytes for tensor in large.values())
-    assert int(child.stdout) < 5 * checkpoint  # planes that are made are held until they are written
+    assert int(child.stdout) < 4.5 * checkpoint

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dcz.core.output import check_output, files_among, make_folder, replacing, with_ending
+from dcz.core.output import check_output, files_among, make_folder, replacing, scratch_beside, with_ending
 from dcz.dcformat import InputError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and modes are posix's")
@@ -65,6 +65,23 @@ def test_errors_of_the_temporary_file_name_the_target(tmp_path: Path, monkeypatc
                 put(tmp_path / "x")
         assert caught.value.filename == str(tmp_path / "x")
         assert not list(tmp_path.iterdir())
+
+
+def test_scratch_is_empty_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with scratch_beside(tmp_path / "x") as file:
+        file.write(b"some bytes")
+        file.seek(5)
+        assert file.read() == b"bytes"
+        assert not (tmp_path / "x").exists()
+    assert not list(tmp_path.iterdir())
+
+    def full() -> None:
+        with scratch_beside(tmp_path / "x"):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        full()
+    assert caught.value.filename == str(tmp_path / "x")
 
 
 @posix

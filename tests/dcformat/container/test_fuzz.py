@@ -107,7 +107,7 @@ def payload_cases() -> list[Case]:
     vectors += [Dense(rng.normal(size=40).astype(np.float32), "F32"), Dense(np.full(40, np.float32(0.1)), "F32")]
     chosen += [(one, (Encoding.ADAPTIVE,)) for one in vectors]
     encoded = [(one, *encode_tensor(one, among, least_gain=0)) for one, among in chosen]
-    return [(encoding.value, one.dtype, one.shape, payload) for one, encoding, payload in encoded]
+    return [(encoding.value, one.dtype, one.shape, bytes(payload)) for one, encoding, payload in encoded]
 
 
 PAYLOADS = payload_cases()
