@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin, get_worker
 
+from ..core.hub import fetched
 from ..core.ranges import is_url
 from ..dcformat import InputError
 from ..machine import cores
@@ -102,7 +103,7 @@ def answers(
     from distributed import Client, LocalCluster
 
     chunks = _chunks(paths, batch_size)
-    with open(model, "rb") as file:
+    with open(fetched(model), "rb") as file:
         sent = SentModel(file.read(), os.path.abspath(model), threads or 1, precision)
     with ExitStack() as stack:
         stack.enter_context(_errors_in_our_words(scheduler))

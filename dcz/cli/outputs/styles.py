@@ -91,31 +91,31 @@ class Rows(Output):
 
     def __init__(self, path: str | None) -> None:
         self._path = path
-        self._file: TextIO = sys.stdout if path is None else open(path, "a", encoding="utf-8", newline="")  # noqa: SIM115
-        self._begin()
+        self._file: TextIO | None = None
 
     def remaining(self, paths: Iterator[str], batch_size: int) -> Iterator[str]:
         """The paths from the last batch in the file on, whose rows are removed, since some may lack."""
-        if self._path is None:
+        if self._path is None or not os.path.exists(self._path):
             return paths
         with open(self._path, "rb") as written:
             batch, offset = begun(paths, self._answered(written), self._path, self._key, batch_size)
         os.truncate(self._path, offset)
-        self._begin()
         return chain(batch, paths)
 
     def write(self, answer: Answer) -> None:
         """Write an answer through to the file, so that it stays if the process is killed."""
+        if self._file is None:  # a run that fails before its first answer leaves no file
+            self._file = self._opened()
         self._file.write(self._rows(answer))
         self._file.flush()
 
     def close(self, complete: bool) -> None:
         """Close the file."""
-        if self._path is not None:
+        if self._path is not None and self._file is not None:
             self._file.close()
 
-    def _begin(self) -> None:
-        """Write what an empty file begins with."""
+    def _opened(self) -> TextIO:
+        return sys.stdout if self._path is None else open(self._path, "a", encoding="utf-8", newline="")
 
     def _rows(self, answer: Answer) -> str:
         raise NotImplementedError
@@ -147,10 +147,11 @@ class JsonLines(Rows):
 class Csv(Rows):
     """Rows of `COLUMNS`: one for each class of an image; one with the error for an image that cannot be read."""
 
-    def _begin(self) -> None:
+    def _opened(self) -> TextIO:
+        file = super()._opened()
         if self._path is None or not os.path.getsize(self._path):
-            self._file.write(_csv([COLUMNS]))
-            self._file.flush()
+            file.write(_csv([COLUMNS]))
+        return file
 
     def _rows(self, answer: Answer) -> str:
         return _csv(rows(answer))

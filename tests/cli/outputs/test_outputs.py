@@ -114,6 +114,11 @@ def test_answers_stay_when_a_run_is_interrupted(
     assert out.read_text() == whole
 
 
+def test_a_run_that_cannot_begin_leaves_no_file(fails: Callable, inputs: list[Path], rows: str, tmp_path: Path) -> None:
+    assert "none.dcz" in fails("infer", tmp_path / "none.dcz", *inputs, rows, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_outputs_of_others_are_not_gone_on_with(
     fails: Callable, small_container: Path, inputs: list[Path], rows: str, whole: str, tmp_path: Path
 ) -> None:
