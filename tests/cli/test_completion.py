@@ -37,7 +37,7 @@ def completions(dcz: Dcz, tmp_path: Path) -> Callable[..., list[str]]:
 
 
 def test_bash_completes_commands_flags_choices_and_files(completions: Callable[..., list[str]]) -> None:
-    assert set(completions("dcz", "co")) == {"convert", "compress", "completion"}
+    assert set(completions("dcz", "co")) == {"compile", "completion", "compress", "convert"}
     assert "--input-shape" in completions("dcz", "compress", "--in")
     assert completions("dcz", "completion", "z") == ["zsh"]
     assert "net.dcz" in completions("dcz", "info", "n")
