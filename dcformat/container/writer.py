@@ -221,7 +221,7 @@ def _fill_up(encoded: dict[str, Encoded]) -> None:
 
 
 def _gather(payloads: Sequence[Bytes | Spooled], section_bytes: int) -> Iterator[list[Bytes | Spooled]]:
-    """Payloads in sections of at least so many bytes, but for the last."""
+    """Payloads in sections of at least `section_bytes` each, but for the last."""
     held: list[Bytes | Spooled] = []
     nbytes = 0
     for payload in payloads:

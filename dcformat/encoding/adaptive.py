@@ -77,7 +77,7 @@ class _Split(NamedTuple):
     signs: Ints
 
     def write(self) -> bytes | None:
-        """The payload; None where so few bytes may not stand for so many elements."""
+        """The payload; None where the limit of elements a byte would be passed."""
         signed = bool(self.signs.any())
         out = bytearray([self.kind | _SIGNED * signed | self.width << _WIDTH_SHIFT])
         out += self.extra

@@ -87,7 +87,7 @@ class MixedScheme(ElementScheme):
     """Whether each weight is stored, its sign and its size, by what stands around it."""
 
     def write(self, tensor: Counted) -> bytes | None:
-        """Write a tensor of few distinct weights; None also where so few bytes may not stand for so many weights."""
+        """Write a tensor of few distinct weights; None also past the limit of weights a byte."""
         if not tensor.counts:
             return None
         bits = np.array(sorted(tensor.counts), dtype=f"<u{tensor.array.dtype.itemsize}")
@@ -129,7 +129,7 @@ class MixedScheme(ElementScheme):
 
 
 def _write(tensor: Counted, codebook: Array, ranks: Ranks, swapped: bool) -> bytes | None:
-    """The payload in one order of axes; None where so few bytes may not stand for so many weights."""
+    """The payload in one order of axes; None past the limit of weights a byte."""
     shape, stored = tensor.array.shape, tensor.array.size - tensor.zeros
     form = form_of(shape, swapped, stored, codebook)
     if not form.is_modest(tensor.array.nbytes):

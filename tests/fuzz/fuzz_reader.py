@@ -126,7 +126,7 @@ def timed(data: bytes) -> tuple[str, float]:
 
 
 def run(seconds: float, seed: int, most: int | None = None) -> Record:
-    """Execute changed files for some time, or so many."""
+    """Execute changed files for a number of seconds, or until `most` are done."""
     from fuzz_structure import changed
 
     rng, files = random.Random(seed), seeds()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
+from importlib import import_module
 from typing import cast
 
 import torch
@@ -17,24 +18,6 @@ from torch import fx
 
 from .....dcformat import Value
 from ..fx_builder import FIRST_ONLY, FxBuilder, meta
-from . import (
-    activations,
-    arithmetic,
-    comparisons,
-    convolutions,
-    embedding,
-    layers,
-    norms,
-    pads,
-    pooling,
-    products,
-    recurrent,
-    reductions,
-    resizing,
-    shapes,
-    takes,
-    views,
-)
 from .biases import join_biases
 from .clamps import join_clamps
 from .comparisons import name_numbers
@@ -46,24 +29,27 @@ from .transposes import sink_transposes
 
 __all__ = ["CALLS", "LOWERINGS", "lower", "rewrite"]
 
-FAMILIES = (
-    activations,
-    arithmetic,
-    comparisons,
-    convolutions,
-    embedding,
-    layers,
-    norms,
-    pads,
-    pooling,
-    products,
-    recurrent,
-    reductions,
-    resizing,
-    shapes,
-    takes,
-    views,
-)
+FAMILIES = [
+    import_module(f".{name}", __name__)
+    for name in (
+        "activations",
+        "arithmetic",
+        "comparisons",
+        "convolutions",
+        "embedding",
+        "layers",
+        "norms",
+        "pads",
+        "pooling",
+        "products",
+        "recurrent",
+        "reductions",
+        "resizing",
+        "shapes",
+        "takes",
+        "views",
+    )
+]
 """Importing them fills the table of lowerings."""
 CALLS: Mapping[str, Call] = {op: call for family in FAMILIES for op, call in family.CALLS.items()}
 """For each of our operators the call of torch that does the same."""
