@@ -35,6 +35,7 @@ from . import (
     scaling,
     serve,
     sizes,
+    starts,
     zoo,
 )
 from .networks import QUICK
@@ -57,6 +58,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         scaling,
         integer,
         builds,
+        starts,
         cluster,
         serve,
         compiled,

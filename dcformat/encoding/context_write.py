@@ -35,6 +35,8 @@ from .positions import stored_chunks
 
 STEP_COST = UNIT // 8
 """Cost of the time that an escape takes."""
+STRETCH_COST = UNIT // 2
+"""Cost of the time that a stretch takes: the cells of a row that have one table, however many weights are in them."""
 BITS = (1, 2, 3)
 """Widths of a gap at odds of 0 that are tried: twice to eight times the mean gap before an escape."""
 LANES = ((1 << 15, WIDE), (1 << 13, 2), (0, 1))
@@ -148,6 +150,7 @@ class Stored:
         odds = np.empty(len(cells), np.int64)
         odds_of(stored, cells, odds)
         tables = np.arange(len(stored))
+        stretches = len(layout.row_classes) * (layout.limits.shape[1] - 1)
         counted = [occurrences_of(run) for run in np.split(gaps, np.cumsum(stored)[:-1])]
         table = np.repeat(tables, [len(distinct) for distinct, _ in counted])
         gap, occurrences = (np.concatenate(part) for part in zip(*counted, strict=True))
@@ -162,7 +165,8 @@ class Stored:
                 of_runs = [steps(corrections >> form[1]), Numbers(stored), Numbers(escapes)]
                 given = [Numbers(np.concatenate([head.values, form])), *classes, *of_runs]
                 cost = int((counts * COSTS[np.maximum(_frequencies(odds, bits, corrections), 1) - 1]).sum())
-                cost += STEP_COST * int(escapes.sum()) + 8 * UNIT * len(write_number_lists(given))
+                cost += STEP_COST * int(escapes.sum()) + STRETCH_COST * stretches
+                cost += 8 * UNIT * len(write_number_lists(given))
                 positions = Positions(layout, bits, odds, corrections, stored, stored + escapes)
                 yield _Candidate(positions, given, cost)
 
