@@ -24,6 +24,7 @@ from . import (
     cluster,
     codecs,
     compiled,
+    compressors,
     floats,
     integer,
     latency,
@@ -60,6 +61,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         cluster,
         serve,
         compiled,
+        compressors,
         mobile,
         zoo,
     )
