@@ -19,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print how many kernels were compiled for each model, how long it took, and where they are kept."""
     from ..core.errors import InputError
-    from ..core.jit import COMPILATIONS, folder_in_use
+    from ..core.jit import COMPILATIONS
+    from ..core.jit.cache import folder_in_use
     from ..runtime import load
 
     for path in args.models:

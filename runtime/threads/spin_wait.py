@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config
 from numba.core import types
 from numpy.typing import NDArray
 
+from ...core.jit import jit_is_off
 from ..jit import kernel, ready
 from ..simd.llvm.types import build_address, build_call, intrinsic
 
@@ -68,7 +68,7 @@ def watch(flags: NDArray[np.int64], place: int, value: int) -> None:
     flags : ndarray of int64
     place, value : int
     """
-    if not config.DISABLE_JIT:
+    if not jit_is_off():
         _machine_code()(flags, place, value)
 
 
