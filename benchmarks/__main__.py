@@ -35,6 +35,7 @@ from . import (
     scaling,
     serve,
     sizes,
+    start,
     zoo,
 )
 from .networks import QUICK
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         latency,
         layers,
         load,
+        start,
         memory,
         accuracy,
         checkpoints,

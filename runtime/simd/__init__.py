@@ -15,7 +15,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ...core.jit import jit_is_off
+from ...core.numba_settings import jit_is_off
+from ..slices import LANES as LANES
 
 if TYPE_CHECKING:
     from .reference.arithmetic import *  # noqa: F403
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from .reference.winograd import *  # noqa: F403
     from .reference.words import *  # noqa: F403
 
-LANES = 16
 FILES = (
     *("memory", "arithmetic", "functions", "lanes", "grid", "words", "stream", "winograd", "window"),
     *("bytes", "byte_stores"),

@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba.core import types
 from numpy.typing import NDArray
 
-from ...core.jit import jit_is_off
+from ...core.numba_settings import jit_is_off
 from ..jit import kernel, ready
 from ..simd.llvm.types import build_address, build_call, intrinsic
 
@@ -51,7 +51,8 @@ def _pause(typingctx: Any) -> Any:
 
 
 @kernel
-def _watch(flags: NDArray[np.int64], place: int, value: int) -> None:
+def watch_kernel(flags: NDArray[np.int64], place: int, value: int) -> None:
+    """As `watch`."""
     for _ in range(ROUNDS):
         if _peek(flags, place) >= value:
             for _ in range(LINGER):
@@ -74,4 +75,4 @@ def watch(flags: NDArray[np.int64], place: int, value: int) -> None:
 
 @cache
 def _machine_code() -> Callable[..., None]:
-    return ready((_watch, (np.zeros(1, np.int64), 0, 0)))[0]
+    return ready((watch_kernel, (np.zeros(1, np.int64), 0, 0)))[0]

@@ -11,7 +11,6 @@ Numba's compiler starts only when a kernel has to be compiled, and Numba is impo
 from .compilations import COMPILATIONS, Compilations
 from .kernel import NO_REFERENCE_COUNTS, Kernel, compiled, inner, kinds_of, make_ready
 from .processor import Processor, current
-from .settings import checks_bounds, jit_is_off
 from .stamps import Stamp, stamp
 
 __all__ = [
@@ -21,11 +20,9 @@ __all__ = [
     "Kernel",
     "Processor",
     "Stamp",
-    "checks_bounds",
     "compiled",
     "current",
     "inner",
-    "jit_is_off",
     "kinds_of",
     "make_ready",
     "stamp",

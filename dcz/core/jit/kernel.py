@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..numba_settings import jit_is_off
 from .compilations import COMPILATIONS
 from .processor import Processor, compiling_for, current
-from .settings import jit_is_off
 from .stamps import Stamp
 
 if TYPE_CHECKING:
