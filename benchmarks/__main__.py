@@ -36,6 +36,7 @@ from . import (
     scaling,
     serve,
     sizes,
+    start,
     zoo,
 )
 from .networks import QUICK
@@ -49,6 +50,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         latency,
         layers,
         load,
+        start,
         memory,
         accuracy,
         checkpoints,

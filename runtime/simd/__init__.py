@@ -15,7 +15,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from numba import config
+from ...core.numba_settings import jit_is_off
+from ..slices import LANES as LANES
 
 if TYPE_CHECKING:
     from .reference.arithmetic import *  # noqa: F403
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from .reference.winograd import *  # noqa: F403
     from .reference.words import *  # noqa: F403
 
-LANES = 16
 FILES = (
     *("memory", "arithmetic", "functions", "lanes", "grid", "words", "stream", "winograd", "window"),
     *("bytes", "byte_stores"),
@@ -39,5 +39,5 @@ FILES = (
 
 for _file in FILES:
     _names = import_module(f".reference.{_file}", __name__).__all__
-    _side = import_module(f".{'reference' if config.DISABLE_JIT else 'llvm'}.{_file}", __name__)
+    _side = import_module(f".{'reference' if jit_is_off() else 'llvm'}.{_file}", __name__)
     globals().update({_name: getattr(_side, _name) for _name in _names})

@@ -1,0 +1,163 @@
+"""Compiled programs of a container for this machine, kept where `dcz.load` finds them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+
+import numpy as np
+
+from ..core import kept
+from ..core.errors import InputError
+from ..core.jit.cross import make_object
+from ..core.readahead import Content
+from ..runtime.compiled.find import digest_of
+from ..runtime.compiled.place import ENDING, Key, compilers, folders, usable
+from ..runtime.facts import Facts, facts_of
+from ..runtime.network import Network
+from ..runtime.plan.plan import Plan
+from ..runtime.slices import sizes
+from ..runtime.threads.spin_wait import watch_kernel
+from ..runtime.threads.team import Team
+from .assembly import Constants, Kernels, flat, function_text
+from .interface import text_function
+from .linking import link, linker
+from .run import Run
+from .targets import Target, this_machine
+
+LIMIT = 1 << 30
+"""Greatest size in bytes of all programs in a folder: the oldest are removed, but never one that was just made."""
+FACTS, LAYOUT, WATCH = "facts", "layout", "watch"
+"""Symbols besides those of the stages."""
+
+
+def check_programs() -> None:
+    """Check that programs can be compiled here, and used.
+
+    Raises
+    ------
+    InputError
+        There is no linker; the machine is not known; the environment switches programs off.
+    """
+    if not usable():
+        found = "another system, or a variable such as NUMBA_DISABLE_JIT"
+        raise InputError("compiled programs are not used here", expected="Linux, and no such setting", found=found)
+    linker(this_machine())
+
+
+def keep_programs(content: Content, network: Network, threads: int) -> int:
+    """Compile the programs of a network, for slices of all sizes, and keep them.
+
+    Parameters
+    ----------
+    content : Content
+        Of its container.
+    network : Network
+    threads : int
+        Most that will share a large layer.
+
+    Returns
+    -------
+    int
+        Bytes of all programs.
+
+    Raises
+    ------
+    InputError
+        Linking failed, or no folder can be written.
+    UnsupportedOpError
+        A kernel needs more than C's library.
+    """
+    team, target = Team(threads), this_machine()
+    key = Key(digest_of(content), "u8" if network.integers else "fp32", 1)
+    single = network.plan(1, team)
+    facts, made = facts_of(network, single), list[str]()
+    for size in sizes(facts.arena_bytes):
+        plan = single if size == 1 else network.plan(size, team)
+        made.append(_keep(key._replace(size=size), compile_program(plan, facts, target)))
+    for folder in {os.path.dirname(file) for file in made}:
+        prune(folder, made)
+    return sum(map(os.path.getsize, made))
+
+
+def compile_program(plan: Plan, facts: Facts, target: Target) -> bytes:
+    """Compile a plan into a shared library, which `dcz.runtime.compiled.program` loads.
+
+    Parameters
+    ----------
+    plan : Plan
+    facts : Facts
+        Of the model.
+    target : Target
+        This machine.
+    """
+    kernels, constants = Kernels(target.processor), Constants()
+    run, watch = Run("run", plan, kernels, constants), _watch(kernels)
+    stages = [(stage.whole.name, [part.name for part in stage.parts]) for stage in run.stages]
+    layout = {"elements": plan.program.elements, "stages": stages, "compilers": compilers()}
+    lines = [
+        *(constants.definition(), *kernels.declarations()),
+        *(function.definition() for function in run.functions),
+        watch,
+        *text_function(FACTS, facts.to_json()),
+        *text_function(LAYOUT, json.dumps(layout)),
+    ]
+    symbols = [FACTS, LAYOUT, WATCH, *(function.name for function in run.functions)]
+    content = make_object(kernels.code.items(), "\n".join(lines), target.processor, set(symbols).__contains__)
+    return link(content, target, symbols)
+
+
+def prune(folder: str, spared: list[str], limit: int = LIMIT) -> None:
+    """Remove the oldest programs in a folder until all take at most `limit` bytes; not those `spared`."""
+    files = sorted(_programs(folder), key=lambda entry: entry.stat().st_mtime_ns)
+    excess = sum(entry.stat().st_size for entry in files) - limit
+    for entry in files:
+        if excess > 0 and entry.path not in spared:
+            excess -= entry.stat().st_size
+            with suppress(OSError):
+                os.unlink(entry.path)
+
+
+def clear() -> int:
+    """Remove all compiled programs that this user may remove.
+
+    Returns
+    -------
+    int
+        Their number.
+    """
+    removed = 0
+    for folder in folders():
+        for entry in _programs(folder):
+            with suppress(OSError):
+                os.unlink(entry.path)
+                removed += 1
+    return removed
+
+
+def _keep(key: Key, program: bytes) -> str:
+    for path in key.paths:
+        try:
+            kept.write(path, key.whole, program)
+        except OSError:  # no right to write there, a full disk
+            continue
+        return path
+    raise InputError("compiled programs cannot be kept", hint="set NUMBA_CACHE_DIR to a folder with room")
+
+
+def _programs(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry for entry in entries if entry.name.endswith(ENDING))
+    except OSError:  # there is no such folder
+        return
+
+
+def _watch(kernels: Kernels) -> str:
+    """The function by which threads wait for each other: ``@watch(flags, place, value)``."""
+    flags = np.zeros(2, np.int64)
+    symbol = kernels.symbol(WATCH, watch_kernel, (flags, 0, 0))
+    call = kernels.call(symbol, (*flat(flags, iter(["%flags"])), "%place", "%value"))
+    return function_text(WATCH, "ptr %flags, i64 %place, i64 %value", [call])
