@@ -32,8 +32,8 @@ class Facts(NamedTuple):
         What `dcz.dcformat.graph.ids.id_limits` gives.
     has_ranges : bool
         Whether the container has ranges for 8-bit integers.
-    integers : bool
-        Whether values that have a range are held as integers of 8 bits.
+    precision : str
+        ``fp32``, ``s16`` or ``u8``.
     file_bytes : int
     arena_bytes : int
         Activations of a sample.
@@ -44,7 +44,7 @@ class Facts(NamedTuple):
     outputs: dict[str, Shape]
     limits: dict[int, int]
     has_ranges: bool
-    integers: bool
+    precision: str
     file_bytes: int
     arena_bytes: int
     layers: list[LayerStats]
@@ -70,7 +70,7 @@ def facts_of(network: Network, single: Plan) -> Facts:
         outputs=network.output_shapes,
         limits=network.limits,
         has_ranges=network.graph.quantization is not None,
-        integers=network.integers,
+        precision=network.arithmetic.name,
         file_bytes=network.container.file_bytes,
         arena_bytes=4 * single.layout.elements,
         layers=[layer_stats([step]) for step in single.steps],

@@ -71,7 +71,7 @@ def keep_programs(content: Content, network: Network, threads: int) -> int:
         A kernel needs more than C's library.
     """
     team, target = Team(threads), this_machine()
-    key = Key(digest_of(content), "u8" if network.integers else "fp32", 1)
+    key = Key(digest_of(content), network.arithmetic.name, 1)
     single = network.plan(1, team)
     facts, made = facts_of(network, single), list[str]()
     for size in sizes(facts.arena_bytes):

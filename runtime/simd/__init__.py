@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .reference.grid import *  # noqa: F403
     from .reference.lanes import *  # noqa: F403
     from .reference.memory import *  # noqa: F403
+    from .reference.pairs import *  # noqa: F403
     from .reference.stream import *  # noqa: F403
     from .reference.window import *  # noqa: F403
     from .reference.winograd import *  # noqa: F403
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 FILES = (
     *("memory", "arithmetic", "functions", "lanes", "grid", "words", "stream", "winograd", "window"),
-    *("bytes", "byte_stores"),
+    *("bytes", "byte_stores", "pairs"),
 )
 """Files of operations, the same in `reference` and in `llvm`; each one's ``__all__`` in `reference` lists its names."""
 
