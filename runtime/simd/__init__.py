@@ -19,6 +19,7 @@ from numba import config
 
 if TYPE_CHECKING:
     from .reference.arithmetic import *  # noqa: F403
+    from .reference.byte_runs import *  # noqa: F403
     from .reference.byte_stores import *  # noqa: F403
     from .reference.bytes import *  # noqa: F403
     from .reference.functions import *  # noqa: F403
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 LANES = 16
 FILES = (
     *("memory", "arithmetic", "functions", "lanes", "grid", "words", "stream", "winograd", "window"),
-    *("bytes", "byte_stores"),
+    *("bytes", "byte_runs", "byte_stores"),
 )
 """Files of operations, the same in `reference` and in `llvm`; each one's ``__all__`` in `reference` lists its names."""
 

@@ -57,6 +57,7 @@ def store_outputs(out, i):
 def fill_bytes(out, i):
     simd.fill_bytes(i.packed, 3, 100, 7)
     simd.fill_bytes(i.packed, 200, 5, 9)
+    simd.fill_bytes(i.packed, 300, 21, 11)
     out[0] = i.bytes[0]
 
 
@@ -73,9 +74,10 @@ def copy_every(out, i):
     out[0] = i.bytes[0]
 
 
-def max_bytes(out, i):
-    simd.copy_bytes(i.bytes, 500, i.packed, 0, 200)
-    simd.max_bytes(i.bytes, 5, i.packed, 9, 131)
+def max_windows(out, i):
+    simd.max_windows(ONE, TWO, THREE, i.bytes, 3, i.sizes, 2, 2, i.packed, 9, 69)
+    simd.max_windows(TWO, THREE, THREE, i.bytes, 5, i.sizes, 0, 1, i.packed, 200, 7)
+    simd.max_windows(FOUR, ONE, ONE, i.bytes, 900, i.sizes, 5, 1, i.packed, 300, 3)
     out[0] = i.bytes[0]
 
 

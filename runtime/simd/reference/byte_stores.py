@@ -1,4 +1,4 @@
-"""Sums that become bytes or float32, floats that become bytes, and runs of bytes: their meaning, in NumPy."""
+"""Sums that become bytes or float32, and floats that become bytes: their meaning, in NumPy."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ from .bytes import Bytes, Sums
 from .types import F32, Tag, span
 
 __all__ = [
-    "copy_bytes",
-    "copy_every",
-    "fill_bytes",
-    "max_bytes",
     "store_bytes",
     "store_outputs",
 ]
@@ -49,26 +45,6 @@ def store_outputs(
         whole = np.rint(np.clip(value, -FURTHEST, FURTHEST)) + zero
         inside = span(mask, at, pixels) != 0
         span(out, place, pixels)[:] = np.where(inside, np.clip(whole, low, high), zero).astype(np.uint8)
-
-
-def fill_bytes(out: Bytes, index: int, count: int, value: int) -> None:
-    """Write `count` bytes of one value."""
-    span(out, index, count)[:] = value
-
-
-def copy_bytes(x: Bytes, place: int, out: Bytes, index: int, count: int) -> None:
-    """Copy `count` bytes, at least 32, from ``x[place]`` on."""
-    span(out, index, count)[:] = span(x, place, count)
-
-
-def copy_every(step: Tag, x: Bytes, place: int, out: Bytes, index: int, count: int) -> None:
-    """Copy `count` bytes, from ``x[place]`` on each ``len(step)``-th: of 1, 2 or 4."""
-    span(out, index, count)[:] = span(x, place, (count - 1) * len(step) + 1)[:: len(step)]
-
-
-def max_bytes(x: Bytes, place: int, out: Bytes, index: int, count: int) -> None:
-    """Replace `count` bytes from ``out[index]`` on by those from ``x[place]`` on where these are greater."""
-    span(out, index, count)[:] = np.maximum(span(out, index, count), span(x, place, count))
 
 
 def store_bytes(out: Bytes, index: int, x: F32, place: int, scale: Any, zero: int, count: int) -> None:
