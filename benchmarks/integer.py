@@ -100,8 +100,9 @@ def measure(find: Callable[[Options], Subject], batch_size: int, options: Option
     work = kept / f"batch-{batch_size}"
     work.mkdir(parents=True, exist_ok=True)
     calibrated, missing = kept / "u8.dcz", ""
-    if not newer(calibrated, subject.path):
+    if not (newer(calibrated, subject.path) and _holds(kept / "calibration.npy", inputs.calibration)):
         dcz.calibrate(subject.path, inputs.calibration, calibrated, threads=options.threads)
+        np.save(kept / "calibration.npy", inputs.calibration)
     models = {
         FP32: dcz.load(subject.path, threads=options.threads),
         OURS: dcz.load(calibrated, threads=options.threads, precision="u8"),
@@ -123,7 +124,8 @@ def measure(find: Callable[[Options], Subject], batch_size: int, options: Option
 def _theirs(path: Path, inputs: Inputs, batch: Images, work: Path, options: Options) -> tuple[Images, Worker]:
     """Answers of OpenVINO, quantised once, and its process."""
     files, kept = DenseFiles(path, batch, work), work / "openvino.npy"
-    if not newer(kept, path):
+    given = {"calibration.npy": inputs.calibration, "test.npy": inputs.test}
+    if not (newer(kept, path) and all(_holds(work / name, array) for name, array in given.items())):
         np.save(kept, score(SCORER, options.peers, files.path("onnx"), inputs.calibration, inputs.test))
     worker = Worker(
         PEERS[THEIRS],
@@ -135,6 +137,11 @@ def _theirs(path: Path, inputs: Inputs, batch: Images, work: Path, options: Opti
         prepare=False,
     )
     return np.load(kept), worker
+
+
+def _holds(path: Path, array: Images) -> bool:
+    """Whether a file is there and holds an array."""
+    return path.exists() and np.array_equal(np.load(path), array)
 
 
 def _clock(model: dcz.Model, batch: Images, options: Options) -> Callable[[int], float]:

@@ -23,7 +23,7 @@ from .arguments import Arguments, check_one_input, check_one_output
 from .execute.executor import Executor
 from .execute.layer_times import LayerStats, LayerTimer, layer_table
 from .kernels.contract import F32
-from .network import SLICES, Network, slices
+from .network import SLICES, Network
 from .plan.plan import Plan
 from .plan.tuning import Tuning
 from .settings import thread_count
@@ -321,7 +321,7 @@ class Model:
         return rank(scores, self._network.graph, self.labels, top)
 
     def _slices(self, samples: int) -> Iterator[tuple[int, int]]:
-        return slices(samples, self.threads, self._arena_bytes)
+        return self._network.slices(samples, self.threads, self._arena_bytes)
 
     def _run(self, size: int, batch: list[F32], out: list[F32]) -> None:
         idle = self._idle[size]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from math import prod
 
 from ..dcformat import Container, FormatError, Graph, Shape, infer_shapes
@@ -85,25 +86,36 @@ class Network:
         elements = {name: prod(shape) for name, shape in self.weights.items()}
         return plan(*shared, size, team, packers, lanes, elements, tuning, target, self.integers)
 
+    def slices(self, samples: int, threads: int, arena_bytes: int) -> Iterator[tuple[int, int]]:
+        """Cut a batch into slices, (start, size), sized by memory and the number of threads.
 
-def slices(samples: int, threads: int, arena_bytes: int) -> Iterator[tuple[int, int]]:
-    """Cut a batch into slices, (start, size), sized by memory and the number of threads.
+        Parameters
+        ----------
+        samples, threads : int
+        arena_bytes : int
+            Of a sample.
+        """
+        start = 0
+        for size in self._sizes:
+            if size > 1 and size * arena_bytes > ARENA_LIMIT:
+                continue
+            if size < LANES and size > max(1, samples // threads):
+                continue
+            while samples - start >= size:
+                yield start, size
+                start += size
 
-    Parameters
-    ----------
-    samples, threads : int
-    arena_bytes : int
-        Of a sample.
-    """
-    start = 0
-    for size in SLICES:
-        if size > 1 and size * arena_bytes > ARENA_LIMIT:
-            continue
-        if size < LANES and size > max(1, samples // threads):
-            continue
-        while samples - start >= size:
-            yield start, size
-            start += size
+    @cached_property
+    def _sizes(self) -> tuple[int, ...]:
+        """Batch sizes with a plan.
+
+        Integer layers compute one sample after the other, whose activations stay in the cache while it is alone. Fully
+        connected layers read their weights once for all samples.
+        """
+        connected = {node.params["weight"] for node in self.graph.nodes if node.op == "linear"}
+        weights = {name: prod(shape) for name, shape in self.weights.items()}
+        alone = self.integers and 2 * sum(weights[name] for name in connected) < sum(weights.values())
+        return (1,) if alone else SLICES
 
 
 def _graph(container: Container) -> Graph:

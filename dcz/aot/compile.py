@@ -11,7 +11,7 @@ from .. import dcformat
 from ..core.errors import InputError
 from ..core.jit.cross import make_object
 from ..core.output import check_output, replacing
-from ..runtime.network import Network, slices
+from ..runtime.network import Network
 from ..runtime.plan.plan import Plan
 from .assembly import FLOAT_BYTES, Constants, Kernels, Run
 from .entry import entry
@@ -146,7 +146,7 @@ class _Object:
 
 def _compile(network: Network, name: str, target: Target, batch: int, prefix: str) -> _Object:
     single = network.plan(1, target=target.planned)
-    parts = [*slices(batch, 1, FLOAT_BYTES * single.layout.elements)]
+    parts = [*network.slices(batch, 1, FLOAT_BYTES * single.layout.elements)]
     sizes = sorted({size for _, size in parts}, reverse=True)
     plans = {size: single if size == 1 else network.plan(size, target=target.planned) for size in sizes}
     container, arena = network.container, max(plan.layout.elements for plan in plans.values())

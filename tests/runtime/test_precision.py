@@ -86,6 +86,16 @@ def test_answers_are_near_those_of_fp32(calibrated: Path) -> None:
     assert 0 < np.abs(found - wanted).max() < 0.05 * np.abs(wanted).max()
 
 
+def test_samples_run_alone_unless_weights_are_those_of_connected_layers(calibrated: Path) -> None:
+    def sizes(elements: int) -> set[int]:
+        network = dcz.load(calibrated, threads=1, precision="u8")._network
+        network.weights["fc"] = (elements,)
+        return {size for _, size in network.slices(37, 1, 0)}
+
+    assert sizes(10) == {1}
+    assert sizes(1 << 20) == {16, 4, 1}
+
+
 def test_a_container_without_ranges(plain: Path) -> None:
     with pytest.raises(dcz.InputError, match="has no ranges for 8-bit integers; find them: dcz calibrate"):
         dcz.load(plain, precision="u8")

@@ -99,7 +99,7 @@ def linear(layer: Layer, context: Context) -> Step | None:
 
     def bind(inputs: list[Any], out: Any, scratch: F32) -> Sequence[Bound]:
         whole = np.array([*sizes, 0, outputs], np.int64)
-        more = made.offset, epilogue.array(), int(epilogue.residual), whole
+        more = made.offset, epilogue.array(), int(epilogue.residual), epilogue.zero, whole
         return [(linear_bytes, (inputs[0], out.reshape(-1), inputs[-1], *stream, *more))]
 
     use = Use((*layer.inputs, *residual_of(layer)), layer.output)

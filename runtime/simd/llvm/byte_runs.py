@@ -89,9 +89,10 @@ def copy_bytes(typingctx: Any, x: Any, place: Any, out: Any, index: Any, count: 
 
 
 def _below(builder: Any, lanes: int, limit: Any) -> Any:
-    """Lanes whose number is less than an int32."""
-    numbers = ir.Constant(ir.VectorType(I32, lanes), list(range(lanes)))
-    return builder.icmp_signed("<", numbers, splat(builder, limit, lanes))
+    """Lanes, at most 64, whose number is less than an int32."""
+    numbers, most = ir.Constant(ir.VectorType(BYTE, lanes), list(range(lanes))), I32(lanes)
+    limit = builder.select(builder.icmp_signed("<", limit, most), limit, most)
+    return builder.icmp_signed("<", numbers, splat(builder, builder.trunc(limit, BYTE), lanes))
 
 
 def _load_first(builder: Any, place: Any, count: Any) -> Any:
@@ -129,6 +130,30 @@ def copy_every(typingctx: Any, step: Any, x: Any, place: Any, out: Any, index: A
         return context.get_dummy_value()
 
     return types.void(step, x, I64, out, I64, I64), codegen
+
+
+@intrinsic
+def copy_inside(
+    typingctx: Any, x: Any, place: Any, out: Any, index: Any, mask: Any, at: Any, count: Any, zero: Any
+) -> Any:  # fmt: skip
+    """See `reference.byte_runs.copy_inside`."""
+    line = ir.VectorType(BYTE, HALF)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        source = build_address(context, builder, x, args[0], args[1], BYTE)
+        target = build_address(context, builder, out, args[2], args[3], BYTE)
+        inside = build_address(context, builder, mask, args[4], args[5], BYTE)
+        zeros = splat(builder, builder.trunc(args[7], BYTE), HALF)
+
+        def copied(begin: Any) -> None:
+            found, kept = load_at(builder, source, line, begin), load_at(builder, inside, line, begin)
+            found = builder.xor(builder.and_(builder.xor(found, zeros), kept), zeros)
+            store_at(builder, builder.gep(target, [begin]), found)
+
+        each(builder, LONG(0), args[6], HALF, copied)
+        return context.get_dummy_value()
+
+    return types.void(x, I64, out, I64, mask, I64, I64, I64), codegen
 
 
 @intrinsic

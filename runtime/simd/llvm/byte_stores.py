@@ -45,8 +45,11 @@ def _between(builder: Any, value: Any, low: Any, high: Any, kind: str) -> Any:
 
 
 def _rounded(builder: Any, value: Any) -> Any:
-    """The nearest int32 of float32 of magnitudes up to `FURTHEST`, of two the even one."""
-    value = _clamp(builder, value, constant(value.type, -FURTHEST), constant(value.type, FURTHEST))
+    """The nearest int32 of float32, of two the even one; if far from 0, one at least `FURTHEST` away."""
+    furthest = constant(value.type, FURTHEST)
+    value = builder.select(builder.fcmp_ordered(">", value, furthest), furthest, value)
+    if not PACKS:  # x86 makes the least int32 of what is below all; elsewhere it is undefined
+        value = builder.select(builder.fcmp_ordered("<", value, least := constant(value.type, -FURTHEST)), least, value)
     result = ir.VectorType(I32, value.type.count)
     return build_call(builder, f"llvm.lrint.v{value.type.count}i32.v{value.type.count}f32", result, [value])
 
@@ -60,7 +63,8 @@ def _narrowed(builder: Any, four: list[Any], zero: Any) -> Any:
         family = "avx512" if lanes == LANE else "avx2"
         pairs = (build_call(builder, f"llvm.x86.{family}.{names[0]}", words, pair) for pair in (four[:2], four[2:]))
         zeros = splat(builder, builder.trunc(zero, WORD), 2 * lanes)
-        halves = [builder.add(pair, zeros) for pair in pairs]
+        name = f"llvm.sadd.sat.v{2 * lanes}i16"
+        halves = [build_call(builder, name, words, [pair, zeros]) for pair in pairs]
         return build_call(builder, f"llvm.x86.{family}.{names[1]}", bytes_, halves)
     kind, narrow = four[0].type, ir.VectorType(BYTE, lanes)
     low, high, zeros = constant(kind, 0), constant(kind, 255), splat(builder, zero, lanes)
@@ -86,20 +90,20 @@ def _widened(builder: Any, pixels: Any) -> list[Any]:
 @intrinsic
 def store_outputs(
     typingctx: Any, out: Any, index: Any, step: Any, sums: Any, residual: Any, added: Any, epilogue: Any, channel: Any,
-    mask: Any, at: Any,
+    mask: Any, at: Any, zero: Any, low: Any, high: Any,
 ) -> Any:  # fmt: skip
-    """See `reference.bytes.store_outputs`."""
+    """See `reference.byte_stores.store_outputs`."""
     floats = out.dtype == types.float32
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        out_value, start, row_step, total, _, added_value, numbers, first, mask_value, mask_at = args
+        out_value, start, row_step, total, _, added_value, numbers, first, mask_value, mask_at = args[:10]
+        zero_int, *limits_int = (builder.trunc(each, I32) for each in args[10:])
         size = context.make_array(epilogue)(context, builder, numbers).nitems
 
         def number(from_end: int) -> Any:
             return builder.load(build_address(context, builder, epilogue, numbers, size, F32, -from_end))
 
-        zero, low, high, residual_zero, residual_scale = (number(5 - i) for i in range(5))
-        zero_int, low_int, high_int = (builder.fptosi(each, I32) for each in (zero, low, high))
+        low, high, residual_zero, residual_scale = (number(4 - i) for i in range(4))
         vectors = vectors_of(builder, sums, total)
         for row in range(sums.rows):
             scale = builder.load(build_address(context, builder, epilogue, numbers, first, F32, row))
@@ -127,7 +131,7 @@ def store_outputs(
                     store_at(builder, target, _in_order(builder, a, b, c, d), align=4)
                     continue
                 result = _narrowed(builder, [_rounded(builder, value) for value in values], zero_int)
-                least, most = (splat(builder, builder.trunc(each, BYTE), count) for each in (low_int, high_int))
+                least, most = (splat(builder, builder.trunc(each, BYTE), count) for each in limits_int)
                 result = _between(builder, result, least, most, "u")
                 inside = load_at(
                     builder, build_address(context, builder, mask, mask_value, mask_at, BYTE), bytes_, pixel
@@ -137,7 +141,7 @@ def store_outputs(
                 store_at(builder, build_address(context, builder, out, out_value, place, BYTE), result, pixel)
         return context.get_dummy_value()
 
-    return types.void(out, I64, I64, sums, residual, added, epilogue, I64, mask, I64), codegen
+    return types.void(out, I64, I64, sums, residual, added, epilogue, I64, mask, I64, I64, I64, I64), codegen
 
 
 @intrinsic

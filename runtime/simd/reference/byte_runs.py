@@ -10,6 +10,7 @@ from .types import I64, Tag, span
 __all__ = [
     "copy_bytes",
     "copy_every",
+    "copy_inside",
     "fill_bytes",
     "max_windows",
 ]
@@ -28,6 +29,14 @@ def copy_bytes(x: Bytes, place: int, out: Bytes, index: int, count: int) -> None
 def copy_every(step: Tag, x: Bytes, place: int, out: Bytes, index: int, count: int) -> None:
     """Copy `count` bytes, from ``x[place]`` on each ``len(step)``-th: of 1, 2 or 4."""
     span(out, index, count)[:] = span(x, place, (count - 1) * len(step) + 1)[:: len(step)]
+
+
+def copy_inside(
+    x: Bytes, place: int, out: Bytes, index: int, mask: Bytes, at: int, count: int, zero: int
+) -> None:  # fmt: skip
+    """Copy `count` bytes, a multiple of 32; `zero` where ``mask[at + i]`` is 0; elsewhere it is 255."""
+    inside = span(mask, at, count) != 0
+    span(out, index, count)[:] = np.where(inside, span(x, place, count), np.uint8(zero))
 
 
 def max_windows(

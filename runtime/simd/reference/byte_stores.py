@@ -16,23 +16,23 @@ __all__ = [
 ]
 
 FURTHEST = 16384.0
-"""Quotients are clamped to this before they are rounded, so that they fit 16 bits; a byte saturates long before."""
+"""Quotients are clamped to this before they are rounded, so that they fit an integer; a byte saturates long before."""
 
 
 def store_outputs(
     out: NDArray[Any], index: int, step: int, sums: Sums, residual: Tag, added: Bytes, epilogue: F32, channel: int,
-    mask: Bytes, at: int,
+    mask: Bytes, at: int, zero: int, low: int, high: int,
 ) -> None:  # fmt: skip
     """Apply an epilogue to sums and store the outputs, row r from ``out[index + r * step]`` on.
 
     A row's sums, rounded to float32, are multiplied by ``epilogue[channel + r]``. Where the tag `residual` is not
-    empty, ``(added - residual_zero) * residual_scale`` is added, of the bytes at the same place. The last five elements
-    of the epilogue are zero, low, high, residual_zero, residual_scale.
+    empty, ``(added - residual_zero) * residual_scale`` is added, of the bytes at the same place. The last four elements
+    of the epilogue are least, most, residual_zero, residual_scale.
 
     Bytes are ``clamp(round(value) + zero, low, high)``, halves rounded to even, and `zero` where ``mask[at + pixel]``
-    is 0; elsewhere it is 255. An output of float32 is the value itself, clamped to the limits.
+    is 0; elsewhere it is 255. An output of float32 is ``clamp(value, least, most)``.
     """
-    zero, low, high, residual_zero, residual_scale = (np.float32(each) for each in epilogue[-5:])
+    least, most, residual_zero, residual_scale = (np.float32(each) for each in epilogue[-4:])
     rows, pixels = sums.shape
     for row in range(rows):
         place = index + row * step
@@ -40,7 +40,7 @@ def store_outputs(
         if len(residual):
             value = value + (span(added, place, pixels).astype(np.float32) - residual_zero) * residual_scale
         if out.dtype == np.float32:
-            span(out, place, pixels)[:] = np.minimum(np.maximum(value, low), high)
+            span(out, place, pixels)[:] = np.minimum(np.maximum(value, least), most)
             continue
         whole = np.rint(np.clip(value, -FURTHEST, FURTHEST)) + zero
         inside = span(mask, at, pixels) != 0

@@ -84,8 +84,8 @@ class Inputs(NamedTuple):
             offsets=rng.integers(0, 700, 64).astype(np.uint16),
             places_of_bytes=rng.integers(0, 700, 64).astype(np.uint32),
             mask=rng.choice([np.uint8(0), np.uint8(255)], 256),
-            wide=np.concatenate([rng.standard_normal(8), [0, -90000, 90000, 131, 0.3]]).astype(np.float32),
-            narrow=np.concatenate([rng.standard_normal(8) / 400, [99, 7, 240, 131, 0.3]]).astype(np.float32),
+            wide=np.concatenate([rng.standard_normal(8), [-90000, 90000, 131, 0.3]]).astype(np.float32),
+            narrow=np.concatenate([rng.standard_normal(8) / 400, [7, 240, 131, 0.3]]).astype(np.float32),
             sums=np.zeros(1024, np.int32),
             packed=np.zeros(1024, np.uint8),
         )
