@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
+from .slices import sizes_of
+
 if TYPE_CHECKING:
     from ..dcformat import Shape
     from .network import Network
@@ -37,6 +39,8 @@ class Facts(NamedTuple):
     file_bytes : int
     arena_bytes : int
         Activations of a sample.
+    sizes : list of int
+        Of the slices that it is run in, as `dcz.runtime.slices.sizes_of` gives them.
     layers : list of LayerStats
     """
 
@@ -47,6 +51,7 @@ class Facts(NamedTuple):
     precision: str
     file_bytes: int
     arena_bytes: int
+    sizes: list[int]
     layers: list[LayerStats]
 
     def to_json(self) -> str:
@@ -65,6 +70,7 @@ class Facts(NamedTuple):
 
 def facts_of(network: Network, single: Plan) -> Facts:
     """The facts of a network, and of its plan for one sample."""
+    arena_bytes = 4 * single.layout.elements
     return Facts(
         inputs=network.input_shapes,
         outputs=network.output_shapes,
@@ -72,7 +78,8 @@ def facts_of(network: Network, single: Plan) -> Facts:
         has_ranges=network.graph.quantization is not None,
         precision=network.arithmetic.name,
         file_bytes=network.container.file_bytes,
-        arena_bytes=4 * single.layout.elements,
+        arena_bytes=arena_bytes,
+        sizes=sizes_of(arena_bytes, network.alone),
         layers=[layer_stats([step]) for step in single.steps],
     )
 

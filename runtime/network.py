@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import prod
 
 from ..dcformat import Container, FormatError, Graph, Shape, infer_shapes
@@ -79,6 +80,17 @@ class Network:
         elements = {name: prod(shape) for name, shape in self.weights.items()}
         target = self.arithmetic.target(target)
         return plan(*shared, size, team, packers, lanes, elements, tuning, target, self.arithmetic.integers)
+
+    @cached_property
+    def alone(self) -> bool:
+        """Whether samples of a batch run one by one.
+
+        Integer layers compute one sample after the other, whose activations stay in the cache while it is alone. Fully
+        connected layers read their weights once for all samples.
+        """
+        connected = {node.params["weight"] for node in self.graph.nodes if node.op == "linear"}
+        weights = {name: prod(shape) for name, shape in self.weights.items()}
+        return self.arithmetic.integers and 2 * sum(weights[name] for name in connected) < sum(weights.values())
 
 
 def _graph(container: Container) -> Graph:

@@ -20,6 +20,7 @@ from ..slices import LANES as LANES
 
 if TYPE_CHECKING:
     from .reference.arithmetic import *  # noqa: F403
+    from .reference.byte_runs import *  # noqa: F403
     from .reference.byte_stores import *  # noqa: F403
     from .reference.bytes import *  # noqa: F403
     from .reference.functions import *  # noqa: F403
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 FILES = (
     *("memory", "arithmetic", "functions", "lanes", "grid", "words", "stream", "winograd", "window"),
-    *("bytes", "byte_stores", "pairs"),
+    *("bytes", "byte_runs", "byte_stores", "pairs"),
 )
 """Files of operations, the same in `reference` and in `llvm`; each one's ``__all__`` in `reference` lists its names."""
 
