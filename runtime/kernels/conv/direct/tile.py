@@ -45,7 +45,7 @@ SHORT = 4
 class Plane:
     """The sizes that tiles see.
 
-    They are those of the layer. But of a pointwise layer, tiles see all pixels in a line, cut into rows of 16.
+    They are those of the layer. But of a pointwise layer, tiles see all pixels in a line, cut into rows.
     """
 
     height: int
@@ -54,12 +54,12 @@ class Plane:
     out_width: int
 
     @classmethod
-    def of(cls, geometry: ConvGeometry) -> Plane:
-        """Sizes for a layer."""
+    def of(cls, geometry: ConvGeometry, width: int = LANES) -> Plane:
+        """Sizes for a layer; `width` is that of the rows of a pointwise one."""
         g = geometry
         if g.kernel == g.stride == (1, 1) and g.padding == (0, 0):
-            rows = -(-g.height * g.width // LANES)
-            return cls(rows, LANES, rows, LANES)
+            rows = -(-g.height * g.width // width)
+            return cls(rows, width, rows, width)
         return cls(g.height, g.width, g.out_height, g.out_width)
 
 
