@@ -21,7 +21,7 @@ from ..kernels.conv.depthwise_taps import PlaneTiling
 from ..kernels.conv.direct.dense import DenseTiling
 from ..kernels.conv.direct.dense_channels import ChannelTiling
 from ..kernels.conv.direct.sparse_shift import ShiftTiling
-from ..kernels.conv.direct.tile import Tiling
+from ..kernels.conv.direct.tile import Tiling, is_pointwise
 from ..kernels.conv.direct.weight_stream import LATENCY
 from ..kernels.conv.winograd.tiles import WinogradTiling
 from ..simd import LANES
@@ -213,7 +213,8 @@ def dense(costs: Costs, tiling: DenseTiling, weight: Tensor) -> float:
     taps = g.in_channels // g.groups * g.kernel[0] * g.kernel[1]
     multiply = taps * runs * (max(run * tiling.rows, LATENCY) + c.dense_weight)
     sums = tiling.segments / g.out_channels * runs * run * tiling.rows * c.sums
-    return tiling.tiles * (multiply + sums + _tile(c, tiling))
+    packed = 0 if is_pointwise(g) else _packed(c, tiling)
+    return tiling.tiles * (multiply + sums + packed + _finished(c, tiling))
 
 
 def channels(costs: Costs, tiling: ChannelTiling, weight: Tensor) -> float:
@@ -245,10 +246,19 @@ def depthwise_taps(costs: Costs, tiling: PlaneTiling, weight: Tensor) -> float:
 
 def _tile(c: DirectCosts, tiling: Tiling) -> float:
     """Cycles of packing and finishing one tile."""
+    return _packed(c, tiling) + _finished(c, tiling)
+
+
+def _packed(c: DirectCosts, tiling: Tiling) -> float:
+    """Cycles of packing one tile."""
     g = tiling.geometry
     strips = g.in_channels * g.kernel[1] * len(tiling.phases) * tiling.bands
-    packed = strips * (c.unit + tiling.reach * c.packed.get(g.stride[1], c.gathered))
-    return packed + g.out_channels * tiling.rows * tiling.bands * c.finished
+    return strips * (c.unit + tiling.reach * c.packed.get(g.stride[1], c.gathered))
+
+
+def _finished(c: DirectCosts, tiling: Tiling) -> float:
+    """Cycles of finishing one tile."""
+    return tiling.geometry.out_channels * tiling.rows * tiling.bands * c.finished
 
 
 def winograd(costs: Costs, tiling: WinogradTiling, weight: Tensor) -> float:
