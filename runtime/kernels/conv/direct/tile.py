@@ -169,14 +169,16 @@ def prefetch_outputs(tag: Any, out: F32, start: int, row: int, column: int, d: I
 @inlined
 def is_whole(row: int, rows: int, d: I64) -> bool:
     """Whether a tile's outputs lie in one piece."""
-    return d[Direct.SPAN] == LANES and d[Conv.OUT_WIDTH] == LANES and (row + rows) * LANES <= d[Direct.OUT_PLANE]
+    whole: bool = d[Direct.SPAN] == LANES and d[Conv.OUT_WIDTH] == LANES and (row + rows) * LANES <= d[Direct.OUT_PLANE]
+    return whole
 
 
 @inlined
 def needs_no_packing(row: int, rows: int, d: I64) -> bool:
     """Whether a tile `is_whole`, and its inputs lie as its outputs do, in each plane: that of a pointwise layer."""
     alike = d[Direct.ROW_STEP] == LANES and d[Direct.IN_PLANE] == d[Direct.OUT_PLANE]
-    return alike and d[Direct.TAPS] == 1 and d[Direct.UNIT_VECTORS] == rows and is_whole(row, rows, d)
+    alone: bool = d[Direct.TAPS] == 1 and d[Direct.UNIT_VECTORS] == rows
+    return alone and alike and is_whole(row, rows, d)
 
 
 @inlined
