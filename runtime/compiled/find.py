@@ -9,6 +9,7 @@ from ...core.readahead import Content
 from .place import Key, compilers, usable
 from .program import Program
 
+
 class Programs:
     """Compiled programs of a model; that for a single sample is there.
 
