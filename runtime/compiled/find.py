@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from ...core import kept
 from ...core.readahead import Content
-from .place import Key, compilers, usable
+from .place import Key, compilers, may_be_kept, usable
 from .program import Program
 
 MEANT = {"fp32": ("fp32",), "u8": ("u8",), "auto": ("u8", "fp32")}
@@ -43,11 +43,11 @@ def find(content: Content, precision: str) -> Programs | None:
     precision : str
         As for `dcz.load`.
     """
-    if not usable():
+    if not usable() or not may_be_kept(len(content)):
         return None
     digest = digest_of(content)
     for meant in MEANT.get(precision, ()):
-        key = Key(digest, meant, 1)
+        key = Key(len(content), digest, meant, 1)
         program = load(key)
         if program is not None and (precision != "auto" or program.facts.integers == program.facts.has_ranges):
             return Programs(key, program)
