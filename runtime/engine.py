@@ -144,7 +144,7 @@ class Engine:
 
     def slices(self, samples: int) -> Iterator[tuple[int, int]]:
         """Cut a batch into slices, (start, size)."""
-        return slices(samples, self._threads, self.facts.arena_bytes)
+        return slices(samples, self._threads, self.facts.sizes)
 
     def _run(self, size: int, batch: list[F32], out: list[F32]) -> None:
         idle = self._idle[size]

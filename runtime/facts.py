@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
+from .slices import sizes_of
+
 if TYPE_CHECKING:
     from ..dcformat import Shape
     from .network import Network
@@ -32,11 +34,13 @@ class Facts(NamedTuple):
         What `dcz.dcformat.graph.ids.id_limits` gives.
     has_ranges : bool
         Whether the container has ranges for 8-bit integers.
-    integers : bool
-        Whether values that have a range are held as integers of 8 bits.
+    precision : str
+        ``fp32``, ``s16`` or ``u8``.
     file_bytes : int
     arena_bytes : int
         Activations of a sample.
+    sizes : list of int
+        Of the slices that it is run in, as `dcz.runtime.slices.sizes_of` gives them.
     layers : list of LayerStats
     """
 
@@ -44,9 +48,10 @@ class Facts(NamedTuple):
     outputs: dict[str, Shape]
     limits: dict[int, int]
     has_ranges: bool
-    integers: bool
+    precision: str
     file_bytes: int
     arena_bytes: int
+    sizes: list[int]
     layers: list[LayerStats]
 
     def to_json(self) -> str:
@@ -65,14 +70,16 @@ class Facts(NamedTuple):
 
 def facts_of(network: Network, single: Plan) -> Facts:
     """The facts of a network, and of its plan for one sample."""
+    arena_bytes = 4 * single.layout.elements
     return Facts(
         inputs=network.input_shapes,
         outputs=network.output_shapes,
         limits=network.limits,
         has_ranges=network.graph.quantization is not None,
-        integers=network.integers,
+        precision=network.arithmetic.name,
         file_bytes=network.container.file_bytes,
-        arena_bytes=4 * single.layout.elements,
+        arena_bytes=arena_bytes,
+        sizes=sizes_of(arena_bytes, network.alone),
         layers=[layer_stats([step]) for step in single.steps],
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 LANES = 16
 """Lanes of float32 of a vector; in the plans of slices of that size, each is a sample."""
@@ -12,28 +12,30 @@ ARENA_LIMIT = 1 << 25
 """Greatest size in bytes of the activations of a slice of several samples: more would not fit the cache."""
 
 
-def sizes(arena_bytes: int) -> list[int]:
+def sizes_of(arena_bytes: int, alone: bool) -> list[int]:
     """The sizes of slices that a network is run in, the greatest first.
 
     Parameters
     ----------
     arena_bytes : int
         Of a sample.
+    alone : bool
+        Whether samples run one by one.
     """
-    return [size for size in SLICES if size == 1 or size * arena_bytes <= ARENA_LIMIT]
+    return [size for size in SLICES if size == 1 or (not alone and size * arena_bytes <= ARENA_LIMIT)]
 
 
-def slices(samples: int, threads: int, arena_bytes: int) -> Iterator[tuple[int, int]]:
-    """Cut a batch into slices, (start, size), sized by memory and the number of threads.
+def slices(samples: int, threads: int, sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Cut a batch into slices, (start, size), as large as the number of threads lets them be.
 
     Parameters
     ----------
     samples, threads : int
-    arena_bytes : int
-        Of a sample.
+    sizes : sequence of int
+        Those that the network is run in, the greatest first; the last is 1.
     """
     start = 0
-    for size in sizes(arena_bytes):
+    for size in sizes:
         if size < LANES and size > max(1, samples // threads):
             continue
         while samples - start >= size:

@@ -13,7 +13,7 @@ from ..core.jit.cross import make_object
 from ..core.output import check_output, replacing
 from ..runtime.network import Network
 from ..runtime.plan.plan import Plan
-from ..runtime.slices import slices
+from ..runtime.slices import sizes_of, slices
 from .assembly import FLOAT_BYTES, Constants, Kernels
 from .entry import entry
 from .header import header as header_text
@@ -148,7 +148,7 @@ class _Object:
 
 def _compile(network: Network, name: str, target: Target, batch: int, prefix: str) -> _Object:
     single = network.plan(1, target=target.planned)
-    parts = [*slices(batch, 1, FLOAT_BYTES * single.layout.elements)]
+    parts = [*slices(batch, 1, sizes_of(FLOAT_BYTES * single.layout.elements, network.alone))]
     sizes = sorted({size for _, size in parts}, reverse=True)
     plans = {size: single if size == 1 else network.plan(size, target=target.planned) for size in sizes}
     container, arena = network.container, max(plan.layout.elements for plan in plans.values())

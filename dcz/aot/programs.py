@@ -18,7 +18,6 @@ from ..runtime.compiled.place import ENDING, Key, compilers, folders, usable
 from ..runtime.facts import Facts, facts_of
 from ..runtime.network import Network
 from ..runtime.plan.plan import Plan
-from ..runtime.slices import sizes
 from ..runtime.threads.spin_wait import watch_kernel
 from ..runtime.threads.team import Team
 from .assembly import Constants, Kernels, flat, function_text
@@ -71,10 +70,10 @@ def keep_programs(content: Content, network: Network, threads: int) -> int:
         A kernel needs more than C's library.
     """
     team, target = Team(threads), this_machine()
-    key = Key(len(content), digest_of(content), "u8" if network.integers else "fp32", 1)
+    key = Key(len(content), digest_of(content), network.arithmetic.name, 1)
     single = network.plan(1, team)
     facts, made = facts_of(network, single), list[str]()
-    for size in sizes(facts.arena_bytes):
+    for size in facts.sizes:
         plan = single if size == 1 else network.plan(size, team)
         made.append(_keep(key._replace(size=size), compile_program(plan, facts, target)))
     for folder in {os.path.dirname(file) for file in made}:

@@ -82,12 +82,12 @@ def compile_kernels(network: Network) -> None:
     import numpy as np
 
     from ..runtime.execute.executor import Executor
-    from ..runtime.slices import sizes
+    from ..runtime.slices import sizes_of
     from ..runtime.threads.spin_wait import watch
     from ..runtime.threads.team import Team
 
     team = Team(2)
     single = network.plan(1, team)
-    for size in sizes(4 * single.layout.elements):
+    for size in sizes_of(4 * single.layout.elements, network.alone):
         Executor(single if size == 1 else network.plan(size, team))
     watch(np.zeros(1, np.int64), 0, 0)

@@ -9,9 +9,6 @@ from ...core.readahead import Content
 from .place import Key, compilers, may_be_kept, usable
 from .program import Program
 
-MEANT = {"fp32": ("fp32",), "u8": ("u8",), "auto": ("u8", "fp32")}
-"""By the precision that is asked for: those that it may mean."""
-
 
 class Programs:
     """Compiled programs of a model; that for a single sample is there.
@@ -45,13 +42,11 @@ def find(content: Content, precision: str) -> Programs | None:
     """
     if not usable() or not may_be_kept(len(content)):
         return None
-    digest = digest_of(content)
-    for meant in MEANT.get(precision, ()):
-        key = Key(len(content), digest, meant, 1)
-        program = load(key)
-        if program is not None and (precision != "auto" or program.facts.integers == program.facts.has_ranges):
-            return Programs(key, program)
-    return None
+    key = Key(len(content), digest_of(content), "fp32" if precision == "auto" else precision, 1)
+    program = load(key)
+    if program is None or (precision == "auto" and program.facts.has_ranges):  # mixed: no program is kept of that
+        return None
+    return Programs(key, program)
 
 
 def load(key: Key) -> Program | None:

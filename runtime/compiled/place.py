@@ -32,7 +32,7 @@ class Key(NamedTuple):
     model : str
         SHA-256 of the container, in hexadecimal digits.
     precision : str
-        ``fp32`` or ``u8``.
+        ``fp32``, ``s16`` or ``u8``.
     size : int
         Samples a run.
     """

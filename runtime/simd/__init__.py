@@ -20,12 +20,14 @@ from ..slices import LANES as LANES
 
 if TYPE_CHECKING:
     from .reference.arithmetic import *  # noqa: F403
+    from .reference.byte_runs import *  # noqa: F403
     from .reference.byte_stores import *  # noqa: F403
     from .reference.bytes import *  # noqa: F403
     from .reference.functions import *  # noqa: F403
     from .reference.grid import *  # noqa: F403
     from .reference.lanes import *  # noqa: F403
     from .reference.memory import *  # noqa: F403
+    from .reference.pairs import *  # noqa: F403
     from .reference.stream import *  # noqa: F403
     from .reference.window import *  # noqa: F403
     from .reference.winograd import *  # noqa: F403
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 FILES = (
     *("memory", "arithmetic", "functions", "lanes", "grid", "words", "stream", "winograd", "window"),
-    *("bytes", "byte_stores"),
+    *("bytes", "byte_runs", "byte_stores", "pairs"),
 )
 """Files of operations, the same in `reference` and in `llvm`; each one's ``__all__`` in `reference` lists its names."""
 

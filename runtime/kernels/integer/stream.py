@@ -1,4 +1,4 @@
-"""The weights of a sparse integer convolution: for each block and output channel a segment of quads."""
+"""The weights of a sparse integer convolution: for each block and output channel a segment of quads, or of pairs."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ..descriptor import Block
 
 
 @dataclass(frozen=True)
-class QuadStream:
-    """Weights in the order in which the kernel reads them, four at a time.
+class IntegerStream:
+    """Weights in the order in which a kernel reads them, some at a time.
 
     Attributes
     ----------
-    offsets : ndarray of uint16 or uint32, shape (4 * quads,)
-        Of each weight: the distance from the block's first byte to the pixel that it multiplies.
-    weights : ndarray of int8, shape (4 * quads,)
-        The last quad of a segment is filled up with zeros.
+    offsets : ndarray of uint16 or uint32, shape (weights,)
+        Of each weight: the distance from the block's first byte, or vector, to the pixel that it multiplies.
+    weights : ndarray of int8 or int16, shape (weights,)
+        The last quad, or pair, of a segment is filled up with zeros.
     counts : ndarray of uint32, shape (segments,)
-        Quads of each segment.
+        Quads, or pairs, of each segment.
     """
 
     offsets: NDArray[Any]
-    weights: NDArray[np.int8]
+    weights: NDArray[Any]
     counts: NDArray[np.uint32]
 
     @property
@@ -37,7 +37,7 @@ class QuadStream:
         return self.offsets.nbytes + self.weights.nbytes + self.counts.nbytes
 
     def locate(self, blocks: I64) -> I64:
-        """The table of blocks with POSITION, in quads, filled in."""
+        """The table of blocks with POSITION, in quads or pairs, filled in."""
         located = blocks.copy()
         starts = np.cumsum(self.counts, dtype=np.int64) - self.counts
         located[:, Block.POSITION] = starts[blocks[:, Block.SEGMENT]]
@@ -45,20 +45,28 @@ class QuadStream:
 
 
 def make_stream(
-    weights: NDArray[np.int8], g: ConvGeometry, blocks: I64, unit_bytes: int, phase: I64, distance: I64
-) -> QuadStream:
+    weights: NDArray[Any],
+    g: ConvGeometry,
+    blocks: I64,
+    unit_bytes: int,
+    phase: I64,
+    distance: I64,
+    together: int = QUAD,
+) -> IntegerStream:
     """Sort the weights of a convolution by segment.
 
     Parameters
     ----------
-    weights : ndarray of int8, shape (out_channels, in_channels / groups, KH, KW)
+    weights : ndarray of int8 or int16, shape (out_channels, in_channels / groups, KH, KW)
     g : ConvGeometry
     blocks : ndarray of int64, shape (blocks, 8)
-        Units are planes.
+        Units are planes, or those of a tile of words.
     unit_bytes : int
-        Bytes from a plane to the next, within a block.
+        Bytes, or vectors, from a unit to the next, within a block.
     phase, distance : ndarray of int64, shape (KH * KW,)
-        Of each tap: its plane among those of the channel, and the distance of its pixel from the plane's first.
+        Of each tap: its unit among those of the channel, and the distance of its pixel from the unit's first.
+    together : int
+        Weights that the kernel takes at a time.
     """
     phases = int(phase.max()) + 1
     outputs, inputs, taps = g.out_channels, g.in_channels // g.groups, g.kernel[0] * g.kernel[1]
@@ -74,12 +82,12 @@ def make_stream(
     segments = int((blocks[:, Block.LAST_OUTPUT] - blocks[:, Block.FIRST_OUTPUT]).sum())
     order = np.argsort(segment, kind="stable")
     counts = np.bincount(segment, minlength=segments)
-    quads = -(-counts // QUAD)
-    starts = np.cumsum(quads) * QUAD - quads * QUAD
+    runs = -(-counts // together)
+    starts = np.cumsum(runs) * together - runs * together
     rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     to = np.repeat(starts, counts) + rank
     narrow = np.uint16 if offset.max(initial=0) < 1 << 16 else np.uint32
-    slots = int(quads.sum()) * QUAD
-    offsets, values = np.zeros(slots, narrow), np.zeros(slots, np.int8)
+    slots = int(runs.sum()) * together
+    offsets, values = np.zeros(slots, narrow), np.zeros(slots, weights.dtype)
     offsets[to], values[to] = offset[order], weights.reshape(outputs, -1)[output, place][order]
-    return QuadStream(offsets, values, quads.astype(np.uint32))
+    return IntegerStream(offsets, values, runs.astype(np.uint32))
