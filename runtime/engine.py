@@ -18,7 +18,7 @@ from .slices import LANES, SLICES, slices
 from .threads.fork import after_fork
 
 if TYPE_CHECKING:
-    from ..dcformat import Container
+    from ..dcformat import Container, Graph
     from .facts import Facts
     from .kernels.contract import F32
     from .network import Network
@@ -86,6 +86,13 @@ class Engine:
         from ..dcformat.container.reader import open
 
         return open(self._content, self._name)
+
+    @property
+    def graph(self) -> Graph:
+        """The container's graph."""
+        graph = self.container.graph
+        assert graph is not None  # what has none was refused
+        return graph
 
     @cached_property
     def network(self) -> Network:

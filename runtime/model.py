@@ -143,8 +143,8 @@ class Model:
         """
         from ..dcformat.graph.ids import random_inputs
 
-        network = self._engine.network
-        arrays = random_inputs(network.graph, network.weights, samples, seed)
+        shapes = {name: entry.shape for name, entry in self._engine.container.entries.items()}
+        arrays = random_inputs(self._engine.graph, shapes, samples, seed)
         return dict(zip(self.input_names, arrays, strict=True))
 
     @cached_property
@@ -280,7 +280,7 @@ class Model:
         top : int
             Ties go to the lower index.
         """
-        return rank(scores, self._engine.network.graph, self.labels, top)
+        return rank(scores, self._engine.graph, self.labels, top)
 
 
 def load(

@@ -109,6 +109,11 @@ class Function:
         self._lines: list[str] = []
         self._addresses: dict[int, str] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it does nothing."""
+        return not self._lines
+
     def definition(self) -> str:
         """The function in assembly."""
         return function_text(self.name, self._parameters, self._lines)

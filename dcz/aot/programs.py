@@ -70,7 +70,7 @@ def keep_programs(content: Content, network: Network, threads: int) -> int:
         A kernel needs more than C's library.
     """
     team, target = Team(threads), this_machine()
-    key = Key(digest_of(content), network.arithmetic.name, 1)
+    key = Key(len(content), digest_of(content), network.arithmetic.name, 1)
     single = network.plan(1, team)
     facts, made = facts_of(network, single), list[str]()
     for size in facts.sizes:
@@ -110,13 +110,11 @@ def compile_program(plan: Plan, facts: Facts, target: Target) -> bytes:
 
 def prune(folder: str, spared: list[str], limit: int = LIMIT) -> None:
     """Remove the oldest programs in a folder until all take at most `limit` bytes; not those `spared`."""
-    files = sorted(_programs(folder), key=lambda entry: entry.stat().st_mtime_ns)
-    excess = sum(entry.stat().st_size for entry in files) - limit
-    for entry in files:
-        if excess > 0 and entry.path not in spared:
-            excess -= entry.stat().st_size
-            with suppress(OSError):
-                os.unlink(entry.path)
+    files = sorted(_programs(folder))
+    excess = sum(nbytes for _, nbytes, _ in files) - limit
+    for _, nbytes, path in files:
+        if excess > 0 and path not in spared and _remove(path):
+            excess -= nbytes
 
 
 def clear() -> int:
@@ -127,13 +125,7 @@ def clear() -> int:
     int
         Their number.
     """
-    removed = 0
-    for folder in folders():
-        for entry in _programs(folder):
-            with suppress(OSError):
-                os.unlink(entry.path)
-                removed += 1
-    return removed
+    return sum(_remove(path) for folder in folders() for _, _, path in _programs(folder))
 
 
 def _keep(key: Key, program: bytes) -> str:
@@ -146,12 +138,21 @@ def _keep(key: Key, program: bytes) -> str:
     raise InputError("compiled programs cannot be kept", hint="set NUMBA_CACHE_DIR to a folder with room")
 
 
-def _programs(folder: str) -> Iterator[os.DirEntry[str]]:
+def _programs(folder: str) -> Iterator[tuple[int, int, str]]:
+    """Time of change, size and path of each program in a folder, and of what writers that were killed left."""
+    with suppress(OSError), os.scandir(folder) as entries:  # there is no such folder, or one is just removed
+        for entry in entries:
+            if ENDING in entry.name:
+                status = entry.stat()
+                yield status.st_mtime_ns, status.st_size, entry.path
+
+
+def _remove(path: str) -> bool:
     try:
-        with os.scandir(folder) as entries:
-            yield from (entry for entry in entries if entry.name.endswith(ENDING))
-    except OSError:  # there is no such folder
-        return
+        os.unlink(path)
+    except OSError:
+        return False
+    return True
 
 
 def _watch(kernels: Kernels) -> str:

@@ -55,14 +55,14 @@ class Run:
             self._move(serial, f"%in{number}", plan.view(self._arena, value), to_lanes, True)
         for op, operation, bound in self._operations():
             if isinstance(operation, Parallel):
-                self.stages.append(Stage(serial, []))
+                self._end(serial)
                 self.stages.append(self._shared(op, operation, bound))
                 serial = self._function(ends)
             else:
                 serial.call(op, operation, bound[1])
         for number, value in enumerate(plan.outputs):
             self._move(serial, f"%out{number}", plan.view(self._arena, value), from_lanes, False)
-        self.stages.append(Stage(serial, []))
+        self._end(serial)
 
     @property
     def functions(self) -> Iterator[Function]:
@@ -75,6 +75,11 @@ class Run:
         for step, made, bounds in zip(plan.steps, plan.program.steps, resolve(plan.program, self._arena), strict=True):
             for operation, bound in zip(made, bounds, strict=True):
                 yield step.op, operation, bound
+
+    def _end(self, serial: Function) -> None:
+        """Add a stage for one thread, unless it is empty, as between two shared layers."""
+        if not serial.is_empty:
+            self.stages.append(Stage(serial, []))
 
     def _shared(self, op: str, operation: Parallel, bound: Parallel) -> Stage:
         whole = self._calling(op, operation.whole, bound.whole, "")

@@ -36,6 +36,8 @@ def source_digest(folder: str) -> str:
 
 def _sources(folder: str, within: str) -> Iterator[tuple[str, int, int, int, int]]:
     """Name, size, time of the content's and of the entry's last change, and number of each file."""
+    if not os.path.isdir(folder):  # modules that are not files, as in an archive
+        return
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir():

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from ...core import kept
 from ...core.readahead import Content
-from .place import Key, compilers, usable
+from .place import Key, compilers, may_be_kept, usable
 from .program import Program
 
 
@@ -40,9 +40,9 @@ def find(content: Content, precision: str) -> Programs | None:
     precision : str
         As for `dcz.load`.
     """
-    if not usable():
+    if not usable() or not may_be_kept(len(content)):
         return None
-    key = Key(digest_of(content), "fp32" if precision == "auto" else precision, 1)
+    key = Key(len(content), digest_of(content), "fp32" if precision == "auto" else precision, 1)
     program = load(key)
     if program is None or (precision == "auto" and program.facts.has_ranges):  # mixed: no program is kept of that
         return None

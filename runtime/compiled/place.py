@@ -27,6 +27,8 @@ class Key(NamedTuple):
 
     Attributes
     ----------
+    file_bytes : int
+        Of the container.
     model : str
         SHA-256 of the container, in hexadecimal digits.
     precision : str
@@ -35,6 +37,7 @@ class Key(NamedTuple):
         Samples a run.
     """
 
+    file_bytes: int
     model: str
     precision: str
     size: int
@@ -48,13 +51,19 @@ class Key(NamedTuple):
     @property
     def paths(self) -> list[str]:
         """Candidate paths, the best first. A path belongs to one whole key."""
-        name = f"{self.model[:16]}-{self.size}-{sha256(repr(self.whole).encode()).hexdigest()[:16]}{ENDING}"
+        model = f"{_prefix(self.file_bytes)}{self.model[:16]}"
+        name = f"{model}-{self.size}-{sha256(repr(self.whole).encode()).hexdigest()[:16]}{ENDING}"
         return [os.path.join(folder, name) for folder in folders()]
 
 
 def folders() -> list[str]:
     """Folders in which programs are looked for: in ``NUMBA_CACHE_DIR``, beside the source, the user's."""
     return kept.folders("programs", os.path.join(_HERE, "__pycache__"))
+
+
+def may_be_kept(file_bytes: int) -> bool:
+    """Whether there is a program of a container of this size: without one, the container need not be read at once."""
+    return any(name.startswith(_prefix(file_bytes)) for folder in folders() for name in _names(folder))
 
 
 def usable() -> bool:
@@ -67,6 +76,17 @@ def compilers() -> list[str] | None:
     specs = [find_spec(name) for name in _COMPILERS]
     origins = [spec.origin for spec in specs if spec is not None and spec.origin is not None]
     return [_version_of(origin) for origin in origins] if len(origins) == len(_COMPILERS) else None
+
+
+def _prefix(file_bytes: int) -> str:
+    return f"{file_bytes}-"
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:  # there is no such folder
+        return []
 
 
 def _version_of(origin: str) -> str:

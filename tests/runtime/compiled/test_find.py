@@ -121,6 +121,14 @@ def test_tuning_and_other_containers(network: Path, tmp_path: Path) -> None:
     assert not is_compiled(tmp_path / "other.dcz")
 
 
+def test_a_container_of_another_size_is_not_read_at_once(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "other.dcz", Graph((40,), (make_node("relu", (0,)),), 1), {}, metadata={"other": "yes"})
+    monkeypatch.setattr("dcz.runtime.compiled.find.digest_of", lambda content: pytest.fail("read"))
+    assert not is_compiled(tmp_path / "other.dcz")
+
+
 @pytest.mark.parametrize(
     "damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:999] + b"x" + data[1000:]]
 )
