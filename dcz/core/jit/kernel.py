@@ -165,7 +165,7 @@ def _kind(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         flags: int = value.flags.num
         layout = flags & _C_LAYOUT or flags & _F_LAYOUT
-        return value.dtype.str, value.ndim, layout | flags & (_ALIGNED | _WRITEABLE)
+        return value.dtype, value.ndim, layout | flags & (_ALIGNED | _WRITEABLE)
     return kinds_of(value) if isinstance(value, tuple) else type(value).__name__
 
 
