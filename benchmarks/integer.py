@@ -121,7 +121,7 @@ def measure(find: Callable[[Options], Subject], batch_size: int, options: Option
         except MissingToolError as error:
             missing = str(error)
         seconds = time_interleaved(clocks, options.seconds).seconds
-    rows = [row | _row(engine, answers, inputs, seconds) | _started(starts[engine]) for engine in answers]
+    rows = [row | _row(engine, answers, inputs, seconds) | _started(engine, starts[engine]) for engine in answers]
     return rows + ([row | {"engine": THEIRS, "not_run": missing}] if missing else [])
 
 
@@ -132,9 +132,10 @@ def _start(engine: str, path: Path, files: DenseFiles, options: Options) -> Row:
         return worker.facts
 
 
-def _started(facts: Row) -> Row:
-    """Seconds from a file to the first answer, and MiB at the peak."""
-    return {"start_s": facts["load_s"] + facts["first_s"], "peak_mib": facts["peak_mib"]}
+def _started(engine: str, facts: Row) -> Row:
+    """Seconds from a file to the first answer, and MiB at the peak; the version of another engine."""
+    version = {"version": facts["version"]} if engine == THEIRS else {}
+    return {"start_s": facts["load_s"] + facts["first_s"], "peak_mib": facts["peak_mib"], **version}
 
 
 def _theirs(path: Path, inputs: Inputs, files: DenseFiles, work: Path, options: Options) -> tuple[Images, Worker]:
