@@ -23,7 +23,7 @@ from .dense_files import DenseFiles
 from .integer_inputs import Images, Inputs, of_data_set, of_noise, of_photos
 from .interleaved import time_interleaved
 from .networks import newer
-from .peers import PEERS, SCORER, MissingToolError
+from .peers import DCZ_U8, PEERS, SCORER, MissingToolError
 from .peers.process import Worker, score
 from .suite import Benchmark, Options, Row, Table, figure
 from .weights import NETWORKS
@@ -110,20 +110,37 @@ def measure(find: Callable[[Options], Subject], batch_size: int, options: Option
     batch = inputs.batch(batch_size)
     answers = {engine: model(inputs.test) for engine, model in models.items()}
     clocks = {engine: _clock(model, batch, options) for engine, model in models.items()}
+    files = DenseFiles(subject.path, batch, work)
+    starts = {
+        engine: _start(engine, path, files, options) for engine, path in ((FP32, subject.path), (OURS, calibrated))
+    }
     with ExitStack() as stack:
         try:
-            answers[THEIRS], worker = _theirs(subject.path, inputs, batch, work, options)
-            clocks[THEIRS] = stack.enter_context(worker).clock
+            answers[THEIRS], worker = _theirs(subject.path, inputs, files, work, options)
+            clocks[THEIRS], starts[THEIRS] = stack.enter_context(worker).clock, worker.facts
         except MissingToolError as error:
             missing = str(error)
         seconds = time_interleaved(clocks, options.seconds).seconds
-    rows = [row | _row(engine, answers, inputs, seconds) for engine in answers]
+    rows = [row | _row(engine, answers, inputs, seconds) | _started(engine, starts[engine]) for engine in answers]
     return rows + ([row | {"engine": THEIRS, "not_run": missing}] if missing else [])
 
 
-def _theirs(path: Path, inputs: Inputs, batch: Images, work: Path, options: Options) -> tuple[Images, Worker]:
+def _start(engine: str, path: Path, files: DenseFiles, options: Options) -> Row:
+    """Facts about dcz that loads a container in a process of its own."""
+    peer = DCZ_U8 if engine == OURS else PEERS["dcz"]
+    with Worker(peer, path, files.batch, options.threads, options.peers, prepare=False) as worker:
+        return worker.facts
+
+
+def _started(engine: str, facts: Row) -> Row:
+    """Seconds from a file to the first answer, and MiB at the peak; the version of another engine."""
+    version = {"version": facts["version"]} if engine == THEIRS else {}
+    return {"start_s": facts["load_s"] + facts["first_s"], "peak_mib": facts["peak_mib"], **version}
+
+
+def _theirs(path: Path, inputs: Inputs, files: DenseFiles, work: Path, options: Options) -> tuple[Images, Worker]:
     """Answers of OpenVINO, quantised once, and its process."""
-    files, kept = DenseFiles(path, batch, work), work / "openvino.npy"
+    kept = work / "openvino.npy"
     given = {"calibration.npy": inputs.calibration, "test.npy": inputs.test}
     if not (newer(kept, path) and all(_holds(work / name, array) for name, array in given.items())):
         np.save(kept, score(SCORER, options.peers, files.path("onnx"), inputs.calibration, inputs.test))
@@ -168,7 +185,8 @@ def _row(engine: str, answers: Mapping[str, Images], inputs: Inputs, seconds: Ma
 
 def tables(rows: list[Row]) -> list[Table]:
     """One table for each number of threads and batch size."""
-    header = ("network", "engine", "inputs", "top-1", "as fp32", "rms error", "ms", "least ms", "u8 / it", "of least")
+    header = ("network", "engine", "inputs", "top-1", "as fp32", "rms error", "ms", "least ms", "u8 / it", "of least",
+              "start s", "MiB at peak")  # fmt: skip
     measured = [row for row in rows if "rms_error" in row]
     made = []
     for threads, batch in dict.fromkeys((row["threads"], row["batch"]) for row in measured):
@@ -176,7 +194,8 @@ def tables(rows: list[Row]) -> list[Table]:
             (
                 row["network"], row["engine"], row["pictures"], "" if row["top1"] is None else f"{row['top1']:.2%}",
                 f"{row['agree']:.2%}", f"{row['rms_error']:.2g}", figure(row["median_ms"]), figure(row["min_ms"]),
-                f"{row['u8_to_it']['median']:.2f}", f"{row['u8_to_it']['of_least']:.2f}",
+                f"{row['u8_to_it']['median']:.2f}", f"{row['u8_to_it']['of_least']:.2f}", f"{row['start_s']:.2f}",
+                f"{row['peak_mib']:.0f}",
             )
             for row in measured
             if (row["threads"], row["batch"]) == (threads, batch)

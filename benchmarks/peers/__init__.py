@@ -105,6 +105,9 @@ PEERS = {
     )
 }
 
+DCZ_U8 = Peer("dcz u8", "with_dcz_u8.py", reads="dcz")
+"""dcz with the 8-bit integers of a calibrated container."""
+
 CODERS = {
     coder.name: coder
     for coder in (

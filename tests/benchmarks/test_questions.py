@@ -139,6 +139,7 @@ def test_integers_are_timed_and_a_missing_peer_is_named(small_container: Path, o
     assert (floats["engine"], floats["agree"], floats["rms_error"]) == ("dcz fp32", 1, 0)
     assert integers["top1"] is None
     assert 0 < integers["rms_error"] < 0.1
+    assert integers["peak_mib"] > 10
     assert missing["not_run"].endswith("python -m benchmarks.peers openvino")
 
 
@@ -153,10 +154,10 @@ def test_integers_are_compared_with_fp32() -> None:
     ratio, milliseconds = {"median": 0.5, "of_least": 0.45}, {"median_ms": 0.25, "min_ms": 0.2}
     scores = {"pictures": 4, "top1": 0.75, "agree": 1.0, "rms_error": 0.0123}
     row = {"network": "n.dcz", "batch": 1, "threads": 1, "engine": "openvino int8", "u8_to_it": ratio}
-    row |= {**milliseconds, **scores}
+    row |= {**milliseconds, **scores, "start_s": 0.125, "peak_mib": 99.6}
     other = row | {"batch": 16, "top1": None}
     tables = integer.tables([row, other, {"network": "n.dcz", "engine": "dcz u8", "not_run": "why"}])
-    expected = ("n.dcz", "openvino int8", 4, "75.00%", "100.00%", "0.012", "0.25", "0.2", "0.50", "0.45")
+    expected = ("n.dcz", "openvino int8", 4, "75.00%", "100.00%", "0.012", "0.25", "0.2", "0.50", "0.45", "0.12", "100")
     assert [table.rows for table in tables] == [[expected], [(*expected[:3], "", *expected[4:])]]
 
 

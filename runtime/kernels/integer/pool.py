@@ -53,11 +53,12 @@ def max_pool_bytes(
     height, width, plane, start, pitch = sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
     out_height, out_width, out_plane, out_start, out_pitch = sizes[6], sizes[7], sizes[8], sizes[9], sizes[10]
     stride, pad, apart = sizes[11], sizes[12], sizes[13]
-    # Of windows from `left` on and before `right`, all taps lie in the image, and all that is read in the plane.
-    spare = min(stride - 1, plane - start - (height - 1) * pitch - width)
-    left = min(out_width, -(-pad // stride))
-    inside = (width + spare + pad - (len(columns) - 1) * apart) // stride if stride == len(step) else 0
-    right = max(left, min(out_width, inside))
+    # Of windows from `left` on and before `right`, all that is read lies in the plane, and all taps in the image, or in
+    # the padding between rows where that holds the least byte.
+    free, reach, room = (pitch - width) * (zero == 0), (len(columns) - 1) * apart, plane - start - (height - 1) * pitch
+    left = min(out_width, max(0, -((min(free, start) - pad) // stride)))
+    last = min(width + free - 1, room - stride) + pad - reach
+    right = max(left, min(out_width, last // stride + 1 if stride == len(step) else 0))
     for channel in range(sizes[0]):
         begin, to = channel * plane + start - pad, channel * out_plane
         fill_edges(out, to, out_start, out_start + out_height * out_pitch, out_plane, zero)

@@ -30,6 +30,9 @@ from .byte_types import (
 )
 from .types import F32, I32, I64, build_address, build_call, intrinsic
 
+BEYOND, BEYOND_TOP = float(1 << 23), 0x4B
+"""A float32 whose last byte, where integers up to 255 are added, is their own; and its first byte."""
+
 
 def _clamp(builder: Any, value: Any, low: Any, high: Any) -> Any:
     """Vectors of float32 between two others."""
@@ -81,10 +84,10 @@ def _in_order(builder: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
 
 
 def _widened(builder: Any, pixels: Any) -> list[Any]:
-    """Bytes as float32, in four vectors, in the order of sums."""
-    none = ir.Constant(pixels.type, None)
-    quads = unpack_four(builder, pixels, none, none, none)
-    return [builder.uitofp(quad, ir.VectorType(F32, quad.type.count)) for quad in quads]
+    """Bytes as float32, each plus `BEYOND`, in four vectors, in the order of sums."""
+    none, top = ir.Constant(pixels.type, None), constant(pixels.type, BEYOND_TOP)
+    quads = unpack_four(builder, pixels, none, none, top)
+    return [builder.bitcast(quad, ir.VectorType(F32, quad.type.count)) for quad in quads]
 
 
 @intrinsic
@@ -118,7 +121,8 @@ def store_outputs(
                 ]
                 if len(residual):
                     base = build_address(context, builder, added, added_value, place, BYTE)
-                    by, less = splat(builder, residual_scale, lanes), splat(builder, residual_zero, lanes)
+                    less = builder.fadd(residual_zero, F32(BEYOND))  # exact, as is what is left of the bytes
+                    by, less = splat(builder, residual_scale, lanes), splat(builder, less, lanes)
                     terms = _widened(builder, load_at(builder, base, bytes_, pixel))
                     values = [
                         builder.fadd(value, builder.fmul(builder.fsub(term, less), by))
