@@ -24,6 +24,8 @@ from . import (
     cluster,
     codecs,
     compiled,
+    compressors,
+    first_answers,
     floats,
     integer,
     latency,
@@ -35,7 +37,7 @@ from . import (
     scaling,
     serve,
     sizes,
-    starts,
+    start,
     zoo,
 )
 from .networks import QUICK
@@ -49,6 +51,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         latency,
         layers,
         load,
+        start,
         memory,
         accuracy,
         checkpoints,
@@ -58,10 +61,11 @@ BENCHMARKS: dict[str, Benchmark] = {
         scaling,
         integer,
         builds,
-        starts,
+        first_answers,
         cluster,
         serve,
         compiled,
+        compressors,
         mobile,
         zoo,
     )
@@ -88,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         *NETWORKS,
         *(zoo.ZOO if "zoo" in arguments.names else ()),
         *(mobile.TITLES if "mobile" in arguments.names else ()),
+        *(integer.MOBILE if "integer" in arguments.names else ()),
     }
     if unknown := set(arguments.networks or ()) - known:
         parser.error(f"unknown network {min(unknown)!r}; known: {', '.join(sorted(known))}")
@@ -155,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
         "--networks",
         metavar="NAME",
         nargs="+",
-        help=f"of {', '.join(NETWORKS)}; for zoo and mobile: tv:resnet50, ...",
+        help=f"of {', '.join(NETWORKS)}; for zoo, mobile and integer: tv:resnet50, ...",
     )
     parser.add_argument("--batches", metavar="N", nargs="+", type=int)
     parser.add_argument("--threads", metavar="N", type=int, default=1)

@@ -4,21 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import starts
+from benchmarks import first_answers
 from benchmarks.suite import HERE, Options
 
 
 def test_without_another_build_there_is_nothing_to_measure() -> None:
-    assert starts.cases(Options(networks=("lenet-5",))) == {}
-    assert starts.tables([]) == []
+    assert first_answers.cases(Options(networks=("lenet-5",))) == {}
+    assert first_answers.tables([]) == []
 
 
 def test_a_build_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starts, "STARTS", 1)
+    monkeypatch.setattr(first_answers, "STARTS", 1)
     options = Options(networks=("lenet-300-100",), work=tmp_path, build=HERE.parent)
-    ((_, case),) = starts.cases(options).items()
+    ((_, case),) = first_answers.cases(options).items()
     (row,) = case()
     assert row["default"]["bytes"] < row["huffman"]["bytes"]
     assert row["default"]["answer_s"] == pytest.approx(row["ratio"] * row["huffman"]["answer_s"])
-    for table in starts.tables([row]):
+    for table in first_answers.tables([row]):
         assert len(table.rows[0]) == len(table.header)

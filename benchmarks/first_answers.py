@@ -1,4 +1,4 @@
-"""Starts of two builds, interleaved: from a file to the first answer in a new process, kernels being on disk.
+"""First answers of two builds, interleaved: from a file to an answer in a new process, kernels being on disk.
 
 ``--build FOLDER`` names another checkout, as for `builds`. Here each build reads the network in the encodings that its
 version writes: this one in those of the default codec, the other one in those of ``huffman``, which are those of 0.2.
@@ -93,4 +93,4 @@ def tables(rows: list[Row]) -> list[Table]:
     ]
 
 
-BENCHMARK = Benchmark("starts", "Has a change cost time to the first answer? (needs --build)", cases, tables)
+BENCHMARK = Benchmark("first_answers", "Has a change cost time to the first answer? (needs --build)", cases, tables)
