@@ -23,7 +23,7 @@ from ...weights import SparseWeights
 from ..blocks import most_outputs, part_of
 from .pack_input import describe, pack_tile
 from .tile import STORED_TOGETHER, Tiling, corner, is_contiguous, prefetch_outputs, store_contiguous, store_tile
-from .weight_stream import Stream, make_stream, sum_products
+from .weight_stream import Stream, chains_of, make_stream, sum_products
 
 
 @inlined
@@ -78,6 +78,7 @@ def convolve(
 @kernel
 def conv_sparse(
     tag: Any,
+    chains: Any,
     book_tag: Any,
     x: F32,
     out: F32,
@@ -94,8 +95,8 @@ def conv_sparse(
 
     Parameters
     ----------
-    tag, book_tag : Tag
-        As long as a tile has rows, and the codebook vectors that are kept in registers.
+    tag, chains, book_tag : Tag
+        As long as a tile has rows; the chains that they are summed in; and the codebook vectors kept in registers.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only where the descriptor says so.
     scratch : ndarray of float32, flat
@@ -110,7 +111,7 @@ def conv_sparse(
     d : ndarray of int64
         The descriptor: `Conv` and `Direct`.
     """
-    operands = words, values, counts, simd.load(book_tag, values, 0)
+    operands = chains, words, values, counts, simd.load(book_tag, values, 0)
     convolve(_sum_segment, operands, tag, x, out, residual, scratch, blocks, epilogue, d)
 
 
@@ -119,12 +120,12 @@ def _sum_segment(
     tag: Any, operands: Any, scratch: F32, at: int, resumes: bool, segment: int, position: int
 ) -> tuple[Any, int]:
     """See `convolve`."""
-    words, values, counts, book = operands
+    chains, words, values, counts, book = operands
     sums, end = simd.zeros(tag), position + simd.get(counts, segment)
     if resumes:
         sums = simd.load(tag, scratch, at)
         simd.prefetch(tag, scratch, at + len(tag) * LANES)
-    return sum_products(tag, sums, scratch, words, values, book, position, end), end
+    return sum_products(tag, chains, sums, scratch, words, values, book, position, end), end
 
 
 class ConvStream:
@@ -154,10 +155,10 @@ class ConvStream:
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
         """See `layer.PackedLayer`."""
-        flat_out, stream = out.reshape(-1), self._stream
-        d, blocks = part_of(self._descriptor, self.tiling.blocks, *self.tiling.share(share))
+        flat_out, stream, tiling = out.reshape(-1), self._stream, self.tiling
+        d, blocks = part_of(self._descriptor, tiling.blocks, *tiling.share(share))
         arguments = (
-            *(tag(self.tiling.rows), stream.book(self.tiling.wide), x.reshape(-1), flat_out),
+            *(tag(tiling.rows), chains_of(tiling.rows, tiling.wide), stream.book(tiling.wide), x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
             *(stream.words, stream.values, stream.counts),
             *(stream.locate(blocks), self._epilogue, d, *self._more),

@@ -83,6 +83,7 @@ def upright(layer: ConvGeometry) -> ConvGeometry:
 @kernel
 def conv_sliding(
     tag: Any,
+    chains: Any,
     book_tag: Any,
     x: F32,
     out: F32,
@@ -104,7 +105,7 @@ def conv_sliding(
     ----------
     tag : Tag
         As long as a tile has vectors.
-    book_tag, x, out, residual, scratch, words, values
+    chains, book_tag, x, out, residual, scratch, words, values
         As `conv_sparse` takes them.
     counts : ndarray of uint32, shape (3 * segments,)
         Weights of each horizontal tap of each segment.
@@ -116,7 +117,7 @@ def conv_sliding(
         Bits of the lanes of a row's first vector that are not the first pixel of a row, and of those of its last vector
         that are not the last.
     """
-    operands = words, values, counts, simd.load(book_tag, values, 0), row_tag, up, down
+    operands = chains, words, values, counts, simd.load(book_tag, values, 0), row_tag, up, down
     convolve(_sum_segment, operands, tag, x, out, residual, scratch, blocks, epilogue, d)
 
 
@@ -125,16 +126,16 @@ def _sum_segment(
     tag: Any, operands: Any, scratch: F32, at: int, resumes: bool, segment: int, position: int
 ) -> tuple[Any, int]:
     """See `convolve`; the weights of a segment are sorted by horizontal tap."""
-    words, values, counts, book, row_tag, up, down = operands
+    chains, words, values, counts, book, row_tag, up, down = operands
     middle = position + simd.get(counts, WIDTH * segment)
     right = middle + simd.get(counts, WIDTH * segment + 1)
     end = right + simd.get(counts, WIDTH * segment + 2)
-    sums = sum_products(tag, simd.zeros(tag), scratch, words, values, book, position, middle)
+    sums = sum_products(tag, chains, simd.zeros(tag), scratch, words, values, book, position, middle)
     sums = simd.slide_up(sums, row_tag, up)
     if resumes:
         sums = simd.add(sums, simd.load(tag, scratch, at))
-    sums = sum_products(tag, sums, scratch, words, values, book, middle, right)
-    last = sum_products(tag, simd.zeros(tag), scratch, words, values, book, right, end)
+    sums = sum_products(tag, chains, sums, scratch, words, values, book, middle, right)
+    last = sum_products(tag, chains, simd.zeros(tag), scratch, words, values, book, right, end)
     return simd.add(sums, simd.slide_down(last, row_tag, down)), end
 
 

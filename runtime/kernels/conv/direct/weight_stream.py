@@ -28,7 +28,7 @@ BOOK = tag(2)
 SMALL = len(BOOK) * LANES
 """Most centroids beside words of 16 bits."""
 LATENCY = 4
-"""In a tile of fewer rows than this, multiply-adds wait for each other; in one of less than twice as many, some do."""
+"""In fewer registers of sums than this, multiply-adds wait for each other; in less than twice as many, some do."""
 TAP_SHIFT, BLOCK_SHIFT = 16, 32
 """A column's block, its tap and its offset in the block are packed into one number: one look-up a weight."""
 
@@ -171,9 +171,23 @@ def make_stream(
     return Stream(words, values, counts[:-1].astype(np.uint32), taps)
 
 
+def chains_of(rows: int, wide: bool) -> Tag:
+    """Tag as long as the chains that a tile is summed in: no more than hide the latency, as each takes registers.
+
+    Parameters
+    ----------
+    rows : int
+        Of the tile.
+    wide : bool
+        Whether a register holds 16 float32, and not 8.
+    """
+    registers = rows if wide else 2 * rows
+    return tag(1 if registers >= 2 * LATENCY else 2 if registers >= LATENCY else 4)
+
+
 @inlined
 def sum_products(
-    tag: Any, sums: Any, tile: F32, words: NDArray[Any], values: F32, book: Any, first: int, last: int
+    tag: Any, chains: Any, sums: Any, tile: F32, words: NDArray[Any], values: F32, book: Any, first: int, last: int
 ) -> Any:
     """Add to `sums` the products of weights `first` to `last` with the vectors of a tile at their offsets.
 
@@ -181,8 +195,8 @@ def sum_products(
 
     Parameters
     ----------
-    tag : Tag
-        As long as the tile has rows.
+    tag, chains : Tag
+        As long as the tile has rows, and what `chains_of` gives.
     sums, book : Vectors
         `book` is the codebook, or empty if it stays in memory.
     tile : ndarray of float32, flat
@@ -194,12 +208,12 @@ def sum_products(
     second, third, fourth = simd.zeros(tag), simd.zeros(tag), simd.zeros(tag)
     for k in range(first, last - 3, 4):
         four = simd.four_words(words, k)
-        if len(tag) >= 2 * LATENCY:
+        if len(chains) == 1:
             sums = _one_of_four(sums, tile, words, values, book, four, 0)
             sums = _one_of_four(sums, tile, words, values, book, four, 1)
             sums = _one_of_four(sums, tile, words, values, book, four, 2)
             sums = _one_of_four(sums, tile, words, values, book, four, 3)
-        elif len(tag) >= LATENCY:
+        elif len(chains) == 2:
             sums = _one_of_four(sums, tile, words, values, book, four, 0)
             second = _one_of_four(second, tile, words, values, book, four, 1)
             sums = _one_of_four(sums, tile, words, values, book, four, 2)
@@ -212,15 +226,15 @@ def sum_products(
     if left & 2 != 0:
         k = first + (left & ~3)
         sums = _one(sums, tile, words, values, book, k)
-        if len(tag) >= 2 * LATENCY:
+        if len(chains) == 1:
             sums = _one(sums, tile, words, values, book, k + 1)
         else:
             second = _one(second, tile, words, values, book, k + 1)
     if left & 1 != 0:
         sums = _one(sums, tile, words, values, book, last - 1)
-    if len(tag) < 2 * LATENCY:
+    if len(chains) > 1:
         sums = simd.add(sums, second)
-    if len(tag) < LATENCY:
+    if len(chains) > 2:
         sums = simd.add(sums, simd.add(third, fourth))
     return sums
 

@@ -7,11 +7,30 @@ import pytest
 
 from dcz.runtime.kernels.contract import ConvGeometry
 from dcz.runtime.kernels.conv.direct.tile import Tiling
-from dcz.runtime.kernels.conv.direct.weight_stream import make_stream
+from dcz.runtime.kernels.conv.direct.weight_stream import chains_of, make_stream
 from dcz.runtime.kernels.weights import SparseWeights
 from dcz.runtime.simd.reference import stream as simd_numpy_stream
 
 GEOMETRY = ConvGeometry(1, 30, 8, 8, 5, (3, 3), (1, 1), (1, 1), (1, 1), 1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("wide", "rows", "chains"),
+    [
+        (True, 1, 4),
+        (True, 4, 2),
+        (True, 7, 2),
+        (True, 8, 1),
+        (True, 14, 1),
+        (False, 1, 4),
+        (False, 4, 1),
+        (False, 6, 1),
+    ],
+)
+def test_chains_hide_the_latency_and_fit_the_registers(wide: bool, rows: int, chains: int) -> None:
+    assert len(chains_of(rows, wide)) == chains
+    registers, free = (rows, 32) if wide else (2 * rows, 16)
+    assert registers * chains < free
 
 
 @pytest.mark.parametrize(
