@@ -19,7 +19,7 @@ from ..dcformat.graph.ids import random_inputs
 
 if TYPE_CHECKING:
     from ..dcformat import Container, Tensor
-    from ..runtime.execute.layer_times import LayerStats
+    from ..runtime.facts import LayerStats
 
 SECONDS = 4.0
 """Approximate duration of a measurement; at least `LEAST` rounds."""

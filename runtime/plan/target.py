@@ -20,11 +20,14 @@ ZEN4 = Costs(
         unit=4.0,
         packed={1: 5.0, 2: 7.0, 4: 11.0},
         gathered=60.0,
+        turned=5.0,
         finished=7.4,
         pooled=2.0,
         window_loaded={1: 0.8, 2: 2.2},
         window_finished=2.2,
         window_channel=40.0,
+        tap_loaded={1: 2.4, 2: 5.2},
+        tap_tile=25.0,
     ),
     WordCosts(
         pair=2.7,
@@ -77,11 +80,14 @@ HASWELL = Costs(
         unit=7.2,
         packed={1: 23.0, 2: 27.0, 4: 60.0},
         gathered=300.0,
+        turned=12.0,
         finished=34.0,
         pooled=4.0,
         window_loaded={1: 3.0, 2: 12.0},
         window_finished=14.0,
         window_channel=80.0,
+        tap_loaded={1: 9.0, 2: 28.0},
+        tap_tile=50.0,
     ),
     WordCosts(
         pair=4.8,
@@ -114,6 +120,9 @@ chosen takes 2 % longer than what is fastest for single samples, .2 % for 16. No
 `packed` are: sums that are shifted, `gathered`, `pooled`, `tap`, `window_loaded`,
 `window_finished`, `window_channel` and `words.gathered`. `linear.dense` lies between that of a layer in the L3 cache
 (.3) and of one in memory (.5). `words` is fitted to 258 timings of 9 layers: 83 % of the estimates are within 20 %.
+`packed` are: sums that are shifted, `gathered`, `turned`, `pooled`, `tap`, `window_loaded`,
+`window_finished`, `window_channel`, `tap_loaded` and `tap_tile`. `linear.dense`
+lies between that of a layer in the L3 cache (.3) and of one in memory (.5).
 """
 
 
@@ -131,12 +140,18 @@ class Target:
     sparse_rows, shift_rows, dense_rows : tuple of int
         Rows of a tile that the kernels `conv.direct.sparse`, `sparse_shift` and `dense` are tried with: few, as each
         takes seconds to compile. Empty for a kernel that does not pay.
+    channel_tiles : tuple of (int, int)
+        Of `conv.direct.dense_channels`: pixels, and vectors of output channels, whose sums are held in registers.
+    channel_rows : tuple of int
+        Rows of its tiles.
     window_rows : tuple of int
         Rows of a tile of `conv.depthwise`.
     word_rows : tuple of int
         Rows of a tile of `words.sparse`.
     words : bool
         Whether kernels on words of 16 bits may be chosen, whose answers are not exact.
+    plane_vectors : tuple of int
+        Vectors of a tile of `conv.depthwise_taps`.
     dense_registers : int
         Vectors that `conv.direct.dense` may hold: sums, and a weight for each run of them.
     block, thin_block, dense_block : int
@@ -147,7 +162,7 @@ class Target:
     winograd : tuple of int
         Output channels and vectors whose sums Winograd's algorithm holds in registers.
     winograd_weights : int
-        Most elements of weights that are kept transformed, which makes sparse ones many times as large.
+        Most elements of shared weights that are kept transformed, which makes sparse ones many times as large.
     winograd_sparse : tuple of int
         Where they stay sparse: tiles and vectors of output channels whose sums are held in registers; tiles of a
         vector.
@@ -169,8 +184,11 @@ class Target:
     sparse_rows: tuple[int, ...]
     shift_rows: tuple[int, ...]
     dense_rows: tuple[int, ...]
+    channel_tiles: tuple[tuple[int, int], ...]
+    channel_rows: tuple[int, ...]
     window_rows: tuple[int, ...]
     word_rows: tuple[int, ...]
+    plane_vectors: tuple[int, ...]
     dense_registers: int
     winograd: tuple[int, int]
     winograd_sparse: tuple[int, int, int]
@@ -196,8 +214,11 @@ AVX512 = Target(
     sparse_rows=(1, 4, 7, 8, 13, 14),
     shift_rows=(4, 7, 8, 13, 14, 16),
     dense_rows=(1, 4, 7),
+    channel_tiles=((14, 2), (7, 3)),
+    channel_rows=(4, 7),
     window_rows=(14, 7),
     word_rows=(2, 4, 7, 8, 11),
+    plane_vectors=(4, 7),
     dense_registers=28,
     winograd=(8, 3),
     winograd_sparse=(14, 2, 14),
@@ -213,8 +234,11 @@ AVX2 = Target(
     sparse_rows=(1, 4, 6),
     shift_rows=(),
     dense_rows=(1, 2),
+    channel_tiles=(),
+    channel_rows=(),
     window_rows=(),
     word_rows=(1, 2),
+    plane_vectors=(),
     dense_registers=7,
     winograd=(4, 1),
     winograd_sparse=(6, 1, 12),

@@ -12,6 +12,7 @@ import pytest
 import dcz
 from dcz.calibration.simulate import Simulation
 from dcz.dcformat import Graph, Output, Range, infer_shapes, make_node, write
+from dcz.runtime.network import Network
 
 IMAGES = np.random.default_rng(5).normal(size=(19, 2, 8, 8)).astype(np.float32)
 
@@ -102,6 +103,15 @@ def test_words_are_near_fp32_and_depend_on_no_batch(tmp_path: Path) -> None:
     for threads, samples in ((1, 1), (2, 3), (2, 19)):
         part = dcz.load(path, threads=threads, precision="s16")(images[:samples])
         np.testing.assert_array_equal(part, found[:samples])
+
+
+def test_samples_run_alone_unless_weights_are_those_of_connected_layers(calibrated: Path) -> None:
+    model = dcz.load(calibrated, threads=1, precision="u8")
+    assert model._engine.facts.sizes == [1]
+    for elements, alone in ((10, True), (1 << 20, False)):
+        network = Network(model._engine.container, "u8")
+        network.weights["fc"] = (elements,)
+        assert network.alone is alone
 
 
 def test_a_container_without_ranges(plain: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import simd
+from ...jit import kernel
 from ...simd.reference.bytes import QUAD
 from ..contract import I64, ConvGeometry
 from ..descriptor import Block
@@ -68,26 +70,80 @@ def make_stream(
     together : int
         Weights that the kernel takes at a time.
     """
-    phases = int(phase.max()) + 1
-    outputs, inputs, taps = g.out_channels, g.in_channels // g.groups, g.kernel[0] * g.kernel[1]
-    output, place = np.nonzero(weights.reshape(outputs, -1))
-    channel, tap = place // taps + output // (outputs // g.groups) * inputs, place % taps
-    unit = channel * phases + phase[tap]
-    covers = np.zeros((len(blocks), g.in_channels * phases), bool)
-    for row, block in zip(covers, blocks, strict=True):
-        row[block[Block.FIRST_UNIT] : block[Block.LAST_UNIT]] = True
-    block = covers.argmax(axis=0)[unit]
-    segment = blocks[block, Block.SEGMENT] + output - blocks[block, Block.FIRST_OUTPUT]
-    offset = (unit - blocks[block, Block.FIRST_UNIT]) * unit_bytes + distance[tap]
+    phases, taps = int(phase.max()) + 1, g.kernel[0] * g.kernel[1]
+    block = np.zeros(g.in_channels * phases, np.int64)
+    for number, row in enumerate(blocks):
+        block[row[Block.FIRST_UNIT] : row[Block.LAST_UNIT]] = number
+    # Of each input channel and tap, the segment of output 0 and the offset, for all groups.
+    unit = np.arange(g.in_channels)[:, None] * phases + phase
+    segment = (blocks[:, Block.SEGMENT] - blocks[:, Block.FIRST_OUTPUT])[block[unit]].ravel()
+    offset = ((unit - blocks[block[unit], Block.FIRST_UNIT]) * unit_bytes + distance).ravel()
     segments = int((blocks[:, Block.LAST_OUTPUT] - blocks[:, Block.FIRST_OUTPUT]).sum())
-    order = np.argsort(segment, kind="stable")
-    counts = np.bincount(segment, minlength=segments)
+    flat, sizes = weights.reshape(-1), np.array([g.out_channels, g.groups, g.in_channels // g.groups * taps], np.int64)
+    counts = np.zeros(segments, np.int64)
+    count_weights(flat, segment, counts, sizes)
     runs = -(-counts // together)
-    starts = np.cumsum(runs) * together - runs * together
-    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    to = np.repeat(starts, counts) + rank
-    narrow = np.uint16 if offset.max(initial=0) < 1 << 16 else np.uint32
+    places = (np.cumsum(runs) - runs) * together
     slots = int(runs.sum()) * together
+    narrow = np.uint16 if offset.max(initial=0) < 1 << 16 else np.uint32
     offsets, values = np.zeros(slots, narrow), np.zeros(slots, weights.dtype)
-    offsets[to], values[to] = offset[order], weights.reshape(outputs, -1)[output, place][order]
+    place_weights(flat, segment, offset, places, offsets, values, sizes)
     return IntegerStream(offsets, values, runs.astype(np.uint32))
+
+
+@kernel
+def count_weights(weights: NDArray[Any], segment: I64, counts: I64, sizes: I64) -> None:
+    """Count the weights of each segment.
+
+    Parameters
+    ----------
+    weights : ndarray of int8 or int16, flat
+        By output channel, input channel of its group, and tap.
+    segment : ndarray of int64, flat
+        Of each input channel and tap: the segment of output channel 0.
+    counts : ndarray of int64, shape (segments,)
+        Zeros.
+    sizes : ndarray of int64
+        Output channels, groups, and taps of all input channels of a group.
+    """
+    taps = sizes[2]
+    for output in range(sizes[0]):
+        group = output // (sizes[0] // sizes[1]) * taps
+        for tap in range(taps):
+            if simd.get(weights, output * taps + tap) != 0:
+                counts[simd.get(segment, group + tap) + output] += 1
+
+
+@kernel
+def place_weights(
+    weights: NDArray[Any],
+    segment: I64,
+    offset: I64,
+    places: I64,
+    offsets: NDArray[Any],
+    values: NDArray[Any],
+    sizes: I64,
+) -> None:
+    """Write the weights of each segment, and their offsets.
+
+    Parameters
+    ----------
+    weights, segment, sizes
+        As `count_weights` takes them.
+    offset : ndarray of int64, flat
+        Of each input channel and tap.
+    places : ndarray of int64, shape (segments,)
+        Of the first weight of each segment; afterwards those behind the last.
+    offsets, values
+        See `IntegerStream`.
+    """
+    taps = sizes[2]
+    for output in range(sizes[0]):
+        group = output // (sizes[0] // sizes[1]) * taps
+        for tap in range(taps):
+            weight = simd.get(weights, output * taps + tap)
+            if weight != 0:
+                here = simd.get(segment, group + tap) + output
+                place = places[here]
+                places[here] = place + 1
+                offsets[place], values[place] = simd.get(offset, group + tap), weight
