@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..dcformat import Graph, InputError
+from ..dcformat.graph.quantization import QUANTIZED_OPS
 from .plan.target import Target
 
 PRECISIONS = ("fp32", "s16", "u8", "auto")
@@ -42,10 +43,20 @@ def arithmetic(graph: Graph, precision: str, path: str) -> Arithmetic:
     """
     if precision not in PRECISIONS:
         raise InputError("unknown precision", expected=", ".join(PRECISIONS), found=repr(precision))
-    ranges = graph.quantization is not None
+    ranges = _has_ranges(graph)
     if precision == "u8" and not ranges:
         hint = "find them: dcz calibrate MODEL.dcz IMAGES -o OUT.dcz"
         raise InputError("the container has no ranges for 8-bit integers", path=path, hint=hint)
     if precision == "auto":
         return Arithmetic("u8", True, True) if ranges else Arithmetic("fp32", False, False)
     return Arithmetic(precision, precision == "u8", precision == "s16")
+
+
+def _has_ranges(graph: Graph) -> bool:
+    """Whether a layer's weight has scales and its input a range."""
+    given = graph.quantization
+    return given is not None and any(
+        node.inputs[0] in given.values and node.params["weight"] in given.weights
+        for node in graph.nodes
+        if node.op in QUANTIZED_OPS
+    )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 F32: TypeAlias = NDArray[np.float32]
 
+AGAIN = "calibrate the network again: dcz calibrate MODEL.dcz IMAGES -o OUT.dcz"
+"""Way out of ranges and scales that are of no use."""
 LEVELS = 255
 """Greatest number of a value that is held as integers; the least is 0."""
 WEIGHT_LEVELS = 127
@@ -100,7 +102,9 @@ def check_quantization(graph: Graph, tensor_shapes: Mapping[str, Shape]) -> None
         _check_numbers(scales, tensor_shapes[name][0], f"scales of {name!r}")
         least, most = WEIGHT_SCALES
         if (bad := scales[~((scales >= least) & (scales <= most))]).size:
-            raise FormatError(f"quantization: bad scale of {name!r}", expected="2^-100 to 2^100", found=bad[0])
+            raise FormatError(
+                f"quantization: bad scale of {name!r}", expected="2^-100 to 2^100", found=bad[0], hint=AGAIN
+            )
     for value, numbers in given.corrections.items():
         node = graph.maker(value) if 0 <= value < graph.value_of(len(graph.nodes)) else None
         if node is None or node.op not in QUANTIZED_OPS or node.params["weight"] not in given.weights:
@@ -115,7 +119,9 @@ def _check_range(graph: Graph, value: int, found: Range) -> None:
     if value < len(graph.inputs) and graph.inputs[value].dtype != "F32":
         raise FormatError("quantization: an input of integers has a range", where=where)
     if not RANGE_SCALES[0] <= found.scale <= RANGE_SCALES[1]:
-        raise FormatError("quantization: bad scale", where=where, expected="2^-60 to 2^60", found=found.scale)
+        raise FormatError(
+            "quantization: bad scale", where=where, expected="2^-60 to 2^60", found=found.scale, hint=AGAIN
+        )
     if not 0 <= found.zero_point <= LEVELS:
         raise FormatError("quantization: bad zero point", where=where, expected="0 to 255", found=found.zero_point)
 

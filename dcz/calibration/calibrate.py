@@ -123,7 +123,10 @@ def _samples(model: Model, images: Any) -> F32:
     samples = [sample for _, sample in model.samples(images)]
     if not samples:
         raise InputError("no images to calibrate with", hint="name some hundred like those that the network will see")
-    return np.stack(samples)
+    batch = np.stack(samples)
+    if not batch.any():
+        raise InputError("the images hold nothing but zeros", hint="calibrate with images that the network will see")
+    return batch
 
 
 class _Work:
@@ -149,13 +152,28 @@ class _Work:
         before = {outputs.before for outputs in self._choice.outputs}
         seen = {value: Observed() for value in values}
         means = {value: np.zeros(self._shapes[value][0]) for value in before}
+        taken = 0
         for part, found in self._batches(batch, [*values, *before], "image"):
             for value, observed in seen.items():
+                self._check(value, found[value], taken)
                 observed.add(found[value], rng, len(batch))
             for value, mean in means.items():
                 axes = (0, *range(2, found[value].ndim))
                 mean += len(part) / len(batch) * found[value].mean(axis=axes, dtype=np.float64)
+            taken += len(part)
         return seen, means
+
+    def _check(self, value: int, x: F32, first: int) -> None:
+        """Refuse numbers that no range can hold; `first` is the number of the first image, from 0."""
+        if not np.isfinite([x.min(), x.max()]).all():
+            bad = first + int(np.isfinite(x).reshape(len(x), -1).all(axis=1).argmin())
+            node = self.graph.maker(value)
+            what = "the input" if node is None else f"what {node.params.get('weight', node.op)} computes"
+            raise InputError(
+                "no range can hold infinite numbers or NaN",
+                where=f"image {bad + 1}, {what}",
+                hint="leave the image out",
+            )
 
     def quantize(self, rule: Rule, observed: dict[int, Observed]) -> None:
         """Set ranges and scales."""

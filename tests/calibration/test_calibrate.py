@@ -71,7 +71,11 @@ def test_a_calibrated_container(file: Path, correct: bool) -> None:
     [
         ([], "no images to calibrate with"),
         (np.zeros((4, 3, 8, 8), np.float32), "array does not fit the network"),
-        (np.full((1, 2, 8, 8), np.nan, np.float32), "infinite numbers or NaN"),
+        (
+            np.full((1, 2, 8, 8), np.nan, np.float32),
+            r"infinite numbers or NaN \(image 1, the input\); leave the image out",
+        ),
+        (np.zeros((2, 2, 8, 8), np.float32), "the images hold nothing but zeros"),
     ],
 )
 def test_images_that_will_not_do(file: Path, images: object, message: str) -> None:
@@ -84,7 +88,7 @@ def test_a_network_without_convolutions(tmp_path: Path) -> None:
     graph = Graph((96,), (make_node("linear", (0,), {"weight": "fc"}),), 1)
     write(tmp_path / "net.dcz", graph, {"fc": tensors()["fc"]})
     with pytest.raises(dcz.InputError, match="no convolution to compute in integers"):
-        dcz.calibrate(tmp_path / "net.dcz", np.zeros((1, 96), np.float32), tmp_path / "out.dcz")
+        dcz.calibrate(tmp_path / "net.dcz", np.ones((1, 96), np.float32), tmp_path / "out.dcz")
 
 
 def test_the_result_may_not_replace_the_container(file: Path) -> None:

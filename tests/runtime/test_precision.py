@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import dcz
 from dcz.calibration.simulate import Simulation
-from dcz.dcformat import Graph, Output, infer_shapes, make_node, write
+from dcz.dcformat import Graph, Output, Range, infer_shapes, make_node, write
 from dcz.runtime.network import Network
 
 IMAGES = np.random.default_rng(5).normal(size=(19, 2, 8, 8)).astype(np.float32)
@@ -117,6 +118,19 @@ def test_a_container_without_ranges(plain: Path) -> None:
     with pytest.raises(dcz.InputError, match="has no ranges for 8-bit integers; find them: dcz calibrate"):
         dcz.load(plain, precision="u8")
     assert dcz.load(plain, threads=1, precision="auto").precision == "fp32"
+
+
+def test_a_container_whose_ranges_are_of_no_use(plain: Path, calibrated: Path) -> None:
+    with dcz.open(calibrated) as container:
+        graph = container.graph
+    path = plain.with_name("some.dcz")
+    write(path, replace(graph, quantization=replace(graph.quantization, values={})), tensors())
+    with pytest.raises(dcz.InputError, match="has no ranges for 8-bit integers; find them: dcz calibrate"):
+        dcz.load(path, precision="u8")
+    for scale in (0.0, np.nan):
+        bad = replace(graph.quantization, values={0: Range(scale, 0)})
+        with pytest.raises(dcz.FormatError, match=r"bad scale .* calibrate the network again: dcz calibrate MODEL.dcz"):
+            write(path, replace(graph, quantization=bad), tensors())
 
 
 def test_an_unknown_precision(plain: Path) -> None:
