@@ -24,6 +24,7 @@ from . import (
     cluster,
     codecs,
     compiled,
+    compressors,
     floats,
     integer,
     latency,
@@ -35,6 +36,7 @@ from . import (
     scaling,
     serve,
     sizes,
+    start,
     zoo,
 )
 from .networks import QUICK
@@ -48,6 +50,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         latency,
         layers,
         load,
+        start,
         memory,
         accuracy,
         checkpoints,
@@ -60,6 +63,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         cluster,
         serve,
         compiled,
+        compressors,
         mobile,
         zoo,
     )

@@ -17,12 +17,16 @@ from ..kernels.contract import LinearGeometry
 from ..kernels.conv.batch16.sparse import LaneTiling
 from ..kernels.conv.batch16.sparse_small import TAPS, TapTiling
 from ..kernels.conv.depthwise import WindowTiling
+from ..kernels.conv.depthwise_taps import PlaneTiling
 from ..kernels.conv.direct.dense import DenseTiling
+from ..kernels.conv.direct.dense_channels import ChannelTiling
 from ..kernels.conv.direct.sparse_shift import ShiftTiling
-from ..kernels.conv.direct.tile import Tiling
+from ..kernels.conv.direct.tile import Tiling, is_pointwise
 from ..kernels.conv.direct.weight_stream import LATENCY
 from ..kernels.conv.winograd.tiles import WinogradTiling
+from ..kernels.words.sparse import pairs_of
 from ..simd import LANES
+from ..simd.reference.pairs import PAIR
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class DirectCosts:
         Of packing a vector, by horizontal stride.
     gathered : float
         Of packing a vector at any other stride, element by element.
+    turned : float
+        Of transposing a vector of sums, where output channels lie in the lanes.
     finished : float
         Of an epilogue of a vector.
     pooled : float
@@ -57,6 +63,10 @@ class DirectCosts:
         Of loading a vector of pixels for a tap, by stride, in the depthwise kernel.
     window_finished, window_channel : float
         Of an epilogue of a vector, and of an output channel, there.
+    tap_loaded : mapping of int to float
+        Of multiplying a vector of pixels with a weight, by stride, in the depthwise kernel that goes tap by tap.
+    tap_tile : float
+        Of a tile there.
     """
 
     multiply: float
@@ -70,11 +80,51 @@ class DirectCosts:
     unit: float
     packed: Mapping[int, float]
     gathered: float
+    turned: float
     finished: float
     pooled: float
     window_loaded: Mapping[int, float]
     window_finished: float
     window_channel: float
+    tap_loaded: Mapping[int, float]
+    tap_tile: float
+
+
+@dataclass(frozen=True)
+class WordCosts:
+    """Costs of direct convolutions in words of 16 bits, of which a vector holds 32.
+
+    Attributes
+    ----------
+    pair : float
+        Of two weights times a vector each.
+    pair_each : float
+        Of two weights beside that.
+    sums : float
+        Of 16 sums that are begun, converted and stored, for each segment of weights.
+    segment : float
+        Of a segment beside its sums.
+    unit : float
+        Of packing a unit of two tiles.
+    packed : mapping of int to float
+        Of packing a vector, by horizontal stride.
+    gathered : float
+        Of packing a vector at any other stride, element by element.
+    finished : float
+        Of an epilogue of 16 outputs.
+    scanned : float
+        Of 16 inputs among which the greatest is sought.
+    """
+
+    pair: float
+    pair_each: float
+    sums: float
+    segment: float
+    unit: float
+    packed: Mapping[int, float]
+    gathered: float
+    finished: float
+    scanned: float
 
 
 @dataclass(frozen=True)
@@ -175,6 +225,7 @@ class Costs:
     """What operations cost on a kind of processor."""
 
     direct: DirectCosts
+    words: WordCosts
     winograd: WinogradCosts
     linear: LinearCosts
     batch16: Batch16Costs
@@ -186,6 +237,19 @@ def sparse(costs: Costs, tiling: Tiling, weight: Tensor) -> float:
     weights = weight.nnz * (tiling.rows * c.multiply + (c.short_weight if short else c.weight))
     sums = tiling.segments * (tiling.rows * c.sums + (c.short_segment if short else 0))
     return tiling.tiles * (weights + sums + _tile(c, tiling))
+
+
+def words_sparse(costs: Costs, tiling: Tiling, weight: Tensor) -> float:
+    """Cycles of `words.sparse`."""
+    c, g = costs.words, tiling.geometry
+    pairs = weight.nnz / PAIR + tiling.segments / 4  # every second segment ends with half a pair
+    products = pairs * (tiling.rows * c.pair + c.pair_each)
+    sums = tiling.segments * (2 * tiling.rows * c.sums + c.segment)
+    strips = g.in_channels * g.kernel[1] * len(tiling.phases) * tiling.bands
+    packed = strips * (c.unit + tiling.reach * c.packed.get(g.stride[1], c.gathered))
+    finished = 2 * g.out_channels * tiling.rows * tiling.bands * c.finished
+    scanned = g.in_channels * g.height * g.width / LANES * c.scanned
+    return pairs_of(tiling) * (products + sums + packed + finished) + scanned
 
 
 def sparse_shift(costs: Costs, tiling: ShiftTiling, weight: Tensor) -> float:
@@ -202,7 +266,18 @@ def dense(costs: Costs, tiling: DenseTiling, weight: Tensor) -> float:
     taps = g.in_channels // g.groups * g.kernel[0] * g.kernel[1]
     multiply = taps * runs * (max(run * tiling.rows, LATENCY) + c.dense_weight)
     sums = tiling.segments / g.out_channels * runs * run * tiling.rows * c.sums
-    return tiling.tiles * (multiply + sums + _tile(c, tiling))
+    packed = 0 if is_pointwise(g) else _packed(c, tiling)
+    return tiling.tiles * (multiply + sums + packed + _finished(c, tiling))
+
+
+def channels(costs: Costs, tiling: ChannelTiling, weight: Tensor) -> float:
+    """Cycles of `conv.direct.dense_channels`."""
+    c, g, run = costs.direct, tiling.geometry, tiling.run
+    runs = g.groups * -(-(g.out_channels // g.groups) // run)
+    taps = g.in_channels // g.groups * g.kernel[0] * g.kernel[1]
+    multiply = taps * (tiling.pixels * run / LANES + c.dense_weight)
+    sums = tiling.segments / g.out_channels * tiling.pixels * run / LANES * c.sums / 2
+    return tiling.tiles * (runs * tiling.rows * (multiply + sums + run * c.turned) + _tile(c, tiling))
 
 
 def depthwise(costs: Costs, tiling: WindowTiling, weight: Tensor) -> float:
@@ -215,12 +290,28 @@ def depthwise(costs: Costs, tiling: WindowTiling, weight: Tensor) -> float:
     return g.out_channels * (products + loads * c.window_loaded[g.stride[0]] + finished + c.window_channel)
 
 
+def depthwise_taps(costs: Costs, tiling: PlaneTiling, weight: Tensor) -> float:
+    """Cycles of `conv.depthwise_taps`."""
+    c, g, vectors = costs.direct, tiling.geometry, tiling.vectors
+    products = weight.nnz * vectors * c.tap_loaded[g.stride[0]]
+    return tiling.tiles * (products + g.out_channels * (vectors * c.window_finished + c.tap_tile))
+
+
 def _tile(c: DirectCosts, tiling: Tiling) -> float:
     """Cycles of packing and finishing one tile."""
+    return _packed(c, tiling) + _finished(c, tiling)
+
+
+def _packed(c: DirectCosts, tiling: Tiling) -> float:
+    """Cycles of packing one tile."""
     g = tiling.geometry
     strips = g.in_channels * g.kernel[1] * len(tiling.phases) * tiling.bands
-    packed = strips * (c.unit + tiling.reach * c.packed.get(g.stride[1], c.gathered))
-    return packed + g.out_channels * tiling.rows * tiling.bands * c.finished
+    return strips * (c.unit + tiling.reach * c.packed.get(g.stride[1], c.gathered))
+
+
+def _finished(c: DirectCosts, tiling: Tiling) -> float:
+    """Cycles of finishing one tile."""
+    return tiling.geometry.out_channels * tiling.rows * tiling.bands * c.finished
 
 
 def winograd(costs: Costs, tiling: WinogradTiling, weight: Tensor) -> float:

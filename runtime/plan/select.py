@@ -17,12 +17,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from ...dcformat.tensors import Shared, SparseShared, Tensor
+from ...dcformat.tensors import Dense, Shared, SparseShared, Tensor
 from .. import settings
 from ..kernels.contract import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 from ..kernels.conv import as_linear
 from ..kernels.conv.depthwise import ConvDepthwise, WindowTiling
+from ..kernels.conv.depthwise_taps import ConvDepthwiseTaps, PlaneTiling
 from ..kernels.conv.direct.dense import ConvDense, DenseTiling
+from ..kernels.conv.direct.dense_channels import ChannelTiling, ConvChannels
 from ..kernels.conv.direct.sparse import ConvSparse
 from ..kernels.conv.direct.sparse_shift import ConvSliding, ShiftTiling
 from ..kernels.conv.direct.tile import Plane, Tiling
@@ -33,7 +35,8 @@ from ..kernels.linear import permute16, permute32
 from ..kernels.linear.csr import LinearSparse
 from ..kernels.linear.dense import LinearDense
 from ..kernels.linear.slices import MOST_FEATURES
-from ..kernels.weights import SparseWeights
+from ..kernels.weights import SparseWeights, is_finite
+from ..kernels.words.sparse import ConvWordsSparse
 from ..simd import LANES
 from . import cost
 from .target import HOST, Target
@@ -43,6 +46,10 @@ Shape = TypeVar("Shape")
 
 UNROLLED_PIXELS = 4
 """Most output pixels of a convolution that is tried as a fully connected layer."""
+WORD_KERNELS = ("conv_words_sparse",)
+"""Kernels that are chosen only where a target allows words of 16 bits."""
+UNSHARED = 4
+"""Bytes of a weight that is not shared, by those of one that is: so many more may be kept transformed."""
 FINALISTS = 3
 """Tilings of a kernel that are worth a trial."""
 
@@ -110,11 +117,11 @@ class Row(Generic[Geometry, Shape]):
         ]
 
 
-def _spans(width: int) -> list[tuple[int, int]]:
+def _spans(width: int, lanes: int = LANES) -> list[tuple[int, int]]:
     """Worthwhile (span, bands): even cuts of a row, and as many bands as fill the lanes."""
-    least = -(-width // LANES)
+    least = -(-width // lanes)
     cuts = {-(-width // n) for n in range(least, min(width, 4 * least) + 1)}
-    return sorted({(span, LANES // span) for span in cuts})
+    return sorted({(span, lanes // span) for span in cuts})
 
 
 def _block(problem: Problem[ConvGeometry]) -> int:
@@ -131,6 +138,14 @@ def _sparse(problem: Problem[ConvGeometry]) -> list[Tiling]:
     ]
 
 
+def _words(problem: Problem[ConvGeometry]) -> list[Tiling]:
+    target = problem.target
+    if not target.words or problem.epilogue.pool or not is_finite(problem.weight):
+        return []
+    g, spans = problem.geometry, _spans(Plane.of(problem.geometry).out_width)
+    return [Tiling(g, rows, *span, target.word_block, wide=target.wide) for rows in target.word_rows for span in spans]
+
+
 def _dense(problem: Problem[ConvGeometry]) -> list[DenseTiling]:
     if problem.epilogue.pool:
         return []
@@ -142,6 +157,23 @@ def _dense(problem: Problem[ConvGeometry]) -> list[DenseTiling]:
     return [
         DenseTiling(g, rows, *span, target.dense_block, run=run(rows)) for rows in target.dense_rows for span in spans
     ]
+
+
+def _channels(problem: Problem[ConvGeometry]) -> list[ChannelTiling]:
+    if problem.epilogue.pool or not _few_weights(problem):
+        return []
+    g, target = problem.geometry, problem.target
+    return [
+        ChannelTiling(g, rows, *span, target.dense_block, run=vectors * LANES, pixels=pixels)
+        for pixels, vectors in target.channel_tiles
+        for span in _spans(Plane.of(g, pixels).out_width, pixels)
+        for rows in target.channel_rows
+    ]
+
+
+def _few_weights(problem: Problem[ConvGeometry]) -> bool:
+    """Whether a layer may have its weights as float32 each: they are not shared, and so are that already, or few."""
+    return isinstance(problem.weight, Dense) or problem.weight.size <= problem.target.winograd_weights
 
 
 def _sparse_shift(problem: Problem[ConvGeometry]) -> list[ShiftTiling]:
@@ -158,6 +190,12 @@ def _depthwise(problem: Problem[ConvGeometry]) -> list[WindowTiling]:
     return [WindowTiling(problem.geometry, rows) for rows in problem.target.window_rows]
 
 
+def _depthwise_taps(problem: Problem[ConvGeometry]) -> list[PlaneTiling]:
+    if problem.epilogue.pool or not PlaneTiling.fits(problem.geometry):
+        return []
+    return [PlaneTiling(problem.geometry, vectors) for vectors in problem.target.plane_vectors]
+
+
 def winograd_tilings(problem: Problem[ConvGeometry], rows: int, columns: int, pack: int) -> list[WinogradTiling]:
     """The tiling of Winograd's algorithm, if it may be used and takes the layer."""
     if not settings.winograd() or not WinogradTiling.fits(problem.geometry):
@@ -170,7 +208,8 @@ def _winograd(problem: Problem[ConvGeometry]) -> list[WinogradTiling]:
     if problem.epilogue.residual:
         return []
     tilings = winograd_tilings(problem, *problem.target.winograd, LANES)
-    return [tiling for tiling in tilings if tiling.weight_elements <= problem.target.winograd_weights]
+    most = problem.target.winograd_weights * (UNSHARED if isinstance(problem.weight, Dense) else 1)
+    return [tiling for tiling in tilings if tiling.weight_elements <= most]
 
 
 def _winograd_sparse(problem: Problem[ConvGeometry]) -> list[WinogradTiling]:
@@ -215,8 +254,25 @@ def _few_centroids(problem: Problem[LinearGeometry], most: int) -> bool:
 CONVOLUTIONS: tuple[Row[ConvGeometry, Any], ...] = (
     Row("conv_sparse", _sparse, cost.sparse, ConvSparse, lambda t: f"{t.rows}x{t.span}x{t.bands}", FINALISTS),
     Row("conv_dense", _dense, cost.dense, ConvDense, lambda t: f"{t.rows}x{t.span}x{t.bands}", FINALISTS),
+    Row(
+        "conv_words_sparse",
+        _words,
+        cost.words_sparse,
+        ConvWordsSparse,
+        lambda t: f"{t.rows}x{t.span}x{t.bands}",
+        FINALISTS,
+    ),
+    Row("conv_channels", _channels, cost.channels, ConvChannels, lambda t: f"{t.rows}x{t.span}x{t.bands}", FINALISTS),
     Row("conv_sliding", _sparse_shift, cost.sparse_shift, ConvSliding, lambda t: str(t.rows)),
     Row("conv_depthwise", _depthwise, cost.depthwise, ConvDepthwise, lambda t: str(t.rows), most=1),
+    Row(
+        "conv_depthwise_taps",
+        _depthwise_taps,
+        cost.depthwise_taps,
+        ConvDepthwiseTaps,
+        lambda t: str(t.vectors),
+        most=1,
+    ),
     Row("conv_winograd", _winograd, cost.winograd, ConvWinograd),
     Row("conv_winograd_sparse", _winograd_sparse, cost.winograd_sparse, ConvWinogradSparse),
     Row(

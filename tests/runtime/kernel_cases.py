@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -12,7 +13,6 @@ from dcz.runtime.kernels.contract import ConvGeometry, Epilogue, LinearGeometry,
 from dcz.runtime.kernels.conv.batch16.sparse import ConvLanes, LaneTiling
 from dcz.runtime.kernels.conv.batch16.sparse_small import ConvTaps, TapTiling
 from dcz.runtime.kernels.conv.batch16.winograd import ConvWinogradLanes
-from dcz.runtime.kernels.conv.depthwise import ConvDepthwise, WindowTiling
 from dcz.runtime.kernels.conv.direct.sparse_shift import ConvSliding, ShiftTiling
 from dcz.runtime.kernels.conv.winograd.dense import ConvWinograd
 from dcz.runtime.kernels.conv.winograd.sparse import ConvWinogradSparse
@@ -318,31 +318,25 @@ def _check_winograd(case: ConvCase, packed: PackedLayer, lanes: bool, pool: bool
     check_close(out, pooled(expected) if pool else expected, float(np.abs(linear).max(initial=0)))
 
 
+def check_packed(case: ConvCase, pack: Callable[[tensors.Tensor, ConvGeometry, Epilogue], PackedLayer]) -> None:
+    """Compare a convolution, packed by `pack`, with the oracle."""
+    rng = np.random.default_rng(case.seed)
+    weight, epilogue, geometry = _layer(case, rng, case.batch)
+    x = rng.standard_normal((case.batch, case.channels[0], *case.size)).astype(np.float32)
+    out_shape = (case.batch, case.channels[1], *case.out_size)
+    residual = rng.standard_normal(out_shape).astype(np.float32) if epilogue.residual else None
+    out = run_layer(pack(weight, geometry, epilogue), x, out_shape, residual)
+    check_close(out, oracle_epilogue(conv_oracle(case, weight.dense(), x), epilogue, residual))
+
+
 def check_sliding(case: ConvCase, rows: int, budget: int = 448) -> None:
     """Compare the kernel whose sums slide with the oracle: tiles of so many vectors, or of the next whole rows."""
-    rng = np.random.default_rng(case.seed)
-    weight, epilogue, geometry = _layer(case, rng, case.batch)
-    run = ShiftTiling.vectors_of_row(geometry)
-    packed = ConvSliding(weight, ShiftTiling.of(geometry, -(-rows // run) * run, budget), epilogue)
-    x = rng.standard_normal((case.batch, case.channels[0], *case.size)).astype(np.float32)
-    residual = None
-    if epilogue.residual:
-        residual = rng.standard_normal((case.batch, case.channels[1], *case.out_size)).astype(np.float32)
-    out = run_layer(packed, x, (case.batch, case.channels[1], *case.out_size), residual)
-    check_close(out, oracle_epilogue(conv_oracle(case, weight.dense(), x), epilogue, residual))
 
+    def pack(weight: tensors.Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> PackedLayer:
+        run = ShiftTiling.vectors_of_row(geometry)
+        return ConvSliding(weight, ShiftTiling.of(geometry, -(-rows // run) * run, budget), epilogue)
 
-def check_depthwise(case: ConvCase, rows: int) -> None:
-    """Compare the depthwise kernel with the oracle: `rows` rows of outputs at a time."""
-    rng = np.random.default_rng(case.seed)
-    weight, epilogue, geometry = _layer(case, rng, case.batch)
-    x = rng.standard_normal((case.batch, case.channels[0], *case.size)).astype(np.float32)
-    residual = None
-    if epilogue.residual:
-        residual = rng.standard_normal((case.batch, case.channels[1], *case.out_size)).astype(np.float32)
-    packed = ConvDepthwise(weight, WindowTiling(geometry, rows), epilogue)
-    out = run_layer(packed, x, (case.batch, case.channels[1], *case.out_size), residual)
-    check_close(out, oracle_epilogue(conv_oracle(case, weight.dense(), x), epilogue, residual))
+    check_packed(case, pack)
 
 
 def check_linear_lanes(case: LinearCase) -> None:

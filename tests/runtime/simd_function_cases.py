@@ -89,3 +89,12 @@ def fma_window(out, i):
     sums, taps = simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100)
     simd.store(out, 0, simd.fma_window(sums, taps, THREE, ONE, i.x, 203, 40, i.sizes, 5, -1, 2))
     simd.store(out, 64, simd.fma_window(sums, taps, THREE, TWO, i.x, 203, 64, i.sizes, 9, 0, 3))
+
+
+def load_places(out, i):
+    simd.store(out, 0, simd.load_places(THREE, ONE, i.x, 100, i.sizes, 5, i.words, 7))
+    simd.store(out, 64, simd.load_places(TWO, TWO, i.x, 200, i.sizes, 9, i.words, 20))
+
+
+def store_places(out, i):
+    simd.store_places(out, 3, i.sizes, 5, i.words, 7, simd.load(THREE, i.x, 40))

@@ -66,7 +66,7 @@ def conv_bytes_sparse(
     sums : ndarray of int32, flat
         The sums of a tile, between blocks.
     offsets, weights, counts
-        The stream of weights: see `QuadStream`.
+        The stream of weights: see `IntegerStream`.
     blocks : ndarray of int64, shape (blocks, 8)
     biases : ndarray of int32, shape (out_channels,)
     epilogue : ndarray of float32

@@ -30,7 +30,7 @@ def _dots(
     """Four rows times ``len(tag) / 4`` samples."""
     acc, (low, high) = simd.zeros(tag), limits(epilogue)
     for k in range(0, width, LANES):
-        acc = simd.fma_dots(acc, (0, 0, 0, 0), weights, first * width + k, width, x, at + k, width)
+        acc = simd.fma_dots(acc, (0, 0, 0, 0), weights, first * width + k * ROWS, LANES, x, at + k, width)
     simd.store(sums, 0, acc)
     for sample in range(len(tag) // ROWS):
         for r in range(min(ROWS, rows - first)):
@@ -66,7 +66,7 @@ def linear_dense(
     scratch : ndarray of float32, flat
         Sums, then the samples, padded with zeros to whole vectors.
     weights : ndarray of float32, flat
-        Rows padded with zeros to whole vectors, and with rows of zeros to a multiple of `ROWS`.
+        By run of rows, vector of columns, row of the run, column; zeros fill up runs and vectors.
     epilogue : ndarray of float32
         See `kernels.epilogue`.
     """
@@ -103,7 +103,8 @@ class LinearDense:
         dense = weights.codebook[weights.symbols] if len(weights.codebook) else weights.symbols
         rows, features = dense.shape
         padded = np.pad(dense, ((0, -rows % ROWS), (0, -features % LANES))).astype(np.float32)
-        self._weights = padded.reshape(-1)
+        # One stream, since the processor prefetches anew at the start of each.
+        self._weights = padded.reshape(-1, ROWS, padded.shape[1] // LANES, LANES).swapaxes(1, 2).reshape(-1)
         self._tail = epilogue_array(epilogue, rows), geometry.batch, epilogue.residual
         self._runs = len(padded) // ROWS
         self.weight_bytes = self._weights.nbytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
+from numba.core import types
 
 from .lanes import EVENS, ODDS, build_shuffle
 from .types import (
@@ -34,6 +35,55 @@ def spread(typingctx: Any, tag: Any, array: Any, index: Any) -> Any:
         return build_pack(builder, [build_splat(builder, builder.load(place)) for place in places])
 
     return result(tag, array, I64), codegen
+
+
+def _build_item(context: Any, builder: Any, array: Any, value: Any, index: Any, skip: int) -> Any:
+    """The element ``array[index + skip]``."""
+    data = context.make_array(array)(context, builder, value).data
+    return builder.load(builder.gep(data, [builder.add(index, ir.IntType(64)(skip))]))
+
+
+@intrinsic
+def load_places(
+    typingctx: Any, tag: Any, step: Any, array: Any, index: Any, places: Any, at: Any, masks: Any, first: Any
+) -> Any:
+    """See `reference.window.load_places`."""
+    result, s = Vectors(len(tag)), len(step)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, _, image, start, place_value, first_place, mask_value, first_mask = args
+        vectors = []
+        for v in range(result.count):
+            place = builder.add(start, _build_item(context, builder, places, place_value, first_place, v))
+            loaded = []
+            for part in range(s):
+                bits = _build_item(context, builder, masks, mask_value, first_mask, v * s + part)
+                pointer = build_address(context, builder, array, image, place, VECTOR, part * LANES)
+                arguments = [pointer, I32(4), builder.bitcast(bits, MASK), ir.Constant(VECTOR, None)]
+                loaded.append(build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, arguments))
+            vectors.append(build_shuffle(builder, loaded[0], loaded[1], EVENS) if s == 2 else loaded[0])
+        return build_pack(builder, vectors)
+
+    return result(tag, step, array, I64, places, I64, masks, I64), codegen
+
+
+@intrinsic
+def store_places(
+    typingctx: Any, array: Any, index: Any, places: Any, at: Any, masks: Any, first: Any, value: Any
+) -> Any:
+    """See `reference.window.store_places`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        target, start, place_value, first_place, mask_value, first_mask, vectors = args
+        for v in range(value.count):
+            place = builder.add(start, _build_item(context, builder, places, place_value, first_place, v))
+            bits = _build_item(context, builder, masks, mask_value, first_mask, v)
+            pointer = build_address(context, builder, array, target, place, VECTOR)
+            arguments = [builder.extract_value(vectors, v), pointer, I32(4), builder.bitcast(bits, MASK)]
+            build_call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), arguments)
+        return context.get_dummy_value()
+
+    return types.void(array, I64, places, I64, masks, I64, value), codegen
 
 
 @intrinsic

@@ -21,7 +21,7 @@ from ...epilogue import epilogue_array, limits
 from ...weights import DenseWeights
 from ..blocks import most_outputs, part_of
 from .pack_input import describe, pack_tile
-from .tile import Tiling, corner, prefetch_outputs, store_tile
+from .tile import Tiling, corner, is_whole, needs_no_packing, prefetch_outputs, store_contiguous, store_tile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,27 +84,37 @@ def conv_dense(
             row, column = corner(tile, rows, d)
             for b in range(len(blocks)):
                 first, last = blocks[b, Block.FIRST_UNIT], blocks[b, Block.LAST_UNIT]
-                pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                if needs_no_packing(row, rows, d):
+                    pixels, start, pitch = x, first_in + first * d[Direct.IN_PLANE] + row * LANES, d[Direct.IN_PLANE]
+                else:
+                    pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                    pixels, start, pitch = scratch, 0, unit_vectors * LANES
                 at, position = d[Conv.SUMS], blocks[b, Block.POSITION]
                 for channel in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT], run):
                     sums = simd.zeros(sums_tag)
-                    start = first_out + channel * d[Direct.OUT_PLANE]
+                    target = first_out + channel * d[Direct.OUT_PLANE]
                     if blocks[b, Block.ENDS] != 0:
                         for r in range(run):
-                            prefetch_outputs(tag, out, start + r * d[Direct.OUT_PLANE], row, column, d)
+                            prefetch_outputs(tag, out, target + r * d[Direct.OUT_PLANE], row, column, d)
                     if blocks[b, Block.STARTS] == 0:
                         sums = simd.load(sums_tag, scratch, at)
                     for unit in range(last - first):
                         for ky in range(len(taps)):
-                            place = (unit * unit_vectors + simd.get(taps, ky)) * LANES
-                            sums = simd.fma_rows(sums, rows_tag, codebook, symbols, position, scratch, place)
+                            place = start + unit * pitch + simd.get(taps, ky) * LANES
+                            sums = simd.fma_rows(sums, rows_tag, codebook, symbols, position, pixels, place)
                             position += run
                     simd.store(scratch, at, sums)
                     if blocks[b, Block.ENDS] != 0:
                         end = min(channel + run, blocks[b, Block.LAST_OUTPUT])
-                        store_tile(
-                            tag, scratch, at, channel, end, out, residual, first_out, row, column, epilogue, bounds, d
-                        )
+                        if is_whole(row, rows, d):
+                            for r in range(channel, end):
+                                own = simd.load(tag, scratch, at + (r - channel) * rows * LANES)
+                                store_contiguous(tag, own, r, out, residual, first_out, row, epilogue, bounds, d)
+                        else:
+                            store_tile(
+                                *(tag, scratch, at, channel, end, out, residual, first_out, row, column),
+                                *(epilogue, bounds, d),
+                            )
                     at += run * rows * LANES
 
 

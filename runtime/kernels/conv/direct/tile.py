@@ -41,11 +41,16 @@ SHORT = 4
 """Rows. Sums of at most this number are stored together: stored one by one, each would wait for its last addition."""
 
 
+def is_pointwise(g: ConvGeometry) -> bool:
+    """Whether each output pixel sees the input pixel in its place alone."""
+    return g.kernel == g.stride == (1, 1) and g.padding == (0, 0)
+
+
 @dataclass(frozen=True)
 class Plane:
     """The sizes that tiles see.
 
-    They are those of the layer. But of a pointwise layer, tiles see all pixels in a line, cut into rows of 16.
+    They are those of the layer. But of a pointwise layer, tiles see all pixels in a line, cut into rows.
     """
 
     height: int
@@ -54,12 +59,12 @@ class Plane:
     out_width: int
 
     @classmethod
-    def of(cls, geometry: ConvGeometry) -> Plane:
-        """Sizes for a layer."""
+    def of(cls, geometry: ConvGeometry, width: int = LANES) -> Plane:
+        """Sizes for a layer; `width` is that of the rows of a pointwise one."""
         g = geometry
-        if g.kernel == g.stride == (1, 1) and g.padding == (0, 0):
-            rows = -(-g.height * g.width // LANES)
-            return cls(rows, LANES, rows, LANES)
+        if is_pointwise(g):
+            rows = -(-g.height * g.width // width)
+            return cls(rows, width, rows, width)
         return cls(g.height, g.width, g.out_height, g.out_width)
 
 
@@ -162,10 +167,24 @@ def prefetch_outputs(tag: Any, out: F32, start: int, row: int, column: int, d: I
 
 
 @inlined
+def is_whole(row: int, rows: int, d: I64) -> bool:
+    """Whether a tile's outputs lie in one piece."""
+    whole: bool = d[Direct.SPAN] == LANES and d[Conv.OUT_WIDTH] == LANES and (row + rows) * LANES <= d[Direct.OUT_PLANE]
+    return whole
+
+
+@inlined
+def needs_no_packing(row: int, rows: int, d: I64) -> bool:
+    """Whether a tile `is_whole`, and its inputs lie as its outputs do, in each plane: that of a pointwise layer."""
+    alike = d[Direct.ROW_STEP] == LANES and d[Direct.IN_PLANE] == d[Direct.OUT_PLANE]
+    alone: bool = d[Direct.TAPS] == 1 and d[Direct.UNIT_VECTORS] == rows
+    return alone and alike and is_whole(row, rows, d)
+
+
+@inlined
 def is_contiguous(row: int, rows: int, d: I64) -> bool:
-    """Whether a tile's outputs lie in one piece, and its sums are worth storing at once, without a rest in scratch."""
-    whole = d[Direct.SPAN] == LANES and d[Conv.OUT_WIDTH] == LANES and (row + rows) * LANES <= d[Direct.OUT_PLANE]
-    return rows > SHORT and whole
+    """Whether a tile `is_whole`, and its sums are worth storing at once, without a rest in scratch."""
+    return rows > SHORT and is_whole(row, rows, d)
 
 
 @inlined

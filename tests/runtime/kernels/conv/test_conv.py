@@ -11,8 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dcz.dcformat.tensors import Tensor
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
 from dcz.runtime.kernels.conv.blocks import FAR
+from dcz.runtime.kernels.conv.direct.dense_channels import ChannelTiling, ConvChannels
 from dcz.runtime.kernels.conv.winograd import sparse as conv_winograd_sparse
 from dcz.runtime.plan import select, select_batch16
 from dcz.runtime.plan.target import HOST
@@ -57,6 +59,36 @@ def layers(draw: st.DrawFn) -> cases.ConvCase:
 @given(case=layers())
 def test_every_kernel_agrees_with_the_oracle(name: str, case: cases.ConvCase) -> None:
     cases.check_conv(case, name)
+
+
+@pytest.mark.parametrize("size", [(8, 16), (13, 11), (1, 5), (30, 30)])
+@pytest.mark.parametrize(("stride", "padding"), [((1, 1), (0, 0)), ((2, 1), (0, 0)), ((1, 1), (1, 0))])
+def test_pixels_of_pointwise_layers_are_read_where_they_lie(
+    size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
+) -> None:
+    case = cases.ConvCase(channels=(6, 10), size=size, kernel=(1, 1), stride=stride, padding=padding, groups=2)
+    cases.check_conv(case, "conv_dense")
+
+
+@settings(SETTINGS, max_examples=40 if JIT else 6)
+@given(
+    case=layers(),
+    outputs=st.integers(1, 40),
+    tile=st.sampled_from([(14, 2), (7, 3)]),
+    span=st.integers(2, 7),
+    budget=st.sampled_from([1, 50, 1536]),
+)
+def test_channels_in_the_lanes_agree_with_the_oracle(
+    case: cases.ConvCase, outputs: int, tile: tuple[int, int], span: int, budget: int
+) -> None:
+    case = replace(case, channels=(case.channels[0], outputs * case.groups))
+    pixels, run = tile[0], tile[1] * cases.LANES
+
+    def pack(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> ConvChannels:
+        tiling = ChannelTiling(geometry, 4, span, pixels // span, budget, run=run, pixels=pixels)
+        return ConvChannels(weight, tiling, epilogue)
+
+    cases.check_packed(case, pack)
 
 
 @SETTINGS

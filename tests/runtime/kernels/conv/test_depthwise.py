@@ -1,4 +1,4 @@
-"""The depthwise kernel against float64, over shapes, strides, multipliers and epilogues."""
+"""The depthwise kernels against float64, over shapes, strides, multipliers and epilogues."""
 
 from __future__ import annotations
 
@@ -12,12 +12,24 @@ from hypothesis import strategies as st
 from numba import config
 
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
+from dcz.runtime.kernels.conv.depthwise import ConvDepthwise, WindowTiling
+from dcz.runtime.kernels.conv.depthwise_taps import ConvDepthwiseTaps, PlaneTiling
 from dcz.runtime.plan import select
 from dcz.runtime.plan.target import AVX2, AVX512
 
 SLOW = bool(config.DISABLE_JIT)
 KERNELS = {3: 7, 5: 7, 7: 7}
 """Rows at a time for each kernel, so that few are compiled."""
+
+
+def check_windows(case: cases.ConvCase, rows: int) -> None:
+    """Compare the kernel that has all weights in registers with the oracle: `rows` rows of outputs at a time."""
+    cases.check_packed(case, lambda weight, g, epilogue: ConvDepthwise(weight, WindowTiling(g, rows), epilogue))
+
+
+def check_taps(case: cases.ConvCase, vectors: int) -> None:
+    """Compare the kernel that goes tap by tap with the oracle: `vectors` of outputs at a time."""
+    cases.check_packed(case, lambda weight, g, epilogue: ConvDepthwiseTaps(weight, PlaneTiling(g, vectors), epilogue))
 
 
 @st.composite
@@ -45,14 +57,24 @@ def layers(draw: st.DrawFn) -> tuple[cases.ConvCase, int]:
 @settings(deadline=None, max_examples=6 if SLOW else 60)
 @given(layers())
 def test_it_agrees_with_the_oracle(layer: tuple[cases.ConvCase, int]) -> None:
-    cases.check_depthwise(*layer)
+    check_windows(*layer)
+
+
+@settings(deadline=None, max_examples=6 if SLOW else 40)
+@given(layers(), st.integers(1, 3), st.integers(1, 3))
+def test_tap_by_tap_it_agrees_with_the_oracle(layer: tuple[cases.ConvCase, int], dilation: int, height: int) -> None:
+    case = replace(layer[0], kernel=(height, layer[0].kernel[1]))
+    reach = [max(1, d * (k - 1) + 1 - 2 * p) for d, k, p in zip((dilation, 1), case.kernel, case.padding, strict=True)]
+    size = tuple(map(max, case.size, reach))
+    check_taps(replace(case, dilation=(dilation, 1), size=size), 4)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 7), (14, 14), (13, 17), (9, 200)])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_whole_and_partial_vectors_and_bands_agree(size: tuple[int, int], stride: int) -> None:
     case = cases.ConvCase(channels=(5, 5), size=size, stride=(stride, stride), padding=(1, 1), groups=5)
-    cases.check_depthwise(case, 7)
+    check_windows(case, 7)
+    check_taps(case, 4)
 
 
 def geometry(**changes: object) -> ConvGeometry:
@@ -64,7 +86,17 @@ def test_tiles_are_as_high_as_fits_the_plane() -> None:
     weight = cases.make_weight(np.random.default_rng(0), (48, 1, 3, 3), 1, "dense", 2)
     for size, rows in ((7, 7), (14, 14), (21, 7), (56, 14)):
         layer = geometry(height=size, width=size, out_height=size, out_width=size)
-        assert select.conv_choices(weight, layer, Epilogue(), AVX512)[0].name == f"conv_depthwise {rows}"
+        names = [choice.name for choice in select.conv_choices(weight, layer, Epilogue(), AVX512)]
+        assert f"conv_depthwise {rows}" in names
+
+
+def test_it_goes_by_tap_where_weights_or_pixels_are_few() -> None:
+    rng = np.random.default_rng(0)
+    weight, few = (cases.make_weight(rng, (48, 1, 3, 3), density, "sparse_raw", 2) for density in (1, 0.2))
+    for size, kernels in ((7, ("conv_depthwise_taps",) * 2), (56, ("conv_depthwise", "conv_depthwise_taps"))):
+        layer = geometry(height=size, width=size, out_height=size, out_width=size)
+        for tensor, kernel in zip((weight, few), kernels, strict=True):
+            assert select.conv_choices(tensor, layer, Epilogue(), AVX512)[0].kernel == kernel
 
 
 def test_it_is_taken_for_depthwise_layers_with_wide_vectors_alone() -> None:
@@ -77,3 +109,4 @@ def test_it_is_taken_for_depthwise_layers_with_wide_vectors_alone() -> None:
         select.conv_choices(weight, geometry(stride=(1, 2), out_width=28), Epilogue(), AVX512),
     ]
     assert all("conv_depthwise" not in select.by_kernel(choices) for choices in others)
+    assert all("conv_depthwise_taps" not in select.by_kernel(choices) for choices in (*others[:2], others[-1]))

@@ -19,6 +19,12 @@ for steep in (False, True):
 from dcz.runtime.kernels.integer.sparse import conv_bytes_sparse
 assembly = "".join(conv_bytes_sparse.dispatcher.inspect_asm().values())
 assert "pmaddwd" in assembly and "vpdpbusd" not in assembly
+import word_cases
+word_cases.check(word_cases.ConvCase(channels=(6, 5), padding=(1, 1)))
+from dcz.runtime.kernels.words.sparse import conv_words_sparse
+assembly = "".join(conv_words_sparse.dispatcher.inspect_asm().values())
+assert "pmaddwd" in assembly and "vpdpwssd" not in assembly
+assert "packssdw" in assembly or not {packs}
 print("done")
 """
 PROCESSORS = {
