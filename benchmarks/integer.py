@@ -47,16 +47,16 @@ class Subject:
 
 
 def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
-    """A case for each trained container, and for each other network and batch size."""
+    """A case for each network and batch size, and for each trained container."""
     names, everything = set(options.networks), set(NETWORKS) <= set(options.networks)
     made: dict[str, Callable[[], list[Row]]] = {}
-    for path in sorted(options.models.glob("*.dcz")):
-        if everything or networks.network_of(path.stem) in names:
-            made[path.name] = partial(measure, partial(trained, path), 1, options)
     for name in (*GENERATED, *MOBILE):
         if name in names or (everything and name in MOBILE):
             for batch in options.batches if name not in SINGLE else (1,):
                 made[f"{name} batch {batch}"] = partial(measure, partial(untrained, name), batch, options)
+    for path in sorted(options.models.glob("*.dcz")):
+        if everything or networks.network_of(path.stem) in names:
+            made[path.name] = partial(measure, partial(trained, path), 1, options)
     return made
 
 
@@ -110,6 +110,8 @@ def measure(find: Callable[[Options], Subject], batch_size: int, options: Option
     batch = inputs.batch(batch_size)
     answers = {engine: model(inputs.test) for engine, model in models.items()}
     clocks = {engine: _clock(model, batch, options) for engine, model in models.items()}
+    for model in models.values():
+        model(batch)  # compiles the kernels that the processes below load
     files = DenseFiles(subject.path, batch, work)
     starts = {
         engine: _start(engine, path, files, options) for engine, path in ((FP32, subject.path), (OURS, calibrated))

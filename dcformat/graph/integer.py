@@ -58,8 +58,9 @@ def integer_weights(weight: F32, scales: F32) -> NDArray[np.int8]:
         Finite.
     scales : ndarray of float32, shape (channels,)
     """
-    steps = np.rint(weight / scales.reshape(-1, *(1,) * (weight.ndim - 1)))
-    limited: NDArray[np.int8] = np.clip(steps, -WEIGHT_LEVELS, WEIGHT_LEVELS).astype(np.int8)
+    steps = weight / scales.reshape(-1, *(1,) * (weight.ndim - 1))
+    np.clip(np.rint(steps, out=steps), -WEIGHT_LEVELS, WEIGHT_LEVELS, out=steps)
+    limited: NDArray[np.int8] = steps.astype(np.int8)
     return limited
 
 
@@ -117,9 +118,9 @@ class IntegerLayer:
             grid = np.float64(given.scale) * scales.astype(np.float64) * _factors(epilogue[0], len(scales))
             shift = np.rint(_shifts(epilogue[1], correction, len(scales)) / grid)
             factor = (grid if made is None else grid / np.float64(made.scale)).astype(np.float32)
-        rows = weights.reshape(len(weights), -1).astype(np.int64)
-        offset = shift - given.zero_point * rows.sum(axis=1)
-        most = LEVELS * np.abs(rows).sum(axis=1) + np.abs(shift) + np.abs(offset)
+        rows = weights.reshape(len(weights), -1)
+        offset = shift - given.zero_point * rows.sum(axis=1, dtype=np.int64)
+        most = LEVELS * np.abs(rows).sum(axis=1, dtype=np.int64) + np.abs(shift) + np.abs(offset)
         if not (np.isfinite(factor).all() and (most <= LARGEST_SUM).all()):
             return None
         return IntegerLayer(weights, offset.astype(np.int32), factor)
