@@ -61,6 +61,15 @@ def test_every_kernel_agrees_with_the_oracle(name: str, case: cases.ConvCase) ->
     cases.check_conv(case, name)
 
 
+@pytest.mark.parametrize("size", [(8, 16), (13, 11), (1, 5), (30, 30)])
+@pytest.mark.parametrize(("stride", "padding"), [((1, 1), (0, 0)), ((2, 1), (0, 0)), ((1, 1), (1, 0))])
+def test_pixels_of_pointwise_layers_are_read_where_they_lie(
+    size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
+) -> None:
+    case = cases.ConvCase(channels=(6, 10), size=size, kernel=(1, 1), stride=stride, padding=padding, groups=2)
+    cases.check_conv(case, "conv_dense")
+
+
 @settings(SETTINGS, max_examples=40 if JIT else 6)
 @given(
     case=layers(),
