@@ -24,6 +24,7 @@ from . import (
     cluster,
     codecs,
     compiled,
+    compressors,
     floats,
     integer,
     latency,
@@ -35,6 +36,7 @@ from . import (
     scaling,
     serve,
     sizes,
+    start,
     zoo,
 )
 from .networks import QUICK
@@ -48,6 +50,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         latency,
         layers,
         load,
+        start,
         memory,
         accuracy,
         checkpoints,
@@ -60,6 +63,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         cluster,
         serve,
         compiled,
+        compressors,
         mobile,
         zoo,
     )
@@ -86,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         *NETWORKS,
         *(zoo.ZOO if "zoo" in arguments.names else ()),
         *(mobile.TITLES if "mobile" in arguments.names else ()),
+        *(integer.MOBILE if "integer" in arguments.names else ()),
     }
     if unknown := set(arguments.networks or ()) - known:
         parser.error(f"unknown network {min(unknown)!r}; known: {', '.join(sorted(known))}")
@@ -153,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
         "--networks",
         metavar="NAME",
         nargs="+",
-        help=f"of {', '.join(NETWORKS)}; for zoo and mobile: tv:resnet50, ...",
+        help=f"of {', '.join(NETWORKS)}; for zoo, mobile and integer: tv:resnet50, ...",
     )
     parser.add_argument("--batches", metavar="N", nargs="+", type=int)
     parser.add_argument("--threads", metavar="N", type=int, default=1)

@@ -43,13 +43,13 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
     """One case for each form of a network."""
     names = [name for name in options.networks if name in TITLES] or list(TITLES)
     return {
-        f"{name} {form}": partial(latency.measure, partial(_container, form), name, 1, options)
+        f"{name} {form}": partial(latency.measure, partial(container, form), name, 1, options)
         for name in names
         for form in FORMS
     }
 
 
-def _container(form: str, name: str, options: Options) -> Container:
+def container(form: str, name: str, options: Options) -> Container:
     """The container of a network; kept in the work folder."""
     path = options.work / f"{name.replace(':', '-')}-{form}.dcz"
     if not path.exists():

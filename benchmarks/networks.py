@@ -43,7 +43,7 @@ def container(name: str, options: Options) -> Container:
 def trained(name: str, options: Options) -> Container | None:
     """The container of ``options.models`` that is named after a network."""
     for path in sorted(options.models.glob("*.dcz")):
-        if _network_of(path.stem) == name:
+        if network_of(path.stem) == name:
             return Container(name, f"{NETWORKS[name].title}, trained", path, path.name)
     return None
 
@@ -70,7 +70,7 @@ def newer(made: Path, source: Path) -> bool:
     return made.exists() and made.stat().st_mtime > source.stat().st_mtime
 
 
-def _network_of(stem: str) -> str:
+def network_of(stem: str) -> str:
     """The network that a file is named after: vgg16_half is VGG16-half, not VGG-16."""
     fitting = (name for name in NETWORKS if _letters(stem).startswith(_letters(name)))
     return max(fitting, key=len, default="")

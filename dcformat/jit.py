@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..core.jit import compiled, inner, stamp
+from ..core.jit import NO_REFERENCE_COUNTS, compiled, inner, stamp
 
 _STAMP = stamp(Path(__file__).parent)
 
@@ -16,11 +16,16 @@ def kernel(function: Callable[..., Any]) -> Any:
     return compiled(function, _STAMP)
 
 
+def lean_kernel(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that allocates nothing, and calls functions that are `called`: it counts no references."""
+    return compiled(function, _STAMP, error_model="numpy", **NO_REFERENCE_COUNTS)
+
+
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a part of kernels that is always inlined."""
     return inner(function, inline="always")
 
 
 def called(function: Callable[..., Any]) -> Any:
-    """Compile a long part of kernels that stands in several places of one: once, and called."""
-    return inner(function)
+    """Compile a long part of a lean kernel: LLVM inlines it, which takes less time than to inline it before types."""
+    return inner(function, error_model="numpy", forceinline=True, **NO_REFERENCE_COUNTS)

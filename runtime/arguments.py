@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.errors import quoted
-from ..dcformat import Input, InputError
-from .kernels.contract import F32
+from ..dcformat import InputError
 from .vision.arrays import as_array
+
+if TYPE_CHECKING:
+    from ..dcformat import Shape
+    from .kernels.contract import F32
 
 
 class Arguments:
@@ -19,14 +22,14 @@ class Arguments:
 
     Parameters
     ----------
-    inputs : sequence of Input
+    shapes : mapping of str to tuple of int
+        Of a sample of each input, by name, in their order.
     limits : mapping of int to int
         What `dcz.dcformat.graph.ids.id_limits` gives.
     """
 
-    def __init__(self, inputs: Sequence[Input], limits: Mapping[int, int]) -> None:
-        self._inputs = inputs
-        self._names = [given.name for given in inputs]
+    def __init__(self, shapes: Mapping[str, Shape], limits: Mapping[int, int]) -> None:
+        self._names, self._shapes = [*shapes], [*shapes.values()]
         self._limits = limits
 
     def __call__(self, batches: tuple[ArrayLike | Mapping[str, ArrayLike], ...]) -> list[F32]:
@@ -48,7 +51,7 @@ class Arguments:
         """
         if len(batches) == 1 and isinstance(batches[0], Mapping):
             batches = self._by_name(batches[0])
-        if len(batches) != len(self._inputs):
+        if len(batches) != len(self._names):
             names = ", ".join(self._names)
             call = f"call model({names}), or model({{'{self._names[0]}': ..., ...}})"
             expected = f"{len(self._names)} ({names})"
@@ -82,13 +85,13 @@ class Arguments:
         return tuple(given[name] for name in self._names)
 
     def _checked(self, value: int, batch: ArrayLike | Mapping[str, ArrayLike]) -> NDArray[Any]:
-        given, array = self._inputs[value], as_array(batch)  # type: ignore[arg-type]
-        where = f"input {given.name!r}" if len(self._inputs) > 1 else None
+        name, shape, array = self._names[value], self._shapes[value], as_array(batch)  # type: ignore[arg-type]
+        where = f"input {name!r}" if len(self._names) > 1 else None
         if value not in self._limits and array.dtype.kind != "f":
             raise _not_floats(array.dtype, where)
-        if array.shape[1:] != given.shape or array.ndim == 0:
-            hint = "add a batch axis: batch[None]" if array.shape == given.shape else None
-            expected = f"(N, {', '.join(map(str, given.shape))})"
+        if array.shape[1:] != shape or array.ndim == 0:
+            hint = "add a batch axis: batch[None]" if array.shape == shape else None
+            expected = f"(N, {', '.join(map(str, shape))})"
             raise InputError("batch has the wrong shape", where=where, expected=expected, found=array.shape, hint=hint)
         if value in self._limits:
             _check_ids(array, self._limits[value], where)

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import dcformat
 from ..core.hub import fetched
 from ..core.readahead import Content, Source, name_of
 from ..dcformat import InputError
-from ..dcformat.graph.ids import random_inputs
 from .arguments import Arguments, check_one_input, check_one_output
-from .execute.executor import Executor
-from .execute.layer_times import LayerStats, LayerTimer, layer_table
-from .kernels.contract import F32
-from .network import SLICES, Network, slices
-from .plan.plan import Plan
-from .plan.tuning import Tuning
+from .engine import Engine, part_of
 from .settings import thread_count
-from .simd import LANES
-from .summary import summary
-from .threads.fork import after_fork
-from .threads.team import Team
-from .threads.workers import Workers
 from .vision.ranking import Answer, Prediction, rank, warning_of_nan
 
 if TYPE_CHECKING:
+    from .facts import LayerStats
+    from .kernels.contract import F32
     from .vision.images import Inputs, Item
-
-PARALLEL_BYTES = 1 << 20
-"""Least size in bytes of a container whose layers are packed in several threads. For a small one, packing is mostly
-Python code, and threads would wait for each other."""
 
 
 class Stats(TypedDict):
@@ -66,15 +50,14 @@ class Model:
         By name, of one sample, without the batch axis.
     input_shape, output_shape : tuple of int
         Those of the first.
-    labels : list of str or None
-        Class names.
     arguments : Arguments
         The check of what it is called with.
     threads : int
         Threads for a batch, or for large layers. Results do not depend on it. They may depend, by rounding alone, on
         whether a sample belongs to a group of 16 of a batch, which run as vector lanes, or to the rest.
     precision : str
-        ``fp32``, or ``u8``: values with a range are held as 8-bit integers.
+        ``fp32``; ``u8``: values with a range are held as 8-bit integers; ``s16``: convolutions that gain by it are
+        computed in words of 16 bits.
     stats : Stats
         Sizes, kernels and times.
     """
@@ -88,36 +71,32 @@ class Model:
         precision: str = "fp32",
     ) -> None:
         self.threads = thread_count(threads)
-        self._tuning = None if tuning is None else Tuning(tuning)
         start = time.perf_counter()
-        content = Content(source)  # kept: it is small, and later plans decode the weights again
-        container = dcformat.open(content, name)
-        opened = time.perf_counter()
+        content = Content(source)
         tuned = None if tuning is None else os.path.abspath(tuning)
-        self._made_from = content.origin, name, threads, tuned, precision
-        self._container, self._network = container, Network(container, precision)
-        self.precision = "u8" if self._network.integers else "fp32"
-        self.input_shapes, self.output_shapes = self._network.input_shapes, self._network.output_shapes
+        self._name, self._made_from = name, (content.origin, name, threads, tuned, precision)
+        self._engine = Engine(content, name, self.threads, tuning, precision)
+        opened = time.perf_counter()
+        facts = self._engine.facts
+        self.precision = facts.precision
+        self.input_shapes, self.output_shapes = facts.inputs, facts.outputs
         self.input_names, self.output_names = tuple(self.input_shapes), tuple(self.output_shapes)
         self.input_shape = self.input_shapes[self.input_names[0]]
         self.output_shape = self.output_shapes[self.output_names[0]]
-        self.labels = container.labels
-        self.arguments = Arguments(self._network.graph.inputs, self._network.limits)
-        self._plans: dict[int, Plan] = {}
-        self._idle: dict[int, deque[Executor]] = {size: deque(maxlen=self.threads) for size in SLICES}
-        self._team = Team(self.threads)
-        self._renew()
-        after_fork(self, Model._renew)
-        single = self._plan(1)
-        self._arena_bytes = 4 * single.layout.elements
+        self.arguments = Arguments(facts.inputs, facts.limits)
         self.stats = Stats(
-            file_bytes=container.file_bytes,
-            weight_bytes=sum(step.weight_bytes for step in single.steps),
-            arena_bytes=self._arena_bytes,
-            layers=layer_table(single),
+            file_bytes=facts.file_bytes,
+            weight_bytes=sum(layer["weight_bytes"] for layer in facts.layers),
+            arena_bytes=facts.arena_bytes,
+            layers=facts.layers,
             open_seconds=opened - start,
             plan_seconds=time.perf_counter() - opened,
         )
+
+    @property
+    def labels(self) -> list[str] | None:
+        """Class names."""
+        return self._engine.container.labels
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the source, a path or all bytes: unpickling loads the model again."""
@@ -126,10 +105,12 @@ class Model:
     def __repr__(self) -> str:
         ends = (self.input_shapes, self.output_shapes)
         given, made = (next(iter(end.values())) if len(end) == 1 else end for end in ends)
-        return f"<dcz.Model {self._container.path!r}: {given} -> {made}>"
+        return f"<dcz.Model {self._name!r}: {given} -> {made}>"
 
     def _repr_html_(self) -> str:
-        return summary(self, self._container)
+        from .summary import summary
+
+        return summary(self, self._engine.container)
 
     def __call__(self, *batch: ArrayLike | Mapping[str, ArrayLike]) -> Any:
         """Run the network.
@@ -149,7 +130,7 @@ class Model:
         InputError
             The array has another shape or type. Integers are refused as pixels: `preprocess` turns images into samples.
         """
-        answers = self._answers(self.arguments(batch))
+        answers = self._engine.answers(self.arguments(batch))
         return answers[0] if len(answers) == 1 else dict(zip(self.output_names, answers, strict=True))
 
     def noise(self, samples: int, seed: int = 0) -> dict[str, NDArray[Any]]:
@@ -160,38 +141,17 @@ class Model:
         dict of str to ndarray of float32 or int64, shapes ``(samples, *shape)``
             By name, in the order of the inputs.
         """
-        arrays = random_inputs(self._network.graph, self._network.weights, samples, seed)
-        return dict(zip(self.input_names, arrays, strict=True))
+        from ..dcformat.graph.ids import random_inputs
 
-    def _answers(self, x: list[F32]) -> list[F32]:
-        samples = len(x[0])
-        out = [np.empty((samples, *shape), dtype=np.float32) for shape in self.output_shapes.values()]
-        if samples == 1:  # the fast path: such a call may take microseconds
-            self._run(1, x, out)
-            return out
-        slices = deque(self._slices(samples))
-        while slices and slices[0][1] == LANES and samples < LANES * self.threads:
-            start, size = slices.popleft()  # too few slices for all threads, so threads share layers
-            self._run(size, _part(x, start, size), _part(out, start, size))
-        calls = [partial(self._run, n, _part(x, start, n), _part(out, start, n)) for start, n in slices]
-        if self.threads > 1 and len(calls) > 1:
-            with self._team.taken():  # all cores are busy with slices
-                self._workers.run(calls)
-        else:
-            for call in calls:
-                call()
-        return out
+        shapes = {name: entry.shape for name, entry in self._engine.container.entries.items()}
+        arrays = random_inputs(self._engine.graph, shapes, samples, seed)
+        return dict(zip(self.input_names, arrays, strict=True))
 
     @cached_property
     def _inputs(self) -> Inputs:
         from .vision.images import Inputs  # it imports Pillow, which those who call with arrays do not need
 
-        return Inputs(self._container.preprocess, self.input_shape)
-
-    def _renew(self) -> None:
-        """Make new threads and locks: at first, and in a process forked from the one that loaded."""
-        self._planning = threading.Lock()
-        self._workers = Workers(self.threads)
+        return Inputs(self._engine.container.preprocess, self.input_shape)
 
     def time_layers(
         self, batch: ArrayLike | Mapping[str, ArrayLike], rounds: int = 20
@@ -211,13 +171,15 @@ class Model:
         list of (LayerStats, float)
             In order of execution: the layer as planned for the largest slice, and its seconds.
         """
+        from .execute.layer_times import LayerTimer
+
         x = self.arguments((batch,))
-        slices = list(self._slices(len(x[0])))
+        slices = list(self._engine.slices(len(x[0])))
         sizes = sorted({size for _, size in slices}, reverse=True)
-        timer = LayerTimer([self._plan(size) for size in sizes])
+        timer = LayerTimer([self._engine.plan(size) for size in sizes])
 
         def once() -> NDArray[np.float64]:
-            parts = [timer.time(sizes.index(size), _part(x, start, size)) for start, size in slices]
+            parts = [timer.time(sizes.index(size), part_of(x, start, size)) for start, size in slices]
             return np.sum(parts, axis=0)  # type: ignore[no-any-return]
 
         once()
@@ -304,7 +266,7 @@ class Model:
         attempts = self._inputs.attempts(items)
         while chunk := list(islice(attempts, batch_size)):
             samples = [sample for _, sample in chunk if not isinstance(sample, InputError)]
-            best = iter(self.rank(self._answers([np.stack(samples)])[0], top) if samples else ())
+            best = iter(self.rank(self._engine.answers([np.stack(samples)])[0], top) if samples else ())
             for name, sample in chunk:
                 yield Answer(name, [], sample) if isinstance(sample, InputError) else Answer(name, next(best))
 
@@ -318,28 +280,7 @@ class Model:
         top : int
             Ties go to the lower index.
         """
-        return rank(scores, self._network.graph, self.labels, top)
-
-    def _slices(self, samples: int) -> Iterator[tuple[int, int]]:
-        return slices(samples, self.threads, self._arena_bytes)
-
-    def _run(self, size: int, batch: list[F32], out: list[F32]) -> None:
-        idle = self._idle[size]
-        try:
-            executor = idle.pop()
-        except IndexError:
-            executor = Executor(self._plan(size))
-        executor.run(batch, out)
-        idle.append(executor)
-
-    def _plan(self, size: int) -> Plan:
-        with self._planning:
-            if size not in self._plans:
-                packers = self.threads if self._container.file_bytes >= PARALLEL_BYTES else 1
-                self._plans[size] = self._network.plan(size, self._team, packers, self._tuning)
-                if self._tuning is not None:
-                    self._tuning.save()
-            return self._plans[size]
+        return rank(scores, self._engine.graph, self.labels, top)
 
 
 def load(
@@ -365,8 +306,11 @@ def load(
         takes some seconds, and added. Without a file, cost estimates choose. Answers may differ by rounding between two
         files.
     precision : str
-        ``fp32``; ``u8``: 8-bit integers, which need ranges (`dcz.calibrate`) and give the same bits on each processor,
-        for any batch and number of threads; ``auto``: these if the container has ranges.
+        ``fp32``. ``u8``: 8-bit integers, which need ranges (`dcz.calibrate`) and give the same bits on each processor,
+        for any batch and number of threads. ``s16``: 16-bit integers in the convolutions that they make faster, which
+        need no ranges; the errors of answers are below a thousandth of the greatest logit on all networks that were
+        measured, and answers do not depend on batch and threads. ``auto``: ``u8`` if the container has ranges, with
+        ``s16`` in layers that have no grid; else ``fp32``.
 
     Returns
     -------
@@ -382,7 +326,3 @@ def load(
         A file cannot be read, or `tuning` cannot be written.
     """
     return Model(fetched(path), name_of(path), threads, tuning, precision)
-
-
-def _part(arrays: list[F32], start: int, samples: int) -> list[F32]:
-    return [array[start : start + samples] for array in arrays]

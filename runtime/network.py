@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cached_property
 from math import prod
 
 from ..dcformat import Container, FormatError, Graph, Shape, infer_shapes
@@ -11,14 +11,9 @@ from .plan.plan import Plan, plan
 from .plan.steps import ONE_LANE
 from .plan.target import HOST, Target
 from .plan.tuning import Tuning
-from .precision import uses_integers
-from .simd import LANES
+from .precision import arithmetic
+from .slices import LANES
 from .threads.team import Team
-
-SLICES = (LANES, 4, 1)
-"""Batch sizes with a plan: a batch is cut into slices of these sizes. The samples of the first are vector lanes."""
-ARENA_LIMIT = 1 << 25
-"""Greatest size in bytes of the activations of a slice of several samples: more would not fit the cache."""
 
 
 class Network:
@@ -34,8 +29,8 @@ class Network:
     ----------
     container : Container
     graph : Graph
-    integers : bool
-        Whether values that have a range are held as integers of 8 bits.
+    arithmetic : Arithmetic
+        What the precision means for the graph.
     weights : dict of str to tuple of int
         Shape of each tensor of the graph.
     shapes : list of tuple of int
@@ -55,7 +50,7 @@ class Network:
 
     def __init__(self, container: Container, precision: str = "fp32") -> None:
         self.container, self.graph = container, _graph(container)
-        self.integers = uses_integers(self.graph, precision, container.path)
+        self.arithmetic = arithmetic(self.graph, precision, container.path)
         self.weights = {name: container.entries[name].shape for name in self.graph.tensor_names()}
         self.shapes = infer_shapes(self.graph, self.weights)
         self.input_shapes: dict[str, Shape] = {given.name: given.shape for given in self.graph.inputs}
@@ -76,34 +71,26 @@ class Network:
         Parameters
         ----------
         size : int
-            One of `SLICES`.
+            One of `dcz.runtime.slices.SLICES`.
         team, packers, tuning, target
             As for `dcz.runtime.plan.plan.plan`.
         """
-        lanes = LANES if size == LANES and self._interleaves and not self.integers else 1
+        lanes = LANES if size == LANES and self._interleaves and not self.arithmetic.one_by_one else 1
         shared = self.graph, self.shapes, self.container.decode
         elements = {name: prod(shape) for name, shape in self.weights.items()}
-        return plan(*shared, size, team, packers, lanes, elements, tuning, target, self.integers)
+        target = self.arithmetic.target(target)
+        return plan(*shared, size, team, packers, lanes, elements, tuning, target, self.arithmetic.integers)
 
+    @cached_property
+    def alone(self) -> bool:
+        """Whether samples of a batch run one by one.
 
-def slices(samples: int, threads: int, arena_bytes: int) -> Iterator[tuple[int, int]]:
-    """Cut a batch into slices, (start, size), sized by memory and the number of threads.
-
-    Parameters
-    ----------
-    samples, threads : int
-    arena_bytes : int
-        Of a sample.
-    """
-    start = 0
-    for size in SLICES:
-        if size > 1 and size * arena_bytes > ARENA_LIMIT:
-            continue
-        if size < LANES and size > max(1, samples // threads):
-            continue
-        while samples - start >= size:
-            yield start, size
-            start += size
+        Integer layers compute one sample after the other, whose activations stay in the cache while it is alone. Fully
+        connected layers read their weights once for all samples.
+        """
+        connected = {node.params["weight"] for node in self.graph.nodes if node.op == "linear"}
+        weights = {name: prod(shape) for name, shape in self.weights.items()}
+        return self.arithmetic.integers and 2 * sum(weights[name] for name in connected) < sum(weights.values())
 
 
 def _graph(container: Container) -> Graph:

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from ..dcformat import Graph, InputError
+from dataclasses import replace
+from typing import NamedTuple
 
-PRECISIONS = ("fp32", "u8", "auto")
+from ..dcformat import Graph, InputError
+from .plan.target import Target
+
+PRECISIONS = ("fp32", "s16", "u8", "auto")
 """Numbers to compute with; ``auto``: those with 8 bits where the container has ranges."""
 
 
-def uses_integers(graph: Graph, precision: str, path: str) -> bool:
-    """Whether a precision means 8-bit integers for a graph.
+class Arithmetic(NamedTuple):
+    """What a precision means for a graph."""
+
+    name: str
+    """``fp32``, ``s16`` or ``u8``."""
+    integers: bool
+    """Whether values that have a range are held as bytes."""
+    words: bool
+    """Whether convolutions in float32 may be computed in words of 16 bits."""
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the samples of a batch are computed one by one, so that no answer depends on the batch."""
+        return self.integers or self.words
+
+    def target(self, target: Target) -> Target:
+        """A processor, with the kernels that may be chosen."""
+        return replace(target, words=self.words)
+
+
+def arithmetic(graph: Graph, precision: str, path: str) -> Arithmetic:
+    """What a precision means for a graph.
 
     Raises
     ------
@@ -18,7 +42,10 @@ def uses_integers(graph: Graph, precision: str, path: str) -> bool:
     """
     if precision not in PRECISIONS:
         raise InputError("unknown precision", expected=", ".join(PRECISIONS), found=repr(precision))
-    if precision == "u8" and graph.quantization is None:
+    ranges = graph.quantization is not None
+    if precision == "u8" and not ranges:
         hint = "find them: dcz calibrate MODEL.dcz IMAGES -o OUT.dcz"
         raise InputError("the container has no ranges for 8-bit integers", path=path, hint=hint)
-    return precision != "fp32" and graph.quantization is not None
+    if precision == "auto":
+        return Arithmetic("u8", True, True) if ranges else Arithmetic("fp32", False, False)
+    return Arithmetic(precision, precision == "u8", precision == "s16")

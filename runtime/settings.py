@@ -16,6 +16,11 @@ def winograd() -> bool:
     return os.environ.get("DCZ_WINOGRAD", "1") != "0"
 
 
+def programs_are_off() -> bool:
+    """Whether compiled programs are left alone: ``DCZ_PROGRAMS=0``."""
+    return os.environ.get("DCZ_PROGRAMS", "1") == "0"
+
+
 def thread_count(threads: int | None) -> int:
     """Threads of a model: all cores that the process may use, unless the user says another number.
 

@@ -179,3 +179,9 @@ def test_importing_dcz_is_cheap(tmp_path: Path) -> None:
     code = "import sys, dcz.cli; dcz.cli.main(['--version']); print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert not {"torch", "sklearn", "numba", "numpy", "PIL", "bitarray"} & set(done.stdout.split())
+
+
+def test_a_look_into_a_container_needs_no_compiler(small_container: Path) -> None:
+    code = "import sys, dcz; print(dcz.open(sys.argv[1]).labels, *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, small_container], capture_output=True, text=True, check=True)
+    assert not {"numba", "llvmlite", "PIL", "bitarray"} & set(done.stdout.split())

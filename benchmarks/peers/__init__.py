@@ -105,6 +105,9 @@ PEERS = {
     )
 }
 
+DCZ_U8 = Peer("dcz u8", "with_dcz_u8.py", reads="dcz")
+"""dcz with the 8-bit integers of a calibrated container."""
+
 CODERS = {
     coder.name: coder
     for coder in (
@@ -129,7 +132,16 @@ ZOO = Tool(
     ),
 )  # fmt: skip
 """The libraries whose networks `benchmarks.zoo` converts, and what dcz needs, in the versions of this process."""
-TOOLS: dict[str, Tool] = {**PEERS, **CODERS, ZIPNN.name: ZIPNN, ZOO.name: ZOO}
+COMPRESSORS = Tool(
+    "compressors",
+    "",
+    (
+        "coremltools==9.0", "nncf==3.4.0", "openvino==2026.4.1", "torchao==0.18.0", SAME_TORCH,
+        *_same("bitarray", "llvmlite", "numba", "numpy", "onnx", "pillow", "scikit-learn", "tqdm"),
+    ),
+)  # fmt: skip
+"""The tools that `benchmarks.compressors` trains with, and what dcz needs."""
+TOOLS: dict[str, Tool] = {**PEERS, **CODERS, ZIPNN.name: ZIPNN, ZOO.name: ZOO, COMPRESSORS.name: COMPRESSORS}
 
 
 class MissingToolError(Exception):

@@ -14,8 +14,10 @@ CONTEXTS = 11
 """Unary bins with a context of their own: nncodec's default."""
 
 
-def load_coder():
-    (package,) = importlib.util.find_spec("nncodec").submodule_search_locations
+def load_coder(package=None):
+    """The extension module that codes, from the folder of nncodec; without one, that of this environment."""
+    if package is None:
+        (package,) = importlib.util.find_spec("nncodec").submodule_search_locations
     finder = importlib.machinery.PathFinder.find_spec("deepCABAC", [f"{package}/extensions"])
     module = importlib.util.module_from_spec(finder)
     finder.loader.exec_module(module)
@@ -32,17 +34,30 @@ def numbered(weights):
     return np.ascontiguousarray(numbers, dtype=np.int32), len(centroids)
 
 
-def coded_bytes(coder, numbers):
-    options = coder.HdspMode.AlwaysOff, np.zeros(2, np.int8), 0, 0
-    encoder, decoder = coder.Encoder(), coder.Decoder()
+def _options(coder):
+    return coder.HdspMode.AlwaysOff, np.zeros(2, np.int8), 0, 0
+
+
+def encoded(coder, numbers):
+    """The stream of a tensor's numbers."""
+    encoder = coder.Encoder()
     encoder.initCtxModels(CONTEXTS, 1)
-    encoder.encodeLayer(numbers, 0, 0, 0, 0, 0, np.zeros(len(numbers), np.int32), *options)
-    stream = np.array(encoder.finish(), np.uint8)
-    back = np.zeros_like(numbers)
+    encoder.encodeLayer(numbers, 0, 0, 0, 0, 0, np.zeros(len(numbers), np.int32), *_options(coder))
+    return np.array(encoder.finish(), np.uint8)
+
+
+def decoded(coder, stream, shape):
+    """The numbers of a stream."""
+    decoder, numbers = coder.Decoder(), np.zeros(shape, np.int32)
     decoder.setStream(stream)
     decoder.initCtxModels(CONTEXTS)
-    decoder.decodeLayer(back, 0, 0, 0, 0, *options)
-    if not np.array_equal(back, numbers):
+    decoder.decodeLayer(numbers, 0, 0, 0, 0, *_options(coder))
+    return numbers
+
+
+def coded_bytes(coder, numbers):
+    stream = encoded(coder, numbers)
+    if not np.array_equal(decoded(coder, stream, numbers.shape), numbers):
         raise ValueError("nncodec decodes something else")
     return len(stream)
 

@@ -40,7 +40,7 @@ OWN_KEYS = {
     "prune": ("rule", "density", "layers", "least", "score", "ramp", "begin"),
     "share": (
         *("bits", "average_bits", "max_bytes", "max_drop"),
-        *("init", "method", "spread", "rate", "grid", "vectors", "half", "fold"),
+        *("init", "method", "spread", "rate", "grid", "vectors", "half", "fold", "reassign"),
     ),
 }
 """Keys of each kind of stage, besides training settings."""
@@ -97,6 +97,8 @@ class Stage:
         "share": numbers without a grid are rounded to half precision.
     fold : bool
         "share": make each batch norm one scale and shift a channel first; training needs ``frozen = true`` then.
+    reassign : bool
+        "share": train the weights too, and let them change their centroid; see `reassignment.ReassignedWeights`.
     """
 
     do: str
@@ -121,6 +123,7 @@ class Stage:
     vectors: int = 0
     half: bool = False
     fold: bool = False
+    reassign: bool = False
 
     def __post_init__(self) -> None:
         if self.do not in OWN_KEYS:
@@ -157,6 +160,10 @@ class Stage:
                     raise ConversionError("grid out of range", expected=f"2 to {MAX_GRID} bits, or 0", found=grid)
             if self.fold and self.settings.epochs and not self.settings.frozen:
                 raise ConversionError("folded batch norms cannot train on batch statistics", hint="set frozen = true")
+            if self.reassign and (self.settings.frozen or self.grid or self.vectors or self.half or self.fold):
+                what = "reassign = true trains all weights, and rounds nothing"
+                unfit = "no frozen, grid, vectors, half, fold"
+                raise ConversionError(what, expected=unfit, hint="set them in a stage after")
 
     def _one_of(self, *keys: str) -> None:
         if sum(getattr(self, key) != _PLAIN[key] for key in keys) != 1:

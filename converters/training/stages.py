@@ -24,6 +24,7 @@ from .checkpoints import load_saved, save
 from .constraints import Constraint, GradualPruning, Masks, SharedWeights, nonzero_masks, weights_of
 from .data.datasets import Dataset, Split
 from .folding import fold_normalisation
+from .reassignment import ReassignedWeights
 from .recipe import Recipe, Stage
 from .report import StageReport
 from .training import evaluate, train
@@ -154,8 +155,11 @@ class Run:
         masks.apply(model)
         return masks
 
-    def _shared(self, stage: Stage, model: nn.Module, bits: BitsRule) -> SharedWeights:
-        return SharedWeights(model, bits, stage.clustering(self.recipe.seed), stage.grid, stage.vectors, stage.half)
+    def _shared(self, stage: Stage, model: nn.Module, bits: BitsRule) -> Constraint:
+        how = stage.clustering(self.recipe.seed)
+        if stage.reassign:
+            return ReassignedWeights(model, bits, how)
+        return SharedWeights(model, bits, how, stage.grid, stage.vectors, stage.half)
 
     def _bits(self, stage: Stage, model: nn.Module) -> BitsRule:
         if stage.bits:

@@ -188,7 +188,8 @@ def _signed(
     slot = x & _SLOT
     negative = _U64(slot >= positive)
     signs[place] = np.int8(1) - np.int8(negative << _ONE)
-    x = (positive + negative * (_TOTAL - _TWO * positive)) * (x >> _PRECISION) + slot - negative * positive
+    start = negative * positive
+    x = (positive + negative * _TOTAL - _TWO * start) * (x >> _PRECISION) + slot - start
     interval = _U64(slots[negative << _PRECISION | x & _SLOT])
     return interval & _BYTE, (interval >> _FREQUENCY) * (x >> _PRECISION) + (interval >> _START & _SLOT)
 

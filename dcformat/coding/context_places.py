@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..jit import inlined, kernel
+from .pick import PICKED, PICKS, pick
 
 _U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones
-_ZERO, _ONE = _U64(0), _U64(1)
+_ZERO, _ONE, _PICKED = _U64(0), _U64(1), _U64(PICKED)
 _NEVER = 1 << 40
 """Cells from the end of a run to its next weight."""
 
@@ -136,7 +137,11 @@ def _ones(bits: np.uint64) -> np.uint64:
     """Bits that are set: LLVM makes one instruction of it."""
     bits = bits - (bits >> _ONE & _PAIRS)
     bits = (bits & _FOURS) + (bits >> _U64(2) & _FOURS)
-    return (bits + (bits >> _U64(4)) & _BYTES) * _SUM >> _TOP_BYTE
+    bits = bits + (bits >> _U64(4)) & _BYTES
+    # Sums of bytes; a product of Python's scalars would warn that it wraps.
+    bits += bits << _U64(8)
+    bits += bits << _U64(16)
+    return bits + (bits << _U64(32)) >> _TOP_BYTE
 
 
 @inlined
@@ -161,15 +166,41 @@ def rank(marks: NDArray[np.uint64], before: NDArray[np.uint64], place: np.uint64
     return before[word] + _ones(marks[word] & (_ONE << (place & _IN_WORD)) - _ONE)  # type: ignore[no-any-return]
 
 
+@inlined
+def _pick_row(
+    line: NDArray[np.uint8],
+    width: np.uint64,
+    count: np.uint64,
+    found: np.uint64,
+    indices: NDArray[Any],
+    symbols: NDArray[np.uint8],
+) -> np.uint64:
+    """Move the `count` weights of a line, each its symbol plus one, to their places; the place behind the last."""
+    if found + count + _PICKED <= _U64(len(indices)):
+        for column in range(_ZERO, width, _PICKED):
+            found += _U64(pick(line, column, indices, symbols, found))
+    elif found + count <= _U64(len(indices)):  # a step would write behind the end
+        for column in range(width):
+            if line[column]:
+                indices[found], symbols[found] = column, line[column] - np.uint8(1)
+                found += _ONE
+    line[:] = 0
+    return found
+
+
 @kernel
 def place_runs(
     walk: Walk,
     values: NDArray[np.uint8],
+    free: bool,
     indptr: NDArray[np.int64],
     indices: NDArray[Any],
     symbols: NDArray[np.uint8],
 ) -> int:
     """Runs of gaps and of symbols to CSR.
+
+    Columns that are coded in another order than their own are put in place. Marks of those that are there tell the
+    place of each; or a line has the symbol of each column, and the processor picks those that are there.
 
     Parameters
     ----------
@@ -177,6 +208,8 @@ def place_runs(
         Sound by `check_runs`.
     values : ndarray of uint8, shape (weights,)
         Symbols in the order of runs.
+    free : bool
+        Whether all symbols are below 255.
     indptr : ndarray of int64, shape (rows + 1,)
         Receives the row limits.
     indices : ndarray of integers, shape (weights,)
@@ -195,7 +228,8 @@ def place_runs(
     _begin(walk, ahead, at, weight)
     width = len(order)
     marks, before = np.zeros((width + 63) // 64, np.uint64), np.empty((width + 63) // 64, np.uint64)
-    columns, line = np.empty(width, np.int32), np.empty(width, np.uint8)
+    columns, line = np.empty(width, np.int32), np.zeros(width + PICKED, np.uint8)
+    picking = PICKS and free
     indptr[0] = 0
     found = _ZERO
     for row in range(len(indptr) - 1):
@@ -207,7 +241,15 @@ def place_runs(
                 begin, cells = limits[part, c], limits[part, c + 1] - limits[part, c]
                 cell, k, n = ahead[t], at[t], weight[t]
                 end, escape = ends[t], escapes[t]
-                if width:
+                if width and picking:
+                    here -= _U64(n)
+                    while cell < cells:
+                        line[_U64(order[_U64(begin + cell)])] = values[_U64(n)] + np.uint8(1)
+                        n += 1
+                        gap, k = _next(gaps, k, end, escape)
+                        cell += 1 + gap
+                    here += _U64(n)
+                elif width:
                     while cell < cells:
                         column = _U64(order[_U64(begin + cell)])
                         mark(marks, column)
@@ -226,7 +268,9 @@ def place_runs(
                         gap, k = _next(gaps, k, end, escape)
                         cell += 1 + gap
                 ahead[t], at[t], weight[t] = cell - cells, k, n
-        if width:  # in the order of columns
+        if width and picking:
+            found = _pick_row(line, _U64(width), here, found, indices, symbols)
+        elif width:  # in the order of columns
             after = count_marks(marks, before, found)
             for i in range(here):
                 column = _U64(columns[i])

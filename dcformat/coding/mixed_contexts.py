@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..jit import called
-from .mixing import begin, logit_of
+from .mixing import begun, logit_of
 
 Ints = NDArray[np.int64]
 Ranks = NDArray[np.int16]
-Probabilities = NDArray[np.int32]
-Seen = NDArray[np.uint16]
+Counters = NDArray[np.uint32]
 
 FLAGS, SIGNS, DIGITS, LISTS = 0, 10, 18, 25
 """The first list of contexts of each kind of decision, and their number."""
@@ -32,12 +31,13 @@ KNOWN = 5
 
 MIDDLE = 10
 """Level of a row or column that is as dense as the tensor."""
-_LEVELS, _LEVEL_WIDTH = 2 * MIDDLE + 1, 64
+_LEVELS, _LEVEL_BITS = 2 * MIDDLE + 1, 6
+_U64 = np.uint64
 _DEEP = 8
 """Digits from this node on have one context in a row and in a channel."""
 
 
-def counters(rows: int, channels: int, kernel_size: int, digits: int) -> Ints:
+def counter_starts(rows: int, channels: int, kernel_size: int, digits: int) -> Ints:
     """Where the counters of each list of contexts begin, and their number: ndarray of int64, shape (LISTS + 1,)."""
     columns, nodes = channels * kernel_size, 1 << digits
     flags = [1, rows, rows * kernel_size, channels, columns]
@@ -48,10 +48,23 @@ def counters(rows: int, channels: int, kernel_size: int, digits: int) -> Ints:
 
 
 @called
+def next_place(place: Ints, columns: int) -> None:
+    """Go on to the next weight."""
+    place[COLUMN] += 1
+    place[K] += 1
+    if place[K] == place[KERNEL_SIZE]:
+        place[K] = 0
+        place[CHANNEL] += 1
+        if place[COLUMN] == columns:
+            place[COLUMN] = place[CHANNEL] = 0
+            place[ROW] += 1
+
+
+@called
 def look_around(ranks: Ranks, at: int, columns: int, place: Ints, near: Ints) -> None:
     """Find the ranks and signs around a place; those outside count as not stored."""
     size, line, k = place[KERNEL_SIZE], place[LINE], place[K]
-    x, row, channel = k % line, place[ROW], place[CHANNEL]
+    x, row, channel = k % line if line > 1 else 0, place[ROW], place[CHANNEL]
     near[LEFT] = ranks[at - 1] if x else 0
     near[UP] = ranks[at - line] if k >= line else 0
     near[UP_LEFT] = ranks[at - line - 1] if k >= line and x else 0
@@ -74,22 +87,21 @@ def _sizes(near: Ints) -> int:
 
 
 @called
-def _level(probabilities: Probabilities, context: int) -> int:
-    above = logit_of(probabilities, context) - logit_of(probabilities, 0)
-    return min(max(above // _LEVEL_WIDTH + MIDDLE, 0), 2 * MIDDLE)  # type: ignore[no-any-return]
+def _level(counter: np.uint32, first: np.uint32) -> int:
+    above = logit_of(begun(counter, first)) - logit_of(first)
+    return min(max((above >> _LEVEL_BITS) + MIDDLE, 0), 2 * MIDDLE)  # type: ignore[no-any-return]
 
 
 @called
-def find_levels(probabilities: Probabilities, seen: Seen, start: Ints, place: Ints, known: Ints) -> None:
+def find_levels(counters: Counters, start: Ints, place: Ints, known: Ints) -> None:
     """Levels of the densities of a kernel position in the row, and of the column, against the tensor's."""
     of_row, of_column = start[2] + place[ROW] * place[KERNEL_SIZE] + place[K], start[4] + place[COLUMN]
-    begin(probabilities, seen, 0, of_row)
-    begin(probabilities, seen, 0, of_column)
-    known[ROW_LEVEL], known[COLUMN_LEVEL] = _level(probabilities, of_row), _level(probabilities, of_column)
+    known[ROW_LEVEL] = _level(counters[_U64(of_row)], counters[0])
+    known[COLUMN_LEVEL] = _level(counters[_U64(of_column)], counters[0])
 
 
 @called
-def flag_contexts(start: Ints, nodes: int, place: Ints, near: Ints, known: Ints, contexts: Ints) -> None:
+def flag_contexts(start: Ints, digits: int, place: Ints, near: Ints, known: Ints, contexts: Ints) -> None:
     """Contexts of whether a weight is stored."""
     size, k = place[KERNEL_SIZE], place[K]
     pattern = (near[LEFT] != 0) + 2 * (near[UP] != 0) + 4 * (near[UP_LEFT] != 0) + 8 * (near[UP_RIGHT] != 0)
@@ -103,7 +115,7 @@ def flag_contexts(start: Ints, nodes: int, place: Ints, near: Ints, known: Ints,
     contexts[6] = start[6] + min(known[COUNT], 15) * size + k
     contexts[7] = start[7] + others * size + k
     contexts[8] = start[8] + known[ROW_LEVEL] * _LEVELS + known[COLUMN_LEVEL]
-    contexts[9] = start[9] + min(_sizes(near) * 8 // nodes, 31) * 16 + min(known[SIZE_SUM] * 4 // nodes, 15)
+    contexts[9] = start[9] + min(_sizes(near) << 3 >> digits, 31) * 16 + min(known[SIZE_SUM] << 2 >> digits, 15)
 
 
 @called

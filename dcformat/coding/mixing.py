@@ -22,13 +22,19 @@ WEIGHT_BITS = 16
 MOST_CONTEXTS = 10
 """Most contexts of a decision."""
 
-_MOST_SEEN = 1023
+SEEN_BITS = 10
+"""Lower bits of a counter: how many bits it has seen. The others are its probability."""
+_MOST_SEEN = (1 << SEEN_BITS) - 1
 """Bits after which a counter moves by the same share from then on."""
 _FIRST_SHARE = 3
 """A counter that has seen n bits moves by the share ``1 / (n + _FIRST_SHARE)``."""
 _MAX_WEIGHT = 1 << WEIGHT_BITS + 4
 _LEARN_BITS = 14
-_SHIFT = COUNTER_BITS - PRECISION
+_SHARE_BITS = 40
+_U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones
+_SEEN, _SEEN_BITS = np.uint32(_MOST_SEEN), np.uint32(SEEN_BITS)
+_TO_STRETCH = np.uint32(SEEN_BITS + COUNTER_BITS - PRECISION)
+_GREATEST = (1 << COUNTER_BITS) - 1
 _MAX_LOGIT = 2047
 """In 256ths."""
 _POINT_BITS = 7
@@ -48,22 +54,36 @@ def _probabilities() -> Ints:
     return found
 
 
-_SQUASH = _probabilities()
-_STRETCH = np.minimum(np.searchsorted(_SQUASH, np.arange(TOTAL)), 2 * _MAX_LOGIT) - _MAX_LOGIT
+_SQUASH = _probabilities().astype(np.int16)
+_STRETCH = (np.minimum(np.searchsorted(_SQUASH, np.arange(TOTAL)), 2 * _MAX_LOGIT) - _MAX_LOGIT).astype(np.int16)
 """The least logit whose probability is as large, or the greatest."""
 
+_SHARES = (1 << _SHARE_BITS) // np.arange(_FIRST_SHARE, _FIRST_SHARE + _MOST_SEEN + 1) + 1
+"""``x * _SHARES[n] >> _SHARE_BITS`` is ``x // (n + _FIRST_SHARE)`` for each x below ``1 << COUNTER_BITS + 1``."""
+
 
 @called
-def logit_of(probabilities: NDArray[np.int32], context: int) -> int:
+def logit_of(counter: np.uint32) -> int:
     """Logit of a counter's probability, in 256ths."""
-    return _STRETCH[probabilities[context] >> _SHIFT]  # type: ignore[no-any-return]
+    return np.int64(_STRETCH[_U64(counter >> _TO_STRETCH)])  # type: ignore[return-value]
 
 
 @called
-def begin(probabilities: NDArray[np.int32], seen: NDArray[np.uint16], first: int, context: int) -> None:
-    """Give a counter that has seen nothing the probability of a decision's first one."""
-    if seen[context] == 0:
-        probabilities[context] = probabilities[first]
+def begun(counter: np.uint32, first: np.uint32) -> np.uint32:
+    """A counter; one that has seen nothing has the probability of a decision's first one."""
+    return counter if counter & _SEEN else first & ~_SEEN
+
+
+@called
+def _counted(counter: np.uint32, bit: int) -> np.uint32:
+    """A counter after one more bit."""
+    seen, probability = np.int64(counter & _SEEN), np.int64(counter >> _SEEN_BITS)
+    # No branch, as bits are a matter of chance. Rounded down, so that a step down is rounded up.
+    one, zero = -bit, bit - 1
+    away = (probability ^ _GREATEST & one) + (seen + _FIRST_SHARE - 1 & zero)
+    moved = away * _SHARES[_U64(seen)] >> _SHARE_BITS
+    probability += (moved ^ zero) - zero
+    return np.uint32(probability) << _SEEN_BITS | np.uint32(min(seen + np.int64(1), np.int64(_MOST_SEEN)))
 
 
 @called
@@ -72,9 +92,9 @@ def decide(
     writing: bool,
     stream: NDArray[np.uint8],
     state: Ints,
-    probabilities: NDArray[np.int32],
-    seen: NDArray[np.uint16],
+    counters: NDArray[np.uint32],
     contexts: Ints,
+    count: int,
     weights: Ints,
     inputs: Ints,
     rate: int,
@@ -90,12 +110,13 @@ def decide(
         What is written, or what is read, with `STATE_BYTES` zeros behind it.
     state : ndarray of int64, shape (3,)
         Place in the stream, range, and low end of it (writing) or code (reading).
-    probabilities, seen : ndarray, shape (counters,)
-    contexts : ndarray of int64, shape (n,)
+    counters : ndarray of uint32
+    contexts : ndarray of int64
         Counters of the decision; the first is the one that others begin with.
-    weights : ndarray of int64, shape (n,)
-    inputs : ndarray of int64, shape (n,)
-        Room.
+    count : int
+        Their number.
+    weights, inputs : ndarray of int64
+        A weight for each; room.
     rate : int
         How fast weights learn.
 
@@ -104,14 +125,13 @@ def decide(
     int
         The bit.
     """
-    count, first = len(contexts), contexts[0]
-    inputs[0] = logit_of(probabilities, first)
-    total = weights[0] * inputs[0]
+    first = counters[_U64(contexts[0])]
+    base = logit_of(first)
+    inputs[0], total = base, weights[0] * base
     for i in range(1, count):
-        begin(probabilities, seen, first, contexts[i])
-        inputs[i] = logit_of(probabilities, contexts[i]) - inputs[0]
+        inputs[i] = logit_of(begun(counters[_U64(contexts[i])], first)) - base
         total += weights[i] * inputs[i]
-    one = _SQUASH[min(max(total >> WEIGHT_BITS, -_MAX_LOGIT), _MAX_LOGIT) + _MAX_LOGIT]
+    one = np.int64(_SQUASH[_U64(min(max(total >> WEIGHT_BITS, -_MAX_LOGIT), _MAX_LOGIT) + _MAX_LOGIT)])
     zero = TOTAL - one
     at, extent = state[0], state[1]
     if writing:
@@ -120,16 +140,15 @@ def decide(
     else:
         unit, code = extent >> PRECISION, state[2]
         bit = np.int64(code >= unit * zero)  # type: ignore[assignment]
-        extent, code, last = unit * (one if bit else zero), code - unit * zero * bit, len(stream) - WORD_BYTES
+        extent, code, last = unit * (zero + (one - zero) * bit), code - unit * zero * bit, len(stream) - WORD_BYTES
         at, extent, code = settle(stream, at, extent, code, last)
         state[2] = code
     state[0], state[1] = at, extent
-    miss = bit * TOTAL - one
-    target = ((1 << COUNTER_BITS) - 1) * bit
+    step = (bit * TOTAL - one) * rate
     for i in range(count):
-        learned = weights[i] + (inputs[i] * miss * rate + (1 << _LEARN_BITS - 1) >> _LEARN_BITS)
+        learned = weights[i] + (inputs[i] * step + (1 << _LEARN_BITS - 1) >> _LEARN_BITS)
         weights[i] = min(max(learned, -_MAX_WEIGHT), _MAX_WEIGHT)
-        context = contexts[i]
-        probabilities[context] += (target - probabilities[context]) // (seen[context] + _FIRST_SHARE)
-        seen[context] = min(seen[context] + 1, _MOST_SEEN)
+    for i in range(count):
+        context = _U64(contexts[i])
+        counters[context] = _counted(begun(counters[context], first), bit)
     return bit

@@ -86,7 +86,8 @@ class ContextPayload(Payload):
         values = self._symbols(words, states, walk)
         indptr, indices = np.empty(rows + 1, np.int64), room(self.nnz, index_dtype(width))
         symbols: NDArray[np.uint8] = room(self.nnz, np.uint8)
-        self._check_placed(place_runs(walk, values, indptr, indices, symbols))
+        free = len(self.codebook) < MAX_CODEBOOK
+        self._check_placed(place_runs(walk, values, free, indptr, indices, symbols))
         return dense_again(SparseShared(self.shape, indptr, indices, self.codebook, symbols, self.dtype))
 
     def _stream(self) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -110,7 +111,7 @@ class Layout:
         sort_columns(column_classes, each, parts, limits, order)
         return Layout(parts, _from_zero(row_classes), limits, order)
 
-    @property
+    @cached_property
     def tables(self) -> int:
         """Sums of a row's and a column's class."""
         return int(self.row_classes.max()) + int(self.limits.shape[1]) - 1

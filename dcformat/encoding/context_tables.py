@@ -75,7 +75,7 @@ class Values:
 
 def unzigzag(numbers: Ints) -> Ints:
     """Inverse of `zigzag`."""
-    return np.where(numbers & 1, -(numbers + 1 >> 1), numbers >> 1)
+    return numbers >> 1 ^ -(numbers & 1)
 
 
 def read_positions(reader: NumberReader, shape: Shape, bits: int, form: list[int]) -> Positions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from ..core.jit import Kernel, Processor, kinds_of
 from ..core.jit.cross import CrossCode
 from ..dcformat import InputError, UnsupportedOpError
-from ..runtime.kernels.layout import from_lanes, to_lanes
-from ..runtime.plan.plan import Plan
-from ..runtime.program import Buffer, Constant, Instruction, Parallel, resolve
+from ..runtime.program import Buffer, Constant, Instruction
 
 Array = NDArray[Any]
 ALIGNMENT = 64
@@ -60,6 +58,11 @@ class Kernels:
             self.code[self._symbols[key]] = code
         return self._symbols[key]
 
+    def call(self, symbol: str, values: Iterable[str]) -> str:
+        """A line of assembly that calls a kernel with operands that `flat` gives."""
+        typed = zip(self.code[symbol].parameters, ("%result", "%error", *values), strict=True)
+        return f"  call i32 @{symbol}({', '.join(map(' '.join, typed))})"
+
     def declarations(self) -> Iterator[str]:
         """A line of assembly for each kernel."""
         return (f"declare i32 @{name}({', '.join(code.parameters)})" for name, code in self.code.items())
@@ -88,93 +91,79 @@ class Constants:
         return define_bytes(CONSTANTS, b"".join(self._parts) or bytes(ALIGNMENT), ALIGNMENT)
 
 
-class Run:
-    """A function that runs a plan once: ``@NAME(input addresses, output addresses, arena)``.
+class Function:
+    """A function that calls kernels, one after the other: ``@NAME(pointers..., arena)``.
 
     Parameters
     ----------
     name : str
-    plan : Plan
-        For one thread.
+    pointers : sequence of str
+        Parameters, addresses of arrays outside the arena.
     kernels : Kernels
     constants : Constants
     """
 
-    def __init__(self, name: str, plan: Plan, kernels: Kernels, constants: Constants) -> None:
-        self.name, self._plan, self._kernels, self._constants = name, plan, kernels, constants
-        self._arena = np.empty(plan.program.elements, np.float32)  # for the types of arguments: never read or written
+    def __init__(self, name: str, pointers: Sequence[str], kernels: Kernels, constants: Constants) -> None:
+        self._parameters = ", ".join(f"ptr {pointer}" for pointer in (*pointers, "%arena"))
+        self.name, self._kernels, self._constants = name, kernels, constants
         self._lines: list[str] = []
         self._addresses: dict[int, str] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it does nothing."""
+        return not self._lines
+
     def definition(self) -> str:
         """The function in assembly."""
-        plan, arena = self._plan, self._arena
-        for number, value in enumerate(plan.inputs):
-            self._move(f"%in{number}", plan.view(arena, value), to_lanes, True)
-        for step, made, calls in zip(plan.steps, plan.program.steps, resolve(plan.program, arena), strict=True):
-            for instruction, call in zip(_instructions(made), _instructions(calls), strict=True):
-                self._call(step.op, instruction, call[1])
-        for number, value in enumerate(plan.outputs):
-            self._move(f"%out{number}", plan.view(arena, value), from_lanes, False)
-        pointers = (*(f"%in{i}" for i in range(len(plan.inputs))), *(f"%out{i}" for i in range(len(plan.outputs))))
-        parameters = ", ".join(f"ptr {pointer}" for pointer in (*pointers, "%arena"))
-        begin = "  %result = alloca ptr\n  %error = alloca ptr"
-        lines = "\n".join(self._lines)
-        return f"define internal void @{self.name}({parameters}) {{\n{begin}\n{lines}\n  ret void\n}}\n"
+        return function_text(self.name, self._parameters, self._lines)
 
-    def _move(self, outside: str, held: Array, interleave: Any, inwards: bool) -> None:
-        """Copy an input into the arena, or an output out of it."""
-        inside = self._in_arena(held.ctypes.data - self._arena.ctypes.data)
-        ends = (outside, inside) if inwards else (inside, outside)
-        if self._plan.lanes > 1:
-            flat = held.reshape(-1)
-            self._emit("input", interleave, (flat, flat), ends)
-        else:
-            self._lines.append(
-                f"  call void @llvm.memcpy.p0.p0.i64(ptr {ends[1]}, ptr {ends[0]}, i64 {held.nbytes}, i1 false)"
-            )
-
-    def _call(self, op: str, instruction: Instruction, arguments: tuple[Any, ...]) -> None:
+    def call(self, op: str, instruction: Instruction, arguments: tuple[Any, ...]) -> None:
+        """Add a call; `arguments` are the instruction's, resolved, and `op` is the operator that it serves."""
         pairs = zip(instruction.arguments, arguments, strict=True)
         addresses = [self._address(given, value) for given, value in pairs if isinstance(value, np.ndarray)]
-        self._emit(op, instruction.kernel, arguments, addresses)
+        self.emit(op, instruction.kernel, arguments, addresses)
 
-    def _address(self, given: Buffer | Constant, value: Array) -> str:
-        return self._in_arena(given.offset) if isinstance(given, Buffer) else self._constants.address(value)
+    def copy(self, to: str, source: str, nbytes: int) -> None:
+        """Add a copy of bytes between two addresses."""
+        self._lines.append(f"  call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {nbytes}, i1 false)")
 
-    def _in_arena(self, offset: int) -> str:
+    def emit(self, op: str, kernel: Any, arguments: tuple[Any, ...], addresses: Iterable[str]) -> None:
+        """Add a call of a kernel with arguments like these, whose arrays have the addresses given."""
+        symbol, places = self._kernels.symbol(op, kernel, arguments), iter(addresses)
+        self._lines.append(self._kernels.call(symbol, (each for value in arguments for each in flat(value, places))))
+
+    def in_arena(self, offset: int) -> str:
+        """The address of a byte of the arena."""
         if offset not in self._addresses:
             self._addresses[offset] = f"%at{offset}"
             self._lines.append(f"  %at{offset} = getelementptr i8, ptr %arena, i64 {offset}")
         return self._addresses[offset]
 
-    def _emit(self, op: str, kernel: Any, arguments: tuple[Any, ...], addresses: Iterable[str]) -> None:
-        symbol, places = self._kernels.symbol(op, kernel, arguments), iter(addresses)
-        values = ("%result", "%error", *(each for value in arguments for each in _flat(value, places)))
-        typed = zip(self._kernels.code[symbol].parameters, values, strict=True)
-        self._lines.append(f"  call i32 @{symbol}({', '.join(map(' '.join, typed))})")
+    def _address(self, given: Buffer | Constant, value: Array) -> str:
+        return self.in_arena(given.offset) if isinstance(given, Buffer) else self._constants.address(value)
 
 
-def _instructions(step: Iterable[Any]) -> Iterator[Any]:
-    """The calls of a step in one thread."""
-    for each in step:
-        yield from each.whole if isinstance(each, Parallel) else (each,)
-
-
-def _flat(value: Any, addresses: Iterator[str]) -> Iterator[str]:
+def flat(value: Any, addresses: Iterator[str]) -> Iterator[str]:
     """An argument as Numba passes it: an array's fields and a tuple's elements one by one, None as an address."""
     if isinstance(value, np.ndarray):
         yield from ("null", "null", str(value.size), str(value.itemsize), next(addresses))
         yield from map(str, (*value.shape, *value.strides))
     elif isinstance(value, tuple):
         for each in value:
-            yield from _flat(each, addresses)
+            yield from flat(each, addresses)
     elif value is None:
         yield "null"
     elif isinstance(value, float | np.floating):
         yield f"0x{np.float64(value).view(np.uint64):016X}"  # exact, also for float32
     else:
         yield str(int(value))
+
+
+def function_text(name: str, parameters: str, lines: Iterable[str]) -> str:
+    """A function in assembly whose lines call kernels."""
+    begin = "  %result = alloca ptr\n  %error = alloca ptr"
+    return "\n".join((f"define void @{name}({parameters}) {{", begin, *lines, "  ret void\n}\n"))
 
 
 def define_bytes(name: str, data: bytes, alignment: int = 1) -> str:

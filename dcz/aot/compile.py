@@ -11,13 +11,15 @@ from .. import dcformat
 from ..core.errors import InputError
 from ..core.jit.cross import make_object
 from ..core.output import check_output, replacing
-from ..runtime.network import Network, slices
+from ..runtime.network import Network
 from ..runtime.plan.plan import Plan
-from .assembly import FLOAT_BYTES, Constants, Kernels, Run
+from ..runtime.slices import sizes_of, slices
+from .assembly import FLOAT_BYTES, Constants, Kernels
 from .entry import entry
 from .header import header as header_text
 from .interface import PREFIX, Interface, check_prefix, ends_of
 from .linking import ENDINGS, WASM_ENDINGS, archive, link, linker
+from .run import Run
 from .targets import NATIVE, Target, find_target
 
 MOST_SAMPLES = 1 << 12
@@ -146,7 +148,7 @@ class _Object:
 
 def _compile(network: Network, name: str, target: Target, batch: int, prefix: str) -> _Object:
     single = network.plan(1, target=target.planned)
-    parts = [*slices(batch, 1, FLOAT_BYTES * single.layout.elements)]
+    parts = [*slices(batch, 1, sizes_of(FLOAT_BYTES * single.layout.elements, network.alone))]
     sizes = sorted({size for _, size in parts}, reverse=True)
     plans = {size: single if size == 1 else network.plan(size, target=target.planned) for size in sizes}
     container, arena = network.container, max(plan.layout.elements for plan in plans.values())
@@ -162,10 +164,12 @@ def _compile(network: Network, name: str, target: Target, batch: int, prefix: st
         prefix=prefix,
     )
     kernels, constants = Kernels(target.processor), Constants()
-    runs = [Run(f"run_{size}", plan, kernels, constants).definition() for size, plan in plans.items()]
+    # A plan for one thread is one function.
+    runs = {size: Run(f"run_{size}", plan, kernels, constants).stages[0].whole for size, plan in plans.items()}
     lines = [
-        *(constants.definition(), *kernels.declarations(), *runs),
-        *entry(interface, [(start, f"run_{size}") for start, size in parts]),
+        *(constants.definition(), *kernels.declarations()),
+        *(run.definition() for run in runs.values()),
+        *entry(interface, [(start, runs[size].name) for start, size in parts]),
         *interface.assembly(f"i{target.processor.bits}"),
     ]
     symbols = set(interface.symbols)

@@ -121,7 +121,7 @@ class Interface:
             LLVM's type for C's ``size_t``.
         """
         for name, text in self._texts.items():
-            yield from _text_function(self.prefix + name, text)
+            yield from text_function(self.prefix + name, text)
         for name, sizes in self._sizes.items():
             yield from _size_function(self.prefix + name, sizes, size_type, name != "arena_size")
         for name, texts in self._tables.items():
@@ -160,7 +160,8 @@ def _facts(end: End) -> dict[str, Any]:
     return facts if end.below is None else {**facts, "below": end.below}
 
 
-def _text_function(name: str, text: str) -> Iterator[str]:
+def text_function(name: str, text: str) -> Iterator[str]:
+    """A function that returns a text, in LLVM assembly."""
     yield define_bytes(f"@{name}.text", text.encode() + b"\0")
     yield f"define ptr @{name}() {{\n  ret ptr @{name}.text\n}}"
 

@@ -10,6 +10,7 @@ import llvmlite.binding as llvm
 from ..core.cpu import has
 from ..core.errors import InputError
 from ..core.jit import Processor
+from ..core.jit.numba_adapter import target as host_code
 from ..runtime.plan import target as planned
 
 NATIVE = "native"
@@ -90,6 +91,16 @@ def find_target(name: str) -> Target:
     if name not in TARGETS:
         raise InputError("unknown target", expected=", ".join((NATIVE, *TARGETS)), found=name)
     return TARGETS[name]
+
+
+def this_machine() -> Target:
+    """The machine at hand with all instructions that its processor has, as kernels are compiled for it elsewhere.
+
+    So compiled code gives the bits that the runtime gives; ``native`` is the level of machines like this one.
+    """
+    target = find_target(NATIVE)
+    triple, cpu, features = host_code()
+    return replace(target, processor=Processor(triple, cpu, features, bits=target.processor.bits))
 
 
 def _native() -> Target:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from .choice import Choice, choose
 from .ranges import Observed, Rule, range_of, rule_of
 from .report import Calibration, Compared
 from .scales import MOST_STEPS, weight_scales
+from .sensitivity import Sensitivity, restricted, scan, within_budget
 from .simulate import Simulation
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def calibrate(
     *,
     ranges: str = RANGES,
     correct_bias: bool = False,
+    budget: float | None = None,
     seed: int = 0,
     threads: int | None = None,
 ) -> Calibration:
@@ -68,6 +70,9 @@ def calibrate(
         what makes the least mean squared error.
     correct_bias : bool
         Add to each output channel the mean error that integers make there (Nagel et al. 2019, section 4.2).
+    budget : float, optional
+        Leave the layers that integers harm most in float32, as few as are needed so that at most this percentage of the
+        images gets another greatest answer than in float32. Without it, all convolutions are computed in integers.
     seed : int
         Of the elements that quantiles are estimated from.
     threads : int, optional
@@ -81,19 +86,22 @@ def calibrate(
     ------
     InputError
         No images, one that does not fit the network, a network without convolutions or with several inputs, an unknown
-        rule.
+        rule, a budget below 0 or one that no layer in integers keeps.
     FormatError
         The container is not valid, or has no graph.
     OSError
         A file cannot be read or written.
     """
     rule = rule_of(ranges)
+    if budget is not None and not budget >= 0:
+        raise InputError("a budget is a percentage of images", expected="0 or more", found=budget)
     check_output(out, *files_among(path, *(images if isinstance(images, list | tuple) else [images])))
     with open_container(path) as container:
         batch = _samples(load(path, threads), images)
         work = _Work(container, threads)
         observed, means = work.observe(batch, np.random.default_rng(seed))
         work.quantize(rule, observed)
+        scanned = [] if budget is None else work.keep(batch, budget)
         if correct_bias:
             work.correct(batch, means)
         compared = work.compare(batch[:: max(1, len(batch) // COMPARED)][:COMPARED])
@@ -106,7 +114,9 @@ def calibrate(
             metadata=container.metadata,
             tied=container.tied,
         )
-    return Calibration(os.fspath(out), os.path.getsize(out), len(batch), ranges, correct_bias, seed, compared)
+    return Calibration(
+        os.fspath(out), os.path.getsize(out), len(batch), ranges, correct_bias, seed, compared, budget, scanned
+    )
 
 
 def _samples(model: Model, images: Any) -> F32:
@@ -165,6 +175,24 @@ class _Work:
             weights[name] = np.maximum(scales, weights.get(name, scales))
         self.graph = replace(self.graph, quantization=Quantization(values, weights))
 
+    def keep(self, batch: F32, budget: float) -> list[Sensitivity]:
+        """Take the layers that integers harm most out of them, within a budget."""
+        whole = self.graph.quantization
+        assert whole is not None
+
+        def answers(weights: Collection[str]) -> F32:
+            chosen = choose(self.graph, self._shapes, self._container.decode, weights)
+            found = self._loaded(replace(self.graph, quantization=restricted(whole, chosen)), "u8")(batch)
+            return next(iter(found.values())) if isinstance(found, dict) else found
+
+        found = self._loaded(replace(self.graph, quantization=None))(batch)
+        wanted = next(iter(found.values())) if isinstance(found, dict) else found
+        scanned = within_budget(scan(list(whole.weights), answers, wanted), answers, wanted, budget)
+        kept = [each.weight for each in scanned if each.integer]
+        self._choice = choose(self.graph, self._shapes, self._container.decode, kept)
+        self.graph = replace(self.graph, quantization=restricted(whole, self._choice))
+        return scanned
+
     def correct(self, batch: F32, means: Means) -> None:
         """Set corrections: the mean error of each channel, layer by layer, with all layers before corrected."""
         largest = max(prod(self._shapes[value]) for value in means)
@@ -195,14 +223,17 @@ class _Work:
     def _simulation(self) -> Simulation:
         return Simulation(self.graph, self._shapes, self._container.decode)
 
+    def _loaded(self, graph: Graph, precision: str = "fp32") -> Model:
+        file = io.BytesIO()
+        write(file, graph, stored(self._container))
+        return load(file.getvalue(), self._threads, precision=precision)
+
     def _batches(self, batch: F32, values: Sequence[int], unit: str) -> Iterator[tuple[F32, dict[int, F32]]]:
         """Parts of a batch, and what values hold for them in float32."""
         distinct = list(dict.fromkeys(values))
         outputs = tuple(Output(value, str(value)) for value in distinct)
         graph = replace(self.graph, outputs=outputs, quantization=None)
-        file = io.BytesIO()
-        write(file, graph, stored(self._container))
-        model = load(file.getvalue(), self._threads)
+        model = self._loaded(graph)
         size = max(1, BATCH_ELEMENTS // sum(prod(self._shapes[value]) for value in distinct))
         starts = range(0, len(batch), size)
         for start in progress(starts, unit, len(starts)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,8 +44,18 @@ class Choice:
     groups: list[list[int]]
 
 
-def choose(graph: Graph, shapes: Sequence[Shape], decode: Decode) -> Choice:
+def choose(graph: Graph, shapes: Sequence[Shape], decode: Decode, weights: Collection[str] | None = None) -> Choice:
     """Choose the convolutions whose weights are finite, and the values that they read, and that lead there.
+
+    Parameters
+    ----------
+    graph : Graph
+    shapes : sequence of tuple of int
+        What `dcz.dcformat.infer_shapes` gives for it.
+    decode : callable
+        ``decode(name) -> Tensor``.
+    weights : collection of str, optional
+        Without others.
 
     Raises
     ------
@@ -53,7 +63,9 @@ def choose(graph: Graph, shapes: Sequence[Shape], decode: Decode) -> Choice:
         The network has none.
     """
     fused = fuse(graph, shapes)
-    layers = [layer for layer in fused if layer.node.op in CONVOLUTIONS and _usable(layer, graph, decode)]
+    convolutions = (layer for layer in fused if layer.node.op in CONVOLUTIONS)
+    among = (layer for layer in convolutions if weights is None or layer.node.params["weight"] in weights)
+    layers = [layer for layer in among if _usable(layer, graph, decode)]
     if not layers:
         raise InputError("the network has no convolution to compute in integers", hint="run it as it is, in fp32")
     wanted = {value for layer in layers for value in (layer.inputs[0], layer.residual) if value is not None}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from ..dcformat.graph.quantization import F32
+from .sensitivity import Sensitivity
 
 
 @dataclass
@@ -75,6 +76,10 @@ class Calibration:
     correct_bias : bool
     seed : int
     compared : Compared
+    budget : float or None
+        Most images, in percent, whose greatest answer may differ from that of float32.
+    scanned : sequence of Sensitivity
+        What each layer alone does to the answers; empty without a budget.
     """
 
     path: str
@@ -84,6 +89,8 @@ class Calibration:
     correct_bias: bool
     seed: int
     compared: Compared
+    budget: float | None = None
+    scanned: Sequence[Sensitivity] = ()
 
     @property
     def layers(self) -> Iterable[tuple[str, float]]:
@@ -113,4 +120,6 @@ class Calibration:
             "layers": [{"weight": name, "rms_error": error} for name, error in self.layers],
             "answer_rms_error": self.answer_error,
             "agreement": self.agreement,
+            "budget": self.budget,
+            "scanned": [asdict(each) for each in self.scanned],
         }

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 TUNING = "kernels picked by trial: tries what the file does not know, and adds it"
 """Help for ``--tuning FILE``."""
 
-PRECISION = "numbers to compute with: u8 needs ranges of dcz calibrate; auto: u8 if there are any (default fp32)"
+PRECISION = "numbers to compute with: s16; u8, with ranges of dcz calibrate; auto: u8 if there are any (default fp32)"
 """Help for ``--precision``."""
 
-PRECISIONS = ("fp32", "u8", "auto")
+PRECISIONS = ("fp32", "s16", "u8", "auto")
 """Choices of ``--precision``: those of `dcz.runtime.options`, which takes time to import."""
 
 SHAPE = "shape of one sample: 3,32,32; once for each of several inputs: image:3,32,32, ids:32:int64"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import TypeVar
 
 from .errors import InputError, listed
@@ -11,7 +9,7 @@ from .errors import InputError, listed
 T = TypeVar("T")
 
 PREFIX = "hf://"
-_ADDRESS = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?(/(?P<file>.+))?")
+_ADDRESS = r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?(/(?P<file>.+))?"
 
 
 def fetched(source: T) -> T | str:
@@ -35,7 +33,10 @@ def fetched(source: T) -> T | str:
     """
     if not isinstance(source, str) or not source.startswith(PREFIX):
         return source
-    match = _ADDRESS.fullmatch(source)
+    import re
+    from pathlib import Path
+
+    match = re.fullmatch(_ADDRESS, source)
     if match is None:
         raise InputError("not an address on the Hub", path=source, expected="hf://org/name or hf://org/name/file.dcz")
     try:

@@ -6,7 +6,6 @@ import io
 import os
 import stat
 from io import FileIO
-from pathlib import Path
 from threading import Condition, Thread
 from typing import IO, TypeAlias
 
@@ -51,7 +50,7 @@ class Content:
         if not isinstance(source, str | os.PathLike):
             self._hold(bytes(source) if isinstance(source, bytes | bytearray | memoryview) else _all_of(source))
             return
-        file = Path(source).open("rb", buffering=0)  # noqa: SIM115 (the thread closes it)
+        file = open(source, "rb", buffering=0)  # noqa: SIM115 (the thread closes it)
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):  # a pipe has no size
             with file:
@@ -60,6 +59,9 @@ class Content:
         self.origin = os.path.abspath(source)
         space = room(status.st_size, np.uint8)
         self._view, self._arrived, self._ended = space.data.toreadonly(), 0, False
+        if status.st_size <= FIRST_PIECE:  # a thread would take longer to start
+            self._read(file, space.data)
+            return
         try:
             Thread(target=self._read, args=(file, space.data), name="dcz-reader", daemon=True).start()
         except RuntimeError:  # the system starts no more threads

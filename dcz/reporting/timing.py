@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from ..dcformat.graph.ids import random_inputs
 
 if TYPE_CHECKING:
     from ..dcformat import Container, Tensor
-    from ..runtime.execute.layer_times import LayerStats
+    from ..runtime.facts import LayerStats
 
 SECONDS = 4.0
 """Approximate duration of a measurement; at least `LEAST` rounds."""
@@ -88,7 +89,8 @@ def measure(path: str | os.PathLike[str], precision: str = "fp32") -> LayerTimes
     """
     from ..runtime.execute.layer_times import LayerTimer
     from ..runtime.plan.plan import plan
-    from ..runtime.precision import uses_integers
+    from ..runtime.plan.target import HOST
+    from ..runtime.precision import arithmetic
 
     with open(path) as container:
         graph = container.graph
@@ -96,9 +98,9 @@ def measure(path: str | os.PathLike[str], precision: str = "fp32") -> LayerTimes
             raise FormatError("container holds weights but no graph, so there is nothing to time", path=path)
         weights = {name: container.entries[name].shape for name in graph.tensor_names()}
         shapes = infer_shapes(graph, weights)
-        integers = uses_integers(graph, precision, container.path)
-        stored = plan(graph, shapes, container.decode, 1, integers=integers)
-        dense = plan(graph, shapes, lambda name: _without_zeros(container, name), 1, integers=integers)
+        numbers = arithmetic(graph, precision, container.path)
+        made = partial(plan, graph, shapes, batch=1, target=numbers.target(HOST), integers=numbers.integers)
+        stored, dense = made(decode=container.decode), made(decode=lambda name: _without_zeros(container, name))
         sample = [array.astype(np.float32) for array in random_inputs(graph, weights, 1)]
     timer = LayerTimer([stored, dense])
 

@@ -1,4 +1,4 @@
-"""The layer table of a plan, and the times of its layers.
+"""The times of the layers of plans.
 
 Plans of one graph may have different numbers of steps: one plan may fuse a pool into the convolution before it, another
 may not. When plans are timed together, a layer is the steps up to a value that every plan computes.
@@ -8,24 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..facts import layer_stats
 from ..kernels.contract import F32
 from ..plan.plan import Plan
 from ..plan.step import Step
 from .executor import Executor
-
-
-class LayerStats(TypedDict):
-    """One line of a model's layer table: operator, name of its weight tensor or "", kernel, bytes of packed weights."""
-
-    op: str
-    weight: str
-    kernel: str
-    weight_bytes: int
 
 
 class LayerTimer:
@@ -47,7 +38,7 @@ class LayerTimer:
         self._starts = [_starts(plan.steps, common) for plan in plans]
         self._executors = [Executor(plan) for plan in plans]
         steps, ends = plans[0].steps, [*self._starts[0], len(plans[0].steps)]
-        self.layers = [_layer(steps[first:last]) for first, last in pairwise(ends)]
+        self.layers = [layer_stats(steps[first:last]) for first, last in pairwise(ends)]
 
     def time(self, number: int, batch: Sequence[F32]) -> NDArray[np.float64]:
         """Run one of the plans once.
@@ -67,20 +58,6 @@ class LayerTimer:
         seconds = self._executors[number].time_steps(batch)
         layers: NDArray[np.float64] = np.add.reduceat(seconds, self._starts[number])
         return layers
-
-
-def layer_table(plan: Plan) -> list[LayerStats]:
-    """The layer table of a plan: one line a step."""
-    return [_layer([step]) for step in plan.steps]
-
-
-def _layer(steps: Sequence[Step]) -> LayerStats:
-    return LayerStats(
-        op=steps[0].op,
-        weight=steps[0].weight,
-        kernel=" + ".join(step.kernel for step in steps),
-        weight_bytes=sum(step.weight_bytes for step in steps),
-    )
 
 
 def _starts(steps: Sequence[Step], common: set[int]) -> NDArray[np.intp]:

@@ -94,6 +94,9 @@ class Planar(IntEnum):
     """Of an output channel, where weights are dense."""
     ZERO = auto()
     """The zero point of the output."""
+    LOW = auto()
+    HIGH = auto()
+    """The limits of the output, where it is bytes."""
 
 
 class Batch16(IntEnum):

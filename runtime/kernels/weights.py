@@ -118,3 +118,8 @@ def _csr(tensor: SparseShared | SparseRaw) -> tuple[NDArray[np.int64], NDArray[A
 def _drop_zeros(symbols: NDArray[Any], kept: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
     indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1, dtype=np.int64))]).astype(np.int64)
     return indptr, np.nonzero(kept)[1].astype(index_dtype(kept.shape[1])), symbols[kept]
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no weight is infinite or NaN."""
+    return all(bool(np.isfinite(piece).all()) for piece in tensor.float32().pieces())

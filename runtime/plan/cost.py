@@ -24,7 +24,9 @@ from ..kernels.conv.direct.sparse_shift import ShiftTiling
 from ..kernels.conv.direct.tile import Tiling, is_pointwise
 from ..kernels.conv.direct.weight_stream import LATENCY
 from ..kernels.conv.winograd.tiles import WinogradTiling
+from ..kernels.words.sparse import pairs_of
 from ..simd import LANES
+from ..simd.reference.pairs import PAIR
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,43 @@ class DirectCosts:
     window_channel: float
     tap_loaded: Mapping[int, float]
     tap_tile: float
+
+
+@dataclass(frozen=True)
+class WordCosts:
+    """Costs of direct convolutions in words of 16 bits, of which a vector holds 32.
+
+    Attributes
+    ----------
+    pair : float
+        Of two weights times a vector each.
+    pair_each : float
+        Of two weights beside that.
+    sums : float
+        Of 16 sums that are begun, converted and stored, for each segment of weights.
+    segment : float
+        Of a segment beside its sums.
+    unit : float
+        Of packing a unit of two tiles.
+    packed : mapping of int to float
+        Of packing a vector, by horizontal stride.
+    gathered : float
+        Of packing a vector at any other stride, element by element.
+    finished : float
+        Of an epilogue of 16 outputs.
+    scanned : float
+        Of 16 inputs among which the greatest is sought.
+    """
+
+    pair: float
+    pair_each: float
+    sums: float
+    segment: float
+    unit: float
+    packed: Mapping[int, float]
+    gathered: float
+    finished: float
+    scanned: float
 
 
 @dataclass(frozen=True)
@@ -186,6 +225,7 @@ class Costs:
     """What operations cost on a kind of processor."""
 
     direct: DirectCosts
+    words: WordCosts
     winograd: WinogradCosts
     linear: LinearCosts
     batch16: Batch16Costs
@@ -197,6 +237,19 @@ def sparse(costs: Costs, tiling: Tiling, weight: Tensor) -> float:
     weights = weight.nnz * (tiling.rows * c.multiply + (c.short_weight if short else c.weight))
     sums = tiling.segments * (tiling.rows * c.sums + (c.short_segment if short else 0))
     return tiling.tiles * (weights + sums + _tile(c, tiling))
+
+
+def words_sparse(costs: Costs, tiling: Tiling, weight: Tensor) -> float:
+    """Cycles of `words.sparse`."""
+    c, g = costs.words, tiling.geometry
+    pairs = weight.nnz / PAIR + tiling.segments / 4  # every second segment ends with half a pair
+    products = pairs * (tiling.rows * c.pair + c.pair_each)
+    sums = tiling.segments * (2 * tiling.rows * c.sums + c.segment)
+    strips = g.in_channels * g.kernel[1] * len(tiling.phases) * tiling.bands
+    packed = strips * (c.unit + tiling.reach * c.packed.get(g.stride[1], c.gathered))
+    finished = 2 * g.out_channels * tiling.rows * tiling.bands * c.finished
+    scanned = g.in_channels * g.height * g.width / LANES * c.scanned
+    return pairs_of(tiling) * (products + sums + packed + finished) + scanned
 
 
 def sparse_shift(costs: Costs, tiling: ShiftTiling, weight: Tensor) -> float:

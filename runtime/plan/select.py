@@ -35,7 +35,8 @@ from ..kernels.linear import permute16, permute32
 from ..kernels.linear.csr import LinearSparse
 from ..kernels.linear.dense import LinearDense
 from ..kernels.linear.slices import MOST_FEATURES
-from ..kernels.weights import SparseWeights
+from ..kernels.weights import SparseWeights, is_finite
+from ..kernels.words.sparse import ConvWordsSparse
 from ..simd import LANES
 from . import cost
 from .target import HOST, Target
@@ -45,6 +46,8 @@ Shape = TypeVar("Shape")
 
 UNROLLED_PIXELS = 4
 """Most output pixels of a convolution that is tried as a fully connected layer."""
+WORD_KERNELS = ("conv_words_sparse",)
+"""Kernels that are chosen only where a target allows words of 16 bits."""
 UNSHARED = 4
 """Bytes of a weight that is not shared, by those of one that is: so many more may be kept transformed."""
 FINALISTS = 3
@@ -133,6 +136,14 @@ def _sparse(problem: Problem[ConvGeometry]) -> list[Tiling]:
     return [
         Tiling(g, rows, *span, block, wide=problem.target.wide) for rows in problem.target.sparse_rows for span in spans
     ]
+
+
+def _words(problem: Problem[ConvGeometry]) -> list[Tiling]:
+    target = problem.target
+    if not target.words or problem.epilogue.pool or not is_finite(problem.weight):
+        return []
+    g, spans = problem.geometry, _spans(Plane.of(problem.geometry).out_width)
+    return [Tiling(g, rows, *span, target.word_block, wide=target.wide) for rows in target.word_rows for span in spans]
 
 
 def _dense(problem: Problem[ConvGeometry]) -> list[DenseTiling]:
@@ -243,6 +254,14 @@ def _few_centroids(problem: Problem[LinearGeometry], most: int) -> bool:
 CONVOLUTIONS: tuple[Row[ConvGeometry, Any], ...] = (
     Row("conv_sparse", _sparse, cost.sparse, ConvSparse, lambda t: f"{t.rows}x{t.span}x{t.bands}", FINALISTS),
     Row("conv_dense", _dense, cost.dense, ConvDense, lambda t: f"{t.rows}x{t.span}x{t.bands}", FINALISTS),
+    Row(
+        "conv_words_sparse",
+        _words,
+        cost.words_sparse,
+        ConvWordsSparse,
+        lambda t: f"{t.rows}x{t.span}x{t.bands}",
+        FINALISTS,
+    ),
     Row("conv_channels", _channels, cost.channels, ConvChannels, lambda t: f"{t.rows}x{t.span}x{t.bands}", FINALISTS),
     Row("conv_sliding", _sparse_shift, cost.sparse_shift, ConvSliding, lambda t: str(t.rows)),
     Row("conv_depthwise", _depthwise, cost.depthwise, ConvDepthwise, lambda t: str(t.rows), most=1),

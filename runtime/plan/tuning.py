@@ -26,7 +26,7 @@ from ...dcformat import InputError, Tensor
 from ..jit import ready
 from ..kernels.contract import ConvGeometry, Epilogue, PackedLayer
 from .memory import aligned
-from .select import Choice
+from .select import WORD_KERNELS, Choice
 
 FORMAT = 1
 SECONDS, TURN_SECONDS = 0.03, 0.001
@@ -75,7 +75,8 @@ class Tuning:
         lanes : int
             Samples interleaved in memory.
         """
-        layer, known = _layer(weight, geometry, epilogue, lanes), {choice.name: choice for choice in choices}
+        words = any(choice.kernel in WORD_KERNELS for choice in choices)
+        layer, known = _layer(weight, geometry, epilogue, lanes, words), {choice.name: choice for choice in choices}
         with self._trying:
             if self._picks.get(layer) not in known:
                 likely = [choice for choice in choices if choice.cycles <= UNLIKELY * choices[0].cycles]
@@ -106,11 +107,11 @@ def _read(path: str | os.PathLike[str]) -> dict[str, str]:
     return picks
 
 
-def _layer(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, lanes: int) -> str:
+def _layer(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, lanes: int, words: bool) -> str:
     """Key of a layer's trials: all that decides their speed. Not the batch: a split batch must give the same bits."""
     processor = config.CPU_NAME or llvm.get_host_cpu_name()
     sizes = " ".join(f"{name}={value}" for name, value in asdict(geometry).items() if name != "batch")
-    added = " residual" * epilogue.residual + " pool" * epilogue.pool
+    added = " residual" * epilogue.residual + " pool" * epilogue.pool + " words" * words
     return f"{processor}: {sizes} nonzero={weight.nnz} lanes={lanes}{added}"
 
 

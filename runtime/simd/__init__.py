@@ -15,29 +15,31 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from numba import config
+from ...core.numba_settings import jit_is_off
+from ..slices import LANES as LANES
 
 if TYPE_CHECKING:
     from .reference.arithmetic import *  # noqa: F403
+    from .reference.byte_runs import *  # noqa: F403
     from .reference.byte_stores import *  # noqa: F403
     from .reference.bytes import *  # noqa: F403
     from .reference.functions import *  # noqa: F403
     from .reference.grid import *  # noqa: F403
     from .reference.lanes import *  # noqa: F403
     from .reference.memory import *  # noqa: F403
+    from .reference.pairs import *  # noqa: F403
     from .reference.stream import *  # noqa: F403
     from .reference.window import *  # noqa: F403
     from .reference.winograd import *  # noqa: F403
     from .reference.words import *  # noqa: F403
 
-LANES = 16
 FILES = (
     *("memory", "arithmetic", "functions", "lanes", "grid", "words", "stream", "winograd", "window"),
-    *("bytes", "byte_stores"),
+    *("bytes", "byte_runs", "byte_stores", "pairs"),
 )
 """Files of operations, the same in `reference` and in `llvm`; each one's ``__all__`` in `reference` lists its names."""
 
 for _file in FILES:
     _names = import_module(f".reference.{_file}", __name__).__all__
-    _side = import_module(f".{'reference' if config.DISABLE_JIT else 'llvm'}.{_file}", __name__)
+    _side = import_module(f".{'reference' if jit_is_off() else 'llvm'}.{_file}", __name__)
     globals().update({_name: getattr(_side, _name) for _name in _names})

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config
 from numba.core import types
 from numpy.typing import NDArray
 
+from ...core.numba_settings import jit_is_off
 from ..jit import kernel, ready
 from ..simd.llvm.types import build_address, build_call, intrinsic
 
@@ -51,7 +51,8 @@ def _pause(typingctx: Any) -> Any:
 
 
 @kernel
-def _watch(flags: NDArray[np.int64], place: int, value: int) -> None:
+def watch_kernel(flags: NDArray[np.int64], place: int, value: int) -> None:
+    """As `watch`."""
     for _ in range(ROUNDS):
         if _peek(flags, place) >= value:
             for _ in range(LINGER):
@@ -68,10 +69,10 @@ def watch(flags: NDArray[np.int64], place: int, value: int) -> None:
     flags : ndarray of int64
     place, value : int
     """
-    if not config.DISABLE_JIT:
+    if not jit_is_off():
         _machine_code()(flags, place, value)
 
 
 @cache
 def _machine_code() -> Callable[..., None]:
-    return ready((_watch, (np.zeros(1, np.int64), 0, 0)))[0]
+    return ready((watch_kernel, (np.zeros(1, np.int64), 0, 0)))[0]

@@ -12,19 +12,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.contract import Call
 from .fork import after_fork
-from .spin_wait import watch
 from .workers import tell_no_threads
 
+if TYPE_CHECKING:
+    from ..kernels.contract import Call
+
+    Part = Sequence[Call]
+    Job = tuple[deque[Part], SimpleQueue[BaseException | None]]
+    """A queue of parts not yet begun, and a queue of results: for each finished part of a helper its exception, or
+    None."""
+
 Flags = NDArray[np.int64]
-Part = Sequence[Call]
-Job = tuple[deque[Part], "SimpleQueue[BaseException | None]"]
-"""A queue of parts not yet begun, and a queue of results: for each finished part of a helper its exception, or None."""
+Watch = Callable[[Flags, int, int], None]
 
 RELUCTANCE = 32
 """When helpers have cost a caller time, it works alone for this multiple of the loss. So the loss stays at some 3 %,
@@ -50,10 +55,12 @@ class Team:
     ----------
     threads : int
         Helpers and caller.
+    waiting : callable, optional
+        Stands for `dcz.runtime.threads.spin_wait.watch`, which is a kernel of Numba.
     """
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, threads: int, waiting: Watch | None = None) -> None:
+        self.threads, self._watch = threads, waiting or watch
         self._cores = os.sched_getaffinity(0) if _core() >= 0 else set()
         self._renew()
         after_fork(self, Team._renew)
@@ -95,7 +102,7 @@ class Team:
                 left -= 1
             used = time.thread_time() - used
             self._recall()
-            watch(self._flags, PARTS, left)
+            self._watch(self._flags, PARTS, left)
             for _ in range(left):
                 error = done.get()
                 if error is not None:
@@ -112,8 +119,8 @@ class Team:
     def _hire(self) -> bool:
         """Start the missing helpers, as far as the system permits; return whether there are any."""
         for number in range(len(self._helpers) + 1, self._most + 1):
-            watch(self._flags, PARTS, 0)  # compiled now, so that compilation does not count as a loss
-            arguments = self._jobs, self._flags
+            self._watch(self._flags, PARTS, 0)  # compiled now, so that compilation does not count as a loss
+            arguments = self._jobs, self._flags, self._watch
             helper = Thread(target=_help, args=arguments, name=f"dcz-helper_{number}", daemon=True)
             try:
                 helper.start()
@@ -174,7 +181,14 @@ def _run(part: Part) -> None:
         function(*arguments)
 
 
-def _help(jobs: SimpleQueue[Job | None], flags: Flags) -> None:
+def watch(flags: Flags, place: int, value: int) -> None:
+    """As `dcz.runtime.threads.spin_wait.watch`, which is imported when threads first wait for each other."""
+    from .spin_wait import watch
+
+    watch(flags, place, value)
+
+
+def _help(jobs: SimpleQueue[Job | None], flags: Flags, watch: Watch) -> None:
     """Main loop of a helper thread, until the team is gone."""
     while (job := jobs.get()) is not None:
         seen = int(flags[JOBS])

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, cached_property
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
-
-_log = logging.getLogger("dcz.runtime")
 
 
 class Workers:
@@ -26,7 +23,10 @@ class Workers:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._pool = _pool(threads) if threads > 1 else None
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor | None:
+        return _pool(self._threads) if self._threads > 1 else None
 
     def run(self, calls: Iterable[Callable[[], None]]) -> None:
         """Run all calls in parallel and in any order, and wait for them.
@@ -53,7 +53,7 @@ class Workers:
                     waiting.clear()
                     done.put(error)
 
-        if self._pool is None or count < 2:
+        if count < 2 or self._pool is None:
             work()
         else:
             self._share(self._pool, work, min(self._threads, count))
@@ -83,4 +83,6 @@ def _pool(threads: int) -> ThreadPoolExecutor | None:
 @cache
 def tell_no_threads() -> None:
     """Log once in a process that no thread could be started: the system permits no more, or the process is ending."""
-    _log.warning("no thread can be started: the calling thread works alone")
+    import logging  # few need it
+
+    logging.getLogger("dcz.runtime").warning("no thread can be started: the calling thread works alone")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from math import isnan
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import InputError, Tally
-from ...dcformat import Graph
-from ..kernels.contract import F32
 
-_log = logging.getLogger("dcz.runtime")
+if TYPE_CHECKING:
+    from ...dcformat import Graph
+    from ..kernels.contract import F32
 
 
 class Prediction(NamedTuple):
@@ -91,4 +90,6 @@ def warning_of_nan(answers: Iterable[Answer]) -> Iterator[Answer]:
             lost.add(answer.name)
         yield answer
     if lost.count:
-        _log.warning("NaN in %d of %d answers: %s", lost.count, count, lost)
+        import logging  # few need it
+
+        logging.getLogger("dcz.runtime").warning("NaN in %d of %d answers: %s", lost.count, count, lost)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import dcz
 from benchmarks import accuracy, integer, latency, load, networks
+from benchmarks.integer_inputs import CROPS, of_noise, of_photos
 from benchmarks.suite import Options
+from benchmarks.weights import NETWORKS
 from dcz.dcformat import Graph, Preprocess, make_node, write
 
 
@@ -121,14 +125,45 @@ def test_without_a_test_set_accuracy_says_which_is_missing(brightness: Path, sma
 
 
 def test_integers_without_a_test_set_or_a_convolution(brightness: Path) -> None:
-    assert [row["not_run"] for row in integer.measure(brightness, Options())] == ["give its test set: --mnist FOLDER"]
-    (row,) = integer.measure(brightness, Options(mnist=brightness.parent))
-    assert row["not_run"] == "it has no convolution"
+    def reason(options: Options) -> str:
+        (row,) = integer.measure(partial(integer.trained, brightness), 1, options)
+        return row["not_run"]
+
+    assert reason(Options()) == "give its test set: --mnist FOLDER"
+    assert reason(Options(mnist=brightness.parent)) == "it has no convolution"
+
+
+def test_integers_are_timed_and_a_missing_peer_is_named(small_container: Path, options: Options) -> None:
+    subject = integer.Subject("small", small_container, of_noise((1, 8, 8)))
+    floats, integers, missing = integer.measure(lambda options: subject, 1, options)
+    assert (floats["engine"], floats["agree"], floats["rms_error"]) == ("dcz fp32", 1, 0)
+    assert integers["top1"] is None
+    assert 0 < integers["rms_error"] < 0.1
+    assert integers["peak_mib"] > 10
+    assert missing["not_run"].endswith("python -m benchmarks.peers openvino")
+
+
+def test_cases_of_integers_are_the_networks_that_were_named(brightness: Path) -> None:
+    models = brightness.rename(brightness.with_name("lenet5.dcz")).parent
+    assert "lenet5.dcz" in integer.cases(Options(models=models, networks=tuple(NETWORKS)))
+    named = Options(models=models, networks=("vgg-16", "alexnet"))
+    assert list(integer.cases(named)) == ["alexnet batch 1", "alexnet batch 16", "vgg-16 batch 1"]
 
 
 def test_integers_are_compared_with_fp32() -> None:
-    ratio, milliseconds = {"median": 2.0, "of_least": 2.0}, {"median_ms": 0.25, "min_ms": 0.2}
+    ratio, milliseconds = {"median": 0.5, "of_least": 0.45}, {"median_ms": 0.25, "min_ms": 0.2}
     scores = {"pictures": 4, "top1": 0.75, "agree": 1.0, "rms_error": 0.0123}
-    row = {"network": "n.dcz", "engine": "openvino int8", "ratio": ratio, **milliseconds, **scores}
-    (table,) = integer.tables([row, {"network": "n.dcz", "engine": "dcz u8", "not_run": "why"}])
-    assert table.rows == [("n.dcz", "openvino int8", 4, "75.00%", "100.00%", "0.012", "0.25", "0.2", "2.00")]
+    row = {"network": "n.dcz", "batch": 1, "threads": 1, "engine": "openvino int8", "u8_to_it": ratio}
+    row |= {**milliseconds, **scores, "start_s": 0.125, "peak_mib": 99.6}
+    other = row | {"batch": 16, "top1": None}
+    tables = integer.tables([row, other, {"network": "n.dcz", "engine": "dcz u8", "not_run": "why"}])
+    expected = ("n.dcz", "openvino int8", 4, "75.00%", "100.00%", "0.012", "0.25", "0.2", "0.50", "0.45", "0.12", "100")
+    assert [table.rows for table in tables] == [[expected], [(*expected[:3], "", *expected[4:])]]
+
+
+def test_crops_of_photos_calibrate_and_photos_are_compared(brightness: Path) -> None:
+    photos = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28, 1).repeat(3, axis=3)
+    inputs = of_photos(photos, dcz.load(brightness))
+    assert inputs.calibration.shape == (CROPS, 1, 28, 28)
+    assert len(np.unique(inputs.calibration.reshape(CROPS, -1), axis=0)) > CROPS // 2
+    np.testing.assert_array_equal(inputs.batch(3), inputs.test[[0, 1, 0]])

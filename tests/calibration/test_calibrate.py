@@ -90,3 +90,29 @@ def test_a_network_without_convolutions(tmp_path: Path) -> None:
 def test_the_result_may_not_replace_the_container(file: Path) -> None:
     with pytest.raises(dcz.InputError, match="take the place"):
         dcz.calibrate(file, IMAGES, file)
+
+
+def test_a_container_with_a_layer_in_float32(tmp_path: Path) -> None:
+    weights = tensors()
+    rows = weights["fc"].reshape(3, 6, 16)
+    weights["fc"] = (rows - rows.mean(axis=2, keepdims=True)).reshape(3, 96)  # close calls
+    images = np.random.default_rng(10).normal(size=(60, 2, 8, 8)).astype(np.float32)
+    path, out = tmp_path / "net.dcz", tmp_path / "out.dcz"
+    write(path, network(), weights)
+    done = dcz.calibrate(path, images, out, ranges="p95", budget=0, threads=1)
+    assert [(each["weight"], each["integer"]) for each in done.to_json()["scanned"]] == [("a", False), ("b", True)]
+    assert [name for name, _ in done.layers] == ["b", "b"]
+    with dcz.open(out) as container:
+        given = container.graph.quantization
+    assert sorted(given.values) == [2, 5, 6]
+    assert sorted(given.weights) == ["b"]
+    model = dcz.load(out, threads=1, precision="auto")
+    assert model.precision == "u8"
+    np.testing.assert_array_equal(model(images).argmax(axis=1), dcz.load(path, threads=1)(images).argmax(axis=1))
+
+
+def test_no_budget_below_zero(tmp_path: Path) -> None:
+    write(tmp_path / "net.dcz", network(), tensors())
+    for budget in (-1.0, np.nan):
+        with pytest.raises(dcz.InputError, match="a budget is a percentage of images"):
+            dcz.calibrate(tmp_path / "net.dcz", IMAGES, tmp_path / "out.dcz", budget=budget)

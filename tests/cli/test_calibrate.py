@@ -20,6 +20,16 @@ def test_a_calibration_is_reported_and_seeded(dcz: Callable, small_container: Pa
     assert lines[-1].startswith(f"{out}: ranges of 3 images; on 3 of them an rms error of 0.0")
 
 
+def test_a_budget_shows_each_layer(dcz: Callable, small_container: Path, pictures: Path) -> None:
+    out = small_container.with_name("u8.dcz")
+    done = dcz("calibrate", small_container, pictures, "-o", out, "--budget", 100, "--threads", 1)
+    assert (done.code, done.err) == (0, "")
+    header, *rows = done.out.split("\n\n")[0].splitlines()
+    assert header.split("  ")[0] == "layer alone in integers"
+    assert rows
+    assert all(row.endswith("integers") for row in rows)
+
+
 @pytest.mark.parametrize("rule", ["least", "p10"])
 def test_a_bad_rule(fails: Callable, small_container: Path, pictures: Path, rule: str) -> None:
     out = small_container.with_name("out.dcz")

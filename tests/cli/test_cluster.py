@@ -15,6 +15,7 @@ import pytest
 
 from dcz.cli import cluster
 from dcz.dcformat import InputError
+from dcz.runtime.engine import Engine
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # distributed's own
@@ -72,11 +73,9 @@ def test_answers_of_workers_that_are_nan_are_told_once(
 
 
 def test_a_worker_runs_batches(small_container: Path, batches: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    import dcz
-
     sizes = []
-    run = dcz.Model._answers
-    monkeypatch.setattr(dcz.Model, "_answers", lambda model, x: sizes.append(len(x[0])) or run(model, x))
+    run = Engine.answers
+    monkeypatch.setattr(Engine, "answers", lambda model, x: sizes.append(len(x[0])) or run(model, x))
     sent = cluster.SentModel(small_container.read_bytes(), "model.dcz", 1)
     monkeypatch.setattr(cluster, "get_worker", lambda: SimpleNamespace(plugins={sent.name: sent}))
     cluster._answer(batches, sent.name, f"{Path.cwd()}/./", 1, 8)

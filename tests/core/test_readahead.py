@@ -7,6 +7,7 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
+from dcz.core import readahead
 from dcz.core.readahead import PIECE, Content, name_of
 
 
@@ -89,7 +90,8 @@ class Slow(io.FileIO):
 def test_what_has_come_is_there_before_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
     data = np.random.default_rng(0).bytes(1000)
     (tmp_path / "file").write_bytes(data)
-    monkeypatch.setattr(Path, "open", lambda path, mode, buffering: Slow(path, mode))
+    monkeypatch.setattr(readahead, "open", lambda path, mode, buffering: Slow(path, mode), raising=False)
+    monkeypatch.setattr(readahead, "FIRST_PIECE", 100)
     monkeypatch.setattr(Slow, "go", Event())
     monkeypatch.setattr(Slow, "fails", fails)
     content = Content(tmp_path / "file")

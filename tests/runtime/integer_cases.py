@@ -32,8 +32,12 @@ class IntegerCase:
     density: float = 0.3
     residual: bool = True
     floats: bool = False
+    steep: bool = False
+    """Whether sums are scaled so that most lie beyond all int32."""
     wide: int = 0
     """Padding of the planes beyond what the layer needs."""
+    apart: bool = True
+    """Whether planes have padding between rows."""
 
     @property
     def geometry(self) -> ConvGeometry:
@@ -50,6 +54,7 @@ class IntegerCase:
         g = self.geometry
         reach = [(g.kernel[i] - 1) * g.dilation[i] // g.stride[i] for i in range(2)]
         pads = [max(g.padding[i], reach[i]) + self.wide for i in range(2)]
+        pads = pads if self.apart else [pads[0] + 1, 0]
         given = Planes(g.in_channels, g.height, g.width, *pads)
         return Source(g, given, Planes(g.out_channels, g.out_height, g.out_width, *pads), zero)
 
@@ -99,7 +104,7 @@ def check(case: IntegerCase, tiling_of: int | None = None, parts: int = 2) -> No
     added = rng.integers(0, 256, (g.batch, g.out_channels, g.out_height, g.out_width)).astype(np.uint8)
     epilogue = IntegerEpilogue(
         offset=rng.integers(-5000, 5000, g.out_channels).astype(np.int32),
-        factor=(rng.standard_normal(g.out_channels) / 300).astype(np.float32),
+        factor=(rng.standard_normal(g.out_channels) * (1e8 if case.steep else 1 / 300)).astype(np.float32),
         zero=0 if case.floats else out_zero,
         low=-20.0 if case.floats else 11,
         high=30.0 if case.floats else 233,

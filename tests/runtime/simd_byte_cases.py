@@ -31,7 +31,7 @@ def dot_quad(out, i):
     sums = simd.start_sums(ONE, SEVEN, i.biases, 2)
     for quad in range(5):
         sums = simd.dot_quad(sums, i.bytes, 9, i.offsets, i.weights, quad)
-    simd.store_outputs(out, 0, 0, sums, NONE, i.bytes, i.wide, 3, i.bytes, 0)
+    simd.store_outputs(out, 0, 0, sums, NONE, i.bytes, i.wide, 3, i.bytes, 0, 99, 7, 240)
 
 
 def interleave(out, i):
@@ -43,20 +43,21 @@ def dot_rows(out, i):
     simd.interleave(TWO, i.bytes, 9, i.places_of_bytes, 3, i.packed, 0)
     sums = simd.dot_rows(simd.start_sums(FOUR, TWO, i.biases, 7), i.packed, 0, i.weights, 3)
     sums = simd.dot_rows(sums, i.packed, 0, i.weights, 20)
-    simd.store_outputs(out, 0, 100, sums, NONE, i.bytes, i.wide, 0, i.bytes, 0)
+    simd.store_outputs(out, 0, 100, sums, NONE, i.bytes, i.wide, 0, i.bytes, 0, 99, 7, 240)
 
 
 def store_outputs(out, i):
     sums = simd.start_sums(TWO, THREE, i.biases, 2)
-    simd.store_outputs(i.packed, 0, 100, sums, NONE, i.bytes, i.narrow, 3, i.mask, 4)
+    simd.store_outputs(i.packed, 0, 100, sums, NONE, i.bytes, i.narrow, 3, i.mask, 4, 99, 7, 240)
     one = simd.dot_quad(simd.start_sums(ONE, THREE, i.biases, 2), i.bytes, 9, i.offsets, i.weights, 2)
-    simd.store_outputs(i.packed, 300, 0, one, ONE, i.bytes, i.narrow, 3, i.mask, 9)
-    simd.store_outputs(out, 300, 0, one, ONE, i.bytes, i.wide, 3, i.mask, 9)
+    simd.store_outputs(i.packed, 300, 0, one, ONE, i.bytes, i.narrow, 3, i.mask, 9, 99, 7, 240)
+    simd.store_outputs(out, 300, 0, one, ONE, i.bytes, i.wide, 3, i.mask, 9, 99, 7, 240)
 
 
 def fill_bytes(out, i):
     simd.fill_bytes(i.packed, 3, 100, 7)
     simd.fill_bytes(i.packed, 200, 5, 9)
+    simd.fill_bytes(i.packed, 300, 21, 11)
     out[0] = i.bytes[0]
 
 
@@ -73,9 +74,15 @@ def copy_every(out, i):
     out[0] = i.bytes[0]
 
 
-def max_bytes(out, i):
-    simd.copy_bytes(i.bytes, 500, i.packed, 0, 200)
-    simd.max_bytes(i.bytes, 5, i.packed, 9, 131)
+def copy_inside(out, i):
+    simd.copy_inside(i.bytes, 5, i.packed, 9, i.mask, 3, 96, 77)
+    out[0] = i.bytes[0]
+
+
+def max_windows(out, i):
+    simd.max_windows(ONE, TWO, THREE, i.bytes, 3, i.sizes, 2, 2, i.packed, 9, 69)
+    simd.max_windows(TWO, THREE, THREE, i.bytes, 5, i.sizes, 0, 1, i.packed, 200, 7)
+    simd.max_windows(FOUR, ONE, ONE, i.bytes, 900, i.sizes, 5, 1, i.packed, 300, 3)
     out[0] = i.bytes[0]
 
 

@@ -14,7 +14,7 @@ IDS = np.array([[0, 1], [6, 2]])
 
 
 def arguments() -> Arguments:
-    return Arguments((Input((3,), "x"), Input((2,), "ids", "I64")), {1: 7})
+    return Arguments({"x": (3,), "ids": (2,)}, {1: 7})
 
 
 @pytest.mark.parametrize("given", [(ONE, IDS), ({"ids": IDS, "x": ONE},), (ONE.tolist(), IDS.astype(np.uint8))])

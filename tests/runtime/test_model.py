@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import dcz
 from dcz.dcformat import Graph, make_node, write
-from dcz.runtime import network as network_module
+from dcz.runtime import slices as slices_module
 
 
 def save(path, graph, tensors, **extra):
@@ -184,17 +184,17 @@ def test_threads_must_be_positive(network):
 
 
 def test_large_activations_are_not_sliced_into_batches(network, monkeypatch):
-    whole = dcz.load(network[0], threads=1)
-    assert {size for _, size in whole._slices(37)} == {16, 4, 1}
-    monkeypatch.setattr(network_module, "ARENA_LIMIT", 0)
-    assert {size for _, size in whole._slices(37)} == {1}
+    for limit, sizes in ((slices_module.ARENA_LIMIT, {16, 4, 1}), (0, {1})):
+        monkeypatch.setattr(slices_module, "ARENA_LIMIT", limit)
+        model = dcz.load(network[0], threads=1)
+        assert {size for _, size in model._engine.slices(37)} == sizes
 
 
 def test_slices_cover_the_batch(network):
     for threads in (1, 2, 8):
         model = dcz.load(network[0], threads=threads)
         for samples in range(70):
-            covered = [i for start, size in model._slices(samples) for i in range(start, start + size)]
+            covered = [i for start, size in model._engine.slices(samples) for i in range(start, start + size)]
             assert covered == list(range(samples))
 
 
@@ -317,7 +317,7 @@ def test_a_model_is_pickled_by_where_it_came_from(network, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     again = pickle.loads(packed)
     assert (again.threads, repr(again), again.labels) == (3, repr(model), model.labels)
-    assert again._tuning._picks == model._tuning._picks != {}
+    assert again._engine._tuning._picks == model._engine._tuning._picks != {}
     np.testing.assert_array_equal(again(batch), expected)
     np.testing.assert_array_equal(copy.deepcopy(again)(batch), expected)
 

@@ -11,6 +11,7 @@ import pytest
 import dcz
 from dcz.calibration.simulate import Simulation
 from dcz.dcformat import Graph, Output, infer_shapes, make_node, write
+from dcz.runtime.network import Network
 
 IMAGES = np.random.default_rng(5).normal(size=(19, 2, 8, 8)).astype(np.float32)
 
@@ -86,6 +87,32 @@ def test_answers_are_near_those_of_fp32(calibrated: Path) -> None:
     assert 0 < np.abs(found - wanted).max() < 0.05 * np.abs(wanted).max()
 
 
+def test_words_are_near_fp32_and_depend_on_no_batch(tmp_path: Path) -> None:
+    rng, path = np.random.default_rng(7), tmp_path / "net.dcz"
+    weight = rng.normal(size=(16, 8, 3, 3)).astype(np.float32)
+    weight[rng.random(weight.shape) < 0.6] = 0
+    nodes = make_node("conv2d", (0,), {"weight": "w"}, {"padding": (1, 1)}), make_node("relu", (1,))
+    write(path, Graph((8, 14, 14), nodes, (Output(2, "scores"),)), {"w": weight})
+    images = rng.normal(size=(19, 8, 14, 14)).astype(np.float32)
+    wanted, model = dcz.load(path, threads=1)(images), dcz.load(path, threads=1, precision="s16")
+    assert model.precision == pickle.loads(pickle.dumps(model)).precision == "s16"
+    assert [layer["kernel"] for layer in model.stats["layers"]] == ["conv_words_sparse"]
+    found = model(images)
+    assert 0 < np.abs(found - wanted).max() < 3e-4 * np.abs(wanted).max()
+    for threads, samples in ((1, 1), (2, 3), (2, 19)):
+        part = dcz.load(path, threads=threads, precision="s16")(images[:samples])
+        np.testing.assert_array_equal(part, found[:samples])
+
+
+def test_samples_run_alone_unless_weights_are_those_of_connected_layers(calibrated: Path) -> None:
+    model = dcz.load(calibrated, threads=1, precision="u8")
+    assert model._engine.facts.sizes == [1]
+    for elements, alone in ((10, True), (1 << 20, False)):
+        network = Network(model._engine.container, "u8")
+        network.weights["fc"] = (elements,)
+        assert network.alone is alone
+
+
 def test_a_container_without_ranges(plain: Path) -> None:
     with pytest.raises(dcz.InputError, match="has no ranges for 8-bit integers; find them: dcz calibrate"):
         dcz.load(plain, precision="u8")
@@ -93,8 +120,8 @@ def test_a_container_without_ranges(plain: Path) -> None:
 
 
 def test_an_unknown_precision(plain: Path) -> None:
-    with pytest.raises(dcz.InputError, match=r"unknown precision \(expected fp32, u8, auto, found 's16'\)"):
-        dcz.load(plain, precision="s16")
+    with pytest.raises(dcz.InputError, match=r"unknown precision \(expected fp32, s16, u8, auto, found 's8'\)"):
+        dcz.load(plain, precision="s8")
 
 
 def test_a_pickled_model_keeps_its_precision(calibrated: Path) -> None:

@@ -5,14 +5,13 @@ edit of an imported file would leave stale machine code behind. Here a stamp cov
 the setting of bounds checks. Numba's cache is also slow to start: before a cached kernel runs, Numba initialises its
 compiler, looks for extensions, infers the types of the arguments, unpickles compiler data and parses an LLVM module.
 That takes longer than reading a large model. Here the disk holds machine code alone, which is linked and called;
-Numba's compiler starts only when a kernel has to be compiled.
+Numba's compiler starts only when a kernel has to be compiled, and Numba is imported only when a kernel is needed.
 """
 
-from .cache import Stamp, folder_in_use, stamp
 from .compilations import COMPILATIONS, Compilations
-from .kernel import Kernel, compiled, inner, kinds_of, make_ready
-from .numba_adapter import NO_REFERENCE_COUNTS
+from .kernel import NO_REFERENCE_COUNTS, Kernel, compiled, inner, kinds_of, make_ready
 from .processor import Processor, current
+from .stamps import Stamp, stamp
 
 __all__ = [
     "COMPILATIONS",
@@ -23,7 +22,6 @@ __all__ = [
     "Stamp",
     "compiled",
     "current",
-    "folder_in_use",
     "inner",
     "kinds_of",
     "make_ready",

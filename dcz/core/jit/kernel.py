@@ -1,26 +1,30 @@
-"""Kernels: functions compiled on the first call for each set of argument types, or loaded from the disk cache."""
+"""Kernels: functions compiled on the first call for each set of argument types, or loaded from the disk cache.
+
+Numba is imported when the first kernel is loaded or compiled, not before: who only looks into a file needs none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache as once
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import config, njit
-from numba.extending import typeof_impl
 
-from . import cache
-from .cache import Key, Stamp
+from ..numba_settings import jit_is_off
 from .compilations import COMPILATIONS
-from .numba_adapter import COMPILER_LOCK, MachineCode, compile_for, link, type_of_dispatcher
 from .processor import Processor, compiling_for, current
+from .stamps import Stamp
 
 if TYPE_CHECKING:
+    from .cache import Key
     from .cross import CrossCode
 
 Kinds = tuple[Any, ...]
 _OPTIONS = {"nogil": True, "no_cfunc_wrapper": True}
+NO_REFERENCE_COUNTS = {"_nrt": False}
+"""Option of Numba for functions that allocate nothing."""
 _C_LAYOUT, _F_LAYOUT, _ALIGNED, _WRITEABLE = 1, 2, 0x100, 0x400
 """Flags of arrays that change the Numba type. C layout takes precedence over F layout."""
 
@@ -52,6 +56,9 @@ class Inner:
         """Numba's object for the function, and for the processor that is compiled for."""
         processor = current()
         if processor not in self._dispatchers:
+            from numba import njit
+
+            _introduce()
             made = njit(**self._options)(self._function)
             if processor is not None:
                 from .cross import dispatcher_for  # those who compile for this machine alone do not need it
@@ -67,8 +74,8 @@ class Kernel(Inner):
     Parameters
     ----------
     function : callable
-    valid : Stamp
-        Cached code is valid as long as the stamp is the same.
+    valid : callable
+        ``valid() -> tuple``: cached code is valid as long as this is the same; `stamp` makes it.
     **options
         Options of `numba.njit`.
     """
@@ -88,6 +95,8 @@ class Kernel(Inner):
         """The machine code for arguments of these types, as a function: to call without a look-up."""
         kinds = kinds_of(arguments)
         if kinds not in self._codes:
+            from .numba_adapter import COMPILER_LOCK
+
             with COMPILER_LOCK:
                 if not self.is_made(kinds):
                     self.make(kinds, arguments)
@@ -96,6 +105,9 @@ class Kernel(Inner):
     def is_made(self, kinds: Kinds) -> bool:
         """Whether there is machine code for these types, perhaps on disk. The caller holds the compiler's lock."""
         if kinds not in self._codes:
+            from . import cache
+            from .numba_adapter import MachineCode, link
+
             kept = cache.load(self._function, self._key(kinds))
             if kept is not None:
                 self._codes[kinds] = link(MachineCode(*kept), self._function)
@@ -103,6 +115,9 @@ class Kernel(Inner):
 
     def make(self, kinds: Kinds, arguments: tuple[Any, ...]) -> None:
         """Compile for arguments of these types, and keep the machine code. The caller holds the compiler's lock."""
+        from . import cache
+        from .numba_adapter import compile_for
+
         with COMPILATIONS.one(self._function.__name__):
             self._codes[kinds], code = compile_for(self.dispatcher, arguments)
         if code is None or not cache.save(self._function, self._key(kinds), code):
@@ -110,9 +125,11 @@ class Kernel(Inner):
 
     def code_for(self, processor: Processor, arguments: tuple[Any, ...]) -> CrossCode:
         """Compile for another processor and the types of some arguments, or load what was kept."""
+        from . import cache
         from .cross import CrossCode, compile_for_other
+        from .numba_adapter import COMPILER_LOCK
 
-        key = Key((*self._identity, processor), kinds_of(arguments), self._valid)
+        key = self._key(kinds_of(arguments), processor)
         with COMPILER_LOCK:
             kept = cache.load(self._function, key)
             if kept is not None:
@@ -123,14 +140,20 @@ class Kernel(Inner):
                 COMPILATIONS.unkept += 1
             return code
 
-    def _key(self, kinds: Kinds) -> Key:
-        return Key(self._identity, kinds, self._valid)
+    def _key(self, kinds: Kinds, *processor: Processor) -> Key:
+        from .cache import Key
+
+        return Key((*self._identity, *processor), kinds, self._valid())
 
 
-@typeof_impl.register(Inner)  # type: ignore[untyped-decorator]
-def _typeof_inner(value: Inner, context: Any) -> Any:
-    """To a compiled function that calls it, such a function has the Numba type of its dispatcher."""
-    return type_of_dispatcher(value.dispatcher)
+@once
+def _introduce() -> None:
+    """Tell Numba that to a compiled function that calls it, an `Inner` has the type of its dispatcher."""
+    from numba.extending import typeof_impl
+
+    from .numba_adapter import type_of_dispatcher
+
+    typeof_impl.register(Inner)(lambda value, context: type_of_dispatcher(value.dispatcher))
 
 
 def kinds_of(arguments: tuple[Any, ...]) -> Kinds:
@@ -142,7 +165,7 @@ def _kind(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         flags: int = value.flags.num
         layout = flags & _C_LAYOUT or flags & _F_LAYOUT
-        return value.dtype.str, value.ndim, layout | flags & (_ALIGNED | _WRITEABLE)
+        return value.dtype, value.ndim, layout | flags & (_ALIGNED | _WRITEABLE)
     return kinds_of(value) if isinstance(value, tuple) else type(value).__name__
 
 
@@ -151,6 +174,8 @@ def make_ready(calls: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]]) -> N
 
     Kernels to compile are counted first, so that progress has a total.
     """
+    from .numba_adapter import COMPILER_LOCK
+
     with COMPILER_LOCK:
         missing = {}
         for function, arguments in calls:
@@ -172,9 +197,9 @@ def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
     function, valid, **options
         As `Kernel` takes them.
     """
-    return function if config.DISABLE_JIT else Kernel(function, valid, **_OPTIONS, **options)
+    return function if jit_is_off() else Kernel(function, valid, **_OPTIONS, **options)
 
 
 def inner(function: Callable[..., Any], **options: Any) -> Any:
     """Compile a function that only compiled functions call, as part of them."""
-    return function if config.DISABLE_JIT else Inner(function, **_OPTIONS, **options)
+    return function if jit_is_off() else Inner(function, **_OPTIONS, **options)

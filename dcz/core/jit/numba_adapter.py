@@ -24,8 +24,6 @@ Function = Callable[..., Any]
 
 COMPILER_LOCK = global_compiler_lock
 """Held by the thread that compiles or links, one in the whole process; re-entrant."""
-NO_REFERENCE_COUNTS = {"_nrt": False}
-"""Option of `numba.njit` for functions that allocate nothing."""
 
 
 class MachineCode(NamedTuple):

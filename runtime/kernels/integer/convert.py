@@ -11,6 +11,7 @@ from ... import simd
 from ...jit import kernel
 from ..contract import F32, I64
 from .planes import Bytes, fill_edges
+from .source import copy_row
 
 
 @kernel
@@ -67,13 +68,13 @@ def dequantize(x: Bytes, out: F32, scale: Any, zero: int, sizes: I64) -> None:
 
 @kernel
 def move_rows(x: Bytes, out: Bytes, table: NDArray[np.uint8], zero: int, sizes: I64) -> None:
-    """Move pixels into planes, some rows and columns apart, each replaced by its entry of a table.
+    """Move pixels into planes, some rows and columns apart, each replaced by its entry of a table, if there is one.
 
     Parameters
     ----------
     x, out : ndarray of uint8, flat
         Planes of one sample.
-    table : ndarray of uint8, shape (256,)
+    table : ndarray of uint8, shape (256,) or (0,)
     zero : int
         Fills planes without a source, and padding.
     sizes : ndarray of int64
@@ -92,6 +93,9 @@ def move_rows(x: Bytes, out: Bytes, table: NDArray[np.uint8], zero: int, sizes: 
         if first <= channel < first + count:
             origin = (sizes[8] + (channel - first) * sizes[9]) * sizes[10] + sizes[11]
             for row in range(height):
-                target, begin = out[at + start + row * pitch :], origin + row * sizes[12]
-                for i in range(width):
-                    target[i] = table[x[begin + i * sizes[13]]]
+                place, begin = at + start + row * pitch, origin + row * sizes[12]
+                if len(table) > 0:
+                    for i in range(width):
+                        out[place + i] = table[x[begin + i * sizes[13]]]
+                else:
+                    copy_row(x, begin, out, place, width, sizes[13])

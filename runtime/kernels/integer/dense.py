@@ -60,6 +60,7 @@ def conv_bytes_dense(
         group are neighbours.
     """
     length, quads = HALF * len(halves), d[Planar.QUADS]
+    zero, low, high = d[Planar.ZERO], d[Planar.LOW], d[Planar.HIGH]
     for sample in range(d[Conv.SAMPLES]):
         for tile in range(d[Conv.FIRST], d[Conv.LAST]):
             pixel = tile_place(tile, length, d[Planar.OUT_END] - d[Planar.OUT_START] - length)
@@ -76,7 +77,9 @@ def conv_bytes_dense(
                     total = simd.dot_rows(total, scratch, quad * QUAD * length, weights, at + quad * len(rows))
                 place = sample * d[Planar.OUT_SAMPLE] + channel * d[Planar.OUT_PLANE]
                 begin, step = place + d[Planar.OUT_START] + pixel, d[Planar.OUT_PLANE]
-                simd.store_outputs(out, begin, step, total, residual, added, epilogue, channel, mask, pixel)
+                simd.store_outputs(
+                    *(out, begin, step, total, residual, added, epilogue, channel, mask, pixel, zero, low, high)
+                )
                 if tile == 0:
                     for row in range(len(rows)):
                         fill_frame(out, place + row * step, d)

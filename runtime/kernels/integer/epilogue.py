@@ -41,6 +41,11 @@ class IntegerEpilogue:
     residual_factor: float = 0.0
 
     def array(self) -> F32:
-        """The numbers as `simd.store_outputs` takes them, shape (out_channels + 5,)."""
-        rest = self.zero, self.low, self.high, self.residual_zero, self.residual_factor
+        """The numbers as `simd.store_outputs` takes them, shape (out_channels + 4,)."""
+        rest = self.low, self.high, self.residual_zero, self.residual_factor
         return np.concatenate([self.factor, np.array(rest, np.float32)])
+
+    def limits(self) -> dict[str, int]:
+        """What stands for zero in bytes of the output, and their limits; of float32 they are not used."""
+        low, high = (int(np.clip(limit, 0, 255)) for limit in (self.low, self.high))
+        return {"zero": self.zero, "low": low, "high": high}

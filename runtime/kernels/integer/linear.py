@@ -24,6 +24,7 @@ def linear_bytes(
     biases: NDArray[np.int32],
     epilogue: F32,
     residual: int,
+    zero: int,
     sizes: I64,
 ) -> None:
     """Compute some outputs of rows.
@@ -40,14 +41,14 @@ def linear_bytes(
         Rows of weights in CSR form.
     biases, epilogue
         As `conv_bytes_sparse` takes them.
-    residual : int
-        Whether there is one.
+    residual, zero : int
+        Whether there is one; what stands for zero in bytes of the output.
     sizes : ndarray of int64
         Planes of all samples, and rows of a plane; bytes of an input's plane, first pixel and pitch; the same of the
         output and of the residual, in elements; first output and the one behind the last.
     """
-    numbers = len(epilogue) - 5
-    zero, low, high = epilogue[numbers], epilogue[numbers + 1], epilogue[numbers + 2]
+    numbers = len(epilogue) - 4
+    low, high = epilogue[numbers], epilogue[numbers + 1]
     for plane in range(sizes[0]):
         for row in range(sizes[1]):
             begin = plane * sizes[2] + sizes[3] + row * sizes[4]
@@ -60,7 +61,7 @@ def linear_bytes(
                     total += np.int32(weights[k]) * np.int32(source[columns[k]])
                 value = np.float32(total + biases[output]) * epilogue[output]
                 if residual != 0:
-                    value += (np.float32(added[other + output]) - epilogue[numbers + 3]) * epilogue[numbers + 4]
+                    value += (np.float32(added[other + output]) - epilogue[numbers + 2]) * epilogue[numbers + 3]
                 if out.itemsize == 1:
                     value = np.rint(min(max(value, np.float32(-16384)), np.float32(16384))) + zero
                 simd.put(out, place + output, min(max(value, low), high))

@@ -10,53 +10,72 @@ from ... import simd
 from ...jit import inlined, kernel
 from ..contract import F32, I64
 from .planes import Bytes, fill_edges
-from .source import copy_row
+
+
+def max_pool_rows(height: int, out_height: int, kernel: int, stride: int, padding: int, dilation: int) -> I64:
+    """Rows of the image that windows cover: shape (out_height, kernel).
+
+    A row of a window that lies outside is replaced by one inside, which changes no maximum.
+
+    Raises
+    ------
+    ValueError
+        A window has no row inside.
+    """
+    taps = np.arange(out_height)[:, None] * stride - padding + np.arange(kernel) * dilation
+    inside = (taps >= 0) & (taps < height)
+    if not inside.any(axis=1).all():
+        raise ValueError("a window lies outside the image")
+    first = np.take_along_axis(taps, inside.argmax(axis=1)[:, None], axis=1)
+    return np.where(inside, taps, first)
 
 
 @kernel
-def max_pool_bytes(x: Bytes, out: Bytes, line: Bytes, zero: int, sizes: I64) -> None:
+def max_pool_bytes(
+    step: Any, rows: Any, columns: Any, x: Bytes, out: Bytes, zero: int, lines: I64, sizes: I64
+) -> None:  # fmt: skip
     """Maximum of windows; padding counts as nothing.
-
-    The rows of a window are reduced to a line, and the line across.
 
     Parameters
     ----------
+    step, rows, columns : Tag
+        As long as the stride across, if it is 1, 2 or 4, else of length 1; as long as a window is high, and wide.
     x, out : ndarray of uint8, flat
         Planes.
-    line : ndarray of uint8, shape (>= width + out_width,)
-        Scratch.
     zero : int
         Zero point of the output, which fills its padding.
+    lines : ndarray of int64, flat, shape (out_height * len(rows),)
+        What `max_pool_rows` gives, times the pitch.
     sizes : ndarray of int64
         Channels of all samples; height, width, bytes of a plane, first pixel and pitch of the input, and of the output;
-        kernel, stride, padding and dilation, each down and across.
+        across: stride, padding and dilation.
     """
     height, width, plane, start, pitch = sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
     out_height, out_width, out_plane, out_start, out_pitch = sizes[6], sizes[7], sizes[8], sizes[9], sizes[10]
-    kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x = (
-        *(sizes[11], sizes[12], sizes[13]),
-        *(sizes[14], sizes[15], sizes[16]),
-    )
-    apart_y, apart_x = sizes[17], sizes[18]
+    stride, pad, apart = sizes[11], sizes[12], sizes[13]
+    # Of windows from `left` on and before `right`, all that is read lies in the plane, and all taps in the image, or in
+    # the padding between rows where that holds the least byte.
+    free, reach, room = (pitch - width) * (zero == 0), (len(columns) - 1) * apart, plane - start - (height - 1) * pitch
+    left = min(out_width, max(0, -((min(free, start) - pad) // stride)))
+    last = min(width + free - 1, room - stride) + pad - reach
+    right = max(left, min(out_width, last // stride + 1 if stride == len(step) else 0))
     for channel in range(sizes[0]):
-        at, to = channel * plane + start, channel * out_plane
+        begin, to = channel * plane + start - pad, channel * out_plane
         fill_edges(out, to, out_start, out_start + out_height * out_pitch, out_plane, zero)
         for row in range(out_height):
-            simd.fill_bytes(line, 0, width, 0)
-            for ky in range(kernel_y):
-                y = row * stride_y + ky * apart_y - pad_y
-                if 0 <= y < height:
-                    simd.max_bytes(x, at + y * pitch, line, 0, width)
-            place = to + out_start + row * out_pitch
-            simd.fill_bytes(out, place, out_width, 0)
+            place, line = to + out_start + row * out_pitch, row * len(rows)
             simd.fill_bytes(out, place + out_width, out_pitch - out_width, zero)
-            for kx in range(kernel_x):
-                shift = kx * apart_x - pad_x
-                first = max(0, -(shift // stride_x))
-                count = min(out_width, (width - 1 - shift) // stride_x + 1) - first
-                if count > 0:
-                    copy_row(line, first * stride_x + shift, line, width, count, stride_x)
-                    simd.max_bytes(line, width, out, place + first, count)
+            first = begin + left * stride
+            simd.max_windows(step, rows, columns, x, first, lines, line, apart, out, place + left, right - left)
+            for column in range(out_width):
+                if not left <= column < right:
+                    greatest = 0
+                    for kx in range(len(columns)):
+                        shift = column * stride + kx * apart
+                        if 0 <= shift - pad < width:
+                            for ky in range(len(rows)):
+                                greatest = max(greatest, simd.get(x, begin + shift + simd.get(lines, line + ky)))
+                    simd.put(out, place + column, greatest)
 
 
 @kernel

@@ -2,7 +2,8 @@
 
 Where rows of input and output are equally far apart and the stride is 1, each tap reads the input's planes at one
 distance for all pixels. Otherwise the input is dealt out by stride into planes whose rows lie as far apart as the
-output's: plane ``phase`` of a channel holds the pixels of which row and column have one remainder by the stride.
+output's: plane ``phase`` of a channel holds the pixels of which row and column have one remainder by the stride. Where
+rows of the output have no padding between them, each column of taps reads planes of its own, which are shifted.
 """
 
 from __future__ import annotations
@@ -37,12 +38,6 @@ class Source:
     made: Planes
     zero: int
 
-    def __post_init__(self) -> None:
-        """Check that rows of the output are far enough apart for what taps reach."""
-        needed = self.geometry.out_width + self._reach[1]
-        if not self.in_place and self.made.pitch < needed:
-            raise ValueError(f"rows of {self.made.pitch} bytes are too short for taps that reach {needed}")
-
     @cached_property
     def _reach(self) -> tuple[int, int]:
         """Rows and columns, counted in strides, from the first tap to the last."""
@@ -56,7 +51,18 @@ class Source:
         g, given, made = self.geometry, self.given, self.made
         fits = g.stride == (1, 1) and given.pitch == made.pitch
         padded = given.pad_y >= g.padding[0] and given.pad_x >= g.padding[1]
-        return fits and padded and self._first + self._furthest + made.halves * HALF <= given.plane
+        furthest = self._reach[0] * made.pitch + self._reach[1]
+        return fits and padded and self._first + furthest + made.halves * HALF <= given.plane
+
+    @cached_property
+    def spread(self) -> bool:
+        """Whether each column of taps has planes of its own, as the output's rows are too close for what taps reach."""
+        return not self.in_place and self.made.pitch < self.geometry.out_width + self._reach[1]
+
+    @property
+    def _columns(self) -> int:
+        """Columns, counted in strides, from the first tap of a plane to the last."""
+        return 0 if self.spread else self._reach[1]
 
     @property
     def _first(self) -> int:
@@ -65,14 +71,15 @@ class Source:
     @property
     def _furthest(self) -> int:
         """Distance from the first tap to the last."""
-        return self._reach[0] * self.made.pitch + self._reach[1]
+        return self._reach[0] * self.made.pitch + self._columns
 
     @cached_property
     def phases(self) -> I64:
-        """Remainders of rows and columns by the stride that taps read, shape (phases, 2)."""
+        """Row and column of the first pixel of each phase plane, from the first tap on: shape (phases, 2)."""
         g = self.geometry
-        rests = [sorted({k * g.dilation[i] % g.stride[i] for k in range(g.kernel[i])}) for i in range(2)]
-        return np.array([(y, x) for y in rests[0] for x in rests[1]], np.int64)
+        rows, columns = (np.arange(k) * d for k, d in zip(g.kernel, g.dilation, strict=True))
+        firsts = np.unique(rows % g.stride[0]), columns if self.spread else np.unique(columns % g.stride[1])
+        return np.stack(np.meshgrid(*firsts, indexing="ij"), axis=-1).reshape(-1, 2)
 
     @property
     def base(self) -> int:
@@ -109,24 +116,70 @@ class Source:
     def taps(self) -> tuple[I64, I64]:
         """Phase and distance of each tap, each of shape (KH * KW,)."""
         g = self.geometry
-        at = np.indices(g.kernel).reshape(2, -1) * np.array(g.dilation)[:, None]
-        stride = np.array(g.stride)[:, None]
-        keys, wanted = self.phases @ [g.stride[1], 1], [g.stride[1], 1] @ (at % stride)
-        steps = at // stride
-        return np.searchsorted(keys, wanted), steps[0] * self.made.pitch + steps[1]
+        rows, columns = np.indices(g.kernel).reshape(2, -1) * np.array(g.dilation)[:, None]
+        ahead = 0 * columns if self.spread else columns // g.stride[1]
+        wanted = np.stack([rows % g.stride[0], columns - ahead * g.stride[1]], axis=1)
+        phase = (wanted[:, None] == self.phases).all(axis=2).argmax(axis=1)
+        return phase, rows // g.stride[0] * self.made.pitch + ahead
 
     def prepare(self, x: Bytes, scratch: Bytes) -> tuple[Bytes, list[Call]]:
         """The array that taps read, and the calls that fill it."""
         if self.in_place:
             return x, []
         g, given = self.geometry, self.given
-        rows, columns = (self._reach[0] + g.out_height, self._reach[1] + g.out_width)
+        planes, rows = scratch[: self.scratch], self._reach[0] + g.out_height
+        if self._shifts:
+            return planes, [(shift_planes, (x, planes, *self._shifting(rows)))]
         sizes = (
             *(g.batch * g.in_channels, given.plane, given.start, given.pitch, g.height, g.width),
-            *(self.plane, self.made.pitch, rows, columns, *g.stride, *g.padding, self.zero),
+            *(self.plane, self.made.pitch, rows, self._columns + g.out_width, *g.stride, *g.padding, self.zero),
         )
-        planes = scratch[: self.scratch]
         return planes, [(deal_phases, (x, planes, self.phases, np.array(sizes, np.int64)))]
+
+    def _shifting(self, rows: int) -> tuple[Bytes, int, I64]:
+        """The last arguments of `shift_planes`, which copies some rows."""
+        g = self.geometry
+        masks = np.zeros((g.kernel[1], self._copied), np.uint8)
+        for mask, column in zip(masks, self.phases[:, 1] - g.padding[1], strict=True):
+            inside = (np.arange(g.width) + column >= 0) & (np.arange(g.width) + column < g.width)
+            mask[: rows * g.width] = np.tile(np.where(inside, 255, 0), rows)
+        planes = g.batch * g.in_channels, self.given.plane, self._first, self.plane
+        return masks.ravel(), self.zero, np.array([*planes, self._copied, g.kernel[1], g.dilation[1]], np.int64)
+
+    @property
+    def _copied(self) -> int:
+        """Bytes of a shifted plane, in whole half vectors."""
+        return -(-(self._reach[0] + self.geometry.out_height) * self.made.pitch // HALF) * HALF
+
+    @property
+    def _shifts(self) -> bool:
+        """Whether the planes of a column are those of the input, shifted."""
+        g, given = self.geometry, self.given
+        alike = self.spread and g.stride == (1, 1) and given.pitch == g.width == self.made.pitch
+        last = self._first + (g.kernel[1] - 1) * g.dilation[1] + self._copied
+        return alike and given.pad_y >= g.padding[0] and self._first >= 0 and last <= given.plane
+
+
+@kernel
+def shift_planes(x: Bytes, out: Bytes, masks: Bytes, zero: int, sizes: I64) -> None:
+    """Copy planes, whose rows have no padding between them, once for each column of taps.
+
+    Parameters
+    ----------
+    x, out : ndarray of uint8, flat
+    masks : ndarray of uint8, flat, shape (columns * count,)
+        255 for each byte of a copy that lies in the image, else 0.
+    zero : int
+        The zero point.
+    sizes : ndarray of int64
+        Channels of all samples; bytes of a plane, and the place of the first tap of the first pixel in it; bytes of a
+        plane of `out`; count: bytes of it that are written; columns of taps, and bytes from one to the next.
+    """
+    plane, first, out_plane, count, columns, apart = sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]
+    for channel in range(sizes[0]):
+        for column in range(columns):
+            place, to = channel * plane + first + column * apart, (channel * columns + column) * out_plane
+            simd.copy_inside(x, place, out, to, masks, column * count, count, zero)
 
 
 @kernel
@@ -137,7 +190,7 @@ def deal_phases(x: Bytes, out: Bytes, phases: I64, sizes: I64) -> None:
     ----------
     x, out : ndarray of uint8, flat
     phases : ndarray of int64, shape (phases, 2)
-        Remainders of the rows and columns that each phase takes.
+        Row and column of each phase's first pixel, from the first tap on.
     sizes : ndarray of int64
         Channels of all samples; bytes of a plane, its first pixel, its pitch, its height and width; the same of a phase
         plane, from its first byte on; strides, padding, and the zero point.

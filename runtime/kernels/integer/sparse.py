@@ -66,7 +66,7 @@ def conv_bytes_sparse(
     sums : ndarray of int32, flat
         The sums of a tile, between blocks.
     offsets, weights, counts
-        The stream of weights: see `QuadStream`.
+        The stream of weights: see `IntegerStream`.
     blocks : ndarray of int64, shape (blocks, 8)
     biases : ndarray of int32, shape (out_channels,)
     epilogue : ndarray of float32
@@ -76,7 +76,7 @@ def conv_bytes_sparse(
     d : ndarray of int64
         The descriptor: `Conv` and `Planar`.
     """
-    length = HALF * len(halves)
+    length, zero, low, high = HALF * len(halves), d[Planar.ZERO], d[Planar.LOW], d[Planar.HIGH]
     for sample in range(d[Conv.SAMPLES]):
         out_sample = sample * d[Planar.OUT_SAMPLE]
         for tile in range(d[Conv.FIRST], d[Conv.LAST]):
@@ -100,7 +100,9 @@ def conv_bytes_sparse(
                     if blocks[b, Block.ENDS] != 0:
                         place = out_sample + channel * d[Planar.OUT_PLANE]
                         begin = place + d[Planar.OUT_START] + pixel
-                        simd.store_outputs(out, begin, 0, total, residual, added, epilogue, channel, mask, pixel)
+                        simd.store_outputs(
+                            *(out, begin, 0, total, residual, added, epilogue, channel, mask, pixel, zero, low, high)
+                        )
                         if tile == 0:
                             fill_frame(out, place, d)
                     else:
@@ -223,6 +225,6 @@ def describe(source: Source, epilogue: IntegerEpilogue, sliced: int = 0, reads: 
         "slice": sliced,
         "copied": reads,
         "quads": quads,
-        "zero": epilogue.zero,
+        **epilogue.limits(),
     }
     return pack(Conv, Planar, **fields)

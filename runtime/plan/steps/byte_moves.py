@@ -69,13 +69,15 @@ def move(layer: Layer, context: Context) -> Step | None:
 
 
 def _table(layer: Layer, context: Context) -> NDArray[np.uint8]:
-    """What becomes of each byte."""
+    """What becomes of each byte; empty where all stay as they are."""
     assert context.integers is not None
     ranges, origins = context.integers.ranges, context.integers.origins
     given, made, all_bytes = ranges[layer.inputs[0]], ranges[layer.output], np.arange(256, dtype=np.uint8)
     if all(origins[id(node)] in ranges for node in layer.moves):
-        return requantize(all_bytes, given, made)
-    return quantize(dequantize(all_bytes, given), made)
+        table = requantize(all_bytes, given, made)
+    else:
+        table = quantize(dequantize(all_bytes, given), made)
+    return table[:0] if np.array_equal(table, all_bytes) else table
 
 
 def _move_of(nodes: tuple[Node, ...], given: Shape, made: Shape) -> Move | None:

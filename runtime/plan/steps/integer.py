@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from ....dcformat import Range
 from ....dcformat.graph.integer import IntegerLayer, ratio
 from ....dcformat.graph.integer import quantize as to_integers
-from ...kernels.contract import F32, Call, ConvGeometry
+from ...kernels.contract import F32, Call, ConvGeometry, tag
 from ...kernels.copy import copy
 from ...kernels.integer.convert import dequantize, quantize
 from ...kernels.integer.epilogue import IntegerEpilogue
 from ...kernels.integer.linear import linear_bytes
 from ...kernels.integer.planes import Bytes, Planes
-from ...kernels.integer.pool import average_pool_bytes, max_pool_bytes
+from ...kernels.integer.pool import average_pool_bytes, max_pool_bytes, max_pool_rows
 from ...kernels.integer.source import Source
 from ...kernels.pool.plain import window_counts
 from ...program import Bound
@@ -99,7 +99,7 @@ def linear(layer: Layer, context: Context) -> Step | None:
 
     def bind(inputs: list[Any], out: Any, scratch: F32) -> Sequence[Bound]:
         whole = np.array([*sizes, 0, outputs], np.int64)
-        more = made.offset, epilogue.array(), int(epilogue.residual), whole
+        more = made.offset, epilogue.array(), int(epilogue.residual), epilogue.zero, whole
         return [(linear_bytes, (inputs[0], out.reshape(-1), inputs[-1], *stream, *more))]
 
     use = Use((*layer.inputs, *residual_of(layer)), layer.output)
@@ -114,26 +114,23 @@ def max_pool(layer: Layer, context: Context) -> Step | None:
         return None
     attrs = attrs_of(layer.node)
     given, made = (integers.planes(context.shapes[value]) for value in (layer.inputs[0], layer.output))
-    windows = (number for name in ("kernel", "stride", "padding", "dilation") for number in pair(attrs[name]))
-    forms = (n for form in (given, made) for n in (form.height, form.width, form.plane, form.start, form.pitch))
-    channels, windows_, forms_ = given.channels, tuple(windows), tuple(forms)
+    down, across = zip(*(pair(attrs[name]) for name in ("kernel", "stride", "padding", "dilation")), strict=True)
+    lines = (max_pool_rows(given.height, made.height, *down) * given.pitch).ravel()
+    forms = [n for form in (given, made) for n in (form.height, form.width, form.plane, form.start, form.pitch)]
+    channels, tags = given.channels, (tag(across[1] if across[1] in (1, 2, 4) else 1), tag(down[0]), tag(across[0]))
     parts = context.team.threads if context.samples == 1 and given.size >= PARALLEL_BYTES else 1
     cuts = [*(channels * i // parts for i in range(parts)), context.batch * channels]
-    rooms = _Rooms()
-    lines, zero = [rooms.add(given.width + made.width) for _ in range(parts)], integers.ranges[layer.output].zero_point
+    zero = integers.ranges[layer.output].zero_point
 
     def bind(inputs: list[Any], out: Any, scratch: F32) -> Sequence[Bound]:
-        room = scratch.view(np.uint8)
-
-        def part(first: int, last: int, line: slice) -> list[Call]:
-            sizes = np.array([last - first, *forms_, *windows_], np.int64)
+        def part(first: int, last: int) -> list[Call]:
+            sizes = np.array([last - first, *forms, *across[1:]], np.int64)
             arrays = inputs[0][first * given.plane : last * given.plane], out[first * made.plane : last * made.plane]
-            return [(max_pool_bytes, (*arrays, room[line], zero, sizes))]
+            return [(max_pool_bytes, (*tags, *arrays, zero, lines, sizes))]
 
-        bound = [part(*cut, line) for cut, line in zip(pairwise(cuts), lines, strict=True) if cut[0] < cut[1]]
-        return shared(bound, part(0, cuts[-1], lines[0]))
+        return shared([part(*cut) for cut in pairwise(cuts) if cut[0] < cut[1]], part(0, cuts[-1]))
 
-    return Step(layer.node.op, "max_pool_bytes", Use(layer.inputs, layer.output, scratch=rooms.elements), bind)
+    return Step(layer.node.op, "max_pool_bytes", Use(layer.inputs, layer.output), bind)
 
 
 def average_pool(layer: Layer, context: Context) -> Step | None:

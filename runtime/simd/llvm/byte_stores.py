@@ -5,7 +5,6 @@ Where the processor has no instruction for a step, generic instructions take its
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -13,7 +12,8 @@ from numba.core import types
 
 from ....core.cpu import PACKS, WORDS
 from ..reference.byte_stores import FURTHEST
-from ..reference.bytes import HALF, QUAD
+from ..reference.bytes import QUAD
+from .byte_runs import each
 from .byte_types import (
     BYTE,
     LANE,
@@ -30,6 +30,9 @@ from .byte_types import (
 )
 from .types import F32, I32, I64, build_address, build_call, intrinsic
 
+BEYOND, BEYOND_TOP = float(1 << 23), 0x4B
+"""A float32 whose last byte, where integers up to 255 are added, is their own; and its first byte."""
+
 
 def _clamp(builder: Any, value: Any, low: Any, high: Any) -> Any:
     """Vectors of float32 between two others."""
@@ -45,8 +48,11 @@ def _between(builder: Any, value: Any, low: Any, high: Any, kind: str) -> Any:
 
 
 def _rounded(builder: Any, value: Any) -> Any:
-    """The nearest int32 of float32 of magnitudes up to `FURTHEST`, of two the even one."""
-    value = _clamp(builder, value, constant(value.type, -FURTHEST), constant(value.type, FURTHEST))
+    """The nearest int32 of float32, of two the even one; if far from 0, one at least `FURTHEST` away."""
+    furthest = constant(value.type, FURTHEST)
+    value = builder.select(builder.fcmp_ordered(">", value, furthest), furthest, value)
+    if not PACKS:  # x86 makes the least int32 of what is below all; elsewhere it is undefined
+        value = builder.select(builder.fcmp_ordered("<", value, least := constant(value.type, -FURTHEST)), least, value)
     result = ir.VectorType(I32, value.type.count)
     return build_call(builder, f"llvm.lrint.v{value.type.count}i32.v{value.type.count}f32", result, [value])
 
@@ -60,7 +66,8 @@ def _narrowed(builder: Any, four: list[Any], zero: Any) -> Any:
         family = "avx512" if lanes == LANE else "avx2"
         pairs = (build_call(builder, f"llvm.x86.{family}.{names[0]}", words, pair) for pair in (four[:2], four[2:]))
         zeros = splat(builder, builder.trunc(zero, WORD), 2 * lanes)
-        halves = [builder.add(pair, zeros) for pair in pairs]
+        name = f"llvm.sadd.sat.v{2 * lanes}i16"
+        halves = [build_call(builder, name, words, [pair, zeros]) for pair in pairs]
         return build_call(builder, f"llvm.x86.{family}.{names[1]}", bytes_, halves)
     kind, narrow = four[0].type, ir.VectorType(BYTE, lanes)
     low, high, zeros = constant(kind, 0), constant(kind, 255), splat(builder, zero, lanes)
@@ -77,29 +84,29 @@ def _in_order(builder: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
 
 
 def _widened(builder: Any, pixels: Any) -> list[Any]:
-    """Bytes as float32, in four vectors, in the order of sums."""
-    none = ir.Constant(pixels.type, None)
-    quads = unpack_four(builder, pixels, none, none, none)
-    return [builder.uitofp(quad, ir.VectorType(F32, quad.type.count)) for quad in quads]
+    """Bytes as float32, each plus `BEYOND`, in four vectors, in the order of sums."""
+    none, top = ir.Constant(pixels.type, None), constant(pixels.type, BEYOND_TOP)
+    quads = unpack_four(builder, pixels, none, none, top)
+    return [builder.bitcast(quad, ir.VectorType(F32, quad.type.count)) for quad in quads]
 
 
 @intrinsic
 def store_outputs(
     typingctx: Any, out: Any, index: Any, step: Any, sums: Any, residual: Any, added: Any, epilogue: Any, channel: Any,
-    mask: Any, at: Any,
+    mask: Any, at: Any, zero: Any, low: Any, high: Any,
 ) -> Any:  # fmt: skip
-    """See `reference.bytes.store_outputs`."""
+    """See `reference.byte_stores.store_outputs`."""
     floats = out.dtype == types.float32
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        out_value, start, row_step, total, _, added_value, numbers, first, mask_value, mask_at = args
+        out_value, start, row_step, total, _, added_value, numbers, first, mask_value, mask_at = args[:10]
+        zero_int, *limits_int = (builder.trunc(each, I32) for each in args[10:])
         size = context.make_array(epilogue)(context, builder, numbers).nitems
 
         def number(from_end: int) -> Any:
             return builder.load(build_address(context, builder, epilogue, numbers, size, F32, -from_end))
 
-        zero, low, high, residual_zero, residual_scale = (number(5 - i) for i in range(5))
-        zero_int, low_int, high_int = (builder.fptosi(each, I32) for each in (zero, low, high))
+        low, high, residual_zero, residual_scale = (number(4 - i) for i in range(4))
         vectors = vectors_of(builder, sums, total)
         for row in range(sums.rows):
             scale = builder.load(build_address(context, builder, epilogue, numbers, first, F32, row))
@@ -114,7 +121,8 @@ def store_outputs(
                 ]
                 if len(residual):
                     base = build_address(context, builder, added, added_value, place, BYTE)
-                    by, less = splat(builder, residual_scale, lanes), splat(builder, residual_zero, lanes)
+                    less = builder.fadd(residual_zero, F32(BEYOND))  # exact, as is what is left of the bytes
+                    by, less = splat(builder, residual_scale, lanes), splat(builder, less, lanes)
                     terms = _widened(builder, load_at(builder, base, bytes_, pixel))
                     values = [
                         builder.fadd(value, builder.fmul(builder.fsub(term, less), by))
@@ -127,7 +135,7 @@ def store_outputs(
                     store_at(builder, target, _in_order(builder, a, b, c, d), align=4)
                     continue
                 result = _narrowed(builder, [_rounded(builder, value) for value in values], zero_int)
-                least, most = (splat(builder, builder.trunc(each, BYTE), count) for each in (low_int, high_int))
+                least, most = (splat(builder, builder.trunc(each, BYTE), count) for each in limits_int)
                 result = _between(builder, result, least, most, "u")
                 inside = load_at(
                     builder, build_address(context, builder, mask, mask_value, mask_at, BYTE), bytes_, pixel
@@ -137,145 +145,12 @@ def store_outputs(
                 store_at(builder, build_address(context, builder, out, out_value, place, BYTE), result, pixel)
         return context.get_dummy_value()
 
-    return types.void(out, I64, I64, sums, residual, added, epilogue, I64, mask, I64), codegen
-
-
-def _each(builder: Any, first: Any, last: Any, step: int, body: Callable[[Any], None]) -> None:
-    """Run `body` for each multiple of `step` from `first` on, below `last`."""
-    before = builder.block
-    head, inner, done = (builder.append_basic_block() for _ in range(3))
-    builder.branch(head)
-    builder.position_at_end(head)
-    at = builder.phi(LONG)
-    at.add_incoming(first, before)
-    builder.cbranch(builder.icmp_signed("<", at, last), inner, done)
-    builder.position_at_end(inner)
-    body(at)
-    at.add_incoming(builder.add(at, LONG(step)), builder.block)
-    builder.branch(head)
-    builder.position_at_end(done)
-
-
-def _each_vector(
-    builder: Any, count: Any, width: int, body: Callable[[Any], None], rest: Callable[[Any], None]
-) -> None:
-    """Run `body` for each whole vector of `count` elements, with its first, and `rest` for each element behind them."""
-    whole = builder.sub(count, builder.srem(count, LONG(width)))
-    _each(builder, LONG(0), whole, width, body)
-    _each(builder, whole, count, 1, rest)
-
-
-@intrinsic
-def fill_bytes(typingctx: Any, out: Any, index: Any, count: Any, value: Any) -> Any:
-    """See `reference.bytes.fill_bytes`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        start = build_address(context, builder, out, args[0], args[1], BYTE)
-        one = builder.trunc(args[3], BYTE)
-        vector = splat(builder, one, HALF)
-        _each_vector(
-            builder,
-            args[2],
-            HALF,
-            lambda at: store_at(builder, builder.gep(start, [at]), vector),
-            lambda at: builder.store(one, builder.gep(start, [at])),
-        )
-        return context.get_dummy_value()
-
-    return types.void(out, I64, I64, I64), codegen
-
-
-@intrinsic
-def copy_bytes(typingctx: Any, x: Any, place: Any, out: Any, index: Any, count: Any) -> Any:
-    """See `reference.bytes.copy_bytes`."""
-    line = ir.VectorType(BYTE, HALF)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        source = build_address(context, builder, x, args[0], args[1], BYTE)
-        target = build_address(context, builder, out, args[2], args[3], BYTE)
-
-        last = builder.sub(args[4], LONG(HALF))
-
-        def copied(at: Any) -> None:  # the last vector overlaps the one before it
-            at = builder.select(builder.icmp_signed("<", at, last), at, last)
-            store_at(builder, builder.gep(target, [at]), load_at(builder, source, line, at))
-
-        _each(builder, LONG(0), args[4], HALF, copied)
-        return context.get_dummy_value()
-
-    return types.void(x, I64, out, I64, I64), codegen
-
-
-def _below(builder: Any, lanes: int, limit: Any) -> Any:
-    """Lanes whose number is less than an int32."""
-    numbers = ir.Constant(ir.VectorType(I32, lanes), list(range(lanes)))
-    return builder.icmp_signed("<", numbers, splat(builder, limit, lanes))
-
-
-def _load_first(builder: Any, place: Any, count: Any) -> Any:
-    """At most 64 bytes from a place on; those from number `count` on are 0 and not read."""
-    line = ir.VectorType(BYTE, 2 * HALF)
-    mask, place = _below(builder, line.count, count), builder.bitcast(place, line.as_pointer())
-    return build_call(builder, "llvm.masked.load.v64i8.p0", line, [place, I32(1), mask, ir.Constant(line, None)])
-
-
-def _store_first(builder: Any, place: Any, value: Any, count: Any) -> None:
-    """Write the first `count` bytes of a vector."""
-    mask, place = _below(builder, value.type.count, count), builder.bitcast(place, value.type.as_pointer())
-    name = f"llvm.masked.store.v{value.type.count}i8.p0"
-    build_call(builder, name, ir.VoidType(), [value, place, I32(1), mask])
-
-
-@intrinsic
-def max_bytes(typingctx: Any, x: Any, place: Any, out: Any, index: Any, count: Any) -> Any:
-    """See `reference.byte_stores.max_bytes`."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        source = build_address(context, builder, x, args[0], args[1], BYTE)
-        target = build_address(context, builder, out, args[2], args[3], BYTE)
-        number = builder.trunc(args[4], I32)
-
-        def joined(at: Any) -> None:
-            rest = builder.sub(number, builder.trunc(at, I32))
-            pair = [_load_first(builder, builder.gep(start, [at]), rest) for start in (source, target)]
-            greater = build_call(builder, "llvm.umax.v64i8", pair[0].type, pair)
-            _store_first(builder, builder.gep(target, [at]), greater, rest)
-
-        _each(builder, LONG(0), args[4], 2 * HALF, joined)
-        return context.get_dummy_value()
-
-    return types.void(x, I64, out, I64, I64), codegen
-
-
-@intrinsic
-def copy_every(typingctx: Any, step: Any, x: Any, place: Any, out: Any, index: Any, count: Any) -> Any:
-    """See `reference.byte_stores.copy_every`."""
-    every = len(step)
-    taken = 2 * HALF // every
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        source = build_address(context, builder, x, args[1], args[2], BYTE)
-        target = build_address(context, builder, out, args[3], args[4], BYTE)
-        number = builder.trunc(args[5], I32)
-
-        def copied(at: Any) -> None:
-            rest = builder.sub(number, builder.trunc(at, I32))
-            seen = builder.sub(builder.mul(rest, I32(every)), I32(every - 1))
-            loaded = _load_first(builder, builder.gep(source, [builder.mul(at, LONG(every))]), seen)
-            if every > 1:
-                wide = builder.bitcast(loaded, ir.VectorType(ir.IntType(8 * every), taken))
-                loaded = builder.trunc(wide, ir.VectorType(BYTE, taken))
-            _store_first(builder, builder.gep(target, [at]), loaded, rest)
-
-        _each(builder, LONG(0), args[5], taken, copied)
-        return context.get_dummy_value()
-
-    return types.void(step, x, I64, out, I64, I64), codegen
+    return types.void(out, I64, I64, sums, residual, added, epilogue, I64, mask, I64, I64, I64, I64), codegen
 
 
 @intrinsic
 def store_bytes(typingctx: Any, out: Any, index: Any, x: Any, place: Any, scale: Any, zero: Any, count: Any) -> Any:
-    """See `reference.bytes.store_bytes`."""
+    """See `reference.byte_stores.store_bytes`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         out_value, start, x_value, source, by, zero_point, elements = args
@@ -292,7 +167,9 @@ def store_bytes(typingctx: Any, out: Any, index: Any, x: Any, place: Any, scale:
             whole = _between(builder, whole, constant(whole.type, 0), constant(whole.type, 255), "s")
             store_at(builder, builder.gep(target, [at]), builder.trunc(whole, narrow))
 
-        _each_vector(builder, elements, LANE, lambda at: quantized(at, LANE), lambda at: quantized(at, 1))
+        whole = builder.sub(elements, builder.srem(elements, LONG(LANE)))
+        each(builder, LONG(0), whole, LANE, lambda at: quantized(at, LANE))
+        each(builder, whole, elements, 1, lambda at: quantized(at, 1))
         return context.get_dummy_value()
 
     return types.void(out, I64, x, I64, types.float32, I64, I64), codegen

@@ -86,7 +86,7 @@ def shuffle(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(order)), order))
 
 
-def _unpack(builder: Any, a: Any, b: Any, upper: int) -> Any:
+def unpack(builder: Any, a: Any, b: Any, upper: int) -> Any:
     """Elements of two vectors by turns: those of the lower or the upper halves of each 128 bits."""
     count = a.type.count
     lane = LANE * 8 // a.type.element.width
@@ -100,8 +100,8 @@ def unpack_four(builder: Any, a: Any, b: Any, c: Any, d: Any) -> list[Any]:
     words, lanes = ir.VectorType(WORD, a.type.count // 2), ir.VectorType(I32, a.type.count // 4)
     quads = []
     for upper in (0, 1):
-        ab, cd = (builder.bitcast(_unpack(builder, *pair, upper), words) for pair in ((a, b), (c, d)))
-        quads += [builder.bitcast(_unpack(builder, ab, cd, half), lanes) for half in (0, 1)]
+        ab, cd = (builder.bitcast(unpack(builder, *pair, upper), words) for pair in ((a, b), (c, d)))
+        quads += [builder.bitcast(unpack(builder, ab, cd, half), lanes) for half in (0, 1)]
     return quads
 
 
@@ -114,18 +114,24 @@ def dot(builder: Any, total: Any, x: Any, weights: Any) -> Any:
         return build_call(
             builder, name, total.type, [total, builder.bitcast(x, bytes_), builder.bitcast(weights, bytes_)]
         )
-    words, wide = ir.VectorType(WORD, 2 * lanes), ir.VectorType(I32, 2 * lanes)
+    words = ir.VectorType(WORD, 2 * lanes)
     x, weights = builder.bitcast(x, words), builder.bitcast(weights, words)
     eight = constant(words, 8)
-    pairs = (
-        (builder.and_(x, constant(words, 255)), builder.ashr(builder.shl(weights, eight), eight)),
-        (builder.lshr(x, eight), builder.ashr(weights, eight)),
+    total = dot_words(
+        *(builder, total, builder.and_(x, constant(words, 255))), builder.ashr(builder.shl(weights, eight), eight)
     )
-    for a, b in pairs:  # compilers know this form as one instruction, a multiply-add of pairs of words
-        products = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
-        even, odd = (shuffle(builder, products, products, list(range(i, 2 * lanes, 2))) for i in (0, 1))
-        total = builder.add(total, builder.add(even, odd))
-    return total
+    return dot_words(builder, total, builder.lshr(x, eight), builder.ashr(weights, eight))
+
+
+def dot_words(builder: Any, total: Any, x: Any, weights: Any) -> Any:
+    """Each int32 gains the products of its two words of `x` and of `weights`, both signed."""
+    lanes = total.type.count
+    words, wide = ir.VectorType(WORD, 2 * lanes), ir.VectorType(I32, 2 * lanes)
+    # Compilers know this form as one instruction, a multiply-add of pairs of words.
+    a, b = (builder.sext(builder.bitcast(each, words), wide) for each in (x, weights))
+    products = builder.mul(a, b)
+    even, odd = (shuffle(builder, products, products, list(range(i, 2 * lanes, 2))) for i in (0, 1))
+    return builder.add(total, builder.add(even, odd))
 
 
 def load_at(builder: Any, start: Any, kind: Any, skip: Any = 0, align: int = 1) -> Any:

@@ -1,4 +1,4 @@
-"""Sums that become bytes or float32, floats that become bytes, and runs of bytes: their meaning, in NumPy."""
+"""Sums that become bytes or float32, and floats that become bytes: their meaning, in NumPy."""
 
 from __future__ import annotations
 
@@ -11,32 +11,28 @@ from .bytes import Bytes, Sums
 from .types import F32, Tag, span
 
 __all__ = [
-    "copy_bytes",
-    "copy_every",
-    "fill_bytes",
-    "max_bytes",
     "store_bytes",
     "store_outputs",
 ]
 
 FURTHEST = 16384.0
-"""Quotients are clamped to this before they are rounded, so that they fit 16 bits; a byte saturates long before."""
+"""Quotients are clamped to this before they are rounded, so that they fit an integer; a byte saturates long before."""
 
 
 def store_outputs(
     out: NDArray[Any], index: int, step: int, sums: Sums, residual: Tag, added: Bytes, epilogue: F32, channel: int,
-    mask: Bytes, at: int,
+    mask: Bytes, at: int, zero: int, low: int, high: int,
 ) -> None:  # fmt: skip
     """Apply an epilogue to sums and store the outputs, row r from ``out[index + r * step]`` on.
 
     A row's sums, rounded to float32, are multiplied by ``epilogue[channel + r]``. Where the tag `residual` is not
-    empty, ``(added - residual_zero) * residual_scale`` is added, of the bytes at the same place. The last five elements
-    of the epilogue are zero, low, high, residual_zero, residual_scale.
+    empty, ``(added - residual_zero) * residual_scale`` is added, of the bytes at the same place. The last four elements
+    of the epilogue are least, most, residual_zero, residual_scale.
 
     Bytes are ``clamp(round(value) + zero, low, high)``, halves rounded to even, and `zero` where ``mask[at + pixel]``
-    is 0; elsewhere it is 255. An output of float32 is the value itself, clamped to the limits.
+    is 0; elsewhere it is 255. An output of float32 is ``clamp(value, least, most)``.
     """
-    zero, low, high, residual_zero, residual_scale = (np.float32(each) for each in epilogue[-5:])
+    least, most, residual_zero, residual_scale = (np.float32(each) for each in epilogue[-4:])
     rows, pixels = sums.shape
     for row in range(rows):
         place = index + row * step
@@ -44,31 +40,11 @@ def store_outputs(
         if len(residual):
             value = value + (span(added, place, pixels).astype(np.float32) - residual_zero) * residual_scale
         if out.dtype == np.float32:
-            span(out, place, pixels)[:] = np.minimum(np.maximum(value, low), high)
+            span(out, place, pixels)[:] = np.minimum(np.maximum(value, least), most)
             continue
         whole = np.rint(np.clip(value, -FURTHEST, FURTHEST)) + zero
         inside = span(mask, at, pixels) != 0
         span(out, place, pixels)[:] = np.where(inside, np.clip(whole, low, high), zero).astype(np.uint8)
-
-
-def fill_bytes(out: Bytes, index: int, count: int, value: int) -> None:
-    """Write `count` bytes of one value."""
-    span(out, index, count)[:] = value
-
-
-def copy_bytes(x: Bytes, place: int, out: Bytes, index: int, count: int) -> None:
-    """Copy `count` bytes, at least 32, from ``x[place]`` on."""
-    span(out, index, count)[:] = span(x, place, count)
-
-
-def copy_every(step: Tag, x: Bytes, place: int, out: Bytes, index: int, count: int) -> None:
-    """Copy `count` bytes, from ``x[place]`` on each ``len(step)``-th: of 1, 2 or 4."""
-    span(out, index, count)[:] = span(x, place, (count - 1) * len(step) + 1)[:: len(step)]
-
-
-def max_bytes(x: Bytes, place: int, out: Bytes, index: int, count: int) -> None:
-    """Replace `count` bytes from ``out[index]`` on by those from ``x[place]`` on where these are greater."""
-    span(out, index, count)[:] = np.maximum(span(out, index, count), span(x, place, count))
 
 
 def store_bytes(out: Bytes, index: int, x: F32, place: int, scale: Any, zero: int, count: int) -> None:

@@ -108,6 +108,11 @@ def test_there_are_recipes() -> None:
         ("lr = 1", "frozen = true", r"frozen = true is for share stages.* \(stage 1"),
         ("lr = 1", "density = 0.1", r"a train stage takes no density \(stage 1"),
         ("batch = 32", "grid = 4", r"a prune stage takes no grid \(stage 2, expected rule, density"),
+        (
+            'bits = "fc=4"',
+            'bits = "fc=4"\nreassign = true\ngrid = 4',
+            r"rounds nothing \(stage 3, expected no frozen, grid",
+        ),
         ('bits = "fc=4"', 'bits = "fc=4"\nramp = 0.5', r"a share stage takes no ramp \(stage 3"),
         ("arch =", "arch ==", "not a TOML file"),
     ],

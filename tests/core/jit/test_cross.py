@@ -36,7 +36,7 @@ def _kernel(x: float) -> float:
 
 
 def test_an_object_is_of_the_other_machine_and_shows_only_what_is_asked_for() -> None:
-    kernel = compiled(_kernel, ())
+    kernel = compiled(_kernel, tuple)
     code = kernel.code_for(ARM, (1.5,))
     assert (code.parameters, code.calls) == (["ptr", "ptr", "double"], [])
     content = make_object([("double", code)], CALL, ARM, {"entry"}.__contains__)
@@ -49,10 +49,10 @@ def test_an_object_is_of_the_other_machine_and_shows_only_what_is_asked_for() ->
 
 
 def test_a_kernel_is_compiled_once_for_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    kernel = compiled(_kernel, ())
+    kernel = compiled(_kernel, tuple)
     first = kernel.code_for(ARM, (1.5,))
     monkeypatch.setattr("dcz.core.jit.cross.compile_for_other", None)
-    assert compiled(_kernel, ()).code_for(ARM, (2.5,)) == first
+    assert compiled(_kernel, tuple).code_for(ARM, (2.5,)) == first
     with pytest.raises(TypeError):
         kernel.code_for(ARM._replace(cpu="cortex-a72"), (1.5,))
 

@@ -12,7 +12,7 @@ import pytest
 from numba import njit
 from numba.core.registry import cpu_target
 
-from dcz.core.jit import numba_adapter
+from dcz.core.jit import NO_REFERENCE_COUNTS, numba_adapter
 
 IMPORTED = (
     "numba._dynfunc make_function",
@@ -77,7 +77,7 @@ def test_every_private_name_is_listed_here() -> None:
 
 
 def test_the_option_against_reference_counts_is_still_one() -> None:
-    function = njit(nogil=True, **numba_adapter.NO_REFERENCE_COUNTS)(lambda x: x + 1)
+    function = njit(nogil=True, **NO_REFERENCE_COUNTS)(lambda x: x + 1)
     assert function(1) == 2
     assert function.targetoptions["_nrt"] is False
 

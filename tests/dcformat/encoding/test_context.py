@@ -63,6 +63,20 @@ def test_densities_and_signs(shape: tuple[int, ...]) -> None:
     assert (payload.values.tilts is not None) == (len(shape) > 2)
 
 
+@pytest.mark.parametrize("shape", [(150, 120), (64, 32, 3, 3)])
+def test_columns_are_put_in_place_in_both_ways(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    payload = check(structured(shape, 1))
+    assert payload.positions is not None
+    assert len(payload.positions.layout.order)
+    found = payload.decode()
+    monkeypatch.setattr("dcz.dcformat.encoding.context.MAX_CODEBOOK", len(payload.codebook))
+    again = payload.decode()
+    assert isinstance(found, SparseShared)
+    assert isinstance(again, SparseShared)
+    for part in ("indptr", "indices", "symbols"):
+        assert np.array_equal(getattr(found, part), getattr(again, part))
+
+
 @pytest.mark.parametrize("density", [0.002, 0.05, 0.4, 0.97, 1])
 def test_densities(density: float) -> None:
     payload = check(sparse_array((60, 70), density, 5, np.random.default_rng(2)))

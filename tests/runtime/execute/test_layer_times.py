@@ -32,7 +32,7 @@ def pooled(tmp_path):
 
 
 def test_a_pool_of_its_own_counts_to_its_convolution_where_another_plan_has_it_there(pooled, monkeypatch):
-    single, lanes = pooled._plan(1), pooled._plan(16)
+    single, lanes = pooled._engine.plan(1), pooled._engine.plan(16)
     assert [step.op for step in single.steps] == ["conv2d", "max_pool2d", "flatten", "linear"]
     assert [step.op for step in lanes.steps] == ["conv2d", "flatten", "linear"]
     for plans in ([single, lanes], [lanes, single]):

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import simd_byte_cases
 import simd_function_cases
+import simd_pair_cases
 import simd_stream_cases
 from numpy.typing import NDArray
 
@@ -62,6 +63,8 @@ class Inputs(NamedTuple):
     narrow: NDArray[np.float32]
     sums: NDArray[np.int32]
     packed: NDArray[np.uint8]
+    pixels: NDArray[np.int16]
+    vectors: NDArray[np.uint16]
 
     @classmethod
     def random(cls, seed: int) -> Inputs:
@@ -84,10 +87,12 @@ class Inputs(NamedTuple):
             offsets=rng.integers(0, 700, 64).astype(np.uint16),
             places_of_bytes=rng.integers(0, 700, 64).astype(np.uint32),
             mask=rng.choice([np.uint8(0), np.uint8(255)], 256),
-            wide=np.concatenate([rng.standard_normal(8), [0, -90000, 90000, 131, 0.3]]).astype(np.float32),
-            narrow=np.concatenate([rng.standard_normal(8) / 400, [99, 7, 240, 131, 0.3]]).astype(np.float32),
+            wide=np.concatenate([rng.standard_normal(8), [-90000, 90000, 131, 0.3]]).astype(np.float32),
+            narrow=np.concatenate([rng.standard_normal(8) / 400, [7, 240, 131, 0.3]]).astype(np.float32),
             sums=np.zeros(1024, np.int32),
             packed=np.zeros(1024, np.uint8),
+            pixels=rng.integers(-(1 << 15) + 1, 1 << 15, 1024).astype(np.int16),
+            vectors=rng.integers(0, 29, 64).astype(np.uint16),
         )
 
 
@@ -329,7 +334,7 @@ AVX512 = {fma_triples, gather, four_weight_in_registers}
 AVX512_WORDS = {load_words, table_lookup, fma_table_lookup}
 CASES: list[Callable[..., None]] = [
     case
-    for module in (sys.modules[__name__], simd_byte_cases, simd_function_cases, simd_stream_cases)
+    for module in (sys.modules[__name__], simd_byte_cases, simd_function_cases, simd_pair_cases, simd_stream_cases)
     for name, case in vars(module).items()
     if isinstance(case, FunctionType) and case.__module__ == module.__name__
 ]
@@ -360,5 +365,6 @@ def test_both_sides_agree(case: Callable[..., None]) -> None:
         for written, wanted in zip(inputs, others, strict=True):
             assert written.tobytes() == wanted.tobytes()
         before = Inputs.random(seed)
-        targets = [tuple(getattr(each, name) for each in (inputs, before)) for name in ("target", "sums", "packed")]
+        names = "target", "sums", "packed", "pixels"
+        targets = [tuple(getattr(each, name) for each in (inputs, before)) for name in names]
         assert any((now != then).any() for now, then in targets) or (found != np.arange(1024)).any()

@@ -37,7 +37,7 @@ weighted.PARALLEL_WORK = 0
 model = dcz.load(sys.argv[1], threads=2)
 batches = [np.ones((n, 3, 8, 8), np.float32) for n in (1, 40)]
 expected = [model(x) for x in batches]
-with model._planning:
+with model._engine._planning:
     child = os.fork()
 if child:
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))

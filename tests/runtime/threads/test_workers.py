@@ -14,7 +14,7 @@ import pytest
 import dcz
 import dcz.runtime.plan.steps.weighted as weighted
 from dcz.dcformat import Graph, make_node, write
-from dcz.runtime import model as model_module
+from dcz.runtime import engine
 from dcz.runtime.threads import workers as workers_module
 from dcz.runtime.threads.team import Team
 from dcz.runtime.threads.workers import Workers
@@ -130,7 +130,7 @@ def test_a_team_goes_on_with_the_helpers_that_it_got(monkeypatch):
 def test_a_model_answers_the_same_where_no_thread_can_be_started(network, monkeypatch, threads, request):
     path, batch = network
     monkeypatch.setattr(weighted, "PARALLEL_WORK", 0)
-    monkeypatch.setattr(model_module, "PARALLEL_BYTES", 0)  # layers are packed in several threads
+    monkeypatch.setattr(engine, "PARALLEL_BYTES", 0)  # layers are packed in several threads
     sizes = (1, 2, 5, 16, 40)
     expected = [dcz.load(path, threads=1)(batch[:n]) for n in sizes]
     request.getfixturevalue("no_threads")

@@ -132,37 +132,61 @@ def pack_tile(
         k, end = tap * vectors * loads, (tap + taken) * vectors * loads
         if loads == 1:
             for i in range(k, end):
-                simd.store(packed, at, _piece(x, source, offsets + i, masks + i, zeros, d))
+                simd.store(packed, at, piece(x, source, offsets + i, masks + i, zeros, d))
                 at += LANES
         elif loads == 2:
             for i in range(k, end, 2):
-                vector = _piece(x, source, offsets + i, masks + i, zeros, d)
+                vector = piece(x, source, offsets + i, masks + i, zeros, d)
                 if pieces == 2:
-                    vector = _piece(x, source, offsets + i + 1, masks + i + 1, vector, d)
+                    vector = piece(x, source, offsets + i + 1, masks + i + 1, vector, d)
                 else:
-                    vector = simd.concat_even(vector, _piece(x, source, offsets + i + 1, masks + i + 1, zeros, d))
+                    vector = simd.concat_even(vector, piece(x, source, offsets + i + 1, masks + i + 1, zeros, d))
                 simd.store(packed, at, vector)
                 at += LANES
         else:
             for i in range(k, end, loads):
-                vector = _chunk(x, source, offsets + i, masks + i, pieces, d)
-                if chunks > 1:
-                    vector = simd.concat_even(
-                        vector, _chunk(x, source, offsets + i + pieces, masks + i + pieces, pieces, d)
-                    )
-                if chunks > 2:
-                    j = i + 2 * pieces
-                    third = _chunk(x, source, offsets + j, masks + j, pieces, d)
-                    fourth = _chunk(x, source, offsets + j + pieces, masks + j + pieces, pieces, d)
-                    vector = simd.concat_even(vector, simd.concat_even(third, fourth))
-                simd.store(packed, at, vector)
+                simd.store(packed, at, _several(x, source, offsets + i, masks + i, chunks, pieces, d))
                 at += LANES
         first, tap = first + taken, 0
         source += d[Direct.IN_PLANE]
 
 
 @inlined
-def _piece(x: F32, source: int, offset: int, mask: int, other: Any, d: I64) -> Any:
+def gathered(x: F32, source: int, number: int, masks: int, d: I64) -> Any:
+    """A vector of a channel as a tile sees it.
+
+    Parameters
+    ----------
+    x : ndarray of float32, flat
+    source : int
+        The pixel of the channel at which the tile begins.
+    number : int
+        Of the vector, among those of all units of the channel.
+    masks : int
+        Where the masks of the tile's kind lie in the descriptor.
+    d : ndarray of int64
+        The descriptor.
+    """
+    chunks, pieces = d[Direct.CHUNKS], d[Direct.PIECES]
+    i = number * chunks * pieces
+    return _several(x, source, d[Direct.OFFSETS] + i, masks + i, chunks, pieces, d)
+
+
+@inlined
+def _several(x: F32, source: int, offset: int, mask: int, chunks: int, pieces: int, d: I64) -> Any:
+    """A vector put together of chunks; see `packing`."""
+    vector = _chunk(x, source, offset, mask, pieces, d)
+    if chunks > 1:
+        vector = simd.concat_even(vector, _chunk(x, source, offset + pieces, mask + pieces, pieces, d))
+    if chunks > 2:
+        third = _chunk(x, source, offset + 2 * pieces, mask + 2 * pieces, pieces, d)
+        fourth = _chunk(x, source, offset + 3 * pieces, mask + 3 * pieces, pieces, d)
+        vector = simd.concat_even(vector, simd.concat_even(third, fourth))
+    return vector
+
+
+@inlined
+def piece(x: F32, source: int, offset: int, mask: int, other: Any, d: I64) -> Any:
     """A vector with the lanes of a piece loaded, and the others taken from `other`; see `packing`."""
     return simd.load_masked_or(x, source + simd.get(d, offset), simd.get(d, mask), other)
 
@@ -172,5 +196,5 @@ def _chunk(x: F32, source: int, offset: int, mask: int, pieces: int, d: I64) -> 
     """A vector put together of pieces; see `packing`."""
     vector = simd.zeros((0,))
     for i in range(pieces):
-        vector = _piece(x, source, offset + i, mask + i, vector, d)
+        vector = piece(x, source, offset + i, mask + i, vector, d)
     return vector

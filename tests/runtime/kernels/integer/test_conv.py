@@ -20,8 +20,12 @@ CASES = {
     "groups": IntegerCase(groups=3, channels=(6, 15)),
     "depthwise": IntegerCase(groups=6, channels=(6, 6), density=1.0),
     "no weights": IntegerCase(density=0.0),
+    "steep": IntegerCase(steep=True),
     "floats": IntegerCase(floats=True),
     "floats, stride 2": IntegerCase(floats=True, stride=(2, 2), residual=False, size=(10, 10)),
+    "rows without padding": IntegerCase(apart=False, size=(8, 8)),
+    "rows without padding, dilation": IntegerCase(apart=False, size=(6, 9), dilation=(1, 2), padding=(1, 2)),
+    "rows without padding, stride 2": IntegerCase(apart=False, size=(9, 12), stride=(2, 2), kernel=(2, 3)),
     "blocks": IntegerCase(channels=(60, 9), size=(24, 24), batch=1, density=0.2),
     "blocks of one tile": IntegerCase(channels=(500, 5), size=(5, 5), batch=1, density=0.2),
 }

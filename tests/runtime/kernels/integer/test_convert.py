@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import integer_cases as cases
 import numpy as np
+import pytest
 
 from dcz.runtime.kernels.integer.convert import dequantize, move_rows, quantize
 from dcz.runtime.kernels.integer.planes import Planes
@@ -29,15 +30,17 @@ def test_dequantize() -> None:
     np.testing.assert_array_equal(out.reshape(x.shape), (x.astype(np.float32) - np.float32(99)) * np.float32(0.3))
 
 
-def test_move_rows() -> None:
+@pytest.mark.parametrize("replaced", [True, False])
+def test_move_rows(replaced: bool) -> None:
     rng = np.random.default_rng(5)
     x, table = rng.integers(0, 256, (1, 3, 5, 37)).astype(np.uint8), rng.permutation(256).astype(np.uint8)
     made = Planes(7, 2, 12, 1, 2)
     out = np.full(made.size, 170, np.uint8)
     begin = FORM.start + 1 * FORM.pitch + 2
     sizes = np.array([7, 2, 2, 2, 12, made.plane, made.start, made.pitch, 0, 2, FORM.plane, begin, 2 * FORM.pitch, 3])
-    move_rows(cases.planes_of(x, FORM, 1), out, table, 44, sizes)
+    move_rows(cases.planes_of(x, FORM, 1), out, table if replaced else table[:0], 44, sizes)
     wanted = np.full((1, 7, 2, 12), 44, np.uint8)
-    wanted[0, 2:4] = table[x[0, ::2, 1:5:2, 2:37:3]]
+    moved = x[0, ::2, 1:5:2, 2:37:3]
+    wanted[0, 2:4] = table[moved] if replaced else moved
     np.testing.assert_array_equal(made.view(out), wanted)
     assert (cases.padding(out, made) == 44).all()

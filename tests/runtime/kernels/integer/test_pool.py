@@ -6,19 +6,23 @@ import integer_cases as cases
 import numpy as np
 import pytest
 
+from dcz.runtime.kernels.contract import tag
 from dcz.runtime.kernels.integer.planes import Planes
-from dcz.runtime.kernels.integer.pool import average_pool_bytes, max_pool_bytes
+from dcz.runtime.kernels.integer.pool import average_pool_bytes, max_pool_bytes, max_pool_rows
 
 WINDOWS = {  # size, kernel, stride, padding, dilation
     "2 x 2": ((6, 8), (2, 2), (2, 2), (0, 0), (1, 1)),
     "3 x 3, stride 2, hanging over": ((8, 8), (3, 3), (2, 2), (0, 0), (1, 1)),
     "padded": ((7, 9), (3, 3), (1, 2), (1, 1), (1, 1)),
     "dilated, stride 3": ((17, 14), (2, 3), (3, 3), (1, 2), (2, 2)),
+    "stride 4, long rows": ((5, 90), (2, 3), (2, 4), (0, 1), (1, 1)),
+    "long rows": ((4, 83), (3, 3), (2, 2), (1, 1), (1, 1)),
 }
 
 
+@pytest.mark.parametrize("zero", [0, 9])
 @pytest.mark.parametrize("windows", WINDOWS.values(), ids=WINDOWS.keys())
-def test_maximum(windows: tuple[tuple[int, int], ...]) -> None:
+def test_maximum(windows: tuple[tuple[int, int], ...], zero: int) -> None:
     size, kernel, stride, padding, dilation = windows
     rng = np.random.default_rng(5)
     x = rng.integers(0, 256, (2, 3, *size)).astype(np.uint8)
@@ -32,10 +36,13 @@ def test_maximum(windows: tuple[tuple[int, int], ...]) -> None:
     given, made = Planes(3, *size, 1, 2), Planes(3, len(rows), len(columns), 2, 1)
     out = np.full(2 * made.size, 170, np.uint8)
     forms = (part for form in (given, made) for part in (form.height, form.width, form.plane, form.start, form.pitch))
-    sizes = np.array([6, *forms, *kernel, *stride, *padding, *dilation], np.int64)
-    max_pool_bytes(cases.planes_of(x, given, 200), out, cases.room(size[1] + len(columns)), 9, sizes)
+    down, across = zip(kernel, stride, padding, dilation, strict=True)
+    sizes = np.array([6, *forms, *across[1:]], np.int64)
+    lines = max_pool_rows(size[0], len(rows), *down).ravel() * given.pitch
+    tags = tag(stride[1] if stride[1] in (1, 2, 4) else 1), tag(kernel[0]), tag(kernel[1])
+    max_pool_bytes(*tags, cases.planes_of(x, given, zero), out, zero, lines, sizes)
     np.testing.assert_array_equal(made.view(out), wanted)
-    assert (cases.padding(out, made) == 9).all()
+    assert (cases.padding(out, made) == zero).all()
 
 
 def test_average() -> None:

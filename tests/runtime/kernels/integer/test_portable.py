@@ -14,10 +14,17 @@ CASES = """
 import integer_cases
 from dcz.core.cpu import BYTE_DOTS, PACKS, WORDS
 assert (BYTE_DOTS, WORDS, PACKS) == (False, False, {packs})
-integer_cases.check(integer_cases.IntegerCase(channels=(5, 3), size=(5, 6), batch=1), parts=1)
+for steep in (False, True):
+    integer_cases.check(integer_cases.IntegerCase(channels=(5, 3), size=(5, 6), batch=1, steep=steep), parts=1)
 from dcz.runtime.kernels.integer.sparse import conv_bytes_sparse
 assembly = "".join(conv_bytes_sparse.dispatcher.inspect_asm().values())
 assert "pmaddwd" in assembly and "vpdpbusd" not in assembly
+import word_cases
+word_cases.check(word_cases.ConvCase(channels=(6, 5), padding=(1, 1)))
+from dcz.runtime.kernels.words.sparse import conv_words_sparse
+assembly = "".join(conv_words_sparse.dispatcher.inspect_asm().values())
+assert "pmaddwd" in assembly and "vpdpwssd" not in assembly
+assert "packssdw" in assembly or not {packs}
 print("done")
 """
 PROCESSORS = {

@@ -68,8 +68,8 @@ def residual(n: Network) -> Value:
     y = n.held(n.conv(x, 8), 0.05, 130)
     x = n.held(n.add("relu6", n.add("add", n.conv(y, 8), x)), 0.03)
     y = n.relu(n.conv(x, 16, stride=2))
-    rows = n.held(n.add("slice", x, axis=1, start=0, stop=12, step=2), 0.03)
-    columns = n.held(n.add("slice", rows, axis=2, start=0, stop=11, step=2), 0.03)
+    rows = n.held(n.add("slice", x, axis=1, start=0, stop=x.shape[1], step=2), 0.03)
+    columns = n.held(n.add("slice", rows, axis=2, start=0, stop=x.shape[2], step=2), 0.03)
     shortcut = n.held(n.add("pad", columns, before=(4, 0, 0), after=(4, 0, 0)), 0.03)
     x = n.relu(n.add("add", n.conv(y, 16), shortcut))
     return n.add("relu", n.add("add", n.conv(x, 8), n.held(n.conv(x, 8), 0.07, 99)))
@@ -109,6 +109,7 @@ def lines(n: Network) -> Value:
 
 NETWORKS: dict[str, tuple[Callable[[Network], Value], tuple[int, ...]]] = {
     "residual": (residual, (3, 12, 11)),
+    "rows without padding": (residual, (3, 16, 16)),
     "squeezing": (squeezing, (3, 29, 30)),
     "groups": (groups, (4, 6, 7)),
     "lines": (lines, (3, 31)),
@@ -158,6 +159,7 @@ def test_kernels_on_bytes_are_used() -> None:
     assert {"max_pool_bytes", "average_pool_bytes", "concat"} <= kernels["squeezing"]
     assert "linear_bytes" in kernels["groups"]
     assert {"dequantize", "max_pool_bytes"} <= kernels["lines"]
+    assert planned("rows without padding", 1)[0].integers.pads == {(16, 16): (1, 1), (8, 8): (2, 0)}
     convolutions = {"conv_bytes_sparse", "conv_bytes_dense"}
     for found in kernels.values():
         assert found & convolutions

@@ -1,0 +1,161 @@
+"""Compiled programs are found where they are right, and left alone where they are not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dcz
+from dcz.aot.programs import check_programs, keep_programs
+from dcz.core import kept
+from dcz.core.readahead import Content
+from dcz.dcformat import Graph, InputError, make_node, write
+from dcz.runtime.compiled import place
+from dcz.runtime.network import Network
+
+SAMPLES = np.random.default_rng(0).standard_normal((37, 40)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A container of a network without weights, and a folder for `NUMBA_CACHE_DIR` with its programs."""
+    try:
+        check_programs()
+    except InputError as error:
+        pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp("programs")
+    path = folder / "relu.dcz"
+    write(path, Graph((40,), (make_node("relu", (0,)),), 1), {})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBA_CACHE_DIR", str(folder / "cache"))
+        content = Content(path)
+        keep_programs(content, Network(dcz.open(content)), threads=1)
+    return path, folder / "cache"
+
+
+@pytest.fixture
+def network(made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The container, with a copy of its programs in place."""
+    shutil.copytree(made[1], tmp_path / "cache")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    return made[0]
+
+
+def is_compiled(path: Path, threads: int = 1, **options: str) -> bool:
+    """Whether a program is found; checks the answers."""
+    model = dcz.load(path, threads=threads, **options)  # type: ignore[arg-type]
+    for samples in (0, 1, 4, 16, 37):
+        np.testing.assert_array_equal(model(SAMPLES[:samples]), np.maximum(SAMPLES[:samples], 0))
+    return model._engine._programs is not None
+
+
+def test_a_program_runs_in_place_of_the_plan(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Network, "plan", lambda *_: pytest.fail("planned"))
+    assert is_compiled(network)
+    assert is_compiled(network, precision="auto")
+
+
+def test_a_model_with_programs_tells_what_one_without_tells(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = dcz.load(network, threads=1)
+    monkeypatch.setenv("DCZ_PROGRAMS", "0")
+    planned = dcz.load(network, threads=1)
+    assert compiled._engine.facts == planned._engine.facts
+    assert repr(compiled) == repr(planned)
+    assert compiled.stats.keys() == planned.stats.keys()
+    assert compiled.noise(1).keys() == compiled.input_shapes.keys()
+    assert [layer for layer, _ in compiled.time_layers(SAMPLES, rounds=1)] == compiled.stats["layers"]
+
+
+def test_arrays_that_are_not_contiguous(network: Path) -> None:
+    model = dcz.load(network, threads=1)
+    wide = np.repeat(SAMPLES, 2, axis=1)
+    for samples in (1, 16):
+        np.testing.assert_array_equal(model(wide[:samples, ::2]), np.maximum(SAMPLES[:samples], 0))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["DCZ_PROGRAMS=0", "DCZ_WINOGRAD=0", "NUMBA_BOUNDSCHECK=1", "NUMBA_CPU_NAME=generic"],
+)
+def test_settings_that_programs_were_not_compiled_for(
+    network: Path, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, _, value = setting.partition("=")
+    monkeypatch.setenv(name, value)
+    assert not is_compiled(network)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda patch: patch.setattr(place, "host", lambda: ("another processor",)),
+        lambda patch: patch.setattr(place, "host", lambda: None),
+        lambda patch: patch.setattr(place, "source_digest", lambda folder: "other sources"),
+        lambda patch: patch.setattr("dcz.runtime.compiled.find.compilers", lambda: ["other", "versions"]),
+        lambda patch: patch.setattr("numpy.__version__", "99"),
+    ],
+)
+def test_stale_programs(
+    network: Path, change: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(monkeypatch)
+    assert not is_compiled(network)
+
+
+def test_a_machine_without_numba_takes_what_one_with_it_compiled(
+    network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "find_spec", lambda name: None)
+    assert place.compilers() is None
+    assert is_compiled(network)
+
+
+def test_tuning_and_other_containers(network: Path, tmp_path: Path) -> None:
+    assert is_compiled(network, threads=2)
+    assert not is_compiled(network, tuning=str(tmp_path / "tuning.json"))
+    write(tmp_path / "other.dcz", Graph((40,), (make_node("relu", (0,)),), 1), {}, metadata={"other": "yes"})
+    assert not is_compiled(tmp_path / "other.dcz")
+
+
+def test_a_container_of_another_size_is_not_read_at_once(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "other.dcz", Graph((40,), (make_node("relu", (0,)),), 1), {}, metadata={"other": "yes"})
+    monkeypatch.setattr("dcz.runtime.compiled.find.digest_of", lambda content: pytest.fail("read"))
+    assert not is_compiled(tmp_path / "other.dcz")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:999] + b"x" + data[1000:]]
+)
+def test_damaged_programs(network: Path, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    for file in (tmp_path / "cache").rglob("*.program"):
+        file.write_bytes(damage(file.read_bytes()))
+    assert not is_compiled(network)
+
+
+def test_one_size_that_is_missing_is_planned(network: Path, tmp_path: Path) -> None:
+    for size in (4, 16):
+        (file,) = (tmp_path / "cache").rglob(f"*-{size}-*.program")
+        file.unlink()
+    assert is_compiled(network)
+
+
+def test_files_that_cannot_be_loaded(network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in (tmp_path / "cache").rglob("*.program"):
+        file.write_bytes(b"no shared library")
+    monkeypatch.setattr(kept, "is_sound", lambda path, key: True)
+    assert not is_compiled(network)
+
+
+def test_the_folder_may_be_elsewhere_and_read_only(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").rename(tmp_path / "other")
+    monkeypatch.setattr(kept, "_fill", lambda path, content: pytest.fail(f"{path} was written"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "other"))
+    assert is_compiled(network)
