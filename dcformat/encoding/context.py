@@ -14,7 +14,7 @@ from ...core.errors import FormatError
 from ...core.memory import room
 from ..coding.adaptive_numbers import NumberReader
 from ..coding.context_decode import decode_gaps, decode_signed, decode_values
-from ..coding.context_places import Walk, check_runs, place_runs, run_places
+from ..coding.context_places import Walk, check_runs, run_places
 from ..coding.frequencies import ranks_of
 from ..coding.rans import LEAST, MAX_LANES, STATE_BYTES, WORD_BYTES
 from ..constants import MAX_CODEBOOK, MAX_GAP_BITS
@@ -78,6 +78,8 @@ class ContextPayload(Payload):
         FormatError
             A stream that does not decode to what the header announces.
         """
+        from ..coding.context_rows import place_runs  # it needs a compiler, a look into a container none
+
         rows, width = row_size(self.shape)
         words, states = self._stream()
         if self.positions is None:

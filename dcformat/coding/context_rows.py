@@ -1,0 +1,131 @@
+"""Runs of gap symbols and of weights' symbols to CSR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..jit import inlined, kernel
+from .context_places import Walk, begin_runs, count_marks, mark, next_gap, rank
+from .pick import PICKED, PICKS, pick
+
+_U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones
+_ZERO, _ONE, _PICKED = _U64(0), _U64(1), _U64(PICKED)
+
+
+@inlined
+def _pick_row(
+    line: NDArray[np.uint8],
+    width: np.uint64,
+    count: np.uint64,
+    found: np.uint64,
+    indices: NDArray[Any],
+    symbols: NDArray[np.uint8],
+) -> np.uint64:
+    """Move the `count` weights of a line, each its symbol plus one, to their places; the place behind the last."""
+    if found + count + _PICKED <= _U64(len(indices)):
+        for column in range(_ZERO, width, _PICKED):
+            found += _U64(pick(line, column, indices, symbols, found))
+    elif found + count <= _U64(len(indices)):  # a step would write behind the end
+        for column in range(width):
+            if line[column]:
+                indices[found], symbols[found] = column, line[column] - np.uint8(1)
+                found += _ONE
+    line[:] = 0
+    return found
+
+
+@kernel
+def place_runs(
+    walk: Walk,
+    values: NDArray[np.uint8],
+    free: bool,
+    indptr: NDArray[np.int64],
+    indices: NDArray[Any],
+    symbols: NDArray[np.uint8],
+) -> int:
+    """Runs of gaps and of symbols to CSR.
+
+    Columns that are coded in another order than their own are put in place. Marks of those that are there tell the
+    place of each; or a line has the symbol of each column, and the processor picks those that are there.
+
+    Parameters
+    ----------
+    walk : Walk
+        Sound by `check_runs`.
+    values : ndarray of uint8, shape (weights,)
+        Symbols in the order of runs.
+    free : bool
+        Whether all symbols are below 255.
+    indptr : ndarray of int64, shape (rows + 1,)
+        Receives the row limits.
+    indices : ndarray of integers, shape (weights,)
+        Receives the columns.
+    symbols : ndarray of uint8, shape (weights,)
+        Receives the symbols.
+
+    Returns
+    -------
+    int
+        Weights that lie in the matrix.
+    """
+    gaps, ends, _, escapes, row_classes, limits, order = walk
+    tables, parts, classes = len(ends), limits.shape[0], limits.shape[1] - 1
+    ahead, at, weight = np.empty(tables, np.int64), np.empty(tables, np.int64), np.empty(tables, np.int64)
+    begin_runs(walk, ahead, at, weight)
+    width = len(order)
+    marks, before = np.zeros((width + 63) // 64, np.uint64), np.empty((width + 63) // 64, np.uint64)
+    columns, line = np.empty(width, np.int32), np.zeros(width + PICKED, np.uint8)
+    picking = PICKS and free
+    indptr[0] = 0
+    found = _ZERO
+    for row in range(len(indptr) - 1):
+        here = _ZERO
+        for part in range(parts):
+            row_class = row_classes[row * parts + part]
+            for c in range(classes):
+                t = row_class + c
+                begin, cells = limits[part, c], limits[part, c + 1] - limits[part, c]
+                cell, k, n = ahead[t], at[t], weight[t]
+                end, escape = ends[t], escapes[t]
+                if width and picking:
+                    here -= _U64(n)
+                    while cell < cells:
+                        line[_U64(order[_U64(begin + cell)])] = values[_U64(n)] + np.uint8(1)
+                        n += 1
+                        gap, k = next_gap(gaps, k, end, escape)
+                        cell += 1 + gap
+                    here += _U64(n)
+                elif width:
+                    while cell < cells:
+                        column = _U64(order[_U64(begin + cell)])
+                        mark(marks, column)
+                        columns[here] = column
+                        line[here] = values[_U64(n)]
+                        here += _ONE
+                        n += 1
+                        gap, k = next_gap(gaps, k, end, escape)
+                        cell += 1 + gap
+                else:
+                    while cell < cells:
+                        indices[found] = cell
+                        symbols[found] = values[_U64(n)]
+                        found += _ONE
+                        n += 1
+                        gap, k = next_gap(gaps, k, end, escape)
+                        cell += 1 + gap
+                ahead[t], at[t], weight[t] = cell - cells, k, n
+        if width and picking:
+            found = _pick_row(line, _U64(width), here, found, indices, symbols)
+        elif width:  # in the order of columns
+            after = count_marks(marks, before, found)
+            for i in range(here):
+                column = _U64(columns[i])
+                place = rank(marks, before, column)
+                indices[place], symbols[place] = column, line[i]
+            marks[:] = 0
+            found = after
+        indptr[row + 1] = np.int64(found)
+    return np.int64(found)  # type: ignore[return-value]
