@@ -308,7 +308,7 @@ def load(
     precision : str
         ``fp32``. ``u8``: 8-bit integers, which need ranges (`dcz.calibrate`) and give the same bits on each processor,
         for any batch and number of threads. ``s16``: 16-bit integers in the convolutions that they make faster, which
-        need no ranges; the errors of answers are below a thousandth of the greatest logit on all networks that were
+        need no ranges; the errors of answers are below a thousandth of the greatest logit of the test sets that were
         measured, and answers do not depend on batch and threads. ``auto``: ``u8`` if the container has ranges, with
         ``s16`` in layers that have no grid; else ``fp32``.
 
