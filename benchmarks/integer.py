@@ -1,4 +1,4 @@
-"""Integers: dcz with 8-bit integers beside fp32, and beside OpenVINO int8 that was calibrated on the same images.
+"""Integers: dcz with integers of 8 and 16 bits beside fp32, and beside OpenVINO int8, calibrated on the same images.
 
 Trained networks are scored on their test sets, which are not in the repository: ``--mnist`` and ``--cifar10`` name
 their folders. Networks of generated weights show times, and errors of the answers relative to those of fp32. Calibrated
@@ -29,7 +29,7 @@ from .suite import Benchmark, Options, Row, Table, figure
 from .weights import NETWORKS
 
 QUICK_PICTURES = 500
-OURS, FP32, THEIRS = "dcz u8", "dcz fp32", "openvino int8"
+OURS, WORDS, FP32, THEIRS = "dcz u8", "dcz s16", "dcz fp32", "openvino int8"
 GENERATED = ("squeezenet", "alexnet", "vgg-16", "resnet-20")
 """Networks of generated or published weights; the trained ones are those of ``--models``."""
 MOBILE = ("tv:resnet50", "tv:mobilenet_v2", "timm:efficientnet_lite0")
@@ -105,6 +105,7 @@ def measure(find: Callable[[Options], Subject], batch_size: int, options: Option
         np.save(kept / "calibration.npy", inputs.calibration)
     models = {
         FP32: dcz.load(subject.path, threads=options.threads),
+        WORDS: dcz.load(subject.path, threads=options.threads, precision="s16"),
         OURS: dcz.load(calibrated, threads=options.threads, precision="u8"),
     }
     batch = inputs.batch(batch_size)
@@ -123,7 +124,7 @@ def measure(find: Callable[[Options], Subject], batch_size: int, options: Option
         except MissingToolError as error:
             missing = str(error)
         seconds = time_interleaved(clocks, options.seconds).seconds
-    rows = [row | _row(engine, answers, inputs, seconds) | _started(engine, starts[engine]) for engine in answers]
+    rows = [row | _row(engine, answers, inputs, seconds) | _started(engine, starts.get(engine)) for engine in answers]
     return rows + ([row | {"engine": THEIRS, "not_run": missing}] if missing else [])
 
 
@@ -134,8 +135,10 @@ def _start(engine: str, path: Path, files: DenseFiles, options: Options) -> Row:
         return worker.facts
 
 
-def _started(engine: str, facts: Row) -> Row:
-    """Seconds from a file to the first answer, and MiB at the peak; the version of another engine."""
+def _started(engine: str, facts: Row | None) -> Row:
+    """Seconds from a file to the first answer, and MiB at the peak, if they were measured; another engine's version."""
+    if facts is None:
+        return {}
     version = {"version": facts["version"]} if engine == THEIRS else {}
     return {"start_s": facts["load_s"] + facts["first_s"], "peak_mib": facts["peak_mib"], **version}
 
@@ -182,13 +185,14 @@ def _row(engine: str, answers: Mapping[str, Images], inputs: Inputs, seconds: Ma
         "rms_error": float(np.sqrt(np.square(found - wanted).mean() / np.square(wanted).mean())),
         **milliseconds(seconds[engine]),
         "u8_to_it": ratio(seconds[OURS], seconds[engine]),
+        **({"it_to_theirs": ratio(seconds[engine], seconds[THEIRS])} if THEIRS in seconds else {}),
     }
 
 
 def tables(rows: list[Row]) -> list[Table]:
     """One table for each number of threads and batch size."""
     header = ("network", "engine", "inputs", "top-1", "as fp32", "rms error", "ms", "least ms", "u8 / it", "of least",
-              "start s", "MiB at peak")  # fmt: skip
+              "it / OpenVINO int8", "start s", "MiB at peak")  # fmt: skip
     measured = [row for row in rows if "rms_error" in row]
     made = []
     for threads, batch in dict.fromkeys((row["threads"], row["batch"]) for row in measured):
@@ -196,15 +200,20 @@ def tables(rows: list[Row]) -> list[Table]:
             (
                 row["network"], row["engine"], row["pictures"], "" if row["top1"] is None else f"{row['top1']:.2%}",
                 f"{row['agree']:.2%}", f"{row['rms_error']:.2g}", figure(row["median_ms"]), figure(row["min_ms"]),
-                f"{row['u8_to_it']['median']:.2f}", f"{row['u8_to_it']['of_least']:.2f}", f"{row['start_s']:.2f}",
-                f"{row['peak_mib']:.0f}",
+                f"{row['u8_to_it']['median']:.2f}", f"{row['u8_to_it']['of_least']:.2f}",
+                _with_least(row["it_to_theirs"]) if "it_to_theirs" in row else "",
+                *((f"{row['start_s']:.2f}", f"{row['peak_mib']:.0f}") if "start_s" in row else ("", "")),
             )
             for row in measured
             if (row["threads"], row["batch"]) == (threads, batch)
         ]  # fmt: skip
-        title = f"8-bit integers: answers, and times of a batch of {batch}, {threads} thread{'s'[: threads > 1]}"
+        title = f"Integers: answers, and times of a batch of {batch}, {threads} thread{'s'[: threads > 1]}"
         made.append(Table(title, header, body, 2))
     return made
+
+
+def _with_least(found: Mapping[str, float]) -> str:
+    return f"{found['median']:.2f} ({found['of_least']:.2f})"
 
 
 BENCHMARK = Benchmark("integer", "What do 8-bit integers gain, and what do they cost?", cases, tables)

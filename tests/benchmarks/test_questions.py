@@ -135,8 +135,11 @@ def test_integers_without_a_test_set_or_a_convolution(brightness: Path) -> None:
 
 def test_integers_are_timed_and_a_missing_peer_is_named(small_container: Path, options: Options) -> None:
     subject = integer.Subject("small", small_container, of_noise((1, 8, 8)))
-    floats, integers, missing = integer.measure(lambda options: subject, 1, options)
+    floats, words, integers, missing = integer.measure(lambda options: subject, 1, options)
     assert (floats["engine"], floats["agree"], floats["rms_error"]) == ("dcz fp32", 1, 0)
+    assert words["engine"] == "dcz s16"
+    assert 0 <= words["rms_error"] < 0.001
+    assert "start_s" not in words
     assert integers["top1"] is None
     assert 0 < integers["rms_error"] < 0.1
     assert integers["peak_mib"] > 10
@@ -153,12 +156,14 @@ def test_cases_of_integers_are_the_networks_that_were_named(brightness: Path) ->
 def test_integers_are_compared_with_fp32() -> None:
     ratio, milliseconds = {"median": 0.5, "of_least": 0.45}, {"median_ms": 0.25, "min_ms": 0.2}
     scores = {"pictures": 4, "top1": 0.75, "agree": 1.0, "rms_error": 0.0123}
-    row = {"network": "n.dcz", "batch": 1, "threads": 1, "engine": "openvino int8", "u8_to_it": ratio}
-    row |= {**milliseconds, **scores, "start_s": 0.125, "peak_mib": 99.6}
-    other = row | {"batch": 16, "top1": None}
+    row = {"network": "n.dcz", "batch": 1, "threads": 1, "engine": "dcz fp32", "u8_to_it": ratio}
+    row |= {**milliseconds, **scores, "it_to_theirs": {"median": 0.8, "of_least": 0.7}}
+    other = row | {"batch": 16, "top1": None, "start_s": 0.125, "peak_mib": 99.6}
+    del other["it_to_theirs"]
     tables = integer.tables([row, other, {"network": "n.dcz", "engine": "dcz u8", "not_run": "why"}])
-    expected = ("n.dcz", "openvino int8", 4, "75.00%", "100.00%", "0.012", "0.25", "0.2", "0.50", "0.45", "0.12", "100")
-    assert [table.rows for table in tables] == [[expected], [(*expected[:3], "", *expected[4:])]]
+    expected = ("n.dcz", "dcz fp32", 4, "75.00%", "100.00%", "0.012", "0.25", "0.2", "0.50", "0.45")
+    assert tables[0].rows == [(*expected, "0.80 (0.70)", "", "")]
+    assert tables[1].rows == [(*expected[:3], "", *expected[4:], "", "0.12", "100")]
 
 
 def test_crops_of_photos_calibrate_and_photos_are_compared(brightness: Path) -> None:
