@@ -78,7 +78,8 @@ def tables(rows: list[Row]) -> list[Table]:
         ratio = clock["ratio"] if clock else {}
         told = (figure(clock["median_ms"]), f"{ratio['median']:.2f} ({ratio['of_least']:.2f})") if clock else ("", "")
         body.append((row["tool"], row["ships"], row["bytes"], f"{row['top1']:.2%}", row["training_s"], *told))
-    return [Table("ResNet-20 for CIFAR-10: pruned in 100 steps of 128 pictures, shared or quantised in 100 more", header, body, 2)]
+    title = "ResNet-20 for CIFAR-10: pruned in 100 steps of 128 pictures, shared or quantised in 100 more"
+    return [Table(title, header, body, 2)]
 
 
 BENCHMARK = Benchmark("compressors", "What do other tools make of the same training?", cases, tables, "compression.md")
