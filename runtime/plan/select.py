@@ -49,7 +49,7 @@ UNROLLED_PIXELS = 4
 WORD_KERNELS = ("conv_words_sparse",)
 """Kernels that are chosen only where a target allows words of 16 bits."""
 UNSHARED = 4
-"""Bytes of a weight that is not shared, by those of one that is: so many more may be kept transformed."""
+"""An unshared weight takes four times the bytes of a shared one, so four times as many may be kept transformed."""
 FINALISTS = 3
 """Tilings of a kernel that are worth a trial."""
 

@@ -330,7 +330,7 @@ def check_packed(case: ConvCase, pack: Callable[[tensors.Tensor, ConvGeometry, E
 
 
 def check_sliding(case: ConvCase, rows: int, budget: int = 448) -> None:
-    """Compare the kernel whose sums slide with the oracle: tiles of so many vectors, or of the next whole rows."""
+    """Compare `conv_sliding` with the oracle, on tiles of `rows` vectors, rounded up to whole rows of pixels."""
 
     def pack(weight: tensors.Tensor, geometry: ConvGeometry, epilogue: Epilogue) -> PackedLayer:
         run = ShiftTiling.vectors_of_row(geometry)

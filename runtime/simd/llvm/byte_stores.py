@@ -121,7 +121,7 @@ def store_outputs(
                 ]
                 if len(residual):
                     base = build_address(context, builder, added, added_value, place, BYTE)
-                    less = builder.fadd(residual_zero, F32(BEYOND))  # exact, as is what is left of the bytes
+                    less = builder.fadd(residual_zero, F32(BEYOND))  # exact; so is the residual less this number
                     by, less = splat(builder, residual_scale, lanes), splat(builder, less, lanes)
                     terms = _widened(builder, load_at(builder, base, bytes_, pixel))
                     values = [
