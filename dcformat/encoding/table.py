@@ -31,8 +31,8 @@ LEAST_GAIN = 64
 
 LARGE = 1 << 17
 """Stored weights from which on the time of decoding is felt, and counts."""
-LINK = 0.32
-"""Bits that a nanosecond is worth, those of a link of 320 Mbit/s: of two payloads a large tensor gets the one that is
+LINK = 0.24
+"""Bits that a nanosecond is worth, those of a link of 240 Mbit/s: of two payloads a large tensor gets the one that is
 fetched and decoded sooner."""
 
 _LEVELS = frozenset({LEVELS})
@@ -104,7 +104,7 @@ CODECS: dict[str, tuple[Encoding, ...]] = {
 """
 
 
-_SLOWER = {Encoding.CONTEXT: 2.0}
+_SLOWER = {Encoding.CONTEXT: 2.7}
 """Nanoseconds that a stored weight takes longer to decode than one that is Huffman-coded: a thread of a Zen 4."""
 
 
