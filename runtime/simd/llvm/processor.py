@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....core.cpu import BYTE_DOTS, PACKS, WORDS
+from ....core.cpu import BYTE_DOTS, PACKS, WIDE, WORDS
 from ....core.jit import current
 
 
@@ -19,6 +19,11 @@ def packs_wide() -> bool:
 def sums_bytes() -> bool:
     """Whether products of four bytes are summed at a time."""
     return _has("avx512vnni", BYTE_DOTS)
+
+
+def has_masks() -> bool:
+    """Whether masks have registers of their own, a bit a lane."""
+    return _has("avx512bw", WIDE)
 
 
 def _has(extension: str, here: bool) -> bool:
