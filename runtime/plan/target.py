@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...core.cpu import WIDE, WORDS
+from ...core.cpu import BYTE_DOTS, WIDE, WORDS
+from .byte_target import PLAIN_BYTES, ZEN4_BYTES, ByteTarget
 from .cost import Batch16Costs, Costs, DirectCosts, LinearCosts, WinogradCosts, WordCosts
 
 ZEN4 = Costs(
@@ -176,6 +177,8 @@ class Target:
         Vectors of a block of `conv.batch16.sparse_small`, which packs nothing.
     batch16_winograd : tuple of int
         Output channels and tiles whose sums Winograd's algorithm holds in registers.
+    bytes : ByteTarget
+        For convolutions of bytes.
     """
 
     costs: Costs
@@ -205,6 +208,7 @@ class Target:
     word_block: int = 384
     batch16_image_block: int = 1024
     words: bool = False
+    bytes: ByteTarget = PLAIN_BYTES
 
 
 AVX512 = Target(
@@ -250,5 +254,7 @@ lanes costs too much."""
 
 WITH_AVX512 = replace(AVX512, permutes=WORDS)
 """AVX-512 as this machine can plan for it: what packs weights for permutations permutes itself."""
-HOST = WITH_AVX512 if WIDE else AVX2
+WITH_BYTE_DOTS = replace(WITH_AVX512, bytes=ZEN4_BYTES)
+"""With AVX-512 VNNI too."""
+HOST = WITH_BYTE_DOTS if BYTE_DOTS else WITH_AVX512 if WIDE else AVX2
 """The processor that kernels are compiled for."""

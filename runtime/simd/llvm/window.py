@@ -13,10 +13,10 @@ from .types import (
     I32,
     I64,
     LANES,
-    MASK,
     VECTOR,
     Vectors,
     build_address,
+    build_bits,
     build_call,
     build_fma,
     build_pack,
@@ -59,7 +59,7 @@ def load_places(
             for part in range(s):
                 bits = _build_item(context, builder, masks, mask_value, first_mask, v * s + part)
                 pointer = build_address(context, builder, array, image, place, VECTOR, part * LANES)
-                arguments = [pointer, I32(4), builder.bitcast(bits, MASK), ir.Constant(VECTOR, None)]
+                arguments = [pointer, I32(4), build_bits(builder, bits), ir.Constant(VECTOR, None)]
                 loaded.append(build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, arguments))
             vectors.append(build_shuffle(builder, loaded[0], loaded[1], EVENS) if s == 2 else loaded[0])
         return build_pack(builder, vectors)
@@ -79,7 +79,7 @@ def store_places(
             place = builder.add(start, _build_item(context, builder, places, place_value, first_place, v))
             bits = _build_item(context, builder, masks, mask_value, first_mask, v)
             pointer = build_address(context, builder, array, target, place, VECTOR)
-            arguments = [builder.extract_value(vectors, v), pointer, I32(4), builder.bitcast(bits, MASK)]
+            arguments = [builder.extract_value(vectors, v), pointer, I32(4), build_bits(builder, bits)]
             build_call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), arguments)
         return context.get_dummy_value()
 
@@ -116,7 +116,7 @@ def fma_window(
         def pixels(row: Any, inside: Any, i: int) -> Any:
             mask = builder.trunc(builder.select(inside, kept[i], long(0)), ir.IntType(LANES))
             place = build_address(context, builder, array, image, row, VECTOR, i // s * s + i % s * LANES)
-            arguments = [place, I32(4), builder.bitcast(mask, MASK), ir.Constant(VECTOR, None)]
+            arguments = [place, I32(4), build_bits(builder, mask), ir.Constant(VECTOR, None)]
             return build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, arguments)
 
         for y in range((acc.count - 1) * s + kh):
