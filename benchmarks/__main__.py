@@ -150,10 +150,14 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _public(argv: Sequence[str]) -> list[str]:
-    """The command line without folders of this machine, as it was when the run began."""
-    return [
-        argument if not argument.startswith("/") else Path(argument).name for argument in argv if argument != "--resume"
-    ]
+    """The command line as it was when the run began: without folders of this machine, --resume and --jobs."""
+    shown, arguments = [], iter(argv)
+    for argument in arguments:
+        if argument == "--jobs":
+            next(arguments, None)
+        elif argument != "--resume":
+            shown.append(Path(argument).name if argument.startswith("/") else argument)
+    return shown
 
 
 def _parser() -> argparse.ArgumentParser:
