@@ -40,6 +40,9 @@ ZEN4 = Costs(
         gathered=120.0,
         finished=4.4,
         scanned=3.1,
+        dense=1.25,
+        dense_sums=5.0,
+        aligned=60.0,
     ),
     WinogradCosts(
         inputs=25.0,
@@ -65,7 +68,7 @@ ZEN4 = Costs(
 """Fitted to timings of single layers on Zen 4, with AVX-512: those of ``python -m benchmarks.kernels --candidates``.
 
 Those of `words` by least squares of the relative errors of 1048 timings of 21 layers at two densities: 85 % of the
-estimates are within 20 %. Not timed but scaled, as `packed` is: `gathered`.
+estimates are within 20 %. `dense`, `dense_sums` and `aligned` by hand, to the layers of SqueezeNet as they take turns. Not timed but scaled, as `packed` is: `gathered`.
 """
 
 HASWELL = Costs(
@@ -100,6 +103,9 @@ HASWELL = Costs(
         gathered=600.0,
         finished=33.5,
         scanned=6.7,
+        dense=2.1,
+        dense_sums=0.0,
+        aligned=1.0,
     ),
     WinogradCosts(
         inputs=97.0,
@@ -120,7 +126,8 @@ By least squares of relative errors, without negative costs: four fifths of the 
 chosen takes 2 % longer than what is fastest for single samples, .2 % for 16. Not timed but scaled, as `multiply` and
 `packed` are: sums that are shifted, `gathered`, `pooled`, `tap`, `window_loaded`,
 `window_finished`, `window_channel` and `words.gathered`. `linear.dense` lies between that of a layer in the L3 cache
-(.3) and of one in memory (.5). `words` is fitted to 258 timings of 9 layers: 83 % of the estimates are within 20 %.
+(.3) and of one in memory (.5). `words` is fitted to 258 timings of 9 layers: 83 % of the estimates are within 20 %; its
+`dense_sums` and `aligned` to 58 of 21, beside two halves of a vector: 91 %.
 `packed` are: sums that are shifted, `gathered`, `turned`, `pooled`, `tap`, `window_loaded`,
 `window_finished`, `window_channel`, `tap_loaded` and `tap_tile`. `linear.dense`
 lies between that of a layer in the L3 cache (.3) and of one in memory (.5).
@@ -147,14 +154,14 @@ class Target:
         Rows of its tiles.
     window_rows : tuple of int
         Rows of a tile of `conv.depthwise`.
-    word_rows : tuple of int
-        Rows of a tile of `words.sparse`.
+    word_rows, word_dense_rows : tuple of int
+        Rows of a tile of `words.sparse`, and of `words.dense`.
     words : bool
         Whether kernels on words of 16 bits may be chosen, whose answers are not exact.
     plane_vectors : tuple of int
         Vectors of a tile of `conv.depthwise_taps`.
-    dense_registers : int
-        Vectors that `conv.direct.dense` may hold: sums, and a weight for each run of them.
+    dense_registers, word_registers : int
+        Vectors that `conv.direct.dense`, and `words.dense`, may hold: sums, and a weight for each run of them.
     block, thin_block, dense_block : int
         Vectors of a packed block of a tile: what fits the L1 cache; a little more, where weights are few, as less of it
         is read; what fits the L2 cache, where a load serves several outputs.
@@ -171,8 +178,8 @@ class Target:
         Heights and widths of a tile of pixels, where 16 samples lie side by side.
     batch16_block, batch16_thin_block, batch16_thin : int, int, float
         Like `block`, `thin_block` and `thin`.
-    word_block : int
-        Like `block`, of vectors of words.
+    word_block, word_dense_block : int
+        Like `block` and `dense_block`, of vectors of words. The less a block holds, the finer are grids.
     batch16_image_block : int
         Vectors of a block of `conv.batch16.sparse_small`, which packs nothing.
     batch16_winograd : tuple of int
@@ -191,8 +198,10 @@ class Target:
     channel_rows: tuple[int, ...]
     window_rows: tuple[int, ...]
     word_rows: tuple[int, ...]
+    word_dense_rows: tuple[int, ...]
     plane_vectors: tuple[int, ...]
     dense_registers: int
+    word_registers: int
     winograd: tuple[int, int]
     winograd_sparse: tuple[int, int, int]
     batch16_tiles: tuple[tuple[int, int], ...]
@@ -206,6 +215,7 @@ class Target:
     batch16_thin_block: int = 640
     batch16_thin: float = 0.2
     word_block: int = 384
+    word_dense_block: int = 256
     batch16_image_block: int = 1024
     words: bool = False
     bytes: ByteTarget = PLAIN_BYTES
@@ -222,8 +232,10 @@ AVX512 = Target(
     channel_rows=(4, 7),
     window_rows=(14, 7),
     word_rows=(2, 4, 7, 8, 11),
+    word_dense_rows=(4, 6, 7),
     plane_vectors=(4, 7),
     dense_registers=28,
+    word_registers=30,
     winograd=(8, 3),
     winograd_sparse=(14, 2, 14),
     batch16_tiles=((1, 1), (2, 2), (4, 4), (2, 7), (1, 13)),
@@ -242,8 +254,10 @@ AVX2 = Target(
     channel_rows=(),
     window_rows=(),
     word_rows=(1, 2),
+    word_dense_rows=(1, 2),
     plane_vectors=(),
     dense_registers=7,
+    word_registers=7,
     winograd=(4, 1),
     winograd_sparse=(6, 1, 12),
     batch16_tiles=((1, 1), (2, 2), (1, 6)),
