@@ -98,7 +98,7 @@ def tables(rows: list[Row]) -> list[Table]:
     header = ("group", "networks", "by torch.export", "through ONNX", "round trip")
     columns = (
         "network", "torch.export", "ONNX", "round trip", "varies by", "max error", "bytes", "of fp32",
-        "ms", "least", "x ONNX Runtime", "of least",
+        "ms", "minimum", "x ONNX Runtime", "of minima",
     )  # fmt: skip
     networks = [
         (row["network"], *map(partial(_mark, row), STAGES), _short(row, "varies"), row.get("max_error"),

@@ -189,7 +189,7 @@ def of_onnxruntime(file: Path, batch: NDArray[Any]) -> Arrays:
 
 
 def timed(container: Path, file: Path, one: NDArray[Any], options: Options) -> dict[str, Any]:
-    """Medians and least times of both engines, by turns, and the ratio of theirs to ours."""
+    """Medians and minima of both engines, interleaved, and the ratio of theirs to ours."""
     model, session = dcz.load(container, threads=1), _session(file)
     feed = {session.get_inputs()[0].name: one}
     calls = {"dcz": lambda: model(one), "onnxruntime": lambda: session.run(None, feed)}
