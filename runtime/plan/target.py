@@ -13,7 +13,8 @@ ZEN4 = Costs(
         multiply=1.2,
         weight=0.7,
         short_weight=1.0,
-        dense_weight=1.0,
+        dense_weight=0.2,
+        channel_weight=1.8,
         sums=5.7,
         short_segment=5.0,
         shifted_sums=6.0,
@@ -23,8 +24,9 @@ ZEN4 = Costs(
         gathered=60.0,
         turned=5.0,
         finished=7.4,
+        stored=3.8,
         pooled=2.0,
-        window_loaded={1: 0.8, 2: 2.2},
+        window_loaded={1: 0.8, 2: 1.7},
         window_finished=2.2,
         window_channel=40.0,
         tap_loaded={1: 2.4, 2: 5.2},
@@ -77,6 +79,7 @@ HASWELL = Costs(
         weight=0.0,
         short_weight=0.0,
         dense_weight=2.0,
+        channel_weight=2.0,
         sums=10.8,
         short_segment=5.2,
         shifted_sums=12.0,
@@ -86,6 +89,7 @@ HASWELL = Costs(
         gathered=300.0,
         turned=12.0,
         finished=34.0,
+        stored=34.0,
         pooled=4.0,
         window_loaded={1: 3.0, 2: 12.0},
         window_finished=14.0,
@@ -124,13 +128,10 @@ HASWELL = Costs(
 
 By least squares of relative errors, without negative costs: four fifths of the estimates are within 20 %. What is
 chosen takes 2 % longer than what is fastest for single samples, .2 % for 16. Not timed but scaled, as `multiply` and
-`packed` are: sums that are shifted, `gathered`, `pooled`, `tap`, `window_loaded`,
-`window_finished`, `window_channel` and `words.gathered`. `linear.dense` lies between that of a layer in the L3 cache
-(.3) and of one in memory (.5). `words` is fitted to 258 timings of 9 layers: 83 % of the estimates are within 20 %; its
-`dense_sums` and `aligned` to 58 of 21, beside two halves of a vector: 91 %.
-`packed` are: sums that are shifted, `gathered`, `turned`, `pooled`, `tap`, `window_loaded`,
-`window_finished`, `window_channel`, `tap_loaded` and `tap_tile`. `linear.dense`
-lies between that of a layer in the L3 cache (.3) and of one in memory (.5).
+`packed` are: sums that are shifted, `gathered`, `turned`, `stored`, `pooled`, `tap`, `channel_weight`,
+`window_loaded`, `window_finished`, `window_channel`, `tap_loaded`, `tap_tile` and `words.gathered`. `linear.dense` lies
+between that of a layer in the L3 cache (.3) and of one in memory (.5). `words` is fitted to 258 timings of 9 layers:
+83 % of the estimates are within 20 %; its `dense_sums` and `aligned` to 58 of 21, beside two halves of a vector: 91 %.
 """
 
 
@@ -154,6 +155,8 @@ class Target:
         Rows of its tiles.
     window_rows : tuple of int
         Rows of a tile of `conv.depthwise`.
+    pair_rows : tuple of int
+        Rows of a tile of `conv.depthwise_pairs`.
     word_rows, word_dense_rows : tuple of int
         Rows of a tile of `words.sparse`, and of `words.dense`.
     words : bool
@@ -197,6 +200,7 @@ class Target:
     channel_tiles: tuple[tuple[int, int], ...]
     channel_rows: tuple[int, ...]
     window_rows: tuple[int, ...]
+    pair_rows: tuple[int, ...]
     word_rows: tuple[int, ...]
     word_dense_rows: tuple[int, ...]
     plane_vectors: tuple[int, ...]
@@ -228,9 +232,10 @@ AVX512 = Target(
     sparse_rows=(1, 4, 7, 8, 13, 14),
     shift_rows=(4, 7, 8, 13, 14, 16),
     dense_rows=(1, 4, 7),
-    channel_tiles=((14, 2), (7, 3)),
+    channel_tiles=((14, 2), (10, 2), (7, 3)),
     channel_rows=(4, 7),
     window_rows=(14, 7),
+    pair_rows=(7, 8),
     word_rows=(2, 4, 7, 8, 11),
     word_dense_rows=(4, 6, 7),
     plane_vectors=(4, 7),
@@ -253,6 +258,7 @@ AVX2 = Target(
     channel_tiles=(),
     channel_rows=(),
     window_rows=(),
+    pair_rows=(),
     word_rows=(1, 2),
     word_dense_rows=(1, 2),
     plane_vectors=(),
