@@ -25,6 +25,7 @@ from ..kernels.conv.direct.sparse_shift import ShiftTiling
 from ..kernels.conv.direct.tile import Tiling, is_pointwise
 from ..kernels.conv.direct.weight_stream import LATENCY
 from ..kernels.conv.winograd.tiles import WinogradTiling
+from ..kernels.words.dense import DenseWordTiling
 from ..kernels.words.sparse import pairs_of
 from ..simd import LANES
 from ..simd.reference.pairs import PAIR as WORDS
@@ -117,6 +118,12 @@ class WordCosts:
         Of an epilogue of 16 outputs.
     scanned : float
         Of 16 inputs among which the greatest is sought.
+    dense : float
+        Of two weights times a vector each, where all weights count.
+    dense_sums : float
+        Of 16 such sums that are begun, converted and stored, for each block of units.
+    aligned : float
+        Of packing two channels of a tile, where they lie as the tile sees them.
     """
 
     pair: float
@@ -128,6 +135,9 @@ class WordCosts:
     gathered: float
     finished: float
     scanned: float
+    dense: float
+    dense_sums: float
+    aligned: float
 
 
 @dataclass(frozen=True)
@@ -253,6 +263,28 @@ def words_sparse(costs: Costs, tiling: Tiling, weight: Tensor) -> float:
     finished = 2 * g.out_channels * tiling.rows * tiling.bands * c.finished
     scanned = g.in_channels * g.height * g.width / LANES * c.scanned
     return pairs_of(tiling) * (products + sums + packed + finished) + scanned
+
+
+def words_dense(costs: Costs, tiling: DenseWordTiling, weight: Tensor) -> float:
+    """Cycles of `words.dense`."""
+    c, g, run = costs.words, tiling.geometry, tiling.run
+    runs = g.groups * -(-(g.out_channels // g.groups) // run)
+    pairs = -(-g.in_channels // g.groups * g.kernel[1] // PAIR) * g.kernel[0]
+    products = pairs * runs * run * tiling.rows * c.dense
+    sums = tiling.segments / g.out_channels * runs * run * tiling.rows * c.dense_sums
+    packed = _paired(c, tiling)
+    finished = g.out_channels * tiling.rows * tiling.bands * c.finished
+    scanned = g.in_channels * g.height * g.width / LANES * c.scanned
+    return tiling.tiles * (products + sums + packed + finished) + scanned
+
+
+def _paired(c: WordCosts, tiling: DenseWordTiling) -> float:
+    """Cycles of packing one tile, two units to a vector."""
+    g = tiling.geometry
+    if is_pointwise(g):
+        return -(-g.in_channels // PAIR) * c.aligned
+    strips = g.in_channels * g.kernel[1] / PAIR * len(tiling.phases) * tiling.bands
+    return strips * (c.unit + tiling.reach * c.packed.get(g.stride[1], c.gathered))
 
 
 def sparse_shift(costs: Costs, tiling: ShiftTiling, weight: Tensor) -> float:

@@ -37,6 +37,7 @@ from ..kernels.linear.csr import LinearSparse
 from ..kernels.linear.dense import LinearDense
 from ..kernels.linear.slices import MOST_FEATURES
 from ..kernels.weights import SparseWeights, is_finite
+from ..kernels.words.dense import ConvWordsDense, DenseWordTiling
 from ..kernels.words.sparse import ConvWordsSparse
 from ..simd import LANES
 from . import cost
@@ -47,7 +48,7 @@ Shape = TypeVar("Shape")
 
 UNROLLED_PIXELS = 4
 """Most output pixels of a convolution that is tried as a fully connected layer."""
-WORD_KERNELS = ("conv_words_sparse",)
+WORD_KERNELS = ("conv_words_sparse", "conv_words_dense")
 """Kernels that are chosen only where a target allows words of 16 bits."""
 UNSHARED = 4
 """An unshared weight takes four times the bytes of a shared one, so four times as many may be kept transformed."""
@@ -141,11 +142,15 @@ def _sparse(problem: Problem[ConvGeometry]) -> list[Tiling]:
     ]
 
 
+def _allows_words(problem: Problem[ConvGeometry]) -> bool:
+    """Whether the kernels on words may be chosen, and take the layer."""
+    return problem.target.words and not problem.epilogue.pool and is_finite(problem.weight)
+
+
 def _words(problem: Problem[ConvGeometry]) -> list[Tiling]:
-    target = problem.target
-    if not target.words or problem.epilogue.pool or not is_finite(problem.weight):
+    if not _allows_words(problem):
         return []
-    g, spans = problem.geometry, _spans(problem.geometry)
+    g, target, spans = problem.geometry, problem.target, _spans(problem.geometry)
     return [Tiling(g, rows, *span, target.word_block, wide=target.wide) for rows in target.word_rows for span in spans]
 
 
@@ -153,13 +158,25 @@ def _dense(problem: Problem[ConvGeometry]) -> list[DenseTiling]:
     if problem.epilogue.pool:
         return []
     g, target, spans = problem.geometry, problem.target, _spans(problem.geometry)
+    runs = {rows: _run(rows, target.dense_registers) for rows in target.dense_rows}
+    return [DenseTiling(g, rows, *span, target.dense_block, run=run) for rows, run in runs.items() for span in spans]
 
-    def run(rows: int) -> int:
-        return max(1, min(12, target.dense_registers // (rows + 1)))
 
+def _words_dense(problem: Problem[ConvGeometry]) -> list[DenseWordTiling]:
+    if not _allows_words(problem):
+        return []
+    g, target, spans = problem.geometry, problem.target, _spans(problem.geometry)
+    runs = {rows: _run(rows, target.word_registers) for rows in target.word_dense_rows}
     return [
-        DenseTiling(g, rows, *span, target.dense_block, run=run(rows)) for rows in target.dense_rows for span in spans
+        DenseWordTiling(g, rows, *span, target.word_dense_block, run=run)
+        for rows, run in runs.items()
+        for span in spans
     ]
+
+
+def _run(rows: int, registers: int) -> int:
+    """Output channels whose sums, and a weight for them, fit registers."""
+    return max(1, min(12, registers // (rows + 1)))
 
 
 def _channels(problem: Problem[ConvGeometry]) -> list[ChannelTiling]:
@@ -268,6 +285,14 @@ CONVOLUTIONS: tuple[Row[ConvGeometry, Any], ...] = (
         _words,
         cost.words_sparse,
         ConvWordsSparse,
+        lambda t: f"{t.rows}x{t.span}x{t.bands}",
+        FINALISTS,
+    ),
+    Row(
+        "conv_words_dense",
+        _words_dense,
+        cost.words_dense,
+        ConvWordsDense,
         lambda t: f"{t.rows}x{t.span}x{t.bands}",
         FINALISTS,
     ),

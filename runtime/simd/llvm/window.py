@@ -18,6 +18,7 @@ from .types import (
     VECTOR,
     Vectors,
     build_address,
+    build_bits,
     build_call,
     build_fma,
     build_mask,
@@ -63,7 +64,7 @@ def load_places(
             for part in range(s):
                 bits = _build_item(context, builder, masks, mask_value, first_mask, v * s + part)
                 pointer = build_address(context, builder, array, image, place, VECTOR, part * LANES)
-                arguments = [pointer, I32(4), builder.bitcast(bits, MASK), ir.Constant(VECTOR, None)]
+                arguments = [pointer, I32(4), build_bits(builder, bits), ir.Constant(VECTOR, None)]
                 loaded.append(build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, arguments))
             vectors.append(build_shuffle(builder, loaded[0], loaded[1], EVENS) if s == 2 else loaded[0])
         return build_pack(builder, vectors)
@@ -83,7 +84,7 @@ def store_places(
             place = builder.add(start, _build_item(context, builder, places, place_value, first_place, v))
             bits = _build_item(context, builder, masks, mask_value, first_mask, v)
             pointer = build_address(context, builder, array, target, place, VECTOR)
-            arguments = [builder.extract_value(vectors, v), pointer, I32(4), builder.bitcast(bits, MASK)]
+            arguments = [builder.extract_value(vectors, v), pointer, I32(4), build_bits(builder, bits)]
             build_call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), arguments)
         return context.get_dummy_value()
 
@@ -93,7 +94,7 @@ def store_places(
 def _build_masked(builder: Any, line: Any, skip: int, bits: Any) -> Any:
     """The vector that begins `skip` elements behind a pointer, in the lanes that the lowest bits tell; else zero."""
     place = builder.bitcast(builder.gep(line, [I32(skip)]), VECTOR.as_pointer())
-    mask = builder.bitcast(builder.trunc(bits, ir.IntType(LANES)), MASK)
+    mask = build_bits(builder, bits)
     return build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, [place, I32(4), mask, ir.Constant(VECTOR, None)])
 
 

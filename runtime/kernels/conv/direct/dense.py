@@ -37,6 +37,21 @@ class DenseTiling(Tiling):
     merge: bool = False
     run: int
 
+    @property
+    def lengths(self) -> I64:
+        """Stored weights of an output channel in each block, shape (blocks,)."""
+        units: I64 = self.blocks[:, Block.LAST_UNIT] - self.blocks[:, Block.FIRST_UNIT]
+        return units * self.geometry.kernel[0]
+
+    def blocks_of(self, channels: range) -> I64:
+        """The table of blocks, POSITION being that of the first weight of `channels`."""
+        blocks, lengths = self.blocks.copy(), self.lengths
+        outputs = blocks[:, Block.LAST_OUTPUT] - blocks[:, Block.FIRST_OUTPUT]
+        sizes = -(-outputs // self.run) * self.run * lengths
+        skipped = np.maximum(0, channels.start - blocks[:, Block.FIRST_OUTPUT])
+        blocks[:, Block.POSITION] = np.cumsum(sizes) - sizes + skipped * lengths
+        return blocks
+
 
 @kernel
 def conv_dense(
@@ -162,21 +177,10 @@ class ConvDense:
         flat_out = out.reshape(-1)
         rows, run = self.tiling.rows, self.tiling.run
         tiles, channels = self.tiling.share(share, run)
-        d, blocks = part_of(self._descriptor, self._blocks(channels), tiles, channels)
+        d, blocks = part_of(self._descriptor, self.tiling.blocks_of(channels), tiles, channels)
         arguments = (
             *(tag(rows), tag(run), tag(rows * run), x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
             *(self.tiling.tap_offsets(), self._symbols, self._codebook, blocks, self._epilogue, d),
         )
         return [(conv_dense, arguments)]
-
-    def _blocks(self, channels: range) -> I64:
-        """The table of blocks, POSITION being that of the first weight of `channels`."""
-        blocks = self.tiling.blocks.copy()
-        taps = (blocks[:, Block.LAST_UNIT] - blocks[:, Block.FIRST_UNIT]) * self.tiling.geometry.kernel[0]
-        outputs = blocks[:, Block.LAST_OUTPUT] - blocks[:, Block.FIRST_OUTPUT]
-        run = self.tiling.run
-        sizes = (outputs + run - 1) // run * run * taps
-        skipped = np.maximum(0, channels.start - blocks[:, Block.FIRST_OUTPUT])
-        blocks[:, Block.POSITION] = np.cumsum(sizes) - sizes + skipped * taps
-        return blocks

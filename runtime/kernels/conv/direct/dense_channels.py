@@ -153,7 +153,7 @@ class ConvChannels(ConvDense):
         """See `layer.PackedLayer`."""
         flat_out = out.reshape(-1)
         tiles, channels = self.tiling.share(share, self.tiling.run)
-        d, blocks = part_of(self._descriptor, self._blocks(channels), tiles, channels)
+        d, blocks = part_of(self._descriptor, self.tiling.blocks_of(channels), tiles, channels)
         arguments = (
             *(*self._tags, x.reshape(-1), flat_out, flat_out if residual is None else residual.reshape(-1), scratch),
             *(self.tiling.tap_offsets(), self._symbols, blocks, self._epilogue, self._turned, d),
