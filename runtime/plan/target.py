@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ...core.cpu import BYTE_DOTS, WIDE, WORDS
 from .byte_target import PLAIN_BYTES, ZEN4_BYTES, ByteTarget
-from .cost import Batch16Costs, Costs, DirectCosts, LinearCosts, WinogradCosts, WordCosts
+from .costs import Batch16Costs, Costs, DirectCosts, LinearCosts, WinogradCosts, WordCosts
 
 ZEN4 = Costs(
     DirectCosts(
