@@ -17,6 +17,7 @@ from ..kernels.contract import LinearGeometry
 from ..kernels.conv.batch16.sparse import LaneTiling
 from ..kernels.conv.batch16.sparse_small import TAPS, TapTiling
 from ..kernels.conv.depthwise import WindowTiling
+from ..kernels.conv.depthwise_pairs import PAIR, PairTiling
 from ..kernels.conv.depthwise_taps import PlaneTiling
 from ..kernels.conv.direct.dense import DenseTiling
 from ..kernels.conv.direct.dense_channels import ChannelTiling
@@ -24,9 +25,10 @@ from ..kernels.conv.direct.sparse_shift import ShiftTiling
 from ..kernels.conv.direct.tile import Tiling, is_pointwise
 from ..kernels.conv.direct.weight_stream import LATENCY
 from ..kernels.conv.winograd.tiles import WinogradTiling
+from ..kernels.words.dense import DenseWordTiling
 from ..kernels.words.sparse import pairs_of
 from ..simd import LANES
-from ..simd.reference.pairs import PAIR
+from ..simd.reference.pairs import PAIR as WORDS
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class DirectCosts:
         Of a multiply-add in a sparse kernel, which loads an operand.
     weight, short_weight : float
         Of a sparse weight beside its multiply-adds; the same in a tile of few rows, which sums in several chains.
-    dense_weight : float
-        Of a weight of all output channels that are taken at a time, in the dense kernel.
+    dense_weight, channel_weight : float
+        Of a weight of all output channels taken at a time, in the dense kernel; the same where they are the lanes.
     sums : float
         Of a vector of sums that is begun or taken up again, for each segment of weights.
     short_segment : float
@@ -55,8 +57,8 @@ class DirectCosts:
         Of packing a vector at any other stride, element by element.
     turned : float
         Of transposing a vector of sums, where output channels lie in the lanes.
-    finished : float
-        Of an epilogue of a vector.
+    finished, stored : float
+        Of an epilogue of a vector; the same of sums that are still in registers.
     pooled : float
         Of an output pixel that is stored for another kernel to pool.
     window_loaded : mapping of int to float
@@ -73,6 +75,7 @@ class DirectCosts:
     weight: float
     short_weight: float
     dense_weight: float
+    channel_weight: float
     sums: float
     short_segment: float
     shifted_sums: float
@@ -82,6 +85,7 @@ class DirectCosts:
     gathered: float
     turned: float
     finished: float
+    stored: float
     pooled: float
     window_loaded: Mapping[int, float]
     window_finished: float
@@ -114,6 +118,12 @@ class WordCosts:
         Of an epilogue of 16 outputs.
     scanned : float
         Of 16 inputs among which the greatest is sought.
+    dense : float
+        Of two weights times a vector each, where all weights count.
+    dense_sums : float
+        Of 16 such sums that are begun, converted and stored, for each block of units.
+    aligned : float
+        Of packing two channels of a tile, where they lie as the tile sees them.
     """
 
     pair: float
@@ -125,6 +135,9 @@ class WordCosts:
     gathered: float
     finished: float
     scanned: float
+    dense: float
+    dense_sums: float
+    aligned: float
 
 
 @dataclass(frozen=True)
@@ -242,7 +255,7 @@ def sparse(costs: Costs, tiling: Tiling, weight: Tensor) -> float:
 def words_sparse(costs: Costs, tiling: Tiling, weight: Tensor) -> float:
     """Cycles of `words.sparse`."""
     c, g = costs.words, tiling.geometry
-    pairs = weight.nnz / PAIR + tiling.segments / 4  # every second segment ends with half a pair
+    pairs = weight.nnz / WORDS + tiling.segments / 4  # every second segment ends with half a pair
     products = pairs * (tiling.rows * c.pair + c.pair_each)
     sums = tiling.segments * (2 * tiling.rows * c.sums + c.segment)
     strips = g.in_channels * g.kernel[1] * len(tiling.phases) * tiling.bands
@@ -250,6 +263,28 @@ def words_sparse(costs: Costs, tiling: Tiling, weight: Tensor) -> float:
     finished = 2 * g.out_channels * tiling.rows * tiling.bands * c.finished
     scanned = g.in_channels * g.height * g.width / LANES * c.scanned
     return pairs_of(tiling) * (products + sums + packed + finished) + scanned
+
+
+def words_dense(costs: Costs, tiling: DenseWordTiling, weight: Tensor) -> float:
+    """Cycles of `words.dense`."""
+    c, g, run = costs.words, tiling.geometry, tiling.run
+    runs = g.groups * -(-(g.out_channels // g.groups) // run)
+    pairs = -(-g.in_channels // g.groups * g.kernel[1] // PAIR) * g.kernel[0]
+    products = pairs * runs * run * tiling.rows * c.dense
+    sums = tiling.segments / g.out_channels * runs * run * tiling.rows * c.dense_sums
+    packed = _paired(c, tiling)
+    finished = g.out_channels * tiling.rows * tiling.bands * c.finished
+    scanned = g.in_channels * g.height * g.width / LANES * c.scanned
+    return tiling.tiles * (products + sums + packed + finished) + scanned
+
+
+def _paired(c: WordCosts, tiling: DenseWordTiling) -> float:
+    """Cycles of packing one tile, two units to a vector."""
+    g = tiling.geometry
+    if is_pointwise(g):
+        return -(-g.in_channels // PAIR) * c.aligned
+    strips = g.in_channels * g.kernel[1] / PAIR * len(tiling.phases) * tiling.bands
+    return strips * (c.unit + tiling.reach * c.packed.get(g.stride[1], c.gathered))
 
 
 def sparse_shift(costs: Costs, tiling: ShiftTiling, weight: Tensor) -> float:
@@ -265,6 +300,8 @@ def dense(costs: Costs, tiling: DenseTiling, weight: Tensor) -> float:
     runs = g.groups * -(-(g.out_channels // g.groups) // run)
     taps = g.in_channels // g.groups * g.kernel[0] * g.kernel[1]
     multiply = taps * runs * (max(run * tiling.rows, LATENCY) + c.dense_weight)
+    if is_pointwise(g) and tiling.segments == g.out_channels:
+        return tiling.tiles * (multiply + g.out_channels * tiling.rows * c.stored)
     sums = tiling.segments / g.out_channels * runs * run * tiling.rows * c.sums
     packed = 0 if is_pointwise(g) else _packed(c, tiling)
     return tiling.tiles * (multiply + sums + packed + _finished(c, tiling))
@@ -275,19 +312,26 @@ def channels(costs: Costs, tiling: ChannelTiling, weight: Tensor) -> float:
     c, g, run = costs.direct, tiling.geometry, tiling.run
     runs = g.groups * -(-(g.out_channels // g.groups) // run)
     taps = g.in_channels // g.groups * g.kernel[0] * g.kernel[1]
-    multiply = taps * (tiling.pixels * run / LANES + c.dense_weight)
+    multiply = taps * (tiling.pixels * run / LANES + c.channel_weight)
     sums = tiling.segments / g.out_channels * tiling.pixels * run / LANES * c.sums / 2
-    return tiling.tiles * (runs * tiling.rows * (multiply + sums + run * c.turned) + _tile(c, tiling))
+    return tiling.vectors * runs * (multiply + sums + run * c.turned) + tiling.tiles * _tile(c, tiling)
 
 
 def depthwise(costs: Costs, tiling: WindowTiling, weight: Tensor) -> float:
     """Cycles of `conv.depthwise`."""
     c, g = costs.direct, tiling.geometry
     tiles = tiling.bands * tiling.chunks
-    products = tiles * tiling.rows * g.kernel[0] * g.kernel[1]
+    products = tiles * tiling.rows * (g.kernel[0] * g.kernel[1] + c.window_finished)
     loads = tiles * ((tiling.rows - 1) * g.stride[0] + g.kernel[0]) * g.kernel[1]
-    finished = tiles * tiling.rows * c.window_finished
-    return g.out_channels * (products + loads * c.window_loaded[g.stride[0]] + finished + c.window_channel)
+    return g.out_channels * (products + loads * c.window_loaded[g.stride[0]] + c.window_channel)
+
+
+def depthwise_pairs(costs: Costs, tiling: PairTiling, weight: Tensor) -> float:
+    """Cycles of `conv.depthwise_pairs`."""
+    c, g, rows = costs.direct, tiling.geometry, tiling.rows
+    loads = ((rows - 1) * g.stride[0] + g.kernel[0]) * (g.kernel[1] + PAIR)
+    band = rows * (g.kernel[0] * g.kernel[1] + PAIR * c.window_finished) + loads * c.window_loaded[1]
+    return g.out_channels / PAIR * (tiling.bands * band + c.window_channel)
 
 
 def depthwise_taps(costs: Costs, tiling: PlaneTiling, weight: Tensor) -> float:

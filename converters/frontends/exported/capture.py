@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -141,10 +140,9 @@ def lower_program(
     UnsupportedOpError
         Operators that dcz does not have: the message names all.
     """
-    program = decomposed(program)
+    program, graph = decomposed(program)
     _check_state(program)
     user_inputs, user_outputs = inputs_of(program), outputs_of(program)
-    graph = copy.deepcopy(program.graph)
     nodes = dict(zip((node.name for node in program.graph.nodes), graph.nodes, strict=True))  # copies may be renamed
     free_fills(graph)
     _fix_sizes(graph)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -11,25 +12,33 @@ from torch.export import ExportedProgram, default_decompositions
 from .ends import inputs_of
 from .lowering import LOWERINGS
 from .tracing import quiet
+from .writes import replace_writes
 
 
-def decomposed(program: ExportedProgram) -> ExportedProgram:
-    """The program in operators that can be lowered, as far as torch knows how to say them.
+def decomposed(program: ExportedProgram) -> tuple[ExportedProgram, fx.Graph]:
+    """Say a program in operators that can be lowered, as far as torch knows how to.
 
     Operators that depend on weights alone stay as they are, so that these are computed as the network does, to the bit.
+
+    Returns
+    -------
+    program : ExportedProgram
+    graph : fx.Graph
+        A copy of its graph, in which no operator writes into a tensor.
     """
     moving = _moving(program)
-    targets = {node.target for node in program.graph.nodes}
     fixed = {node.target for node in program.graph.nodes if node not in moving}
     table: dict[Any, Any] = {}
     if any(_is_unknown(node.target) for node in moving):
         every = default_decompositions()
         table = {op: every[op] for op in every if _is_unknown(op) and op not in fixed}
-    elif not any(map(_needs_decomposition, targets)):
-        return program
+    elif not any(isinstance(node.target, torch._ops.HigherOrderOperator) for node in program.graph.nodes):
+        graph = copy.deepcopy(program.graph)
+        if replace_writes(graph):
+            return program, graph
     with quiet():  # x.relu_() and its views without side effects, no_grad inlined, einsum in other operators
         program = program.run_decompositions(table)
-    return program
+    return program, copy.deepcopy(program.graph)
 
 
 def _moving(program: ExportedProgram) -> set[fx.Node]:
@@ -46,8 +55,3 @@ def _is_unknown(target: Any) -> bool:
     key = torch._C.DispatchKey.CompositeImplicitAutograd
     is_composite = isinstance(target, torch._ops.OpOverload) and target.has_kernel_for_dispatch_key(key)
     return is_composite and target not in LOWERINGS
-
-
-def _needs_decomposition(target: Any) -> bool:
-    is_mutable = isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
-    return is_mutable or isinstance(target, torch._ops.HigherOrderOperator)
