@@ -23,6 +23,7 @@ from . import (
     checkpoints,
     cluster,
     codecs,
+    cold,
     compiled,
     compressors,
     first_answers,
@@ -38,6 +39,7 @@ from . import (
     serve,
     sizes,
     start,
+    web,
     zoo,
 )
 from .networks import QUICK
@@ -50,6 +52,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         sizes,
         latency,
         layers,
+        cold,
         load,
         start,
         memory,
@@ -65,6 +68,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         cluster,
         serve,
         compiled,
+        web,
         compressors,
         mobile,
         zoo,
@@ -91,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     known = {
         *NETWORKS,
         *(zoo.ZOO if "zoo" in arguments.names else ()),
-        *(mobile.TITLES if "mobile" in arguments.names else ()),
+        *(mobile.TITLES if {"mobile", "web"} & set(arguments.names) else ()),
         *(integer.MOBILE if "integer" in arguments.names else ()),
     }
     if unknown := set(arguments.networks or ()) - known:
@@ -160,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
         "--networks",
         metavar="NAME",
         nargs="+",
-        help=f"of {', '.join(NETWORKS)}; for zoo, mobile and integer: tv:resnet50, ...",
+        help=f"of {', '.join(NETWORKS)}; for zoo, mobile, web and integer: tv:resnet50, ...",
     )
     parser.add_argument("--batches", metavar="N", nargs="+", type=int)
     parser.add_argument("--threads", metavar="N", type=int, default=1)
