@@ -13,7 +13,7 @@ from .definitions import DEFINITIONS
 from .ends import inputs_of
 from .lowering import LOWERINGS
 from .tracing import quiet
-from .writes import replace_writes, writes
+from .writes import without_writes, writes
 
 
 def decomposed(program: ExportedProgram) -> tuple[ExportedProgram, fx.Graph]:
@@ -27,8 +27,8 @@ def decomposed(program: ExportedProgram) -> tuple[ExportedProgram, fx.Graph]:
     graph : fx.Graph
         A copy of its graph, in which no operator writes into a tensor.
     """
-    graph, tried = copy.deepcopy(program.graph), set[Any]()
-    if _has_blocks(program) or not replace_writes(graph):
+    tried, graph = set[Any](), None if _has_blocks(program) else without_writes(program.graph)
+    if graph is None:
         program, graph = _retraced(program, {})
     while table := _table(program, tried):
         program, graph = _retraced(program, table)

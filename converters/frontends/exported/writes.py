@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import copy
+import operator
 from typing import Any
 
 import torch
@@ -31,30 +33,29 @@ def writes(target: Any) -> bool:
     return isinstance(target, OpOverload) and target._schema.is_mutable
 
 
-def replace_writes(graph: fx.Graph) -> bool:
-    """Replace operators that write into tensors by those that make new ones, where the answer stays the same.
-
-    Parameters
-    ----------
-    graph : fx.Graph
-        Changed in place.
+def without_writes(graph: fx.Graph) -> fx.Graph | None:
+    """A copy in which operators that write into tensors are those that make new ones, where the answer stays the same.
 
     Returns
     -------
-    bool
-        Whether none that writes is left.
+    fx.Graph or None
+        None if one cannot be replaced, or if operators have several answers: torch writes these down where they are
+        read, and the order of a file's nodes is that of torch.
     """
-    seen: set[fx.Node] = set()
+    graph, seen, replaced = copy.deepcopy(graph), set[fx.Node](), False
+    targets = {node.target for node in graph.nodes}
+    if operator.getitem in targets and any(map(writes, targets)):
+        return None
     for node in graph.nodes:
         if writes(node.target):
             plain = _plain(node, seen)
             if plain is None:
-                return False
-            node.target, written = plain, node.args[0]
+                return None
+            node.target, written, replaced = plain, node.args[0], True
             later = written.users.keys() - seen - {node}
             written.replace_all_uses_with(node, delete_user_cb=later.__contains__)
         seen.add(node)
-    return True
+    return copy.deepcopy(graph) if replaced else graph  # in a copy, users stand in the order of the graph
 
 
 def _plain(node: fx.Node, seen: set[fx.Node]) -> OpOverload | None:
