@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...core.cpu import WIDE, WORDS
-from .cost import Batch16Costs, Costs, DirectCosts, LinearCosts, WinogradCosts, WordCosts
+from ...core.cpu import BYTE_DOTS, WIDE, WORDS
+from .byte_target import PLAIN_BYTES, ZEN4_BYTES, ByteTarget
+from .costs import Batch16Costs, Costs, DirectCosts, LinearCosts, WinogradCosts, WordCosts
 
 ZEN4 = Costs(
     DirectCosts(
         multiply=1.2,
         weight=0.7,
         short_weight=1.0,
-        dense_weight=1.0,
+        dense_weight=0.2,
+        channel_weight=1.8,
         sums=5.7,
         short_segment=5.0,
         shifted_sums=6.0,
@@ -22,8 +24,9 @@ ZEN4 = Costs(
         gathered=60.0,
         turned=5.0,
         finished=7.4,
+        stored=3.8,
         pooled=2.0,
-        window_loaded={1: 0.8, 2: 2.2},
+        window_loaded={1: 0.8, 2: 1.7},
         window_finished=2.2,
         window_channel=40.0,
         tap_loaded={1: 2.4, 2: 5.2},
@@ -39,6 +42,9 @@ ZEN4 = Costs(
         gathered=120.0,
         finished=4.4,
         scanned=3.1,
+        dense=1.25,
+        dense_sums=5.0,
+        aligned=60.0,
     ),
     WinogradCosts(
         inputs=25.0,
@@ -64,7 +70,8 @@ ZEN4 = Costs(
 """Fitted to timings of single layers on Zen 4, with AVX-512: those of ``python -m benchmarks.kernels --candidates``.
 
 Those of `words` by least squares of the relative errors of 1048 timings of 21 layers at two densities: 85 % of the
-estimates are within 20 %. Not timed but scaled, as `packed` is: `gathered`.
+estimates are within 20 %. `dense`, `dense_sums` and `aligned` by hand, to the layers of SqueezeNet as they take turns.
+Not timed but scaled, as `packed` is: `gathered`.
 """
 
 HASWELL = Costs(
@@ -73,6 +80,7 @@ HASWELL = Costs(
         weight=0.0,
         short_weight=0.0,
         dense_weight=2.0,
+        channel_weight=2.0,
         sums=10.8,
         short_segment=5.2,
         shifted_sums=12.0,
@@ -82,6 +90,7 @@ HASWELL = Costs(
         gathered=300.0,
         turned=12.0,
         finished=34.0,
+        stored=34.0,
         pooled=4.0,
         window_loaded={1: 3.0, 2: 12.0},
         window_finished=14.0,
@@ -99,6 +108,9 @@ HASWELL = Costs(
         gathered=600.0,
         finished=33.5,
         scanned=6.7,
+        dense=2.1,
+        dense_sums=0.0,
+        aligned=1.0,
     ),
     WinogradCosts(
         inputs=97.0,
@@ -117,12 +129,10 @@ HASWELL = Costs(
 
 By least squares of relative errors, without negative costs: four fifths of the estimates are within 20 %. What is
 chosen takes 2 % longer than what is fastest for single samples, .2 % for 16. Not timed but scaled, as `multiply` and
-`packed` are: sums that are shifted, `gathered`, `pooled`, `tap`, `window_loaded`,
-`window_finished`, `window_channel` and `words.gathered`. `linear.dense` lies between that of a layer in the L3 cache
-(.3) and of one in memory (.5). `words` is fitted to 258 timings of 9 layers: 83 % of the estimates are within 20 %.
-`packed` are: sums that are shifted, `gathered`, `turned`, `pooled`, `tap`, `window_loaded`,
-`window_finished`, `window_channel`, `tap_loaded` and `tap_tile`. `linear.dense`
-lies between that of a layer in the L3 cache (.3) and of one in memory (.5).
+`packed` are: sums that are shifted, `gathered`, `turned`, `stored`, `pooled`, `tap`, `channel_weight`,
+`window_loaded`, `window_finished`, `window_channel`, `tap_loaded`, `tap_tile` and `words.gathered`. `linear.dense` lies
+between that of a layer in the L3 cache (.3) and of one in memory (.5). `words` is fitted to 258 timings of 9 layers:
+83 % of the estimates are within 20 %; its `dense_sums` and `aligned` to 58 of 21, beside two halves of a vector: 91 %.
 """
 
 
@@ -146,14 +156,16 @@ class Target:
         Rows of its tiles.
     window_rows : tuple of int
         Rows of a tile of `conv.depthwise`.
-    word_rows : tuple of int
-        Rows of a tile of `words.sparse`.
+    pair_rows : tuple of int
+        Rows of a tile of `conv.depthwise_pairs`.
+    word_rows, word_dense_rows : tuple of int
+        Rows of a tile of `words.sparse`, and of `words.dense`.
     words : bool
         Whether kernels on words of 16 bits may be chosen, whose answers are not exact.
     plane_vectors : tuple of int
         Vectors of a tile of `conv.depthwise_taps`.
-    dense_registers : int
-        Vectors that `conv.direct.dense` may hold: sums, and a weight for each run of them.
+    dense_registers, word_registers : int
+        Vectors that `conv.direct.dense`, and `words.dense`, may hold: sums, and a weight for each run of them.
     block, thin_block, dense_block : int
         Vectors of a packed block of a tile: what fits the L1 cache; a little more, where weights are few, as less of it
         is read; what fits the L2 cache, where a load serves several outputs.
@@ -170,12 +182,14 @@ class Target:
         Heights and widths of a tile of pixels, where 16 samples lie side by side.
     batch16_block, batch16_thin_block, batch16_thin : int, int, float
         Like `block`, `thin_block` and `thin`.
-    word_block : int
-        Like `block`, of vectors of words.
+    word_block, word_dense_block : int
+        Like `block` and `dense_block`, of vectors of words. The less a block holds, the finer are grids.
     batch16_image_block : int
         Vectors of a block of `conv.batch16.sparse_small`, which packs nothing.
     batch16_winograd : tuple of int
         Output channels and tiles whose sums Winograd's algorithm holds in registers.
+    bytes : ByteTarget
+        For convolutions of bytes.
     """
 
     costs: Costs
@@ -187,9 +201,12 @@ class Target:
     channel_tiles: tuple[tuple[int, int], ...]
     channel_rows: tuple[int, ...]
     window_rows: tuple[int, ...]
+    pair_rows: tuple[int, ...]
     word_rows: tuple[int, ...]
+    word_dense_rows: tuple[int, ...]
     plane_vectors: tuple[int, ...]
     dense_registers: int
+    word_registers: int
     winograd: tuple[int, int]
     winograd_sparse: tuple[int, int, int]
     batch16_tiles: tuple[tuple[int, int], ...]
@@ -203,8 +220,10 @@ class Target:
     batch16_thin_block: int = 640
     batch16_thin: float = 0.2
     word_block: int = 384
+    word_dense_block: int = 256
     batch16_image_block: int = 1024
     words: bool = False
+    bytes: ByteTarget = PLAIN_BYTES
 
 
 AVX512 = Target(
@@ -214,12 +233,15 @@ AVX512 = Target(
     sparse_rows=(1, 4, 7, 8, 13, 14),
     shift_rows=(4, 7, 8, 13, 14, 16),
     dense_rows=(1, 4, 7),
-    channel_tiles=((14, 2), (7, 3)),
+    channel_tiles=((14, 2), (10, 2), (7, 3)),
     channel_rows=(4, 7),
     window_rows=(14, 7),
+    pair_rows=(7, 8),
     word_rows=(2, 4, 7, 8, 11),
+    word_dense_rows=(4, 6, 7),
     plane_vectors=(4, 7),
     dense_registers=28,
+    word_registers=30,
     winograd=(8, 3),
     winograd_sparse=(14, 2, 14),
     batch16_tiles=((1, 1), (2, 2), (4, 4), (2, 7), (1, 13)),
@@ -237,9 +259,12 @@ AVX2 = Target(
     channel_tiles=(),
     channel_rows=(),
     window_rows=(),
+    pair_rows=(),
     word_rows=(1, 2),
+    word_dense_rows=(1, 2),
     plane_vectors=(),
     dense_registers=7,
+    word_registers=7,
     winograd=(4, 1),
     winograd_sparse=(6, 1, 12),
     batch16_tiles=((1, 1), (2, 2), (1, 6)),
@@ -254,5 +279,7 @@ layers go tap by tap. The two take a third off the time of a pruned MobileNetV2 
 
 WITH_AVX512 = replace(AVX512, permutes=WORDS)
 """AVX-512 as this machine can plan for it: what packs weights for permutations permutes itself."""
-HOST = WITH_AVX512 if WIDE else AVX2
+WITH_BYTE_DOTS = replace(WITH_AVX512, bytes=ZEN4_BYTES)
+"""With AVX-512 VNNI too."""
+HOST = WITH_BYTE_DOTS if BYTE_DOTS else WITH_AVX512 if WIDE else AVX2
 """The processor that kernels are compiled for."""

@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     from .reference.stream import *  # noqa: F403
     from .reference.window import *  # noqa: F403
     from .reference.winograd import *  # noqa: F403
+    from .reference.word_rows import *  # noqa: F403
     from .reference.words import *  # noqa: F403
 
 FILES = (
     *("memory", "arithmetic", "functions", "lanes", "grid", "words", "stream", "winograd", "window"),
-    *("bytes", "byte_runs", "byte_stores", "pairs"),
+    *("bytes", "byte_runs", "byte_stores", "pairs", "word_rows"),
 )
 """Files of operations, the same in `reference` and in `llvm`; each one's ``__all__`` in `reference` lists its names."""
 

@@ -1,4 +1,4 @@
-"""Cases of `simd/test_operations.py`: products of words of 16 bits, summed in pairs, and the grid of activations."""
+"""Cases of `simd/test_operations.py`: products of words of 16 bits, by weights and by rows; the grid of activations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from dcz.runtime import simd
 from dcz.runtime.kernels.contract import tag
 
-ONE, THREE = tag(1), tag(3)
+ONE, TWO, THREE, SIX = tag(1), tag(2), tag(3), tag(6)
 
 
 def store_words(out, i):
@@ -45,3 +45,26 @@ def magnitude(out, i):
 def greatest_magnitude(out, i):
     out[0] = simd.greatest_magnitude(simd.magnitude(simd.zeros(THREE), simd.load(THREE, i.x, 9)))
     out[1] = simd.greatest_magnitude(simd.magnitude(simd.zeros(THREE), simd.load(THREE, i.special, 9)))
+
+
+def store_word_pairs(out, i):
+    low, high = simd.load(TWO, i.x, 3), simd.load(TWO, i.x, 40)
+    simd.store_word_pairs(i.pixels, 5, low, high, np.float32(4321))
+    out[0] = i.x[0]
+
+
+def no_sums(out, i):
+    simd.store(out, 0, simd.float_sums(simd.no_sums(THREE)))
+
+
+def dot_run(out, i):
+    few, many = simd.no_sums(SIX), simd.no_sums(SIX)
+    for step in range(3):
+        few = simd.dot_run(few, TWO, i.pixels, 96 * step, i.pixels, 4 * step + 9)  # two channels, three vectors each
+        many = simd.dot_run(many, THREE, i.pixels, 64 * step, i.pixels, 6 * step + 9)  # and the other way round
+    simd.store(out, 0, simd.float_sums(few))
+    simd.store(out, 100, simd.float_sums(many))
+
+
+def float_sums(out, i):
+    simd.store(out, 7, simd.float_sums(simd.dot_run(simd.no_sums(ONE), ONE, i.pixels, 0, i.pixels, 9)))

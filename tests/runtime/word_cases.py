@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
 from dcz.runtime.kernels.conv.direct.tile import Tiling
 from dcz.runtime.kernels.descriptor import Block
+from dcz.runtime.kernels.words.dense import ConvWordsDense, DenseWordTiling
 from dcz.runtime.kernels.words.grid import make_grid
 from dcz.runtime.kernels.words.sparse import ConvWordsSparse
 
@@ -21,9 +22,20 @@ ERROR = 3e-4
 
 
 def check(case: ConvCase, tiling: tuple[int, int, int] = (2, 8, 2), budget: int = 48) -> None:
-    """Compare the kernel with its meaning, nearly bit by bit, and with that of the layer; each sample, each share."""
-    weight, epilogue, g, x, residual = made(case)
-    packed = ConvWordsSparse(weight, Tiling(g, *tiling, budget), epilogue)
+    """Compare the sparse kernel with its meaning: see `compare`."""
+    weight, epilogue, g, *_ = made(case)
+    compare(case, ConvWordsSparse(weight, Tiling(g, *tiling, budget), epilogue))
+
+
+def check_dense(case: ConvCase, tiling: tuple[int, int, int] = (2, 8, 2), budget: int = 24, run: int = 3) -> None:
+    """Compare the dense kernel with its meaning: see `compare`."""
+    weight, epilogue, g, *_ = made(case)
+    compare(case, ConvWordsDense(weight, DenseWordTiling(g, *tiling, budget, run=run), epilogue))
+
+
+def compare(case: ConvCase, packed: ConvWordsSparse | ConvWordsDense) -> None:
+    """Compare a layer with its meaning, nearly bit by bit, and with that of the case; each sample, each share."""
+    weight, epilogue, _, x, residual = made(case)
     out = cases.run_layer(packed, x, (case.batch, case.channels[1], *case.out_size), residual)
     products = cases.conv_oracle(case, weight.dense(), x)
     linear = cases.oracle_epilogue(products, Epilogue(epilogue.scale, epilogue.shift), None)

@@ -1,4 +1,4 @@
-"""Pixels of float32 as words: the grid of a sample, and two tiles packed together."""
+"""Pixels of float32 as words: the grid of a sample, two tiles packed together, and two units of a tile."""
 
 from __future__ import annotations
 
@@ -91,6 +91,73 @@ def pack_words(
                 at += 2 * LANES
         first, tap = first + taken, 0
         source += plane
+
+
+@inlined
+def pack_unit_pairs(
+    x: F32,
+    sample: int,
+    first: int,
+    last: int,
+    tile: int,
+    place: tuple[int, int],
+    packed: NDArray[np.int16],
+    scale: Any,
+    d: I64,
+) -> None:
+    """Pack units `first` to `last` as a tile sees them, two at a time; an odd last one is packed beside itself.
+
+    Parameters
+    ----------
+    x, sample, scale, d
+        As `pack_words` takes them.
+    tile : int
+        Number of the tile.
+    place : tuple of int
+        The output pixel at which it begins.
+    packed : ndarray of int16, flat
+        Written: for each two units phases * reach vectors of 32 words, see `simd.store_word_pairs`.
+    """
+    taps, vectors, plane = d[Direct.TAPS], d[Direct.UNIT_VECTORS], d[Direct.IN_PLANE]
+    masks, at, start = simd.get(d, d[Direct.TILE_MASKS] + tile), 0, sample + _start(place, d)
+    whole = d[Direct.CHUNKS] * d[Direct.PIECES] == 1
+    for unit in range(first, last, 2):
+        second = min(unit + 1, last - 1)
+        source, other = start + unit // taps * plane, start + second // taps * plane
+        i, j = unit % taps * vectors, second % taps * vectors
+        if whole:
+            for k in range(vectors):
+                one = piece(x, source, d[Direct.OFFSETS] + i + k, masks + i + k, simd.zeros((0,)), d)
+                two = piece(x, other, d[Direct.OFFSETS] + j + k, masks + j + k, simd.zeros((0,)), d)
+                simd.store_word_pairs(packed, at, one, two, scale)
+                at += 2 * LANES
+        else:
+            for k in range(vectors):
+                one = gathered(x, source, i + k, masks, d)
+                simd.store_word_pairs(packed, at, one, gathered(x, other, j + k, masks, d), scale)
+                at += 2 * LANES
+
+
+@inlined
+def pack_channel_pairs(
+    tag: Any, x: F32, start: int, first: int, last: int, packed: NDArray[np.int16], scale: Any, d: I64
+) -> None:
+    """Pack channels `first` to `last` of a tile that `needs_no_packing` but as words, as `pack_unit_pairs` does.
+
+    Parameters
+    ----------
+    tag : Tag
+        As long as a tile has rows.
+    start : int
+        Index of the first channel's pixel at which the tile begins.
+    """
+    at, plane, ahead = 0, d[Direct.IN_PLANE], len(tag) * LANES
+    for channel in range(first, last, 2):
+        one, two = start + channel * plane, start + min(channel + 1, last - 1) * plane
+        simd.prefetch(tag, x, one + ahead)
+        simd.prefetch(tag, x, two + ahead)
+        simd.store_word_pairs(packed, at, simd.load(tag, x, one), simd.load(tag, x, two), scale)
+        at += 2 * ahead
 
 
 @inlined
