@@ -67,7 +67,8 @@ ZEN4 = Costs(
 """Fitted to timings of single layers on Zen 4, with AVX-512: those of ``python -m benchmarks.kernels --candidates``.
 
 Those of `words` by least squares of the relative errors of 1048 timings of 21 layers at two densities: 85 % of the
-estimates are within 20 %. `dense`, `dense_sums` and `aligned` by hand, to the layers of SqueezeNet as they take turns. Not timed but scaled, as `packed` is: `gathered`.
+estimates are within 20 %. `dense`, `dense_sums` and `aligned` are set by hand, to the layers of SqueezeNet within the
+network. Not timed but scaled, as `packed` is: `gathered`.
 """
 
 HASWELL = Costs(
@@ -123,13 +124,10 @@ HASWELL = Costs(
 
 By least squares of relative errors, without negative costs: four fifths of the estimates are within 20 %. What is
 chosen takes 2 % longer than what is fastest for single samples, .2 % for 16. Not timed but scaled, as `multiply` and
-`packed` are: sums that are shifted, `gathered`, `pooled`, `tap`, `window_loaded`,
-`window_finished`, `window_channel` and `words.gathered`. `linear.dense` lies between that of a layer in the L3 cache
-(.3) and of one in memory (.5). `words` is fitted to 258 timings of 9 layers: 83 % of the estimates are within 20 %; its
-`dense_sums` and `aligned` to 58 of 21, beside two halves of a vector: 91 %.
-`packed` are: sums that are shifted, `gathered`, `turned`, `pooled`, `tap`, `window_loaded`,
-`window_finished`, `window_channel`, `tap_loaded` and `tap_tile`. `linear.dense`
-lies between that of a layer in the L3 cache (.3) and of one in memory (.5).
+`packed` are: sums that are shifted, `gathered`, `turned`, `pooled`, `tap`, `window_loaded`, `window_finished`,
+`window_channel`, `tap_loaded`, `tap_tile` and `words.gathered`. `linear.dense` lies between that of a layer in the L3
+cache (.3) and of one in memory (.5). `words` is fitted to 258 timings of 9 layers: 83 % of the estimates are within
+20 %; its `dense`, `dense_sums` and `aligned` to 58 of 21 layers: 91 %.
 """
 
 

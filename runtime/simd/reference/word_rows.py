@@ -22,7 +22,8 @@ RowSums = NDArray[np.int32]
 def store_pairs(out: Words, index: int, first: F32, second: F32, scale: np.float32) -> None:
     """Write vectors of two units, multiplied by `scale` and rounded, halves to even, as words from ``out[index]`` on.
 
-    Words of the two come by turns, 32 for each two vectors. Products are at most 32767 in magnitude; others become any word.
+    Words of the two come by turns, 32 for each two vectors. Products are at most 32767 in magnitude; others become any
+    word.
     """
     with np.errstate(invalid="ignore"):
         words = [np.clip(np.rint(vector * scale), -32768, 32767).astype(np.int16) for vector in (first, second)]
