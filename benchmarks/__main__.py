@@ -23,6 +23,7 @@ from . import (
     checkpoints,
     cluster,
     codecs,
+    cold,
     compiled,
     compressors,
     first_answers,
@@ -35,13 +36,15 @@ from . import (
     mobile,
     reproduce_paper,
     scaling,
+    seeds,
     serve,
     sizes,
     start,
+    web,
     zoo,
 )
 from .networks import QUICK
-from .suite import RESULTS, Benchmark, Options, Record, not_run
+from .suite import RESULTS, Benchmark, Options, Record, not_run, outcomes
 from .weights import NETWORKS
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -50,6 +53,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         sizes,
         latency,
         layers,
+        cold,
         load,
         start,
         memory,
@@ -63,8 +67,10 @@ BENCHMARKS: dict[str, Benchmark] = {
         builds,
         first_answers,
         cluster,
+        seeds,
         serve,
         compiled,
+        web,
         compressors,
         mobile,
         zoo,
@@ -90,14 +96,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     known = {
         *NETWORKS,
-        *(zoo.ZOO if "zoo" in arguments.names else ()),
-        *(mobile.TITLES if "mobile" in arguments.names else ()),
+        *((*zoo.ZOO, *zoo.FILES) if "zoo" in arguments.names else ()),
+        *(mobile.TITLES if {"mobile", "web"} & set(arguments.names) else ()),
         *(integer.MOBILE if "integer" in arguments.names else ()),
     }
     if unknown := set(arguments.networks or ()) - known:
         parser.error(f"unknown network {min(unknown)!r}; known: {', '.join(sorted(known))}")
     if arguments.cpu_time and arguments.threads > 1:
         parser.error("--cpu-time is for one thread: it adds up what several threads take")
+    if arguments.jobs > 1 and arguments.names != ["zoo"]:
+        parser.error("--jobs is for zoo, whose networks have processes of their own")
     options = _options(arguments)
     command = "python -m benchmarks " + " ".join(_public(sys.argv[1:] if argv is None else argv))
     names = arguments.names or (QUICK_BENCHMARKS if arguments.quick else tuple(BENCHMARKS))
@@ -113,15 +121,17 @@ def run(benchmark: Benchmark, options: Options, folder: Path, command: str, resu
     record = unfinished or Record.start(folder, benchmark.name, command)
     sound = True
     cases = {key: case for key, case in benchmark.cases(options).items() if key not in record.document["cases"]}
-    bar = tqdm(cases.items(), desc=benchmark.name, unit="case", leave=False, disable=None)
-    for key, case in bar:
+    bar = tqdm(
+        outcomes(cases, options.jobs), total=len(cases), desc=benchmark.name, unit="case", leave=False, disable=None
+    )
+    for key, found in bar:
         bar.set_postfix_str(key)
-        try:
-            record.add(key, case())
-        except Exception:
-            traceback.print_exc()
-            print(f"benchmarks: {benchmark.name}: {key} failed; --resume tries it again", file=sys.stderr)
-            sound = False
+        if not isinstance(found, Exception):
+            record.add(key, found)
+            continue
+        traceback.print_exception(found)
+        print(f"benchmarks: {benchmark.name}: {key} failed; --resume tries it again", file=sys.stderr)
+        sound = False
     problems = [problem for row in record.rows for problem in row.get("problems", ())]
     if sound:
         record.finish()
@@ -146,10 +156,14 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _public(argv: Sequence[str]) -> list[str]:
-    """The command line without folders of this machine, as it was when the run began."""
-    return [
-        argument if not argument.startswith("/") else Path(argument).name for argument in argv if argument != "--resume"
-    ]
+    """The command line as it was when the run began: without folders of this machine, --resume and --jobs."""
+    shown, arguments = [], iter(argv)
+    for argument in arguments:
+        if argument == "--jobs":
+            next(arguments, None)
+        elif argument != "--resume":
+            shown.append(Path(argument).name if argument.startswith("/") else argument)
+    return shown
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -160,11 +174,12 @@ def _parser() -> argparse.ArgumentParser:
         "--networks",
         metavar="NAME",
         nargs="+",
-        help=f"of {', '.join(NETWORKS)}; for zoo, mobile and integer: tv:resnet50, ...",
+        help=f"of {', '.join(NETWORKS)}; for zoo, mobile, web and integer: tv:resnet50, ...",
     )
     parser.add_argument("--batches", metavar="N", nargs="+", type=int)
     parser.add_argument("--threads", metavar="N", type=int, default=1)
     parser.add_argument("--seconds", metavar="S", type=float, help="that the rounds of a case last")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="of zoo: networks side by side")
     parser.add_argument("--no-timing", dest="timing", action="store_false", help="of zoo: sizes and answers only")
     parser.add_argument("--no-onnx", dest="onnx", action="store_false", help="of zoo: conversion by torch.export only")
     parser.add_argument("--cpu-time", action="store_true", help="count processor time: one thread on a busy machine")
@@ -185,7 +200,9 @@ def _parser() -> argparse.ArgumentParser:
     folders.add_argument(
         "--squeezenet", metavar="FILE", type=Path, help="compressed_SqueezeNet.net, as S. Han published it"
     )
-    folders.add_argument("--checkpoints", metavar="FOLDER", type=Path, help="published checkpoints to convert")
+    folders.add_argument(
+        "--checkpoints", metavar="FOLDER", type=Path, help="published checkpoints to convert, and the files of zoo"
+    )
     for data in ("mnist", "cifar10", "imagenet"):
         folders.add_argument(f"--{data}", metavar="FOLDER", type=Path, help="test set for the accuracy")
     return parser

@@ -26,7 +26,9 @@ from dcz.runtime.kernels.contract import ConvGeometry
 from dcz.runtime.kernels.integer.epilogue import IntegerEpilogue
 from dcz.runtime.kernels.integer.planes import Planes
 from dcz.runtime.kernels.integer.source import Source
-from dcz.runtime.plan.select_integer import HOST, ByteCosts, IntegerChoice, choices
+from dcz.runtime.plan.byte_target import ByteCosts
+from dcz.runtime.plan.select_integer import IntegerChoice, choices
+from dcz.runtime.plan.target import HOST
 
 from .kernels import LAYERS, Conv
 
@@ -55,7 +57,7 @@ class Timed:
 def timed(layer: Conv, runs: int) -> Timed:
     """Time the choices of a layer, interleaved; of each the least time."""
     weights, source, epilogue = _problem(layer)
-    units = [replace(HOST, costs=ByteCosts(**{name: float(name == unit) for name in NAMES})) for unit in NAMES]
+    units = [replace(HOST.bytes, costs=ByteCosts(**{name: float(name == unit) for name in NAMES})) for unit in NAMES]
     columns = [{_key(found): found.cycles for found in choices(weights, source, epilogue, unit)} for unit in units]
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, source.given.size).astype(np.uint8)
@@ -64,7 +66,7 @@ def timed(layer: Conv, runs: int) -> Timed:
     for function, arguments in before:
         function(*arguments)
     clocks = {}
-    for choice in choices(weights, source, epilogue):
+    for choice in choices(weights, source, epilogue, HOST.bytes):
         packed = choice.pack()
         ((function, arguments),) = map(
             ready, packed.bind(taps, out, out, np.empty(packed.scratch_bytes + 64, np.uint8))
@@ -131,7 +133,7 @@ def main(argv: list[str] | None = None) -> None:
     layers = [timed(layer, options.runs) for layer in tqdm(list(_chosen(options.only)), unit="layer", disable=None)]
     costs = fit(layers)
     print("\n".join(f"{name}={1e9 * options.gigahertz * cost:.1f}," for name, cost in zip(NAMES, costs, strict=True)))
-    in_use = np.array([getattr(HOST.costs, name) for name in NAMES])
+    in_use = np.array([getattr(HOST.bytes.costs, name) for name in NAMES])
     print(f"these: {quality(layers, costs)}\nthose in use: {quality(layers, in_use)}")
 
 

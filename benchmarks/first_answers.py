@@ -49,6 +49,8 @@ def measure(name: str, options: Options, other: Path) -> list[Row]:
             cache = options.work / "kernels" / builds[codec].resolve().name
             cache.mkdir(parents=True, exist_ok=True)
             environment = {"PYTHONPATH": str(builds[codec].resolve()), "NUMBA_CACHE_DIR": str(cache.resolve())}
+            # An installed package has its bytecode beside it; a checkout has it only where Python may write it.
+            environment |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str((cache / "bytecode").resolve())}
             arguments = files[codec], batch, options.threads, options.peers, options.cpu_time, number == 0, environment
             with Worker(PEERS["dcz"], *arguments) as worker:
                 facts = worker.facts

@@ -7,7 +7,7 @@ batch; a column gives the difference of their answers from torch's.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -82,9 +82,11 @@ def measure(
     return rows + [{**common, "engine": engine, "not_run": reason} for engine, reason in not_run.items()]
 
 
-def start_peers(files: DenseFiles, options: Options, stack: ExitStack) -> Iterator[tuple[str, Worker | str]]:
-    """The worker of every peer, or the reason why there is none. The exit stack ends the workers."""
-    for name in tqdm(PIPED, desc="start", unit="engine", leave=False, disable=None):
+def start_peers(
+    files: DenseFiles, options: Options, stack: ExitStack, names: Sequence[str] = PIPED
+) -> Iterator[tuple[str, Worker | str]]:
+    """The worker of every peer that is named, or the reason why there is none. The exit stack ends the workers."""
+    for name in tqdm(names, desc="start", unit="engine", leave=False, disable=None):
         peer = PEERS[name]
         if options.quick and not peer.quick:
             continue

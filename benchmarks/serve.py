@@ -11,9 +11,10 @@ import io
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -39,10 +40,12 @@ def measure(name: str, options: Options) -> list[Row]:
     network = container(name, options)
     model = dcz.load(network.path, threads=options.threads)
     body = _png(model.input_shape)
+    loop(model, body, 1.0)  # the first call may compile kernels
     before = loop(model, body, LOOP_SECONDS)
     with running(network.path, options.threads) as port:
         loop_clients(port, body, 1.0)  # warm
         seconds = loop_clients(port, body, options.seconds)
+        statuses = {kind: status(port, *upload) for kind, upload in bad_uploads(body).items()}
     after = loop(model, body, LOOP_SECONDS)
     errors = sum(one < 0 for one in seconds)
     good = sorted(one for one in seconds if one >= 0)
@@ -50,8 +53,40 @@ def measure(name: str, options: Options) -> list[Row]:
     row: Row = {"network": network.title, "weights": network.weights, "threads": options.threads, "clients": CLIENTS}
     row |= {"seconds": options.seconds, "requests": len(seconds), "errors": errors, "loop_per_s": alone}
     row |= {"per_s": served, "share": served / alone, "p50_ms": 1e3 * median(good)}
-    problems = [f"{network.title}: {errors} errors"] if errors else []
-    return [row | {"p99_ms": 1e3 * good[int(0.99 * (len(good) - 1))], "problems": problems}]
+    row |= {"p99_ms": 1e3 * good[int(0.99 * (len(good) - 1))], "bad_uploads": statuses}
+    return [row | {"problems": problems(row)}]
+
+
+def problems(row: Row) -> list[str]:
+    """Errors, and bad uploads whose status does not say that the client is to blame."""
+    found = [f"{row['errors']} errors"] if row["errors"] else []
+    found += [f"{kind}: status {status}" for kind, status in row["bad_uploads"].items() if status // 100 != 4]
+    return [f"{row['network']}: {each}" for each in found]
+
+
+def bad_uploads(png: bytes) -> dict[str, tuple[str, bytes]]:
+    """Requests that a service must refuse, by what is wrong with them: path and body."""
+    bomb = bytearray(png)
+    bomb[16:24] = (30_000).to_bytes(4, "big") * 2  # width and height in the header, whose checksum follows
+    bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
+    return {
+        "nothing": ("/classify", b""),
+        "text": ("/classify", b"not an image"),
+        "half an image": ("/classify", png[: len(png) // 2]),
+        "an image of 900 million pixels": ("/classify", bytes(bomb)),
+        "a body of 17 MiB": ("/classify", bytes(17 << 20)),
+        "broken JSON": ("/run", b'{"inputs": [1,'),
+        "inputs of another shape": ("/run", b'{"inputs": [1, 2]}'),
+        "another path": ("/none", png),
+    }
+
+
+def status(port: int, path: str, body: bytes) -> int:
+    """Status of the answer to one request."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        with suppress(ConnectionError):  # a service may answer and close before it has read a body that is too large
+            connection.request("POST", path, body)
+        return connection.getresponse().status
 
 
 def loop(model: dcz.Model, body: bytes, seconds: float) -> float:
@@ -113,11 +148,17 @@ def tables(rows: Sequence[Row]) -> list[Table]:
         "requests/s",
         "calls/s of a loop",
         "share",
+        "bad uploads refused",
     )
     keys = ("network", "weights", "requests", "errors", "p50_ms", "p99_ms", "per_s", "loop_per_s")
-    body = [(*(row[key] for key in keys), f"{row['share']:.2f}") for row in rows]
+    body = [(*(row[key] for key in keys), f"{row['share']:.2f}", _refused(row)) for row in rows]
     title = f"{CLIENTS} clients at saturation, beside one process that calls the model"
     return [Table(title, header, body, 2)]
+
+
+def _refused(row: Row) -> str:
+    statuses = row["bad_uploads"].values()
+    return f"{sum(status // 100 == 4 for status in statuses)} of {len(statuses)}"
 
 
 BENCHMARK = Benchmark("serve", "How many requests does dcz serve answer, and how soon?", cases, tables, "cli.md")

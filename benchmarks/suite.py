@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ class Options:
     batches: tuple[int, ...] = (1, 16)
     threads: int = 1
     seconds: float = 10.0
+    jobs: int = 1
     cpu_time: bool = False
     timing: bool = True
     onnx: bool = True
@@ -160,6 +162,31 @@ def read_all(folder: Path, name: str) -> list[Record]:
         if document.get("benchmark") == name:
             records.append(Record(path, document))
     return sorted(records, key=lambda record: record.document["started"])
+
+
+def outcomes(cases: Mapping[str, Callable[[], list[Row]]], jobs: int) -> Iterator[tuple[str, list[Row] | Exception]]:
+    """The rows of each case, or its error, in the order in which they end.
+
+    Several jobs are for cases that run in processes of their own: here each has a thread that waits for it.
+    """
+    if jobs == 1:
+        for key, case in cases.items():
+            yield key, _outcome(case)
+        return
+    with ThreadPoolExecutor(jobs) as pool:
+        keys = {pool.submit(_outcome, case): key for key, case in cases.items()}
+        try:
+            for future in as_completed(keys):
+                yield keys[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _outcome(case: Callable[[], list[Row]]) -> list[Row] | Exception:
+    try:
+        return case()
+    except Exception as error:
+        return error
 
 
 def not_run(rows: list[Row]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -24,8 +24,8 @@ class Compiled(NamedTuple):
         return NativeModel(self.library)
 
 
-def compiled(container: Path, folder: Path) -> Compiled:
+def compiled(container: Path, folder: Path, **options: Any) -> Compiled:
     if shutil.which("cc") is None:
         pytest.skip("there is no C compiler to link with")
     library, header = folder / f"{container.stem}.so", folder / f"{container.stem}.h"
-    return Compiled(container, library, header, compile_model(container, library, header))
+    return Compiled(container, library, header, compile_model(container, library, header, **options))

@@ -73,12 +73,14 @@ def tables(rows: list[Row]) -> list[Table]:
     clocks = {row["tool"]: row for row in rows if "median_ms" in row}
     header = ("tool", "ships", "bytes", "test accuracy", "training, s", "one sample, ms", "over dcz (least)")
     body = []
-    for row in (row for row in rows if "top1" in row):
+    trained = [row for row in rows if "top1" in row]
+    for row in trained:
         clock = clocks.get(row["tool"])
         ratio = clock["ratio"] if clock else {}
         told = (figure(clock["median_ms"]), f"{ratio['median']:.2f} ({ratio['of_least']:.2f})") if clock else ("", "")
         body.append((row["tool"], row["ships"], row["bytes"], f"{row['top1']:.2%}", row["training_s"], *told))
-    title = "ResNet-20 for CIFAR-10: pruned in 100 steps of 128 pictures, shared or quantised in 100 more"
+    half = trained[0]["steps"] // 2 if trained else 0
+    title = f"ResNet-20 for CIFAR-10: pruned in {half} steps of 128 pictures, shared or quantised in {half} more"
     return [Table(title, header, body, 2)]
 
 

@@ -19,8 +19,22 @@ from torch import Tensor, nn
 Answer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 DENSITY = 0.2
 BITS = 4
-RAMP, EVERY = 0.6, 50
+RAMP, EVERY = 0.6, 10
 """Share of the first phase after which the density has its target, and steps between two changes of the masks."""
+
+
+def last_change(steps: int) -> int:
+    """The step of a first phase of `steps` after which the masks stay."""
+    return round(RAMP * steps)
+
+
+def densities(steps: int) -> dict[int, float]:
+    """Density of the network from each change of the masks on, by the step after which it is made: a cubic law.
+
+    dcz and coremltools have this law (Zhu and Gupta 2017, arXiv 1710.01878); the other tools are given its values.
+    """
+    end = last_change(steps)
+    return {step: DENSITY + (1 - DENSITY) * (1 - step / end) ** 3 for step in (*range(EVERY, end, EVERY), end)}
 
 
 class Tool(ABC):
@@ -67,7 +81,7 @@ class Dcz(Tool):
     def prune(self, model: nn.Module, steps: int) -> nn.Module:
         from dcz.compression import Pruner
 
-        self._tool: Any = Pruner(DENSITY, end=round(RAMP * steps)).attach(model)
+        self._tool: Any = Pruner(DENSITY, end=last_change(steps), every=EVERY).attach(model)
         return model
 
     def share(self, model: nn.Module, images: Tensor) -> nn.Module:
@@ -97,13 +111,14 @@ class CoreMl(Tool):
 
     packages = ("coremltools",)
     ships = ".mlpackage, iOS 18"
+    palettes, kinds = "_COREML_/weight/lut", "_COREML_/weight/compression_type"
+    joint = 1, 2
+    """Buffers that its converter reads; `joint`, "pruned and palettised", is a value of `kinds`."""
 
     def prune(self, model: nn.Module, steps: int) -> nn.Module:
         from coremltools.optimize.torch import pruning
 
-        every = pruning.pruning_scheduler.PolynomialDecayScheduler(
-            update_steps=list(range(0, round(RAMP * steps), EVERY))
-        )
+        every = pruning.pruning_scheduler.PolynomialDecayScheduler(update_steps=[0, *densities(steps)])
         module = pruning.ModuleMagnitudePrunerConfig(scheduler=every, target_sparsity=1 - DENSITY)
         self._tool: Any = pruning.MagnitudePruner(model, pruning.MagnitudePrunerConfig(global_config=module))
         return self._tool.prepare(inplace=True)
@@ -123,7 +138,11 @@ class CoreMl(Tool):
     def ship(self, model: nn.Module, images: Tensor, folder: Path) -> Sequence[Path]:
         import coremltools as ct
 
-        traced = torch.jit.trace(self._tool.finalize(inplace=True).eval(), images[:1])
+        model = self._tool.finalize(inplace=True).eval()
+        for layer in model.modules():
+            if hasattr(layer, self.palettes):  # the palettizer forgets that the layer was pruned
+                layer.register_buffer(self.kinds, torch.tensor(self.joint))
+        traced = torch.jit.trace(model, images[:1])
         package = ct.convert(
             traced,
             inputs=[ct.TensorType(shape=images[:1].shape)],
@@ -147,14 +166,9 @@ class Nncf(Tool):
         mode = nncf.PruneMode.UNSTRUCTURED_MAGNITUDE_GLOBAL
         images = torch.zeros(1, 3, 32, 32)
         pruned = nncf.prune(model, mode=mode, ratio=0.0, examples_inputs=images)
-        self._steps, self._every = 0, 50
-        self._tool: Any = schedulers.ExponentialMagnitudePruningScheduler(
-            pruned,
-            mode=mode,
-            initial_ratio=0.0,
-            target_ratio=1 - DENSITY,
-            target_epoch=max(round(RAMP * steps / self._every), 1),
-        )
+        self._steps = 0
+        self._ratios = {0: 0.0} | {step: 1 - density for step, density in densities(steps).items()}
+        self._tool: Any = schedulers.MultiStepMagnitudePruningScheduler(pruned, mode=mode, steps=self._ratios)
         return pruned
 
     def share(self, model: nn.Module, images: Tensor) -> nn.Module:
@@ -165,9 +179,9 @@ class Nncf(Tool):
         return nncf.quantize(model.eval(), nncf.Dataset(batches), subset_size=len(batches))
 
     def step(self) -> None:
-        if self._tool is not None and self._steps % EVERY == 0:
-            self._tool.step()
         self._steps += 1
+        if self._tool is not None and self._steps in self._ratios:
+            self._tool.step(self._steps)
 
     def ship(self, model: nn.Module, images: Tensor, folder: Path) -> Sequence[Path]:
         import nncf
@@ -193,7 +207,7 @@ class TorchAo(Tool):
     ships = ".pt2, int8"
 
     def prune(self, model: nn.Module, steps: int) -> nn.Module:
-        self._model, self._steps, self._end = model, 0, round(RAMP * steps)
+        self._model, self._steps, self._densities = model, 0, densities(steps)
         return model
 
     def share(self, model: nn.Module, images: Tensor) -> nn.Module:
@@ -202,13 +216,12 @@ class TorchAo(Tool):
     def step(self) -> None:
         from torch.nn.utils import prune
 
-        if self._steps <= self._end and self._steps % EVERY == 0:
-            density = DENSITY + (1 - DENSITY) * (1 - self._steps / self._end) ** 3
-            layers = [(layer, "weight") for layer in self._layers()]
-            remaining = sum(float(getattr(layer, "weight_mask", layer.weight).count_nonzero()) for layer, _ in layers)
-            amount = 1 - density * sum(layer.weight.numel() for layer, _ in layers) / remaining
-            prune.global_unstructured(layers, prune.L1Unstructured, amount=max(amount, 0.0))
         self._steps += 1
+        if self._steps in self._densities:
+            layers = [(layer, "weight") for layer in self._layers()]
+            remaining = sum(int(getattr(layer, "weight_mask", layer.weight).count_nonzero()) for layer, _ in layers)
+            target = round(self._densities[self._steps] * sum(layer.weight.numel() for layer, _ in layers))
+            prune.global_unstructured(layers, prune.L1Unstructured, amount=max(remaining - target, 0))
 
     def ship(self, model: nn.Module, images: Tensor, folder: Path) -> Sequence[Path]:
         from torch.nn.utils import prune

@@ -1,6 +1,7 @@
 """The zoo: 137 networks of libraries and by hand, with random weights, pruned to 80 % and shared with 5 bits.
 
-Each runs in a process of its own, with a time limit, in an environment that has the libraries: a crash is a row.
+Each runs in a process of its own, with a time limit, in an environment that has the libraries: a crash is a row. Files
+as their makers publish them follow, where ``--checkpoints`` says in which folder they lie.
 """
 
 from __future__ import annotations
@@ -18,17 +19,21 @@ from typing import Any
 from ..peers import ZOO as TOOL
 from ..peers import install
 from ..suite import Benchmark, Options, Row, Table, figure
+from .files import FILES
 from .networks import QUICK, ZOO
 
-SECONDS = 900
+SECONDS = 1800
 """Time limit of a network."""
 STAGES = ("torch_export", "onnx", "round_trip")
+TIMES = ("dcz_ms", "dcz_least_ms", "speedup", "speedup_least")
+GROUPS = {name: network.group for name, network in (ZOO | FILES).items()}
 ROOT = Path(__file__).parents[2]
 
 
 def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
-    """One case a network."""
-    names = [name for name in options.networks if name in ZOO] or (QUICK if options.quick else list(ZOO))
+    """One case a network, and one a published file."""
+    known = [*ZOO, *(FILES if options.checkpoints else ())]
+    names = [name for name in options.networks if name in known] or (QUICK if options.quick else known)
     return {name: partial(_case, name, options) for name in names}
 
 
@@ -37,8 +42,11 @@ def _case(name: str, options: Options) -> list[Row]:
     if not python.exists():
         install(TOOL.name, options.peers)
     seconds = -1.0 if not options.onnx else options.seconds if options.timing else 0.0
+    command = [str(python), "-m", "benchmarks.zoo.measure", *(["--cpu-time"] if options.cpu_time else [])]
+    if name in FILES and options.checkpoints:
+        command += ["--file", str(options.checkpoints.absolute() / FILES[name].file)]
     with tempfile.TemporaryDirectory() as folder:
-        return [measured(name, Path(folder), [str(python), "-m", "benchmarks.zoo.measure"], seconds)]
+        return [measured(name, Path(folder), command, seconds)]
 
 
 def measured(name: str, folder: Path, command: list[str], seconds: float, limit: float = SECONDS) -> Row:
@@ -72,7 +80,7 @@ def measured(name: str, folder: Path, command: list[str], seconds: float, limit:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     row = folder / "row.json"
-    found: dict[str, Any] = json.loads(row.read_text()) if row.exists() else {"network": name, "group": ZOO[name].group}
+    found: dict[str, Any] = json.loads(row.read_text()) if row.exists() else {"network": name, "group": GROUPS[name]}
     if code is None:
         return found | {"ended": f"no end after {limit:g} s"}
     if code:
@@ -83,20 +91,22 @@ def measured(name: str, folder: Path, command: list[str], seconds: float, limit:
 
 def tables(rows: list[Row]) -> list[Table]:
     """How many networks convert, each network, and each refusal; times where there are any."""
+    order = {name: place for place, name in enumerate(GROUPS)}
+    rows = sorted(rows, key=lambda row: order.get(row["network"], len(order)))
     groups = list(dict.fromkeys(row["group"] for row in rows))
     shares = [[group, *_counts([row for row in rows if row["group"] == group])] for group in groups]
     header = ("group", "networks", "by torch.export", "through ONNX", "round trip")
     columns = (
         "network", "torch.export", "ONNX", "round trip", "varies by", "max error", "bytes", "of fp32",
-        "ms", "x ONNX Runtime",
+        "ms", "minimum", "x ONNX Runtime", "of minima",
     )  # fmt: skip
     networks = [
         (row["network"], *map(partial(_mark, row), STAGES), _short(row, "varies"), row.get("max_error"),
-         row.get("file_bytes"), _share(row), row.get("dcz_ms"), _short(row, "speedup"))
+         row.get("file_bytes"), _share(row), *(_short(row, name) for name in TIMES))
         for row in rows
     ]  # fmt: skip
     if not any("dcz_ms" in row for row in rows):
-        columns, networks = columns[:-2], [row[:-2] for row in networks]
+        columns, networks = columns[:-4], [row[:-4] for row in networks]
     refusals = [(row["network"], stage, text) for row in rows for stage, text in _refusals(row)]
     return [
         Table(
@@ -133,4 +143,4 @@ def _refusals(row: Row) -> list[tuple[str, str]]:
 
 BENCHMARK = Benchmark("zoo", "Which networks convert, and are they right?", cases, tables, page="converters.md")
 
-__all__ = ["BENCHMARK", "QUICK", "ZOO"]
+__all__ = ["BENCHMARK", "FILES", "QUICK", "ZOO"]

@@ -1,15 +1,15 @@
 """One network of the zoo, in a process of its own: ``python -m benchmarks.zoo.measure NAME FOLDER SECONDS``.
 
 FOLDER/row.json holds what is known after each stage: a crash loses only the stage that it happens in. SECONDS is the
-duration of the timing; 0 leaves it out, and less than 0 all that needs ONNX.
+duration of the timing; 0 leaves it out, and less than 0 all that needs ONNX. ``--cpu-time`` counts processor time.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from dcz.core.difference import relative_error
 from dcz.core.timing import Interleaved, clock_of, milliseconds, ratio
 from dcz.verification import TOLERANCE
 
-from .networks import ZOO
+from ..suite import Options
+from .networks import ZOO, Network
 
 Arrays = list[NDArray[Any]]
 FIRST_STD = 0.02
@@ -46,11 +47,11 @@ class Row:
     Parameters
     ----------
     path : Path
-    name : str
+    network : Network
     """
 
-    def __init__(self, path: Path, name: str) -> None:
-        self.path, self.figures = path, {"network": name, "group": ZOO[name].group}
+    def __init__(self, path: Path, network: Network) -> None:
+        self.path, self.figures = path, {"network": network.name, "group": network.group}
 
     def stage(self, name: str, run: Callable[[], dict[str, Any]]) -> bool:
         """Run a stage; whether it went well. An error is its figure: a refusal says operator, node, shape, way out."""
@@ -77,10 +78,10 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}"
 
 
-def main(name: str, folder: Path, seconds: float) -> None:
-    """Measure a network."""
+def main(network: Network, folder: Path, options: Options) -> None:
+    """Measure a network that is built: ``options.onnx``, ``timing``, ``seconds`` and ``cpu_time`` count."""
     torch.set_num_threads(1)
-    network, row = ZOO[name], Row(folder / "row.json", name)
+    row = Row(folder / "row.json", network)
     made: dict[str, nn.Module] = {}
     if not row.stage("build", lambda: _built(network.build(), made)):
         return
@@ -92,7 +93,7 @@ def main(name: str, folder: Path, seconds: float) -> None:
     def converted() -> dict[str, Any]:
         expected = _of_torch(module, batch)  # first: tracing leaves tensors without data in modules that keep some
         report = dcz.convert(module, container, input_shape=network.input_shape)
-        error = _checked(_of_dcz(container, batch), expected)
+        error = checked(of_dcz(container, batch), expected)
         varies = max(relative_error(array[1:], array[:1]) for array in expected)
         return {
             "max_error": error,
@@ -107,22 +108,22 @@ def main(name: str, folder: Path, seconds: float) -> None:
 
     def from_onnx() -> dict[str, Any]:
         dcz.convert(file, folder / "onnx.dcz", input_shape=network.input_shape)
-        return {"onnx_error": _checked(_of_dcz(folder / "onnx.dcz", one), _of_onnxruntime(file, one))}
+        return {"onnx_error": checked(of_dcz(folder / "onnx.dcz", one), of_onnxruntime(file, one))}
 
     def round_trip() -> dict[str, Any]:
         dcz.export(container, back)
-        return {"round_trip_error": _checked(_of_onnxruntime(back, one), _of_torch(module, one))}
+        return {"round_trip_error": checked(of_onnxruntime(back, one), _of_torch(module, one))}
 
     right = row.stage("torch_export", converted)
-    if seconds < 0:
+    if not options.onnx:
         return
     has_file = row.stage("onnx_export", exported)
     if has_file:
         row.stage("onnx", from_onnx)
     if right:
         row.stage("round_trip", round_trip)
-    if right and has_file and seconds:
-        row.stage("timing", lambda: _timed(container, file, one, seconds))
+    if right and has_file and options.timing:
+        row.stage("timing", lambda: timed(container, file, one, options))
 
 
 def _built(module: nn.Module, made: dict[str, nn.Module]) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def thin(module: nn.Module) -> nn.Module:
     return module
 
 
-def _checked(found: Arrays, expected: Arrays) -> float:
+def checked(found: Arrays, expected: Arrays) -> float:
     """The largest relative error over the outputs; an error if it is too large, or if the outputs are others."""
     shapes = [[array.shape for array in arrays] for arrays in (found, expected)]
     if shapes[0] != shapes[1]:
@@ -162,7 +163,7 @@ def _checked(found: Arrays, expected: Arrays) -> float:
     return error
 
 
-def _of_dcz(container: Path, batch: NDArray[Any]) -> Arrays:
+def of_dcz(container: Path, batch: NDArray[Any]) -> Arrays:
     answer = dcz.load(container, threads=1)(batch)
     return list(answer.values()) if isinstance(answer, dict) else [answer]
 
@@ -182,25 +183,46 @@ def _session(file: Path) -> Any:
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
-def _of_onnxruntime(file: Path, batch: NDArray[Any]) -> Arrays:
+def of_onnxruntime(file: Path, batch: NDArray[Any]) -> Arrays:
     session = _session(file)
     return [np.asarray(array) for array in session.run(None, {session.get_inputs()[0].name: batch})]
 
 
-def _timed(container: Path, file: Path, one: NDArray[Any], seconds: float) -> dict[str, Any]:
-    """Medians of both engines, by turns, and of the ratio of theirs to ours."""
+def timed(container: Path, file: Path, one: NDArray[Any], options: Options) -> dict[str, Any]:
+    """Medians and minima of both engines, interleaved, and the ratio of theirs to ours."""
     model, session = dcz.load(container, threads=1), _session(file)
     feed = {session.get_inputs()[0].name: one}
-    turns = Interleaved({"dcz": clock_of(lambda: model(one)), "onnxruntime": clock_of(lambda: session.run(None, feed))})
-    for _ in range(turns.rounds(seconds)):
+    calls = {"dcz": lambda: model(one), "onnxruntime": lambda: session.run(None, feed)}
+    turns = Interleaved({name: clock_of(call, options.timer) for name, call in calls.items()})
+    for _ in range(turns.rounds(options.seconds)):
         turns.round()
-    ours, theirs = turns.seconds["dcz"], turns.seconds["onnxruntime"]
+    times = {name: milliseconds(seconds) for name, seconds in turns.seconds.items()}
+    faster = ratio(turns.seconds["onnxruntime"], turns.seconds["dcz"])
     return {
-        "dcz_ms": milliseconds(ours)["median_ms"],
-        "onnxruntime_ms": milliseconds(theirs)["median_ms"],
-        "speedup": ratio(theirs, ours)["median"],
+        **{f"{name}_ms": figures["median_ms"] for name, figures in times.items()},
+        **{f"{name}_least_ms": figures["min_ms"] for name, figures in times.items()},
+        **{"speedup": faster["median"], "speedup_least": faster["of_least"]},
+        **{"timer": options.timer_name, "rounds": times["dcz"]["runs"]},
     }
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("--cpu-time", action="store_true")
+    parser.add_argument("--file", type=Path)
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))
+    arguments = _arguments()
+    seconds = arguments.seconds
+    options = Options(seconds=seconds, cpu_time=arguments.cpu_time, timing=seconds > 0, onnx=seconds >= 0)
+    if arguments.file:
+        from .files import FILES, measure
+
+        measure(FILES[arguments.name], arguments.file, arguments.folder, options)
+    else:
+        main(ZOO[arguments.name], arguments.folder, options)

@@ -24,7 +24,7 @@ class Network:
         colon between.
     group : str
     shape : str
-        Of one sample: ``3x224x224``.
+        Of one sample: ``3x224x224``, and the element type where it is not fp32: ``32:int64``.
     """
 
     name: str
@@ -34,16 +34,16 @@ class Network:
     @property
     def input_shape(self) -> tuple[int | str, ...]:
         """As ``dcz.convert`` takes it."""
-        sizes = tuple(map(int, self.shape.split("x")))
-        return (*sizes, "int64") if self.name.endswith("(int64)") else sizes
+        sizes, _, element = self.shape.partition(":")
+        return (*map(int, sizes.split("x")), *([element] if element else []))
 
     def batch(self, samples: int) -> NDArray[Any]:
-        """Random inputs: normal noise, or row numbers of a table of 1000 rows."""
-        sizes, rng = tuple(map(int, self.shape.split("x"))), np.random.default_rng(0)
-        if "ids(" not in self.name:
-            return rng.standard_normal((samples, *sizes), dtype=np.float32)
-        ids = rng.integers(1000, size=(samples, *sizes))
-        return ids if self.name.endswith("(int64)") else ids.astype(np.float32)
+        """Random inputs: normal noise, or row numbers of a table of 256 rows or more."""
+        sizes, _, element = self.shape.partition(":")
+        shape, rng = (samples, *map(int, sizes.split("x"))), np.random.default_rng(0)
+        if not element and "ids(" not in self.name:
+            return rng.standard_normal(shape, dtype=np.float32)
+        return rng.integers(256, size=shape).astype(element or np.float32)
 
     def build(self) -> nn.Module:
         """Make it with random weights, in eval mode. Its library must be installed."""
@@ -208,7 +208,7 @@ _SHAPES = {
     "transformer": """
         own:bert-tiny-float-embeddings | 32x64
         own:bert-tiny-ids(as float) | 32
-        own:bert-tiny-ids(int64) | 32
+        own:bert-tiny-ids(int64) | 32:int64
         timm:beit_base_patch16_224 | 3x224x224
         timm:cait_xxs24_224 | 3x224x224
         timm:coatnet_0_rw_224 | 3x224x224

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ...core.errors import ConversionError
 from ...core.jit import compiled, stamp
 from .grid import Division, coarsest_grids
+from .lloyd import plain_steps
 from .running_sums import RunningSums
 
 F64 = NDArray[np.float64]
@@ -221,19 +222,27 @@ INITS: dict[str, Callable[[NDArray[Any], int, np.random.Generator], F64]] = {
 
 def _lloyd(ordered: NDArray[Any], centroids: F64) -> Bounds:
     """Clusters at which Lloyd's algorithm converges; some may be empty."""
-    sums = RunningSums(ordered)
-    for _ in range(MAX_STEPS):
-        bounds = _nearest(ordered, centroids)
-        counts = np.diff(bounds)
-        moved = np.where(counts > 0, sums.between(bounds) / np.maximum(counts, 1), centroids)
-        empty = np.flatnonzero(counts == 0)
-        furthest, _ = _outliers(ordered, bounds, moved)
-        moved[empty[: len(furthest)]] = furthest[: len(empty)]
-        moved.sort()
+    sums, centroids = RunningSums(ordered), np.array(centroids)
+    steps = 0
+    while (steps := steps + plain_steps(ordered, sums.kept, centroids, MAX_STEPS - steps)) < MAX_STEPS:
+        moved = _step(ordered, sums, centroids)
+        steps += 1
         if np.array_equal(moved, centroids):
             break
         centroids = moved
     return _nearest(ordered, centroids)
+
+
+def _step(ordered: NDArray[Any], sums: RunningSums, centroids: F64) -> F64:
+    """Means of the numbers that are nearest to each centroid; empty clusters take the numbers that are furthest."""
+    bounds = _nearest(ordered, centroids)
+    counts = np.diff(bounds)
+    moved: F64 = np.where(counts > 0, sums.between(bounds) / np.maximum(counts, 1), centroids)
+    empty = np.flatnonzero(counts == 0)
+    furthest, _ = _outliers(ordered, bounds, moved)
+    moved[empty[: len(furthest)]] = furthest[: len(empty)]
+    moved.sort()
+    return moved
 
 
 def _sklearn(ordered: NDArray[Any], centroids: F64) -> Bounds:

@@ -23,11 +23,16 @@ class RunningSums:
     ----------
     numbers : ndarray of float, shape (n,)
         Not copied: must not change.
+
+    Attributes
+    ----------
+    kept : ndarray of float64, shape (n // `STEP` + 1,)
+        Sums of the first 0, `STEP`, 2 `STEP`, ... numbers.
     """
 
     def __init__(self, numbers: NDArray[Any]) -> None:
         self._numbers = numbers
-        self._kept = np.zeros(len(numbers) // STEP + 1)
+        self.kept = np.zeros(len(numbers) // STEP + 1)
         total = 0.0
         for start in range(0, len(numbers), PIECE):
             sums = numbers[start : start + PIECE].astype(np.float64)
@@ -35,7 +40,7 @@ class RunningSums:
             np.cumsum(sums, out=sums)
             total = sums[-1]
             first = start // STEP + 1
-            self._kept[first : first + len(sums) // STEP] = sums[STEP - 1 :: STEP]
+            self.kept[first : first + len(sums) // STEP] = sums[STEP - 1 :: STEP]
 
     def between(self, bounds: NDArray[np.intp]) -> NDArray[np.float64]:
         """Sums between adjacent bounds: differences of prefix sums.
@@ -53,6 +58,6 @@ class RunningSums:
         columns = np.arange(STEP)
         places = np.minimum(rows[:, None] * STEP + columns, len(self._numbers) - 1)
         summands = np.where(columns < rest[:, None], self._numbers[places], 0).astype(np.float64)
-        summands[:, 0] += self._kept[rows]
+        summands[:, 0] += self.kept[rows]
         sums: NDArray[np.float64] = np.cumsum(summands, axis=1)[:, -1]
         return np.diff(sums)

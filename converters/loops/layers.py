@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -35,8 +35,10 @@ def weights_of(model: nn.Module, layers: Sequence[str] | None = None) -> dict[st
     Raises
     ------
     ConversionError
-        A pattern matches no layer, or there are no such weights.
+        It is no module, a pattern matches no layer, or there are no such weights.
     """
+    if not isinstance(model, nn.Module):
+        raise ConversionError("not a network", expected="torch.nn.Module", found=type(model).__name__)
     found: dict[str, nn.Parameter] = {}
     for name, module in plain(model).named_modules():
         weight = module.get_parameter("weight") if isinstance(module, WEIGHTED) else None
@@ -49,6 +51,15 @@ def weights_of(model: nn.Module, layers: Sequence[str] | None = None) -> dict[st
             raise ConversionError(f"the network has no layer {pattern!r}", expected=", ".join(found))
     chosen = found if layers is None else {n: w for n, w in found.items() if any(fnmatchcase(n, p) for p in layers)}
     return {f"{name}.weight" if name else "weight": weight for name, weight in chosen.items()}
+
+
+def check_fits(counts: Mapping[str, int], weights: Mapping[str, Tensor]) -> None:
+    """Raise ConversionError unless the weights have the names and numbers of elements that a state was saved with."""
+    for name, count in counts.items():
+        found = weights[name].numel() if name in weights else "no such weight"
+        if found != count:
+            what, expected = "the state belongs to another network", f"{count} weights"
+            raise ConversionError(what, where=name, expected=expected, found=found)
 
 
 def numbers(name: str, weight: Tensor) -> NDArray[np.float32]:

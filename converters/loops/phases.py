@@ -52,6 +52,8 @@ class Phases:
         """Attach the sharer where its epoch has come."""
         if self._sharer is not None and not self._sharing and epoch >= self._share_epoch and self._model is not None:
             self._sharing = True
+            if self._pruner is not None:
+                self._pruner.finish()
             self._sharer.attach(self._model)
 
     def step(self) -> None:

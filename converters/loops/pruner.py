@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ...core.errors import ConversionError
+from ...core.errors import ConversionError, listed
 from ..compression.pruning import PruneRule, parse_prune
 from ..training.targets import GlobalTarget, LayerTarget, RuleTarget, Target
-from .layers import numbers, plain, weights_of
+from .layers import check_fits, numbers, plain, weights_of
+
+log = logging.getLogger(__name__)
 
 Amount = str | PruneRule | float | Mapping[str, float]
 
@@ -94,7 +97,8 @@ class Pruner:
         Raises
         ------
         ConversionError
-            The network lacks a layer that `amount` or `layers` names, or holds NaN.
+            The network lacks a layer that `amount` or `layers` names, or holds NaN; or a state that was loaded is of
+            another network.
         """
         weights = weights_of(model, self._layers)
         if isinstance(self._target, LayerTarget):
@@ -125,6 +129,7 @@ class Pruner:
     def apply(self, model: nn.Module | None = None) -> None:
         """Zero the pruned weights of the attached module, or of another of the same layers, such as an average."""
         weights = weights_of(self._attached() if model is None else model, self._layers)
+        check_fits({name: mask.numel() for name, mask in self._masks.items()}, weights)
         with torch.no_grad():
             for name, mask in self._masks.items():
                 weight, pruned = weights[name], ~mask.to(weights[name].device)
@@ -147,8 +152,14 @@ class Pruner:
         return {name: mask.clone() for name, mask in self._masks.items()}
 
     def finish(self) -> nn.Module:
-        """Zero the pruned weights a last time; return the module without its wrappers, which holds nothing of dcz."""
+        """Zero the pruned weights a last time; return the module without its wrappers, which holds nothing of dcz.
+
+        A warning says so if the loop ended before step `end`, so that the density has not reached its target.
+        """
         self.apply()
+        if self._steps < self._end:
+            what = "pruning ended at step %d, before its last at %d: %.3g of the weights stay"
+            log.warning(what, self._steps, self._end, self.density)
         return plain(self._attached())
 
     def state_dict(self) -> dict[str, Any]:
@@ -156,7 +167,9 @@ class Pruner:
         return {"masks": self.masks, "steps": self._steps}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint; before or after `attach`."""
+        """Go on from a checkpoint; before or after `attach`. ConversionError says that it is of something else."""
+        if "masks" not in state or "steps" not in state:
+            raise ConversionError("not the state of a Pruner", expected="masks, steps", found=listed(state))
         self._masks, self._steps = dict(state["masks"]), int(state["steps"])
         if self._model is not None:
             self.apply()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 
+from ...core.errors import ConversionError
 from ..compression.pruning import largest_mask
 from ..training.sensitivity import DENSITIES, propose
 from .layers import numbers, weights_of
@@ -35,8 +37,19 @@ def sensitivity(
     -------
     dict of str to float
         Density by name of the layer, for `Pruner`.
+
+    Raises
+    ------
+    ConversionError
+        The score of the network as it is, is no finite number.
     """
     best = score(model)
+    try:
+        usable = math.isfinite(best)
+    except TypeError:
+        usable = False
+    if not usable:
+        raise ConversionError("the score is no number to compare", expected="a finite number", found=repr(best))
     scan: dict[str, dict[float, float]] = {}
     for name, weight in weights_of(model).items():
         before, array = weight.detach().clone(), numbers(name, weight)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ...core.errors import ConversionError
 from ..compression.clustering import Clustering, cluster
 from ..compression.sharing import BitsRule, parse_bits
-from .layers import numbers, plain, weights_of
+from .layers import check_fits, numbers, plain, weights_of
 
 MAX_GRID = 11
 """Most bits of a grid that a container writes as one."""
@@ -31,6 +31,8 @@ class Codebook:
         Flat positions of the weights that are not zero.
     symbols : Tensor of int64, shape (n,)
         The entry of each.
+    size : int
+        Weights of the layer, zeros included.
     scale : float
         Distance of two levels of the grid; 0 without a grid.
     levels : int
@@ -40,6 +42,7 @@ class Codebook:
     centroids: Tensor
     places: Tensor
     symbols: Tensor
+    size: int
     scale: float = 0.0
     levels: int = 0
 
@@ -68,7 +71,7 @@ class Codebook:
     def to(self, device: torch.device) -> Codebook:
         """The same on another device."""
         moved = (self.centroids.to(device), self.places.to(device), self.symbols.to(device))
-        return Codebook(*moved, self.scale, self.levels)
+        return Codebook(*moved, self.size, self.scale, self.levels)
 
 
 class Sharer:
@@ -133,7 +136,8 @@ class Sharer:
         Raises
         ------
         ConversionError
-            The network lacks a layer that `bits` or `layers` names, or holds NaN.
+            The network lacks a layer that `bits` or `layers` names, or holds NaN; or a state that was loaded is of
+            another network.
         """
         weights = weights_of(model, self._layers)
         unknown = self._bits.unknown(list(weights))
@@ -166,6 +170,7 @@ class Sharer:
     def apply(self, model: nn.Module | None = None) -> None:
         """Share the weights of the attached module again, or of another of the same layers, such as an average."""
         weights = weights_of(self._attached() if model is None else model, self._layers)
+        check_fits(self._sizes(), weights)
         with torch.no_grad():
             for name, book in self._books.items():
                 book.to(weights[name].device).write(weights[name])
@@ -185,12 +190,20 @@ class Sharer:
         return {name: dict(vars(book)) | {"centroids": book.centroids.clone()} for name, book in self._books.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint; before or after `attach`."""
-        self._books = {name: Codebook(**fields) for name, fields in state.items()}
+        """Go on from a checkpoint; before or after `attach`. ConversionError says that it is of something else."""
+        known = {field.name for field in fields(Codebook)}
+        for name, saved in state.items():
+            if not isinstance(saved, Mapping) or set(saved) != known:
+                raise ConversionError("not the state of a Sharer", where=name, expected=", ".join(sorted(known)))
+        self._books = {name: Codebook(**saved) for name, saved in state.items()}
         if self._model is not None:
             weights = weights_of(self._model, self._layers)
+            check_fits(self._sizes(), weights)
             self._books = {name: book.to(weights[name].device) for name, book in self._books.items()}
             self.apply()
+
+    def _sizes(self) -> dict[str, int]:
+        return {name: book.size for name, book in self._books.items()}
 
     def _cluster(self, name: str, weight: Tensor, bits: int) -> Codebook:
         flat = numbers(name, weight).reshape(-1)
@@ -199,7 +212,7 @@ class Sharer:
         largest, levels = float(np.abs(codebook).max(initial=0.0)) or 1.0, (1 << max(self._grid - 1, 0)) - 1
         scale = float(np.float32(largest / levels)) if self._grid else 0.0
         tensors = torch.from_numpy(codebook).double(), torch.from_numpy(places), torch.from_numpy(symbols)
-        return Codebook(*tensors, scale, levels)
+        return Codebook(*tensors, flat.size, scale, levels)
 
     def _attached(self) -> nn.Module:
         if self._model is None:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ...calibration.calibrate import calibrate
-from ...calibration.ranges import rule_of
 from ...core.errors import ConversionError, InputError
 from ...core.output import check_output, files_among, make_folder, replacing
 from ...dcformat.graph.graph import Shape
@@ -26,10 +25,9 @@ from ..frontends.exported.trainable import trainable
 from ..frontends.presets import fit_preprocess, resolve_preprocess
 from .artefacts import write_artefacts
 from .checkpoints import digest, load_checkpoint, load_network
-from .constraints import prunable
 from .data.batches import normalise, ordered_batches
-from .data.datasets import Dataset, Split, load_dataset
-from .data.image_folders import some
+from .data.datasets import Split, load_dataset
+from .fitting import check_pictures, check_recipe, classes_of, labels_for
 from .proposal import MAX_DROP, TARGET_RATIO, measured_preprocess, propose_recipe
 from .recipe import VALIDATION, Recipe, load_recipe
 from .report import CompressionReport, write_report
@@ -117,9 +115,8 @@ def compress(
     if threads is not None:
         torch.set_num_threads(threads)
     model = new_network(architecture)
-    _check_calibration(recipe, model)
-    for stage in recipe.stages:
-        stage.check_layers(list(prunable(model)))
+    check_recipe(recipe, model)
+    classes = classes_of(model, architecture)
     stages = list(enumerate(recipe.stages, 1))
     given = None
     if checkpoint is not None:
@@ -140,10 +137,10 @@ def compress(
         teacher = load_network(teacher, architecture)
     dataset = load_dataset(os.fspath(data), preprocess)
     try:
-        classes = _check_fit(model, dataset, architecture)
+        check_pictures(dataset, architecture, classes)
     except InputError as error:
         raise error.at(data) from None
-    architecture = replace(architecture, labels=_labels(dataset, architecture, classes))
+    architecture = replace(architecture, labels=labels_for(dataset, architecture, classes))
     if checkpoint is None and recipe.start == "whitened":
         start_whitened(model, dataset.train, preprocess)
     for folder in (work, artefacts):
@@ -206,43 +203,6 @@ def _program(path: str, input_shape: Shape | None) -> Architecture:
         what = "the program takes another input"
         raise ConversionError(what, path=path, expected=list(found), found=list(input_shape))
     return Architecture(path, lambda: trainable(Path(path))[0], found)
-
-
-@torch.no_grad()
-def _check_fit(model: nn.Module, dataset: Dataset, architecture: Architecture) -> int:
-    """Count the network's classes; raise InputError if the data set's images or classes do not fit it."""
-    assert architecture.preprocess is not None
-    channels, height, width = architecture.input_shape
-    found = dataset.train.images[:1].shape[1:]
-    if found != (height, width, channels):
-        what = f"the pictures do not fit {architecture.name}"
-        raise InputError(what, expected=f"{height} x {width} x {channels}", found=" x ".join(map(str, found)))
-    classes = model.eval()(torch.zeros(1, *architecture.input_shape)).shape[1]
-    most = 1 + max(int(split.labels.max()) for split in (dataset.train, dataset.test))
-    if most > classes:
-        names = f": {some(dataset.classes)}" if dataset.classes else ""
-        what = f"the data set has more classes than {architecture.name}"
-        raise InputError(what, expected=f"{classes} at most", found=f"{most}{names}")
-    return int(classes)
-
-
-def _labels(dataset: Dataset, architecture: Architecture, classes: int) -> tuple[str, ...] | None:
-    """Names of the network's classes: those of the data set, if it has names."""
-    names = dataset.classes
-    if not names:
-        return architecture.labels
-    if len(names) < classes:
-        what = "the data set has %d classes, %s has %d: those without a name are called by their number"
-        log.warning(what, len(names), architecture.name, classes)
-    return names + tuple(map(str, range(len(names), classes)))
-
-
-def _check_calibration(recipe: Recipe, model: nn.Module) -> None:
-    """Refuse a calibration that would fail after the training."""
-    if recipe.calibrate:
-        rule_of(recipe.calibrate)
-        if not any(isinstance(module, nn.Conv1d | nn.Conv2d) for module in model.modules()):
-            raise ConversionError("the recipe calibrates, and the network has no convolution", hint="leave it out")
 
 
 def _some_inputs(split: Split, preprocess: Preprocess, seed: int) -> NDArray[np.float32]:

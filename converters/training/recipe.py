@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -182,17 +182,11 @@ class Stage:
         """The clustering of a "share" stage."""
         return Clustering(self.init, self.method, seed, self.spread, self.rate)
 
-    def check_layers(self, weights: Sequence[str]) -> None:
-        """Raise ConversionError if the stage names a layer that the network lacks."""
-        unknown = parse_bits(self.bits).unknown(list(weights)) if self.bits else []
+    def unknown_layers(self, weights: Sequence[str]) -> list[str]:
+        """Layers that the stage names and a network with these weights lacks."""
         known = {"conv", "fc", *(name.removesuffix(".weight") for name in weights)}
-        unknown += [name for name in self.layers if name not in known]
-        if unknown:
-            raise ConversionError(
-                f"the network has no layer {unknown[0]!r}",
-                where=f"stage {self.do!r}",
-                expected=", ".join(sorted(known)),
-            )
+        unknown = parse_bits(self.bits).unknown(list(weights)) if self.bits else []
+        return [*unknown, *(name for name in self.layers if name not in known)]
 
 
 _PLAIN = {f.name: f.default if f.default is not MISSING else {} for f in fields(Stage)}
@@ -215,6 +209,8 @@ class Recipe:
         Initialisation without a checkpoint: that of the network, or followed by `starting.start_whitened`.
     calibrate : str
         Rule for the ranges that the container gets at the end, as for `dcz.calibrate`; empty: it gets none.
+    path : str or None
+        The file it was read from, for messages.
     """
 
     arch: str
@@ -223,6 +219,7 @@ class Recipe:
     seed: int = 0
     start: str = "plain"
     calibrate: str = ""
+    path: str | None = None
 
     def __post_init__(self) -> None:
         if self.start not in STARTS:
@@ -235,6 +232,14 @@ class Recipe:
         if self.validation is not None and 2 * self.validation <= pictures:
             return self.validation
         return min(VALIDATION, max(1, pictures // 10))
+
+    def check_layers(self, weights: Sequence[str]) -> None:
+        """Raise ConversionError if a stage names a layer that the network lacks, given the names of its weights."""
+        for number, stage in enumerate(self.stages, 1):
+            if unknown := stage.unknown_layers(weights):
+                what, where = f"the network has no layer {unknown[0]!r}", f"stage {number}, {stage.do!r}"
+                expected = ", ".join(["conv", "fc", *(name.removesuffix(".weight") for name in weights)])
+                raise ConversionError(what, path=self.path, where=where, expected=expected)
 
 
 def load_recipe(path: str | Path) -> Recipe:
@@ -262,7 +267,7 @@ def load_recipe(path: str | Path) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConversionError(f"not a TOML file: {error}", path=path) from None
     try:
-        return parse_recipe(data)
+        return replace(parse_recipe(data), path=str(path))
     except ConversionError as error:
         raise error.at(path) from None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,7 @@ from ..jit import kernel
 
 @kernel
 def sort_columns(
-    classes: NDArray[np.int64], each: int, parts: int, limits: NDArray[np.int64], order: NDArray[np.int32]
+    classes: NDArray[np.int64], each: int, parts: int, limits: NDArray[np.int64], order: NDArray[Any]
 ) -> None:
     """Sort columns by kernel position, then by class.
 
@@ -23,7 +25,7 @@ def sort_columns(
         Column c belongs to part ``c % parts``.
     limits : ndarray of int64, shape (parts, classes + 1)
         Receives the place at which each class begins, and of the end of the last.
-    order : ndarray of int32, shape (columns,)
+    order : ndarray of integers, shape (columns,)
         Receives the column at each place.
     """
     columns, most = len(order), limits.shape[1] - 1

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from ..jit import inlined, kernel
 from .frequencies import (
+    SLOTS,
     SUMS,
+    fill_intervals,
     fill_slots,
     gap_bits_of,
     gap_frequencies,
@@ -26,17 +28,18 @@ WIDE = 6
 
 _U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones
 _PRECISION, _SLOT, _TOTAL = _U64(PRECISION), _U64(TOTAL - 1), _U64(TOTAL)
+_FREQUENCIES, _PLACES = _U64(TOTAL), _U64(2 * TOTAL)
 _START, _FREQUENCY, _BYTE = _U64(START_SHIFT), _U64(FREQUENCY_SHIFT), _U64(255)
-_ZERO, _ONE, _TWO = _U64(0), _U64(1), _U64(2)
+_ONE, _TWO = _U64(1), _U64(2)
 _LEAST, _WORD = _U64(LEAST), _U64(WORD_BITS)
 _ROUND = 2 * WIDE
 
 
 @inlined
-def _take(slots: NDArray[np.uint32], x: np.uint64) -> tuple[np.uint64, np.uint64]:
+def _take(slots: NDArray[np.uint16], x: np.uint64) -> tuple[np.uint16, np.uint64]:
     """A symbol, and the state after it."""
-    interval = _U64(slots[x & _SLOT])
-    return interval & _BYTE, (interval >> _FREQUENCY) * (x >> _PRECISION) + (interval >> _START & _SLOT)
+    slot = x & _SLOT
+    return slots[slot], _U64(slots[slot + _FREQUENCIES]) * (x >> _PRECISION) + _U64(slots[slot + _PLACES])
 
 
 @inlined
@@ -52,7 +55,7 @@ def _run(
     words: NDArray[np.uint32],
     states: NDArray[np.uint64],
     lanes: int,
-    slots: NDArray[np.uint32],
+    slots: NDArray[np.uint16],
     first: int,
     count: int,
     out: NDArray[np.uint8],
@@ -62,7 +65,8 @@ def _run(
     n, stop = _U64(first), _U64(first + count)
     if lanes == WIDE:
         a, b, c, d, e, f = states[0], states[1], states[2], states[3], states[4], states[5]
-        for _ in range(count // _ROUND):
+        last = n + _U64(count // _ROUND * _ROUND)
+        while n < last:
             if at > end:
                 break
             out[n], a = _take(slots, a)
@@ -125,14 +129,14 @@ def decode_gaps(
     out : ndarray of uint8
         Receives the symbols; not all of them where the place in the words is behind the last in the end.
     """
-    slots = np.empty(TOTAL, np.uint32)
+    slots = np.empty(SLOTS, np.uint16)
     weights, frequencies = np.empty(256, np.int64), np.empty(256, np.int64)
     first = 0
     for t in range(len(odds)):
         if counts[t]:
             size = 1 << gap_bits_of(odds[t], bits)
             gap_frequencies(odds[t], corrections, weights[:size], frequencies[:size])
-            fill_slots(frequencies[:size], 0, slots)
+            fill_slots(frequencies[:size], slots)
             _run(words, states, lanes, slots, first, counts[t], out)
             first += counts[t]
 
@@ -159,14 +163,14 @@ def decode_values(
     slopes, counts : ndarray of int64, shape (tables,)
         Slope of each run's table, and its weights.
     """
-    slots = np.empty(TOTAL, np.uint32)
+    slots = np.empty(SLOTS, np.uint16)
     weights, frequencies = np.empty(len(exponents), np.int64), np.empty(len(exponents), np.int64)
     first, made = 0, -1
     for t in range(len(slopes)):
         if counts[t]:
             if made < 0 or slopes[made] != slopes[t]:
                 value_frequencies(exponents, ranks, slopes[t], weights, frequencies)
-                fill_slots(frequencies, 0, slots)
+                fill_slots(frequencies, slots)
                 made = t
             _run(words, states, lanes, slots, first, counts[t], out)
             first += counts[t]
@@ -174,7 +178,7 @@ def decode_values(
 
 @inlined
 def _signed(
-    slots: NDArray[np.uint32],
+    intervals: NDArray[np.uint32],
     plus: NDArray[np.int64],
     signs: NDArray[np.int8],
     place: np.uint64,
@@ -190,7 +194,7 @@ def _signed(
     signs[place] = np.int8(1) - np.int8(negative << _ONE)
     start = negative * positive
     x = (positive + negative * _TOTAL - _TWO * start) * (x >> _PRECISION) + slot - start
-    interval = _U64(slots[negative << _PRECISION | x & _SLOT])
+    interval = _U64(intervals[negative << _PRECISION | x & _SLOT])
     return interval & _BYTE, (interval >> _FREQUENCY) * (x >> _PRECISION) + (interval >> _START & _SLOT)
 
 
@@ -199,7 +203,7 @@ def _signed_run(
     words: NDArray[np.uint32],
     states: NDArray[np.uint64],
     lanes: int,
-    slots: NDArray[np.uint32],
+    intervals: NDArray[np.uint32],
     plus: NDArray[np.int64],
     signs: NDArray[np.int8],
     up: np.uint64,
@@ -220,12 +224,12 @@ def _signed_run(
         for r in range(_U64(together)):
             if at > end:
                 break
-            out[i + r], a = _signed(slots, plus, signs, _U64(places[i + r]), up, a)
-            out[j + r], b = _signed(slots, plus, signs, _U64(places[j + r]), up, b)
-            out[k + r], c = _signed(slots, plus, signs, _U64(places[k + r]), up, c)
-            out[m + r], d = _signed(slots, plus, signs, _U64(places[m + r]), up, d)
-            out[n + r], e = _signed(slots, plus, signs, _U64(places[n + r]), up, e)
-            out[o + r], f = _signed(slots, plus, signs, _U64(places[o + r]), up, f)
+            out[i + r], a = _signed(intervals, plus, signs, _U64(places[i + r]), up, a)
+            out[j + r], b = _signed(intervals, plus, signs, _U64(places[j + r]), up, b)
+            out[k + r], c = _signed(intervals, plus, signs, _U64(places[k + r]), up, c)
+            out[m + r], d = _signed(intervals, plus, signs, _U64(places[m + r]), up, d)
+            out[n + r], e = _signed(intervals, plus, signs, _U64(places[n + r]), up, e)
+            out[o + r], f = _signed(intervals, plus, signs, _U64(places[o + r]), up, f)
             at, a = _refill(words, at, a)
             at, b = _refill(words, at, b)
             at, c = _refill(words, at, c)
@@ -240,7 +244,7 @@ def _signed_run(
         for lane in range(lanes):
             n = _U64(first + lane * part + r)
             if n < _U64(first + count):
-                out[n], states[lane] = _signed(slots, plus, signs, _U64(places[n]), up, states[lane])
+                out[n], states[lane] = _signed(intervals, plus, signs, _U64(places[n]), up, states[lane])
         for lane in range(_U64(lanes)):
             at, states[lane] = _refill(words, at, states[lane])
     states[MAX_LANES] = at
@@ -279,7 +283,7 @@ def decode_signed(
     signs : ndarray of int8
         Zeros; more than the greatest of `places`.
     """
-    slots = np.empty(2 * TOTAL, np.uint32)
+    intervals = np.empty(2 * TOTAL, np.uint32)
     size = len(exponents)
     weights, frequencies = np.empty(size, np.int64), np.empty(size, np.int64)
     plus = np.empty(2 * SUMS - 1, np.int64)
@@ -292,7 +296,7 @@ def decode_signed(
                     of_sign = frequencies[begin:end]
                     value_frequencies(exponents[begin:end], ranks[begin:end], slopes[t], weights[begin:end], of_sign)
                     half = TOTAL * np.int64(begin > 0)
-                    fill_slots(of_sign, begin, slots[half : half + TOTAL])
+                    fill_intervals(of_sign, begin, intervals[half : half + TOTAL])
                 made = t
-            _signed_run(words, states, lanes, slots, plus, signs, _U64(up), places, first, counts[t], out)
+            _signed_run(words, states, lanes, intervals, plus, signs, _U64(up), places, first, counts[t], out)
             first += counts[t]

@@ -36,7 +36,7 @@ def coded_columns(
     marks, before = np.zeros((len(place_of) + 63) // 64, np.uint64), np.empty((len(place_of) + 63) // 64, np.uint64)
     for row in range(len(indptr) - 1):
         for k in range(indptr[row], indptr[row + 1]):
-            mark(marks, np.uint64(place_of[np.int64(indices[k])]))
+            mark(marks, np.uint64(place_of[np.int64(indices[k])]), np.uint64(1))
         count_marks(marks, before, np.uint64(indptr[row]))
         for k in range(indptr[row], indptr[row + 1]):
             place = np.uint64(place_of[np.int64(indices[k])])

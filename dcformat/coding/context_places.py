@@ -16,22 +16,6 @@ from ..jit import inlined, kernel
 
 _U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones
 _ONE = _U64(1)
-_NEVER = 1 << 40
-"""Cells from the end of a run to its next weight."""
-
-
-@inlined
-def next_gap(gaps: NDArray[np.uint8], at: int, end: int, escape: int) -> tuple[int, int]:
-    """Cells that are skipped before the next weight of a run, and the place in the run behind it."""
-    skipped = 0
-    while at < end:
-        gap = np.int64(gaps[_U64(at)])
-        skipped += gap  # type: ignore[assignment]
-        at += 1
-        if gap != escape:
-            return skipped, at
-    return _NEVER, at
-
 
 Walk: TypeAlias = tuple[
     NDArray[np.uint8],
@@ -40,7 +24,7 @@ Walk: TypeAlias = tuple[
     NDArray[np.int64],
     NDArray[np.uint8],
     NDArray[np.int64],
-    NDArray[np.int32],
+    NDArray[Any],
 ]
 """Gap symbols; ends of the runs among them, and of the weights; escapes; row classes; limits of the column classes in
 the coded order, of shape (parts, classes + 1); column at each coded place, or empty."""
@@ -72,12 +56,11 @@ def check_runs(gaps: NDArray[np.uint8], ends: NDArray[np.int64], stored: NDArray
 
 @inlined
 def begin_runs(walk: Walk, ahead: NDArray[np.int64], at: NDArray[np.int64], weight: NDArray[np.int64]) -> None:
-    """Go to the first weight of each run."""
-    gaps, ends, stored, escapes = walk[0], walk[1], walk[2], walk[3]
+    """Go to the first gap symbol and weight of each run, at the first cell of its first stretch."""
+    ends, stored = walk[1], walk[2]
     first, before = 0, 0
     for t in range(len(ends)):
-        ahead[t], at[t] = next_gap(gaps, first, ends[t], escapes[t])
-        weight[t] = before
+        ahead[t], at[t], weight[t] = 0, first, before
         first, before = ends[t], stored[t]
 
 
@@ -106,24 +89,27 @@ def run_places(walk: Walk, rows: int, padded: NDArray[np.int32], size: int, plac
     tables, parts, classes = len(ends), limits.shape[0], limits.shape[1] - 1
     ahead, at, weight = np.empty(tables, np.int64), np.empty(tables, np.int64), np.empty(tables, np.int64)
     begin_runs(walk, ahead, at, weight)
-    found = 0
+    found = np.int64(0)
     for row in range(rows):
         before = row * size
         for part in range(parts):
             row_class = row_classes[row * parts + part]
             for c in range(classes):
-                t = row_class + c
-                begin, cells = limits[part, c], limits[part, c + 1] - limits[part, c]
-                cell, k, n = ahead[t], at[t], weight[t]
-                while cell < cells:
-                    column = np.int64(order[_U64(begin + cell)]) if len(order) else begin + cell
-                    places[_U64(n)] = before + padded[_U64(column)]
-                    n += 1
-                    found += 1
-                    gap, k = next_gap(gaps, k, ends[t], escapes[t])
-                    cell += 1 + gap
-                ahead[t], at[t], weight[t] = cell - cells, k, n
-    return found
+                t, limit = row_class + c, limits[part, c + 1]
+                cell, k, n = limits[part, c] + ahead[t], _U64(at[t]), _U64(weight[t])
+                end, escape, first = _U64(ends[t]), np.uint8(escapes[t]), n
+                while k < end and cell + np.int64(gaps[k]) < limit:
+                    cell += np.int64(gaps[k])
+                    # An escape writes as well, what the next weight of the run writes over.
+                    column = np.int64(order[_U64(cell)]) if len(order) else cell
+                    stored = _U64(gaps[k] != escape)
+                    places[n] = before + padded[_U64(column)]
+                    cell += np.int64(stored)
+                    n += stored
+                    k += _ONE
+                found += np.int64(n - first)
+                ahead[t], at[t], weight[t] = cell - limit, k, n
+    return found  # type: ignore[return-value]
 
 
 _WORD, _IN_WORD = _U64(6), _U64(63)
@@ -144,9 +130,9 @@ def _ones(bits: np.uint64) -> np.uint64:
 
 
 @inlined
-def mark(marks: NDArray[np.uint64], place: np.uint64) -> None:
-    """Mark a place."""
-    marks[place >> _WORD] |= _ONE << (place & _IN_WORD)
+def mark(marks: NDArray[np.uint64], place: np.uint64, stored: np.uint64) -> None:
+    """Mark a place, or with 0 leave it as it is."""
+    marks[place >> _WORD] |= stored << (place & _IN_WORD)
 
 
 @inlined

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..jit import inlined, kernel
-from .context_places import Walk, begin_runs, count_marks, mark, next_gap, rank
+from .context_places import Walk, begin_runs, count_marks, mark, rank
 from .pick import PICKED, PICKS, pick
 
 _U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones
@@ -24,7 +24,10 @@ def _pick_row(
     indices: NDArray[Any],
     symbols: NDArray[np.uint8],
 ) -> np.uint64:
-    """Move the `count` weights of a line, each its symbol plus one, to their places; the place behind the last."""
+    """Move the `count` weights of a line, each its symbol plus one, to their places; the place behind the last.
+
+    The line is zeros again.
+    """
     if found + count + _PICKED <= _U64(len(indices)):
         for column in range(_ZERO, width, _PICKED):
             found += _U64(pick(line, column, indices, symbols, found))
@@ -33,7 +36,7 @@ def _pick_row(
             if line[column]:
                 indices[found], symbols[found] = column, line[column] - np.uint8(1)
                 found += _ONE
-    line[:] = 0
+        line[:] = 0
     return found
 
 
@@ -77,8 +80,9 @@ def place_runs(
     begin_runs(walk, ahead, at, weight)
     width = len(order)
     marks, before = np.zeros((width + 63) // 64, np.uint64), np.empty((width + 63) // 64, np.uint64)
-    columns, line = np.empty(width, np.int32), np.zeros(width + PICKED, np.uint8)
-    picking = PICKS and free
+    columns, line = np.empty(width, order.dtype), np.zeros(width + PICKED, np.uint8)
+    # To look at a line takes as long, however few weights are in it.
+    picking = PICKS and free and len(values) * PICKED >= width * (len(indptr) - 1)
     indptr[0] = 0
     found = _ZERO
     for row in range(len(indptr) - 1):
@@ -86,37 +90,44 @@ def place_runs(
         for part in range(parts):
             row_class = row_classes[row * parts + part]
             for c in range(classes):
-                t = row_class + c
-                begin, cells = limits[part, c], limits[part, c + 1] - limits[part, c]
-                cell, k, n = ahead[t], at[t], weight[t]
-                end, escape = ends[t], escapes[t]
+                t, limit = row_class + c, limits[part, c + 1]
+                cell, k, n = limits[part, c] + ahead[t], _U64(at[t]), _U64(weight[t])
+                end, escape = _U64(ends[t]), np.uint8(escapes[t])
+                # Whether a symbol is an escape is a matter of chance: no branch. An escape writes as well, a zero
+                # where there is one, or what the next weight of the run writes over.
                 if width and picking:
-                    here -= _U64(n)
-                    while cell < cells:
-                        line[_U64(order[_U64(begin + cell)])] = values[_U64(n)] + np.uint8(1)
-                        n += 1
-                        gap, k = next_gap(gaps, k, end, escape)
-                        cell += 1 + gap
-                    here += _U64(n)
+                    here -= n
+                    while k < end and cell + np.int64(gaps[k]) < limit:
+                        cell += np.int64(gaps[k])
+                        stored = _U64(gaps[k] != escape)
+                        line[_U64(order[_U64(cell)])] = (_U64(values[n]) + _ONE) * stored
+                        cell += np.int64(stored)
+                        n += stored
+                        k += _ONE
+                    here += n
                 elif width:
-                    while cell < cells:
-                        column = _U64(order[_U64(begin + cell)])
-                        mark(marks, column)
+                    while k < end and cell + np.int64(gaps[k]) < limit:
+                        cell += np.int64(gaps[k])
+                        column = _U64(order[_U64(cell)])
+                        stored = _U64(gaps[k] != escape)
+                        mark(marks, column, stored)
                         columns[here] = column
-                        line[here] = values[_U64(n)]
-                        here += _ONE
-                        n += 1
-                        gap, k = next_gap(gaps, k, end, escape)
-                        cell += 1 + gap
+                        line[here] = values[n]
+                        cell += np.int64(stored)
+                        here += stored
+                        n += stored
+                        k += _ONE
                 else:
-                    while cell < cells:
+                    while k < end and cell + np.int64(gaps[k]) < limit:
+                        cell += np.int64(gaps[k])
+                        stored = _U64(gaps[k] != escape)
                         indices[found] = cell
-                        symbols[found] = values[_U64(n)]
-                        found += _ONE
-                        n += 1
-                        gap, k = next_gap(gaps, k, end, escape)
-                        cell += 1 + gap
-                ahead[t], at[t], weight[t] = cell - cells, k, n
+                        symbols[found] = values[n]
+                        cell += np.int64(stored)
+                        found += stored
+                        n += stored
+                        k += _ONE
+                ahead[t], at[t], weight[t] = cell - limit, k, n
         if width and picking:
             found = _pick_row(line, _U64(width), here, found, indices, symbols)
         elif width:  # in the order of columns

@@ -26,6 +26,8 @@ SUMS = 7
 RANKS = 64
 """The ranks of the symbols of one sign go up to less than this."""
 LEAST_GAP_BITS = 2
+SLOTS = 3 * TOTAL
+"""Entries of a decoding table."""
 
 
 @inlined
@@ -216,19 +218,41 @@ def intervals_of(frequencies: NDArray[np.int64]) -> NDArray[np.uint32]:
 
 
 @inlined
-def fill_slots(frequencies: NDArray[np.int64], first: int, slots: NDArray[np.uint32]) -> None:
-    """A decoding table: for each of `TOTAL` slots the interval in which it lies, with its place there as the start.
+def fill_slots(frequencies: NDArray[np.int64], slots: NDArray[np.uint16]) -> None:
+    """A decoding table in three parts, so that an entry is read without masks and shifts.
+
+    Parameters
+    ----------
+    frequencies : ndarray of int64, shape (symbols,)
+    slots : ndarray of uint16, shape (SLOTS,)
+        Receives for each of `TOTAL` slots the symbol in whose interval it lies; then the symbols' frequencies; then
+        the places in the intervals.
+    """
+    begin = 0
+    for i in range(len(frequencies)):
+        end = begin + frequencies[i]
+        slots[begin:end] = i
+        slots[TOTAL + begin : TOTAL + end] = frequencies[i]
+        for k in range(frequencies[i]):
+            slots[2 * TOTAL + begin + k] = k
+        begin = end
+
+
+@inlined
+def fill_intervals(frequencies: NDArray[np.int64], first: int, intervals: NDArray[np.uint32]) -> None:
+    """A decoding table of fewer bytes: two of them fit the L1 cache.
 
     Parameters
     ----------
     frequencies : ndarray of int64, shape (symbols,)
     first : int
         Number of the first symbol.
-    slots : ndarray of uint32, shape (TOTAL,)
+    intervals : ndarray of uint32, shape (TOTAL,)
+        Receives for each slot the interval in which it lies, with its place there as the start.
     """
     begin = 0
     for i in range(len(frequencies)):
         interval = np.uint32(first + i | frequencies[i] << FREQUENCY_SHIFT)
         for k in range(frequencies[i]):
-            slots[begin + k] = interval | np.uint32(k << START_SHIFT)
+            intervals[begin + k] = interval | np.uint32(k << START_SHIFT)
         begin += frequencies[i]

@@ -17,6 +17,8 @@ from ...core.cpu import WORDS, has
 
 PICKED = 64
 """Bytes that are looked at in one step, and elements that one may write."""
+_HALF = PICKED // 2
+"""Elements that are written at a time: stores take longer than all else, and few lines are half full."""
 PICKS = WORDS and has("avx512vbmi2")
 """AVX-512 VBMI2 packs bytes and words. Elsewhere LLVM would store them one by one."""
 
@@ -27,6 +29,7 @@ def _plain(
     columns = np.flatnonzero(line[at : at + np.uint64(PICKED)]) + int(at)
     end = place + np.uint64(len(columns))
     indices[place:end], symbols[place:end] = columns, line[columns] - 1
+    line[columns] = 0
     return len(columns)
 
 
@@ -46,27 +49,41 @@ def _vector_at(context: Any, builder: Any, array_type: Any, array: Any, index: A
     return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
 
 
+def _numbered(builder: Any, packed: Any, base: Any) -> Any:
+    """Bytes, each plus a base of another width."""
+    kind = ir.VectorType(base.type, packed.type.count)
+    empty, zeros = ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
+    bases = builder.shuffle_vector(builder.insert_element(empty, base, ir.IntType(32)(0)), empty, zeros)
+    return builder.add(builder.zext(packed, kind), bases)
+
+
 def _typed(typing: Any, line: Any, at: Any, indices: Any, symbols: Any, place: Any) -> Any:
-    long, half = ir.IntType(64), 512 // indices.dtype.bitwidth
-    bytes_, columns = ir.VectorType(ir.IntType(8), PICKED), ir.VectorType(ir.IntType(indices.dtype.bitwidth), half)
+    long, column = ir.IntType(64), ir.IntType(indices.dtype.bitwidth)
+    bytes_ = ir.VectorType(ir.IntType(8), PICKED)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         line_value, at_value, indices_value, symbols_value, place_value = arguments
-        found = builder.load(_vector_at(context, builder, line, line_value, at_value, bytes_), align=1)
+        here = _vector_at(context, builder, line, line_value, at_value, bytes_)
+        found = builder.load(here, align=1)
+        builder.store(ir.Constant(bytes_, None), here, align=1)
         mask = builder.icmp_unsigned("!=", found, ir.Constant(bytes_, None))
         less = builder.sub(_packed(builder, found, mask), ir.Constant(bytes_, [1] * PICKED))
-        builder.store(less, _vector_at(context, builder, symbols, symbols_value, place_value, bytes_), align=1)
-        bits, empty = builder.bitcast(mask, long), ir.Constant(columns, ir.Undefined)
-        base = builder.insert_element(empty, _sized(builder, at_value, columns.element), ir.IntType(32)(0))
-        base = builder.shuffle_vector(base, empty, ir.Constant(ir.VectorType(ir.IntType(32), half), [0] * half))
-        end = place_value
-        for first in range(0, PICKED, half):
-            part = builder.trunc(builder.lshr(bits, long(first)), ir.IntType(half))
-            numbers = builder.add(base, ir.Constant(columns, list(range(first, first + half))))
-            packed = _packed(builder, numbers, builder.bitcast(part, ir.VectorType(ir.IntType(1), half)))
-            builder.store(packed, _vector_at(context, builder, indices, indices_value, end, columns), align=1)
-            end = builder.add(end, _call(builder, "llvm.ctpop.i64", long, _sized(builder, part, long)))
-        return builder.sub(end, place_value)
+        numbers = _packed(builder, ir.Constant(bytes_, list(range(PICKED))), mask)
+        count = _call(builder, "llvm.ctpop.i64", long, builder.bitcast(mask, long))
+
+        def store(first: int) -> None:
+            half = ir.Constant(ir.VectorType(ir.IntType(32), _HALF), list(range(first, first + _HALF)))
+            to = builder.add(place_value, long(first))
+            for array, values, vector in ((symbols, symbols_value, less), (indices, indices_value, numbers)):
+                part = builder.shuffle_vector(vector, vector, half)
+                if vector is numbers:
+                    part = _numbered(builder, part, _sized(builder, at_value, column))
+                builder.store(part, _vector_at(context, builder, array, values, to, part.type), align=1)
+
+        store(0)
+        with builder.if_then(builder.icmp_unsigned(">", count, long(_HALF)), likely=False):
+            store(_HALF)
+        return count
 
     return types.uint64(line, types.uint64, indices, symbols, types.uint64), build
 
@@ -80,6 +97,6 @@ def _sized(builder: Any, value: Any, kind: Any) -> Any:
 pick: Any = _plain if config.DISABLE_JIT else extending.intrinsic(_typed)
 """``pick(line, at, indices, symbols, place)``: the number of non-zero bytes among the `PICKED` from `at` on.
 
-Their places in the line go to `indices` and they, less one, to `symbols`, from `place` on. Whatever the number is,
-`PICKED` elements of both may be written. Compiled, it checks nothing.
+Their places in the line go to `indices` and they, less one, to `symbols`, from `place` on; in the line they become
+zero. Whatever the number is, `PICKED` elements of both may be written. Compiled, it checks nothing.
 """

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..coding.context_columns import count_cells, sort_columns
 from ..graph.graph import Shape
+from ..tensors import index_dtype
 
 Ints = NDArray[np.int64]
 
@@ -77,14 +79,14 @@ class Layout:
         Counted from 0.
     limits : ndarray of int64, shape (parts, classes + 1)
         Coded places at which each class of columns begins, in each part, and of the end of the last.
-    order : ndarray of int32, shape (columns,) or (0,)
+    order : ndarray of uint16 or int32, shape (columns,) or (0,)
         Column at each coded place; empty for their own order.
     """
 
     parts: int
     row_classes: NDArray[np.uint8]
     limits: Ints
-    order: NDArray[np.int32]
+    order: NDArray[Any]
 
     @staticmethod
     def of(shape: Shape, rows: Rows, columns: Columns, row_classes: Ints, column_classes: Ints) -> Layout:
@@ -103,11 +105,11 @@ class Layout:
         if rows == Rows.NONE:
             row_classes = np.zeros(count, np.int64)
         if columns == Columns.NONE and parts == 1:
-            return Layout(1, _from_zero(row_classes), np.array([[0, width]]), np.empty(0, np.int32))
+            return Layout(1, _from_zero(row_classes), np.array([[0, width]]), np.empty(0, index_dtype(width)))
         each = inner if columns == Columns.CHANNELS else 1
         column_classes = column_classes - column_classes.min() if columns != Columns.NONE else np.zeros(0, np.int64)
         limits = np.empty((parts, int(column_classes.max(initial=0)) + 2), np.int64)
-        order = np.empty(width, np.int32)
+        order = np.empty(width, index_dtype(width))
         sort_columns(column_classes, each, parts, limits, order)
         return Layout(parts, _from_zero(row_classes), limits, order)
 

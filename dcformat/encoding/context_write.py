@@ -21,7 +21,7 @@ from ..coding.context_decode import WIDE
 from ..coding.context_encode import coded_columns, into_runs
 from ..coding.density import classes_of
 from ..coding.frequencies import MAX_EXPONENT, gap_tables, gap_widths, intervals_of, odds_of
-from ..coding.histograms import occurrences_of
+from ..coding.histograms import PIECE, occurrences_of
 from ..coding.rans import STATE_BYTES, TOTAL, WORD_BYTES, encode_rounds, rounds_in_turn
 from ..coding.relative_index import gap_symbols
 from ..constants import MAX_CODEBOOK
@@ -137,8 +137,8 @@ class Stored:
         """The form of positions that takes the fewest bits."""
         candidates = (found for layout, lists in self.forms() for found in self._candidates(layout, lists))
         best = min(candidates, key=lambda candidate: candidate.cost)
-        _, _, weights, gaps = self._sorted(best.positions.layout)  # again: those of all candidates take much memory
-        return Runs(best.positions, best.lists, gaps, weights)
+        _, _, gaps, order, numbers = self._sorted(best.positions.layout)  # again: those of all take much memory
+        return Runs(best.positions, best.lists, gaps, order if numbers is None else numbers[order])
 
     def where(self, weights: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Rows and columns of weights."""
@@ -146,7 +146,7 @@ class Stored:
 
     def _candidates(self, layout: Layout, lists: list[Numbers]) -> Iterator[_Candidate]:
         """A layout, with gaps of several widths."""
-        stored, cells, _, gaps = self._sorted(layout)
+        stored, cells, gaps = self._sorted(layout)[:3]
         odds = np.empty(len(cells), np.int64)
         odds_of(stored, cells, odds)
         tables = np.arange(len(stored))
@@ -186,20 +186,25 @@ class Stored:
             for shift in (0, 1):
                 yield np.array([count, shift]), (corrections[:count] + shift >> shift) << shift
 
-    def _sorted(self, layout: Layout) -> tuple[Ints, Ints, NDArray[np.int32], NDArray[np.int32]]:
-        """Weights and cells of each table; numbers of the weights by run, and the gaps before them."""
+    def _sorted(
+        self, layout: Layout
+    ) -> tuple[Ints, Ints, NDArray[np.int32], NDArray[np.int32], NDArray[np.int32] | None]:
+        """Weights and cells of each table; by run the gaps and the places of the weights, whose numbers come last."""
         places, numbers = self._coded(layout)
         (stored, cells), none = np.zeros((2, layout.tables), np.int64), np.empty(0, np.int32)
-        where = self.indptr, places, layout.row_classes, layout.limits
-        into_runs(*where, stored, cells, none, none)
+        where = layout.row_classes, layout.limits
+        into_runs(self.indptr, places, *where, stored, cells, none, none)
         at = np.cumsum(stored) - stored
         order, gaps = np.empty(len(places), np.int32), np.empty(len(places), np.int32)
-        into_runs(*where, at, np.zeros(layout.tables, np.int64), order, gaps)
+        into_runs(self.indptr, places, *where, at, np.zeros(layout.tables, np.int64), order, gaps)
+        del places  # what follows takes memory too
         first = (np.cumsum(stored) - stored)[stored > 0]
         cells_of_first = gaps[first]
-        gaps[1:] -= gaps[:-1] + 1
+        for end in range(len(gaps), 1, -PIECE):  # backwards: each is taken from the one behind it
+            begin = max(1, end - PIECE)
+            gaps[begin:end] -= gaps[begin - 1 : end - 1] + 1
         gaps[first] = cells_of_first
-        return stored, cells, order if numbers is None else numbers[order], gaps
+        return stored, cells, gaps, order, numbers
 
     def _coded(self, layout: Layout) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
         """Coded places of the weights, and the number of the weight at each; None for their own order."""

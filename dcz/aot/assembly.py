@@ -32,6 +32,8 @@ class Kernels:
     Parameters
     ----------
     processor : Processor
+    ending : str
+        Of their symbols.
 
     Attributes
     ----------
@@ -39,9 +41,9 @@ class Kernels:
         By symbol.
     """
 
-    def __init__(self, processor: Processor) -> None:
+    def __init__(self, processor: Processor, ending: str = "") -> None:
         self.code: dict[str, CrossCode] = {}
-        self._processor = processor
+        self._processor, self._ending = processor, ending
         self._symbols: dict[tuple[Any, ...], str] = {}
 
     def symbol(self, op: str, kernel: Any, arguments: tuple[Any, ...]) -> str:
@@ -54,7 +56,7 @@ class Kernels:
             if foreign := set(code.calls) - LIBRARY:
                 why = f"its kernel calls what C's library does not have: {', '.join(sorted(foreign))}"
                 raise UnsupportedOpError(op, why=why)
-            self._symbols[key] = f"{kernel.name}_{len(self._symbols)}"
+            self._symbols[key] = f"{kernel.name}_{len(self._symbols)}{self._ending}"
             self.code[self._symbols[key]] = code
         return self._symbols[key]
 

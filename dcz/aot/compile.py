@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from ..runtime.network import Network
 from ..runtime.plan.plan import Plan
 from ..runtime.slices import sizes_of, slices
 from .assembly import FLOAT_BYTES, Constants, Kernels
-from .entry import entry
+from .dispatch import dispatch
+from .entry import checks, entry
 from .header import header as header_text
 from .interface import PREFIX, Interface, check_prefix, ends_of
 from .linking import ENDINGS, WASM_ENDINGS, archive, link, linker
 from .run import Run
-from .targets import NATIVE, Target, find_target
+from .targets import NATIVE, Target, find_targets
 
 MOST_SAMPLES = 1 << 12
 """Greatest batch."""
@@ -65,6 +67,7 @@ def compile_model(
     target: str = NATIVE,
     batch: int = 1,
     prefix: str = PREFIX,
+    precision: str = "fp32",
 ) -> Report:
     """Compile a container into an object file or a library with a C interface.
 
@@ -79,11 +82,14 @@ def compile_model(
     header : path, optional
         Where to write the C header.
     target : str
-        A name from `dcz.aot.targets.TARGETS`, or ``native``: this machine.
+        A name from `dcz.aot.targets.TARGETS`, or ``native``: this machine. Several levels of x86-64, separated by
+        commas, are compiled into one file, which takes the highest that its processor has.
     batch : int
         Samples a call.
     prefix : str
         Of the names in C.
+    precision : str
+        As for `dcz.load`. Answers of ``u8`` are the same bits on each processor, where no layer is left in float32.
 
     Returns
     -------
@@ -92,7 +98,7 @@ def compile_model(
     Raises
     ------
     InputError
-        Unknown ending, target or prefix; no linker.
+        Unknown ending, target, prefix or precision, or one that needs ranges; no linker.
     UnsupportedOpError
         A kernel needs more than C's library.
     FormatError
@@ -100,7 +106,8 @@ def compile_model(
     OSError
         A file cannot be read or written.
     """
-    chosen = find_target(target)
+    targets = find_targets(target)
+    chosen = targets[0]
     ending = _ending(output, chosen)
     if not 1 <= batch <= MOST_SAMPLES:
         raise InputError("batch is out of range", expected=f"1 to {MOST_SAMPLES}", found=batch)
@@ -111,7 +118,7 @@ def compile_model(
     if ending in (".so", ".wasm"):
         linker(chosen)  # before the work
     with dcformat.open(model) as container:
-        made = _compile(Network(container), Path(model).stem, chosen, batch, prefix)
+        made = _compile(Network(container, precision), Path(model).stem, targets, batch, prefix)
     content = made.content
     if ending == ".a":
         content = archive("model.o", content, made.interface.symbols)
@@ -124,7 +131,7 @@ def compile_model(
     largest = max(made.plan.steps, key=lambda step: step.weight_bytes, default=None)
     return Report(
         output=os.fspath(output),
-        target=chosen.name,
+        target=made.interface.target,
         file_bytes=len(content),
         constant_bytes=made.constant_bytes,
         arena_bytes=made.interface.arena_bytes,
@@ -146,35 +153,72 @@ class _Object:
     kernels: int
 
 
-def _compile(network: Network, name: str, target: Target, batch: int, prefix: str) -> _Object:
-    single = network.plan(1, target=target.planned)
-    parts = [*slices(batch, 1, sizes_of(FLOAT_BYTES * single.layout.elements, network.alone))]
-    sizes = sorted({size for _, size in parts}, reverse=True)
-    plans = {size: single if size == 1 else network.plan(size, target=target.planned) for size in sizes}
-    container, arena = network.container, max(plan.layout.elements for plan in plans.values())
+def _compile(network: Network, name: str, targets: Sequence[Target], batch: int, prefix: str) -> _Object:
+    constants = Constants()
+    levels = [_Level(network, target, batch, constants, f".{number}") for number, target in enumerate(targets)]
+    container, lowest, plans = network.container, targets[0].processor, [level.largest for level in levels]
     interface = Interface(
         network=name,
-        target=target.name,
+        targets=tuple(target.name for target in targets),
         batch=batch,
-        arena_bytes=FLOAT_BYTES * arena,
+        arena_bytes=max(level.arena_bytes for level in levels),
         inputs=ends_of("in", network.input_shapes, batch, network.limits),
         outputs=ends_of("out", network.output_shapes, batch, {}),
         labels=container.labels or [],
         preprocess=container.preprocess,
         prefix=prefix,
+        precision=network.arithmetic.name,
     )
-    kernels, constants = Kernels(target.processor), Constants()
-    # A plan for one thread is one function.
-    runs = {size: Run(f"run_{size}", plan, kernels, constants).stages[0].whole for size, plan in plans.items()}
     lines = [
-        *(constants.definition(), *kernels.declarations()),
-        *(run.definition() for run in runs.values()),
-        *entry(interface, [(start, runs[size].name) for start, size in parts]),
-        *interface.assembly(f"i{target.processor.bits}"),
+        constants.definition(),
+        *(line for level in levels for line in level.assembly()),
+        *checks(interface),
+        *(
+            line
+            for run, level in zip(interface.runs, levels, strict=True)
+            for line in entry(interface, run, level.parts)
+        ),
+        *(dispatch(interface) if len(levels) > 1 else ()),
+        *interface.assembly(f"i{lowest.bits}"),
     ]
-    symbols = set(interface.symbols)
-    content = make_object(kernels.code.items(), "\n".join(lines), target.processor, symbols.__contains__)
-    return _Object(content, interface, plans[sizes[0]], constants.nbytes, len(kernels.code))
+    code = [each for level in levels for each in level.kernels.code.items()]
+    content = make_object(code, "\n".join(lines), lowest, set(interface.symbols).__contains__)
+    return _Object(content, interface, plans[-1], constants.nbytes, len(code))
+
+
+class _Level:
+    """A network's plans for a target, as functions.
+
+    Attributes
+    ----------
+    parts : list of (int, str)
+        Of each slice of the batch: its first sample, and the function that runs it.
+    kernels : Kernels
+    largest : Plan
+        For the largest slice.
+    arena_bytes : int
+    """
+
+    def __init__(self, network: Network, target: Target, batch: int, constants: Constants, ending: str) -> None:
+        single = network.plan(1, target=target.planned)
+        cut = [*slices(batch, 1, sizes_of(FLOAT_BYTES * single.layout.elements, network.alone))]
+        sizes = sorted({size for _, size in cut}, reverse=True)
+        plans = {size: single if size == 1 else network.plan(size, target=target.planned) for size in sizes}
+        self.kernels = Kernels(target.processor, ending)
+        # A plan for one thread is one function.
+        runs = {
+            size: Run(f"run_{size}{ending}", plan, self.kernels, constants).stages[0].whole
+            for size, plan in plans.items()
+        }
+        self._functions = list(runs.values())
+        self.parts = [(start, runs[size].name) for start, size in cut]
+        self.largest = plans[sizes[0]]
+        self.arena_bytes = FLOAT_BYTES * max(plan.layout.elements for plan in plans.values())
+
+    def assembly(self) -> Iterator[str]:
+        """The functions in LLVM assembly."""
+        yield from self.kernels.declarations()
+        yield from (function.definition() for function in self._functions)
 
 
 def _ending(output: str | os.PathLike[str], target: Target) -> str:

@@ -30,22 +30,28 @@ wrong:
 """Whether any of some floats is not at least 0 and below a limit, as NaN is not."""
 
 
-def entry(interface: Interface, parts: Sequence[tuple[int, str]]) -> Iterator[str]:
-    """The function in LLVM assembly.
+def checks(interface: Interface) -> Iterator[str]:
+    """The functions that check inputs of whole numbers."""
+    if any(end.below is not None for end in interface.inputs):
+        yield _OUTSIDE
+
+
+def entry(interface: Interface, name: str, parts: Sequence[tuple[int, str]]) -> Iterator[str]:
+    """The function in LLVM assembly; it calls what `checks` defines.
 
     Parameters
     ----------
     interface : Interface
+    name : str
+        Of the function.
     parts : sequence of (int, str)
         Of each slice of the batch: its first sample, and the function that runs it.
     """
     numbers = [(i, end) for i, end in enumerate(interface.inputs) if end.below is not None]
-    if numbers:
-        yield _OUTSIDE
     pointers = [f"%in{i}" for i in range(len(interface.inputs))]
     pointers += [f"%out{i}" for i in range(len(interface.outputs))]
     parameters = ", ".join(f"ptr {pointer}" for pointer in (*pointers, "%arena"))
-    yield f"define i32 @{interface.prefix}run({parameters}) {{"
+    yield f"define i32 @{name}({parameters}) {{"
     yield f"  %address = ptrtoint ptr %arena to i64\n  %rest = and i64 %address, {ALIGNMENT - 1}"
     yield "  %bad0 = icmp ne i64 %rest, 0"
     for i, pointer in enumerate((*pointers, "%arena")):
@@ -57,8 +63,8 @@ def entry(interface: Interface, parts: Sequence[tuple[int, str]]) -> Iterator[st
         yield f"  br i1 %outside{n}, label %bad_number, label %check{n + 1}"
     yield f"check{len(numbers)}:"
     ends = [*zip(pointers, (*interface.inputs, *interface.outputs), strict=True)]
-    for start, name in parts:
-        yield from _slice(name, start, ends, interface.batch)
+    for start, run in parts:
+        yield from _slice(run, start, ends, interface.batch)
     yield f"  ret i32 {DONE}\nbad_address:\n  ret i32 {BAD_ADDRESS}"
     yield f"bad_number:\n  ret i32 {BAD_NUMBER}\n}}" if numbers else "}"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..dcformat import Preprocess
 from .assembly import ALIGNMENT
-from .interface import BAD_ADDRESS, BAD_NUMBER, DONE, End, Interface
+from .interface import BAD_ADDRESS, BAD_NUMBER, BAD_PROCESSOR, DONE, End, Interface
 
 
 def header(interface: Interface, guard: str) -> str:
@@ -26,6 +26,8 @@ def header(interface: Interface, guard: str) -> str:
     numbers = "\n".join((*sizes, *pixels))
     parameters = [f"const float *{end.parameter}" for end in interface.inputs]
     parameters += [f"float *{end.parameter}" for end in interface.outputs]
+    declared = ", ".join((*parameters, "void *arena"))
+    levels = _levels(interface, declared) if len(interface.targets) > 1 else ""
     return f"""/* {_comment(interface.network)}, compiled for {interface.target} by dcz {interface.version}.
  * Do not edit.
  *
@@ -49,10 +51,14 @@ extern "C" {{
 #define {caps}DONE {DONE}
 #define {caps}BAD_ADDRESS {BAD_ADDRESS} /* an address is NULL, or the arena is not aligned */
 #define {caps}BAD_NUMBER {BAD_NUMBER} /* an input that takes whole numbers holds one out of its range */
+#define {caps}BAD_PROCESSOR {BAD_PROCESSOR} /* the processor has none of the levels that this was compiled for */
 
 /* Run the network once; returns {caps}DONE, or one of the errors above, after which outputs are unchanged.
  * Nothing else is written than the outputs and the arena, so threads may call it at once, each with its own. */
-int {p}run({", ".join((*parameters, "void *arena"))});
+int {p}run({declared});
+{levels}
+/* The target that {p}run is compiled for; NULL where the processor has none of its levels. */
+const char *{p}target(void);
 
 /* The sizes above at run time: floats of the input or output of a number, 0 where there is none; bytes. */
 size_t {p}input_size(int number);
@@ -74,6 +80,16 @@ const char *{p}description(void);
 #endif
 
 #endif
+"""
+
+
+def _levels(interface: Interface, parameters: str) -> str:
+    """What is said of levels, and the functions that run one of them."""
+    runs = "\n".join(f"int {run}({parameters});" for run in interface.runs)
+    return f"""
+/* {interface.prefix}run takes the highest level that the processor has: it asks the processor at the first call, and
+ * keeps the answer in the one number that this file writes. These take a level without asking. */
+{runs}
 """
 
 

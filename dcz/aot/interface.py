@@ -15,7 +15,7 @@ from ..dcformat import Preprocess, Shape
 from .assembly import ALIGNMENT, define_bytes
 
 PREFIX = "dcz_"
-DONE, BAD_ADDRESS, BAD_NUMBER = 0, 1, 2
+DONE, BAD_ADDRESS, BAD_NUMBER, BAD_PROCESSOR = 0, 1, 2, 3
 """What ``run`` returns."""
 API = 1
 """Version of the C interface; a change that breaks callers raises it."""
@@ -53,7 +53,9 @@ class Interface:
 
     Attributes
     ----------
-    network, target : str
+    network : str
+    targets : tuple of str
+        One; or several levels of x86-64, the lowest first, of which one is chosen at run time.
     batch, arena_bytes : int
     inputs, outputs : tuple of End
     labels : list of str
@@ -62,10 +64,12 @@ class Interface:
         Of all symbols.
     version : str
         Of dcz.
+    precision : str
+        ``fp32``, ``s16`` or ``u8``.
     """
 
     network: str
-    target: str
+    targets: tuple[str, ...]
     batch: int
     arena_bytes: int
     inputs: tuple[End, ...]
@@ -74,11 +78,25 @@ class Interface:
     preprocess: Preprocess | None = None
     prefix: str = PREFIX
     version: str = __version__
+    precision: str = "fp32"
 
     @property
     def symbols(self) -> list[str]:
         """All symbols that an object file shows."""
-        return [self.prefix + name for name in ("run", *self._texts, *self._sizes, *self._tables)]
+        names = [self.prefix + name for name in ("run", "target", *self._texts, *self._sizes, *self._tables)]
+        return [*names, *(self.runs if len(self.targets) > 1 else ())]
+
+    @property
+    def runs(self) -> list[str]:
+        """For each target, the function that runs the network on it."""
+        if len(self.targets) == 1:
+            return [f"{self.prefix}run"]
+        return [f"{self.prefix}run_{re.sub('[^0-9A-Za-z]', '_', target)}" for target in self.targets]
+
+    @property
+    def target(self) -> str:
+        """All targets as one name."""
+        return ",".join(self.targets)
 
     @property
     def description(self) -> str:
@@ -88,6 +106,7 @@ class Interface:
             "version": self.version,
             "network": self.network,
             "target": self.target,
+            "precision": self.precision,
             "batch": self.batch,
             "arena_bytes": self.arena_bytes,
             "alignment": ALIGNMENT,
@@ -120,12 +139,13 @@ class Interface:
         size_type : str
             LLVM's type for C's ``size_t``.
         """
-        for name, text in self._texts.items():
+        texts = self._texts | ({"target": self.target} if len(self.targets) == 1 else {})
+        for name, text in texts.items():
             yield from text_function(self.prefix + name, text)
         for name, sizes in self._sizes.items():
             yield from _size_function(self.prefix + name, sizes, size_type, name != "arena_size")
-        for name, texts in self._tables.items():
-            yield from _table_function(self.prefix + name, texts)
+        for name, table in self._tables.items():
+            yield from _table_function(self.prefix + name, table)
 
 
 def ends_of(kind: str, shapes: dict[str, Shape], batch: int, limits: dict[int, int]) -> tuple[End, ...]:

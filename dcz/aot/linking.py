@@ -84,11 +84,11 @@ def linker(target: Target) -> list[str]:
     """
     if given := os.environ.get("CC"):
         return shlex.split(given)
-    if target.native and (system := shutil.which("cc")):
+    if target.linked_here and (system := shutil.which("cc")):
         return [system]
     if importlib.util.find_spec("ziglang") is not None:
         return [sys.executable, "-m", "ziglang", "cc", *([] if target.native else ["-target", target.zig])]
-    needs = "a C compiler (cc) or " if target.native else ""
+    needs = "a C compiler (cc) or " if target.linked_here else ""
     hint = "pip install 'dcz[compile]', or set CC to a compiler for it, or write an object file: -o model.o"
     raise InputError("no linker was found", where=target.name, expected=f"{needs}the package ziglang", hint=hint)
 

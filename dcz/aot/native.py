@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -29,10 +30,14 @@ class NativeModel:
         The library.
     prefix : str
         Of its names in C.
+    target : str, optional
+        A level that it was compiled for; the highest that the processor has without it.
 
     Attributes
     ----------
     path : str
+    target : str
+        What it was compiled for: of several levels, that which runs.
     facts : dict
         All facts about the model: ``network``, ``target``, ``batch``, ``inputs``, ``outputs``, ``labels``,
         ``preprocess`` and more.
@@ -46,12 +51,12 @@ class NativeModel:
     Raises
     ------
     InputError
-        The file is not a compiled model.
+        The file is not a compiled model, or was not compiled for the target, or for no level that the processor has.
     OSError
         It cannot be loaded.
     """
 
-    def __init__(self, path: str | os.PathLike[str], prefix: str = "dcz_") -> None:
+    def __init__(self, path: str | os.PathLike[str], prefix: str = "dcz_", target: str | None = None) -> None:
         self.path = os.path.abspath(path)
         self._library = ctypes.CDLL(self.path)
         try:
@@ -63,6 +68,14 @@ class NativeModel:
         self.facts: dict[str, Any] = json.loads(describe())
         if self.facts["api"] != API:
             raise InputError("compiled for another interface", path=path, expected=API, found=self.facts["api"])
+        self.target = self._chosen(prefix) if target is None else target
+        levels = self.facts["target"].split(",")
+        if self.target not in levels:
+            raise InputError(
+                "not compiled for this processor", path=path, expected=self.target, found=", ".join(levels)
+            )
+        if target is not None and len(levels) > 1:
+            self._run = getattr(self._library, f"{prefix}run_{re.sub('[^0-9A-Za-z]', '_', target)}")
         self.batch: int = self.facts["batch"]
         self.labels: list[str] = self.facts["labels"]
         self.input_shapes, self.output_shapes = (
@@ -101,6 +114,13 @@ class NativeModel:
         else:
             self._parts(samples, inputs, outputs)
         return outputs[0] if len(outputs) == 1 else dict(zip(self.output_shapes, outputs, strict=True))
+
+    def _chosen(self, prefix: str) -> str:
+        """The target that the library chooses, or a word for none."""
+        name = getattr(self._library, prefix + "target")
+        name.restype = ctypes.c_char_p
+        found: bytes | None = name()
+        return "a lower level of x86-64" if found is None else found.decode()
 
     def _parts(self, samples: int, inputs: list[F32], outputs: list[F32]) -> None:
         whole = samples - samples % self.batch
@@ -151,6 +171,6 @@ class NativeModel:
         return arrays
 
 
-def load(path: str | os.PathLike[str], prefix: str = "dcz_") -> NativeModel:
+def load(path: str | os.PathLike[str], prefix: str = "dcz_", target: str | None = None) -> NativeModel:
     """Load a shared library made by ``dcz compile``; parameters as `NativeModel` takes them."""
-    return NativeModel(path, prefix)
+    return NativeModel(path, prefix, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from dataclasses import dataclass, replace
 
 import llvmlite.binding as llvm
@@ -11,9 +12,13 @@ from ..core.cpu import has
 from ..core.errors import InputError
 from ..core.jit import Processor
 from ..core.jit.numba_adapter import target as host_code
+from ..core.jit.processor import EXTENSIONS
+from ..core.levels import LEVELS, Feature
 from ..runtime.plan import target as planned
 
 NATIVE = "native"
+X86_64 = ("x86_64", "amd64")
+"""What systems call the machine."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +48,25 @@ class Target:
         """Whether it is WebAssembly."""
         return self.processor.triple.startswith("wasm")
 
+    @property
+    def linked_here(self) -> bool:
+        """Whether the system's compiler links for it: for this machine, and for other levels of it."""
+        return self.native or (sys.platform == "linux" and self.processor.triple.startswith(platform.machine()))
 
-def _x86(level: str, features: str, kind: planned.Target, fuses: bool = True) -> Target:
-    processor = Processor("x86_64-unknown-linux-gnu", level, features, fuses)
+
+def _x86(level: str, features: str, kind: planned.Target, extensions: int) -> Target:
+    """A level; `extensions` is the number of `EXTENSIONS` that it has."""
+    cpu, fuses = level.partition("+")[0], extensions > 0
+    processor = Processor("x86_64-unknown-linux-gnu", cpu, features, fuses, extensions=EXTENSIONS[:extensions])
     return Target(level, processor, kind, "x86_64-linux-gnu")
 
 
 _WASM = "+simd128,+bulk-memory,+nontrapping-fptoint,+sign-ext"
 _ALL = (
-    _x86("x86-64-v2", "", planned.AVX2, fuses=False),
-    _x86("x86-64-v3", "", planned.AVX2),
-    _x86("x86-64-v4", "-prefer-256-bit", planned.WITH_AVX512),
+    _x86("x86-64-v2", "", planned.AVX2, 0),
+    _x86("x86-64-v3", "", planned.AVX2, 1),
+    _x86("x86-64-v4", "-prefer-256-bit", planned.WITH_AVX512, 2),
+    _x86("x86-64-v4+vnni", "-prefer-256-bit,+avx512vnni", planned.WITH_BYTE_DOTS, 3),
     Target("aarch64", Processor("aarch64-unknown-linux-gnu", "generic", "+neon"), planned.AVX2, "aarch64-linux-gnu"),
     Target(
         "armv7",
@@ -70,7 +83,7 @@ _ALL = (
     Target(
         "wasm32",
         Processor("wasm32-unknown-unknown", "generic", _WASM, fuses=False, bits=32),
-        planned.AVX2,
+        planned.WASM,
         "wasm32-wasi",
     ),
 )
@@ -93,6 +106,26 @@ def find_target(name: str) -> Target:
     return TARGETS[name]
 
 
+def find_targets(names: str) -> list[Target]:
+    """The target of a name; or several levels of x86-64, separated by commas, the lowest first.
+
+    Raises
+    ------
+    InputError
+        There is none of a name; several are given that are no levels, or where none can be compiled to choose from.
+    """
+    given = list(dict.fromkeys(names.split(",")))
+    targets = {name: find_target(name) for name in given}
+    if len(given) == 1:
+        return list(targets.values())
+    if other := [name for name in given if name not in LEVELS]:
+        expected = f"levels of x86-64: {', '.join(LEVELS)}"
+        raise InputError("only these can be several targets", expected=expected, found=", ".join(other))
+    if platform.machine().lower() not in X86_64:
+        raise InputError("several levels are compiled on x86-64 only", found=platform.machine(), hint="name one level")
+    return [targets[name] for name in LEVELS if name in targets]
+
+
 def this_machine() -> Target:
     """The machine at hand with all instructions that its processor has, as kernels are compiled for it elsewhere.
 
@@ -100,15 +133,19 @@ def this_machine() -> Target:
     """
     target = find_target(NATIVE)
     triple, cpu, features = host_code()
-    return replace(target, processor=Processor(triple, cpu, features, bits=target.processor.bits))
+    return replace(target, processor=target.processor._replace(triple=triple, cpu=cpu, features=features))
+
+
+def _has(feature: Feature) -> bool:
+    """Whether this machine has a feature. The vector ones tell levels apart: settings of Numba may name no others."""
+    return has(feature.name) or not feature.name.startswith(("avx", "fma"))
 
 
 def _native() -> Target:
     """The highest level that this machine has, for its own system."""
     machine = platform.machine().lower()
-    if machine in ("x86_64", "amd64"):
-        needs = {"x86-64-v4": ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"), "x86-64-v3": ("avx2", "fma")}
-        name = next((level for level, features in needs.items() if all(map(has, features))), "x86-64-v2")
+    if machine in X86_64:
+        name = [level for level, features in LEVELS.items() if all(map(_has, features))][-1]
     else:
         name = {"arm64": "aarch64", "armv7l": "armv7"}.get(machine, machine)
     if name not in TARGETS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -15,18 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin, get_worker
 
+from ..core.host import cores
 from ..core.hub import fetched
 from ..core.ranges import is_url
 from ..dcformat import InputError
-from ..machine import cores
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
     from ..runtime import Answer, Model
 
-MOST_IMAGES = 256
-"""Images of a task, once all workers are busy: a task costs the scheduler about a millisecond."""
+MOST_IMAGES, UNTIMED_IMAGES = 4096, 256
+"""Most images of a task, and those while it is not known that tasks are short."""
+SHORT_SECONDS = 0.25
+"""Tasks that take less grow: one costs its worker, the scheduler and the client some milliseconds of processor time."""
 TASKS_A_THREAD = 3
 """Tasks on their way for each thread of the cluster."""
 
@@ -102,7 +105,8 @@ def answers(
     """
     from distributed import Client, LocalCluster
 
-    chunks = _chunks(paths, batch_size)
+    size = _TaskSize(batch_size)
+    chunks = _chunks(paths, size)
     with open(fetched(model), "rb") as file:
         sent = SentModel(file.read(), os.path.abspath(model), threads or 1, precision)
     with ExitStack() as stack:
@@ -128,16 +132,41 @@ def answers(
             if not window:
                 break
             _wait(client, window[0])
-            yield from window.popleft().result()
+            task_answers, seconds = window.popleft().result()
+            size.took(seconds)
+            yield from task_answers
         client.unregister_worker_plugin(sent.name)
 
 
-def _chunks(paths: Iterable[str], batch_size: int) -> Iterator[list[str]]:
-    """Cut paths into the chunks of tasks: small at first, so that all workers begin, then of fewer tasks an image."""
-    rest, size = iter(paths), batch_size
-    while chunk := list(islice(rest, size)):
+class _TaskSize:
+    """How many images a task has, always whole batches: few at first, so that all workers begin; then ever more, while
+    tasks are short.
+
+    Attributes
+    ----------
+    images : int
+    """
+
+    def __init__(self, batch_size: int) -> None:
+        self.images = batch_size
+        self._most = UNTIMED_IMAGES
+
+    def grow(self) -> None:
+        """Double it, up to the limit."""
+        if 2 * self.images <= self._most:
+            self.images *= 2
+
+    def took(self, seconds: float) -> None:
+        """Say how long a task took."""
+        self._most = MOST_IMAGES if seconds < SHORT_SECONDS else UNTIMED_IMAGES
+
+
+def _chunks(paths: Iterable[str], size: _TaskSize) -> Iterator[list[str]]:
+    """Cut paths into the chunks of tasks."""
+    rest = iter(paths)
+    while chunk := list(islice(rest, size.images)):
         yield chunk
-        size = max(batch_size, min(2 * size, MOST_IMAGES))
+        size.grow()
 
 
 def _ahead(client: Client) -> int:
@@ -183,14 +212,16 @@ def _wait(client: Client, task: Future) -> None:
                 raise InputError(what, where=address, hint=f"start one: dask worker {address}") from None
 
 
-def _answer(paths: list[str], sent: str, folder: str, top: int, batch_size: int) -> list[Answer]:
-    """Answer for some images on a worker, under the names that the user gave.
+def _answer(paths: list[str], sent: str, folder: str, top: int, batch_size: int) -> tuple[list[Answer], float]:
+    """Answer for some images on a worker, under the names that the user gave; and the seconds that it took.
 
     `folder` is the user's current folder with ``/./`` at the end. A path that starts with it was relative there.
     """
     there = (path if is_url(path) else os.path.join(folder, path) for path in paths)
     model = get_worker().plugins[sent].model
-    return [_renamed(answer, folder) for answer in model.answers(there, top, batch_size)]
+    begun = time.perf_counter()
+    made = [_renamed(answer, folder) for answer in model.answers(there, top, batch_size)]
+    return made, time.perf_counter() - begun
 
 
 def _renamed(answer: Answer, folder: str) -> Answer:

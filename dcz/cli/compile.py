@@ -6,12 +6,14 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..core.printable import printable
+from .arguments import PRECISION, PRECISIONS
 
 if TYPE_CHECKING:
     from ..aot.compile import Report
 
 OUTPUT = "model.o: object file; model.a: static library; model.so: shared library; model.wasm: WebAssembly"
-TARGET = "x86-64-v2, x86-64-v3, x86-64-v4, aarch64, armv7, riscv64, wasm32 or native: this machine (default)"
+TARGET = """x86-64-v2, x86-64-v3, x86-64-v4, x86-64-v4+vnni, aarch64, armv7, riscv64, wasm32 or native: this machine
+(default); several levels of x86-64, separated by commas: chosen at run time"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--header", metavar="FILE.h", help="write the C header that declares and explains its functions"
     )
     parser.add_argument("--target", metavar="NAME", default="native", help=TARGET)
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help=PRECISION)
     parser.add_argument("--batch", metavar="N", type=int, default=1, help="samples a call (default: 1)")
     parser.add_argument("--prefix", metavar="TEXT", default="dcz_", help="of all names in C (default: dcz_)")
     parser.add_argument("--report", action="store_true", help="say what takes memory")
@@ -31,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the files and say how large the result is."""
     from ..aot.compile import compile_model
 
-    report = compile_model(args.model, args.output, args.header, args.target, args.batch, args.prefix)
+    files = args.model, args.output, args.header
+    report = compile_model(*files, args.target, args.batch, args.prefix, args.precision)
     print(f"{printable(report.output)}: {report.file_bytes:,} bytes, for {report.target}")
     if args.report:
         print("\n".join(_lines(report)))

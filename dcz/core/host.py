@@ -30,3 +30,8 @@ def host() -> tuple[str, ...] | None:
     fields = (line.partition(":") for line in first.splitlines())
     known = [f"{name.strip()}: {value.strip()}" for name, _, value in fields if name.strip() in _NAMES]
     return (os.uname().machine, *known) if known else None
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

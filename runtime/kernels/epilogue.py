@@ -44,6 +44,12 @@ def scale_shift(epilogue: F32, channel: int) -> tuple[Any, Any]:
 
 
 @inlined
+def scale_shift_rows(sums: Any, rows_tag: Any, epilogue: F32, channel: int) -> Any:
+    """The sums of as many channels as the tag is long, scaled and shifted."""
+    return simd.scale_shift_rows(sums, rows_tag, epilogue, channel, len(epilogue) // 2 - 1 + channel)
+
+
+@inlined
 def clamp(vectors: Any, limits: Any) -> Any:
     """Clamp all lanes to limits; NaN stays."""
     return simd.clamp(vectors, limits[0], limits[1])

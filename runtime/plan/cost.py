@@ -1,22 +1,19 @@
-"""Estimates of how many cycles a kernel takes for a layer, and what they cost on each kind of processor.
+"""Estimates of how many cycles a kernel takes for a layer.
 
 The estimates need only rank the choices of one layer. They count operations on vectors of 16 float32, and weigh them by
-`Costs`: numbers fitted to timings on one kind of processor. Unless an attribute says otherwise, its unit is the time
-that a multiply-add of the dense convolution takes for a vector; on Zen 4 that is a cycle.
+the `costs` of a kind of processor.
 
 Each estimate is a function of the costs, the tiling and the weights, for one sample or for 16 side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from ...dcformat.tensors import Shared, SparseShared, Tensor
 from ..kernels.contract import LinearGeometry
 from ..kernels.conv.batch16.sparse import LaneTiling
 from ..kernels.conv.batch16.sparse_small import TAPS, TapTiling
 from ..kernels.conv.depthwise import WindowTiling
+from ..kernels.conv.depthwise_pairs import PAIR, PairTiling
 from ..kernels.conv.depthwise_taps import PlaneTiling
 from ..kernels.conv.direct.dense import DenseTiling
 from ..kernels.conv.direct.dense_channels import ChannelTiling
@@ -27,218 +24,8 @@ from ..kernels.conv.winograd.tiles import WinogradTiling
 from ..kernels.words.dense import DenseWordTiling
 from ..kernels.words.sparse import pairs_of
 from ..simd import LANES
-from ..simd.reference.pairs import PAIR
-
-
-@dataclass(frozen=True)
-class DirectCosts:
-    """Costs of direct convolutions of one sample.
-
-    Attributes
-    ----------
-    multiply : float
-        Of a multiply-add in a sparse kernel, which loads an operand.
-    weight, short_weight : float
-        Of a sparse weight beside its multiply-adds; the same in a tile of few rows, which sums in several chains.
-    dense_weight : float
-        Of a weight of all output channels that are taken at a time, in the dense kernel.
-    sums : float
-        Of a vector of sums that is begun or taken up again, for each segment of weights.
-    short_segment : float
-        Of a segment in a tile of few rows.
-    shifted_sums, shifted_segment : float
-        Of a vector of sums, and of a segment, where sums are shifted (`sparse_shift`).
-    unit : float
-        Of packing a unit of a tile.
-    packed : mapping of int to float
-        Of packing a vector, by horizontal stride.
-    gathered : float
-        Of packing a vector at any other stride, element by element.
-    turned : float
-        Of transposing a vector of sums, where output channels lie in the lanes.
-    finished : float
-        Of an epilogue of a vector.
-    pooled : float
-        Of an output pixel that is stored for another kernel to pool.
-    window_loaded : mapping of int to float
-        Of loading a vector of pixels for a tap, by stride, in the depthwise kernel.
-    window_finished, window_channel : float
-        Of an epilogue of a vector, and of an output channel, there.
-    tap_loaded : mapping of int to float
-        Of multiplying a vector of pixels with a weight, by stride, in the depthwise kernel that goes tap by tap.
-    tap_tile : float
-        Of a tile there.
-    """
-
-    multiply: float
-    weight: float
-    short_weight: float
-    dense_weight: float
-    sums: float
-    short_segment: float
-    shifted_sums: float
-    shifted_segment: float
-    unit: float
-    packed: Mapping[int, float]
-    gathered: float
-    turned: float
-    finished: float
-    pooled: float
-    window_loaded: Mapping[int, float]
-    window_finished: float
-    window_channel: float
-    tap_loaded: Mapping[int, float]
-    tap_tile: float
-
-
-@dataclass(frozen=True)
-class WordCosts:
-    """Costs of direct convolutions in words of 16 bits, of which a vector holds 32.
-
-    Attributes
-    ----------
-    pair : float
-        Of two weights times a vector each.
-    pair_each : float
-        Of two weights beside that.
-    sums : float
-        Of 16 sums that are begun, converted and stored, for each segment of weights.
-    segment : float
-        Of a segment beside its sums.
-    unit : float
-        Of packing a unit of two tiles.
-    packed : mapping of int to float
-        Of packing a vector, by horizontal stride.
-    gathered : float
-        Of packing a vector at any other stride, element by element.
-    finished : float
-        Of an epilogue of 16 outputs.
-    scanned : float
-        Of 16 inputs among which the greatest is sought.
-    dense : float
-        Of two weights times a vector each, where all weights count.
-    dense_sums : float
-        Of 16 such sums that are begun, converted and stored, for each block of units.
-    aligned : float
-        Of packing two channels of a tile, where they lie as the tile sees them.
-    """
-
-    pair: float
-    pair_each: float
-    sums: float
-    segment: float
-    unit: float
-    packed: Mapping[int, float]
-    gathered: float
-    finished: float
-    scanned: float
-    dense: float
-    dense_sums: float
-    aligned: float
-
-
-@dataclass(frozen=True)
-class WinogradCosts:
-    """Costs of Winograd's algorithm for one sample; of vectors of tiles or of channels, for each point.
-
-    Attributes
-    ----------
-    inputs, outputs : float
-        Of transforming a vector of an input channel, and of an output channel.
-    multiply : float
-        Of a multiply-add.
-    channel : float
-        Of an output channel beside its multiply-adds.
-    single : float
-        What a vector that is alone in a block counts, in vectors.
-    turned_outputs : float
-        The same as `outputs` where weights stay sparse, and vectors of channels become vectors of tiles.
-    weights : float
-        Of transforming a vector of weights, where they stay sparse.
-    scattered : float
-        Of bringing a weight to its place before that, not for each point.
-    """
-
-    inputs: float
-    outputs: float
-    multiply: float
-    channel: float
-    single: float
-    turned_outputs: float
-    weights: float
-    scattered: float
-
-
-@dataclass(frozen=True)
-class LinearCosts:
-    """Costs of fully connected layers of one sample.
-
-    Attributes
-    ----------
-    output : float
-        Of an output.
-    row : float
-        Of a weight, row by row.
-    dense : float
-        Of a weight, zeros included, of a dense layer, which is bound by memory.
-    windowed : mapping of int to float
-        Of a weight, by how many centroids a codebook has less than (`permute16`), in ascending order.
-    triple, few_triples : float
-        Of a weight, three in a word (`permute32`); the same where weights are few.
-    few : float
-        Density below which weights are few.
-    """
-
-    output: float
-    row: float
-    dense: float
-    windowed: Mapping[int, float]
-    triple: float
-    few_triples: float
-    few: float
-
-
-@dataclass(frozen=True)
-class Batch16Costs:
-    """Costs of convolutions of 16 samples side by side, where a multiply-add costs 1.
-
-    Attributes
-    ----------
-    weight : float
-        Of a sparse weight beside its multiply-adds.
-    sums : float
-        Of a vector of sums, for each segment of weights.
-    segment : float
-        Of a segment.
-    packed : float
-        Of packing a vector.
-    tap : float
-        Of the loop of a tap, for each segment, in `sparse_small`.
-    inputs, outputs : float
-        Of transforming a tile of an input channel, and of an output channel, for each point, by Winograd's algorithm.
-    channel : float
-        Of an output channel beside its multiply-adds, for each point and tile.
-    """
-
-    weight: float
-    sums: float
-    segment: float
-    packed: float
-    tap: float
-    inputs: float
-    outputs: float
-    channel: float
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What operations cost on a kind of processor."""
-
-    direct: DirectCosts
-    words: WordCosts
-    winograd: WinogradCosts
-    linear: LinearCosts
-    batch16: Batch16Costs
+from ..simd.reference.pairs import PAIR as WORDS
+from .costs import Costs, DirectCosts, WordCosts
 
 
 def sparse(costs: Costs, tiling: Tiling, weight: Tensor) -> float:
@@ -252,7 +39,7 @@ def sparse(costs: Costs, tiling: Tiling, weight: Tensor) -> float:
 def words_sparse(costs: Costs, tiling: Tiling, weight: Tensor) -> float:
     """Cycles of `words.sparse`."""
     c, g = costs.words, tiling.geometry
-    pairs = weight.nnz / PAIR + tiling.segments / 4  # every second segment ends with half a pair
+    pairs = weight.nnz / WORDS + tiling.segments / 4  # every second segment ends with half a pair
     products = pairs * (tiling.rows * c.pair + c.pair_each)
     sums = tiling.segments * (2 * tiling.rows * c.sums + c.segment)
     strips = g.in_channels * g.kernel[1] * len(tiling.phases) * tiling.bands
@@ -297,6 +84,8 @@ def dense(costs: Costs, tiling: DenseTiling, weight: Tensor) -> float:
     runs = g.groups * -(-(g.out_channels // g.groups) // run)
     taps = g.in_channels // g.groups * g.kernel[0] * g.kernel[1]
     multiply = taps * runs * (max(run * tiling.rows, LATENCY) + c.dense_weight)
+    if is_pointwise(g) and tiling.segments == g.out_channels:
+        return tiling.tiles * (multiply + g.out_channels * tiling.rows * c.stored)
     sums = tiling.segments / g.out_channels * runs * run * tiling.rows * c.sums
     packed = 0 if is_pointwise(g) else _packed(c, tiling)
     return tiling.tiles * (multiply + sums + packed + _finished(c, tiling))
@@ -307,19 +96,26 @@ def channels(costs: Costs, tiling: ChannelTiling, weight: Tensor) -> float:
     c, g, run = costs.direct, tiling.geometry, tiling.run
     runs = g.groups * -(-(g.out_channels // g.groups) // run)
     taps = g.in_channels // g.groups * g.kernel[0] * g.kernel[1]
-    multiply = taps * (tiling.pixels * run / LANES + c.dense_weight)
+    multiply = taps * (tiling.pixels * run / LANES + c.channel_weight)
     sums = tiling.segments / g.out_channels * tiling.pixels * run / LANES * c.sums / 2
-    return tiling.tiles * (runs * tiling.rows * (multiply + sums + run * c.turned) + _tile(c, tiling))
+    return tiling.vectors * runs * (multiply + sums + run * c.turned) + tiling.tiles * _tile(c, tiling)
 
 
 def depthwise(costs: Costs, tiling: WindowTiling, weight: Tensor) -> float:
     """Cycles of `conv.depthwise`."""
     c, g = costs.direct, tiling.geometry
     tiles = tiling.bands * tiling.chunks
-    products = tiles * tiling.rows * g.kernel[0] * g.kernel[1]
+    products = tiles * tiling.rows * (g.kernel[0] * g.kernel[1] + c.window_finished)
     loads = tiles * ((tiling.rows - 1) * g.stride[0] + g.kernel[0]) * g.kernel[1]
-    finished = tiles * tiling.rows * c.window_finished
-    return g.out_channels * (products + loads * c.window_loaded[g.stride[0]] + finished + c.window_channel)
+    return g.out_channels * (products + loads * c.window_loaded[g.stride[0]] + c.window_channel)
+
+
+def depthwise_pairs(costs: Costs, tiling: PairTiling, weight: Tensor) -> float:
+    """Cycles of `conv.depthwise_pairs`."""
+    c, g, rows = costs.direct, tiling.geometry, tiling.rows
+    loads = ((rows - 1) * g.stride[0] + g.kernel[0]) * (g.kernel[1] + PAIR)
+    band = rows * (g.kernel[0] * g.kernel[1] + PAIR * c.window_finished) + loads * c.window_loaded[1]
+    return g.out_channels / PAIR * (tiling.bands * band + c.window_channel)
 
 
 def depthwise_taps(costs: Costs, tiling: PlaneTiling, weight: Tensor) -> float:

@@ -22,12 +22,13 @@ from .. import settings
 from ..kernels.contract import ConvGeometry, Epilogue, LinearGeometry, PackedLayer
 from ..kernels.conv import as_linear
 from ..kernels.conv.depthwise import ConvDepthwise, WindowTiling
+from ..kernels.conv.depthwise_pairs import ConvDepthwisePairs, PairTiling
 from ..kernels.conv.depthwise_taps import ConvDepthwiseTaps, PlaneTiling
 from ..kernels.conv.direct.dense import ConvDense, DenseTiling
 from ..kernels.conv.direct.dense_channels import ChannelTiling, ConvChannels
 from ..kernels.conv.direct.sparse import ConvSparse
 from ..kernels.conv.direct.sparse_shift import ConvSliding, ShiftTiling
-from ..kernels.conv.direct.tile import Plane, Tiling
+from ..kernels.conv.direct.tile import Tiling, is_pointwise
 from ..kernels.conv.winograd.dense import ConvWinograd
 from ..kernels.conv.winograd.sparse import ConvWinogradSparse
 from ..kernels.conv.winograd.tiles import WinogradTiling
@@ -40,6 +41,7 @@ from ..kernels.words.dense import ConvWordsDense, DenseWordTiling
 from ..kernels.words.sparse import ConvWordsSparse
 from ..simd import LANES
 from . import cost
+from .costs import Costs
 from .target import HOST, Target
 
 Geometry = TypeVar("Geometry", ConvGeometry, LinearGeometry)
@@ -103,7 +105,7 @@ class Row(Generic[Geometry, Shape]):
 
     name: str
     tilings: Callable[[Problem[Geometry]], Iterable[Shape]]
-    cycles: Callable[[cost.Costs, Shape, Tensor], float]
+    cycles: Callable[[Costs, Shape, Tensor], float]
     pack: Callable[[Tensor, Shape, Epilogue], PackedLayer]
     label: Callable[[Shape], str] = lambda tiling: ""
     most: int | None = None
@@ -118,10 +120,12 @@ class Row(Generic[Geometry, Shape]):
         ]
 
 
-def _spans(width: int, lanes: int = LANES) -> list[tuple[int, int]]:
+def _spans(g: ConvGeometry, lanes: int = LANES) -> list[tuple[int, int]]:
     """Worthwhile (span, bands): even cuts of a row, and as many bands as fill the lanes."""
-    least = -(-width // lanes)
-    cuts = {-(-width // n) for n in range(least, min(width, 4 * least) + 1)}
+    if is_pointwise(g):
+        return [(lanes, 1)]
+    least = -(-g.out_width // lanes)
+    cuts = {-(-g.out_width // n) for n in range(least, min(g.out_width, 4 * least) + 1)}
     return sorted({(span, lanes // span) for span in cuts})
 
 
@@ -133,7 +137,7 @@ def _block(problem: Problem[ConvGeometry]) -> int:
 def _sparse(problem: Problem[ConvGeometry]) -> list[Tiling]:
     if problem.epilogue.pool:
         return []
-    g, block, spans = problem.geometry, _block(problem), _spans(Plane.of(problem.geometry).out_width)
+    g, block, spans = problem.geometry, _block(problem), _spans(problem.geometry)
     return [
         Tiling(g, rows, *span, block, wide=problem.target.wide) for rows in problem.target.sparse_rows for span in spans
     ]
@@ -147,14 +151,14 @@ def _allows_words(problem: Problem[ConvGeometry]) -> bool:
 def _words(problem: Problem[ConvGeometry]) -> list[Tiling]:
     if not _allows_words(problem):
         return []
-    g, target, spans = problem.geometry, problem.target, _spans(Plane.of(problem.geometry).out_width)
+    g, target, spans = problem.geometry, problem.target, _spans(problem.geometry)
     return [Tiling(g, rows, *span, target.word_block, wide=target.wide) for rows in target.word_rows for span in spans]
 
 
 def _dense(problem: Problem[ConvGeometry]) -> list[DenseTiling]:
     if problem.epilogue.pool:
         return []
-    g, target, spans = problem.geometry, problem.target, _spans(Plane.of(problem.geometry).out_width)
+    g, target, spans = problem.geometry, problem.target, _spans(problem.geometry)
     runs = {rows: _run(rows, target.dense_registers) for rows in target.dense_rows}
     return [DenseTiling(g, rows, *span, target.dense_block, run=run) for rows, run in runs.items() for span in spans]
 
@@ -162,7 +166,7 @@ def _dense(problem: Problem[ConvGeometry]) -> list[DenseTiling]:
 def _words_dense(problem: Problem[ConvGeometry]) -> list[DenseWordTiling]:
     if not _allows_words(problem):
         return []
-    g, target, spans = problem.geometry, problem.target, _spans(Plane.of(problem.geometry).out_width)
+    g, target, spans = problem.geometry, problem.target, _spans(problem.geometry)
     runs = {rows: _run(rows, target.word_registers) for rows in target.word_dense_rows}
     return [
         DenseWordTiling(g, rows, *span, target.word_dense_block, run=run)
@@ -183,7 +187,7 @@ def _channels(problem: Problem[ConvGeometry]) -> list[ChannelTiling]:
     return [
         ChannelTiling(g, rows, *span, target.dense_block, run=vectors * LANES, pixels=pixels)
         for pixels, vectors in target.channel_tiles
-        for span in _spans(Plane.of(g, pixels).out_width, pixels)
+        for span in _spans(g, pixels)
         for rows in target.channel_rows
     ]
 
@@ -205,6 +209,12 @@ def _depthwise(problem: Problem[ConvGeometry]) -> list[WindowTiling]:
     if problem.epilogue.pool or not WindowTiling.fits(problem.geometry):
         return []
     return [WindowTiling(problem.geometry, rows) for rows in problem.target.window_rows]
+
+
+def _depthwise_pairs(problem: Problem[ConvGeometry]) -> list[PairTiling]:
+    if problem.epilogue.pool or problem.epilogue.residual or not PairTiling.fits(problem.geometry):
+        return []
+    return [PairTiling(problem.geometry, rows) for rows in problem.target.pair_rows]
 
 
 def _depthwise_taps(problem: Problem[ConvGeometry]) -> list[PlaneTiling]:
@@ -290,6 +300,14 @@ CONVOLUTIONS: tuple[Row[ConvGeometry, Any], ...] = (
     Row("conv_channels", _channels, cost.channels, ConvChannels, lambda t: f"{t.rows}x{t.span}x{t.bands}", FINALISTS),
     Row("conv_sliding", _sparse_shift, cost.sparse_shift, ConvSliding, lambda t: str(t.rows)),
     Row("conv_depthwise", _depthwise, cost.depthwise, ConvDepthwise, lambda t: str(t.rows), most=1),
+    Row(
+        "conv_depthwise_pairs",
+        _depthwise_pairs,
+        cost.depthwise_pairs,
+        ConvDepthwisePairs,
+        lambda t: str(t.rows),
+        most=1,
+    ),
     Row(
         "conv_depthwise_taps",
         _depthwise_taps,

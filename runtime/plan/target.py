@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...core.cpu import WIDE, WORDS
-from .cost import Batch16Costs, Costs, DirectCosts, LinearCosts, WinogradCosts, WordCosts
+from ...core.cpu import BYTE_DOTS, WIDE, WORDS
+from .byte_target import PLAIN_BYTES, ZEN4_BYTES, ByteTarget
+from .costs import Batch16Costs, Costs, DirectCosts, LinearCosts, WinogradCosts, WordCosts
 
 ZEN4 = Costs(
     DirectCosts(
         multiply=1.2,
         weight=0.7,
         short_weight=1.0,
-        dense_weight=1.0,
+        dense_weight=0.2,
+        channel_weight=1.8,
         sums=5.7,
         short_segment=5.0,
         shifted_sums=6.0,
@@ -22,8 +24,9 @@ ZEN4 = Costs(
         gathered=60.0,
         turned=5.0,
         finished=7.4,
+        stored=3.8,
         pooled=2.0,
-        window_loaded={1: 0.8, 2: 2.2},
+        window_loaded={1: 0.8, 2: 1.7},
         window_finished=2.2,
         window_channel=40.0,
         tap_loaded={1: 2.4, 2: 5.2},
@@ -77,6 +80,7 @@ HASWELL = Costs(
         weight=0.0,
         short_weight=0.0,
         dense_weight=2.0,
+        channel_weight=2.0,
         sums=10.8,
         short_segment=5.2,
         shifted_sums=12.0,
@@ -86,6 +90,7 @@ HASWELL = Costs(
         gathered=300.0,
         turned=12.0,
         finished=34.0,
+        stored=34.0,
         pooled=4.0,
         window_loaded={1: 3.0, 2: 12.0},
         window_finished=14.0,
@@ -124,10 +129,10 @@ HASWELL = Costs(
 
 By least squares of relative errors, without negative costs: four fifths of the estimates are within 20 %. What is
 chosen takes 2 % longer than what is fastest for single samples, .2 % for 16. Not timed but scaled, as `multiply` and
-`packed` are: sums that are shifted, `gathered`, `turned`, `pooled`, `tap`, `window_loaded`, `window_finished`,
-`window_channel`, `tap_loaded`, `tap_tile` and `words.gathered`. `linear.dense` lies between that of a layer in the L3
-cache (.3) and of one in memory (.5). `words` is fitted to 258 timings of 9 layers: 83 % of the estimates are within
-20 %; its `dense`, `dense_sums` and `aligned` to 58 of 21 layers: 91 %.
+`packed` are: sums that are shifted, `gathered`, `turned`, `stored`, `pooled`, `tap`, `channel_weight`,
+`window_loaded`, `window_finished`, `window_channel`, `tap_loaded`, `tap_tile` and `words.gathered`. `linear.dense` lies
+between that of a layer in the L3 cache (.3) and of one in memory (.5). `words` is fitted to 258 timings of 9 layers:
+83 % of the estimates are within 20 %; its `dense_sums` and `aligned` to 58 of 21, beside two halves of a vector: 91 %.
 """
 
 
@@ -151,6 +156,8 @@ class Target:
         Rows of its tiles.
     window_rows : tuple of int
         Rows of a tile of `conv.depthwise`.
+    pair_rows : tuple of int
+        Rows of a tile of `conv.depthwise_pairs`.
     word_rows, word_dense_rows : tuple of int
         Rows of a tile of `words.sparse`, and of `words.dense`.
     words : bool
@@ -181,6 +188,8 @@ class Target:
         Vectors of a block of `conv.batch16.sparse_small`, which packs nothing.
     batch16_winograd : tuple of int
         Output channels and tiles whose sums Winograd's algorithm holds in registers.
+    bytes : ByteTarget
+        For convolutions of bytes.
     """
 
     costs: Costs
@@ -192,6 +201,7 @@ class Target:
     channel_tiles: tuple[tuple[int, int], ...]
     channel_rows: tuple[int, ...]
     window_rows: tuple[int, ...]
+    pair_rows: tuple[int, ...]
     word_rows: tuple[int, ...]
     word_dense_rows: tuple[int, ...]
     plane_vectors: tuple[int, ...]
@@ -213,6 +223,7 @@ class Target:
     word_dense_block: int = 256
     batch16_image_block: int = 1024
     words: bool = False
+    bytes: ByteTarget = PLAIN_BYTES
 
 
 AVX512 = Target(
@@ -222,9 +233,10 @@ AVX512 = Target(
     sparse_rows=(1, 4, 7, 8, 13, 14),
     shift_rows=(4, 7, 8, 13, 14, 16),
     dense_rows=(1, 4, 7),
-    channel_tiles=((14, 2), (7, 3)),
+    channel_tiles=((14, 2), (10, 2), (7, 3)),
     channel_rows=(4, 7),
     window_rows=(14, 7),
+    pair_rows=(7, 8),
     word_rows=(2, 4, 7, 8, 11),
     word_dense_rows=(4, 6, 7),
     plane_vectors=(4, 7),
@@ -247,6 +259,7 @@ AVX2 = Target(
     channel_tiles=(),
     channel_rows=(),
     window_rows=(),
+    pair_rows=(),
     word_rows=(1, 2),
     word_dense_rows=(1, 2),
     plane_vectors=(),
@@ -260,7 +273,13 @@ AVX2 = Target(
 """Without AVX-512, and so elsewhere: 16 registers of half a vector each. Sums are not shifted, as leaving out single
 lanes costs too much."""
 
+WASM = replace(AVX2, plane_vectors=(1,), dense_registers=3)
+"""WebAssembly: its vectors are a quarter of ours, and the 16 registers of x86-64 hold the sums of fewer. Depthwise
+layers go tap by tap. The two take a third off the time of a pruned MobileNetV2 in V8."""
+
 WITH_AVX512 = replace(AVX512, permutes=WORDS)
 """AVX-512 as this machine can plan for it: what packs weights for permutations permutes itself."""
-HOST = WITH_AVX512 if WIDE else AVX2
+WITH_BYTE_DOTS = replace(WITH_AVX512, bytes=ZEN4_BYTES)
+"""With AVX-512 VNNI too."""
+HOST = WITH_BYTE_DOTS if BYTE_DOTS else WITH_AVX512 if WIDE else AVX2
 """The processor that kernels are compiled for."""

@@ -96,6 +96,7 @@ def test_a_library_tells_about_itself(small: Compiled) -> None:
         "version": dcz.__version__,
         "network": "small",
         "target": small.report.target,
+        "precision": "fp32",
         "batch": 1,
         "arena_bytes": 0,
         "alignment": 64,

@@ -27,10 +27,11 @@ def test_a_case_for_each_tool_and_one_for_the_times(tmp_path: Path) -> None:
 
 
 def test_a_tool_that_does_not_run_here_has_no_time() -> None:
-    shipped = {"ships": ".x", "bytes": 1000, "top1": 0.9, "training_s": 60}
+    shipped = {"ships": ".x", "bytes": 1000, "top1": 0.9, "training_s": 60, "steps": 300}
     clock = {"median_ms": 2.0, "ratio": {"median": 2.5, "of_least": 2.25}}
     rows = [{"tool": "a", **shipped}, {"tool": "b", **shipped}, {"tool": "b", **clock}]
     (table,) = compressors.tables(rows)
+    assert "in 150 steps" in table.title
     assert table.rows == [
         ("a", ".x", 1000, "90.00%", 60, "", ""),
         ("b", ".x", 1000, "90.00%", 60, "2", "2.50 (2.25)"),
@@ -54,4 +55,13 @@ def test_the_first_phase_ends_at_the_density(name: str) -> None:
     train(tool.prune(model, steps), tool, iter([batch] * steps), steps)
     weights = [layer.weight.detach().numpy() for layer in model if isinstance(layer, nn.Conv2d | nn.Linear)]
     density = sum(map(np.count_nonzero, weights)) / sum(weight.size for weight in weights)
-    assert density == pytest.approx(tools.DENSITY, abs=0.01)
+    assert density == pytest.approx(tools.DENSITY, abs=0.5 / sum(weight.size for weight in weights))
+
+
+def test_the_density_falls_gradually_to_its_target() -> None:
+    law = tools.densities(100)
+    assert list(law) == [10, 20, 30, 40, 50, 60]
+    assert list(law.values()) == sorted(law.values(), reverse=True)
+    assert law[30] == pytest.approx(0.3)  # half of the way: .2 + .8 / 8
+    assert law[60] == tools.DENSITY
+    assert tools.densities(10) == {6: tools.DENSITY}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks import __main__ as driver
-from benchmarks.suite import Benchmark, Options, Record, Table, markdown, not_run, read_all
+from benchmarks.suite import Benchmark, Options, Record, Table, markdown, not_run, outcomes, read_all
 
 
 class Counted:
@@ -141,3 +141,25 @@ def test_unknown_names_are_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         driver.main(arguments)
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_outcomes_are_rows_and_errors(jobs: int) -> None:
+    def broken() -> list[dict[str, Any]]:
+        raise RuntimeError("broken")
+
+    found = dict(outcomes({"a": lambda: [{"value": 1}], "b": broken, "c": lambda: []}, jobs))
+    assert (found["a"], found["c"]) == ([{"value": 1}], [])
+    assert isinstance(found["b"], RuntimeError)
+
+
+def test_the_command_of_a_run_is_the_same_with_other_jobs() -> None:
+    assert driver._public(["zoo", "--jobs", "4", "--resume", "--checkpoints", "/some/files"]) == [
+        "zoo", "--checkpoints", "files",
+    ]  # fmt: skip
+
+
+def test_jobs_are_for_the_zoo(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        driver.main(["sizes", "--jobs", "2"])
+    assert "--jobs is for zoo" in capsys.readouterr().err

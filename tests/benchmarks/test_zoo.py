@@ -57,6 +57,20 @@ def test_tables_count_and_name_what_is_refused() -> None:
     assert reasons.rows == [("timm:b", "torch_export", "aten.x: no"), ("own:c", "process", "killed")]
 
 
+def test_times_have_columns_where_there_are_any() -> None:
+    timed = ROW | {"dcz_ms": 2.0, "dcz_least_ms": 1.5, "speedup": 1.25, "speedup_least": 1.2}
+    _, networks, _ = zoo.tables([{"network": "file:b", "group": "files", "onnx": "ok"}, timed])
+    assert networks.header[8:] == ("ms", "minimum", "x ONNX Runtime", "of minima")
+    assert [row[0] for row in networks.rows] == ["own:mlp", "file:b"]  # in the order of the zoo, not of their ends
+    assert [row[8:] for row in networks.rows] == [("2", "1.5", "1.25", "1.2"), ("", "", "", "")]
+
+
+def test_published_files_are_cases_where_their_folder_is_named() -> None:
+    cases = zoo.cases(Options(checkpoints=Path("files")))
+    assert len(cases) == len(ZOO) + len(zoo.FILES) == 137 + 12
+    assert zoo.FILES["file:model"].batch(2).dtype == np.int32
+
+
 def test_cases_are_all_networks_a_dozen_or_those_named() -> None:
     assert len(zoo.cases(Options())) == len(ZOO) == 137
     assert set(zoo.cases(Options(quick=True))) == set(zoo.QUICK) <= set(ZOO)

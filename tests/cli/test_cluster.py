@@ -152,7 +152,7 @@ def test_a_window_of_tasks_is_on_its_way(
     submit, wait = distributed.Client.submit, cluster._wait
     monkeypatch.setattr(distributed.Client, "submit", lambda *a, **k: submitted.append(1) or submit(*a, **k))
     monkeypatch.setattr(cluster, "_wait", lambda *a: asked.append(len(submitted)) or wait(*a))
-    monkeypatch.setattr(cluster, "MOST_IMAGES", 1)
+    monkeypatch.setattr(cluster._TaskSize, "grow", lambda size: None)
     names = [pictures / "b.png"] * 20
     assert dcz("infer", small_container, *names, "--jsonl", "--scheduler", scheduler, "--batch-size", 1).code == 0
     window = 2 * cluster.TASKS_A_THREAD
@@ -164,14 +164,24 @@ def test_the_window_shrinks_when_workers_are_lost(
 ) -> None:
     sizes = iter([6, 2, 1, 1, 1, 1, 1])
     monkeypatch.setattr(cluster, "_ahead", lambda client: next(sizes, 1))
-    monkeypatch.setattr(cluster, "MOST_IMAGES", 1)
+    monkeypatch.setattr(cluster._TaskSize, "grow", lambda size: None)
     command = ("infer", small_container, *[pictures / "b.png"] * 12, "--jsonl")
     assert dcz(*command, "--scheduler", scheduler, "--batch-size", 1).out == dcz(*command).out
 
 
-def test_chunks_grow_up_to_a_limit() -> None:
-    assert list(map(len, cluster._chunks(map(str, range(1000)), 16))) == [16, 32, 64, 128, 256, 256, 248]
-    assert list(map(len, cluster._chunks(map(str, range(1000)), 600))) == [600, 400]
+def test_tasks_grow_by_whole_batches_while_they_are_short() -> None:
+    def sizes(batch_size: int, images: int, seconds: float | None) -> list[int]:
+        size = cluster._TaskSize(batch_size)
+        if seconds is not None:
+            size.took(seconds)
+        return list(map(len, cluster._chunks(map(str, range(images)), size)))
+
+    assert sizes(16, 1000, None) == [16, 32, 64, 128, 256, 256, 248]
+    assert sizes(16, 1000, cluster.SHORT_SECONDS) == sizes(16, 1000, None)
+    assert sizes(16, 1000, 0.001) == [16, 32, 64, 128, 256, 504]
+    assert sizes(100, 1000, None) == [100, 200, 200, 200, 200, 100]
+    assert sizes(600, 1300, None) == [600, 600, 100]
+    assert max(sizes(16, 20_000, 0.001)) == cluster.MOST_IMAGES
 
 
 def test_a_scheduler_that_is_not_there(

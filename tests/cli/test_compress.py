@@ -99,6 +99,18 @@ def test_a_network_of_ones_own(
     assert "of 60 test pictures right" in capsys.readouterr().out
 
 
+def test_a_network_of_another_input(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "own_linear.py").write_text(OWN)
+    (folder / "recipe.toml").write_text(RECIPE.replace('arch = "lenet_300_100"', ""))
+    monkeypatch.chdir(folder)
+    assert main([*arguments(folder, "own_linear:make"), "--input-shape", "1,32,32"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("dcz: error: own_linear:make fails on an input of shape (1, 1, 32, 32): RuntimeError: ")
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize("wrong", ["28,28", "image:1,28,28", "1,28,28:int64"])
 def test_an_input_is_a_picture(folder: Path, capsys: pytest.CaptureFixture[str], wrong: str) -> None:
     assert main([*arguments(folder, "own_linear:make"), "--input-shape", wrong]) == 2
@@ -108,7 +120,7 @@ def test_an_input_is_a_picture(folder: Path, capsys: pytest.CaptureFixture[str],
 @pytest.mark.parametrize(
     ("changed", "new", "message"),
     [
-        ('bits = "3"', 'bits = "fc9=3"', "the network has no layer 'fc9' (stage 'share', expected "),
+        ('bits = "3"', 'bits = "fc9=3"', "{folder}/recipe.toml: the network has no layer 'fc9' (stage 2, 'share', "),
         ("lr = 0.05", "lr = 1e30", "the loss is not finite (1 train, epoch 1, step "),
     ],
 )
@@ -119,7 +131,7 @@ def test_a_run_that_fails_keeps_the_older_file(
     (folder / "recipe.toml").write_text(RECIPE.replace(changed, new))
     assert main(arguments(folder)) == 1
     error = capsys.readouterr().err
-    assert f"dcz: error: {message}" in error
+    assert f"dcz: error: {message.format(folder=folder)}" in error
     assert error.count("\n") == 1
     assert (folder / "net.dcz").read_bytes() == b"older"
 

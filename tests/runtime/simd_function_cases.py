@@ -7,7 +7,7 @@ import numpy as np
 from dcz.runtime import simd
 from dcz.runtime.kernels.contract import tag
 
-ONE, TWO, THREE, FOUR, SIX, SEVEN = (tag(n) for n in (1, 2, 3, 4, 6, 7))
+ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, TEN = (tag(n) for n in (1, 2, 3, 4, 5, 6, 7, 10))
 
 
 def splat(out, i):
@@ -87,8 +87,26 @@ def spread(out, i):
 
 def fma_window(out, i):
     sums, taps = simd.load(TWO, i.x, 0), simd.load(SIX, i.x, 100)
-    simd.store(out, 0, simd.fma_window(sums, taps, THREE, ONE, i.x, 203, 40, i.sizes, 5, -1, 2))
-    simd.store(out, 64, simd.fma_window(sums, taps, THREE, TWO, i.x, 203, 64, i.sizes, 9, 0, 3))
+    simd.store(out, 0, simd.fma_window(sums, taps, THREE, ONE, i.x, 203, 40, i.sizes, 5, -1, 2, i.nothing))
+    simd.store(out, 64, simd.fma_window(sums, taps, THREE, TWO, i.x, 203, 64, i.sizes, 9, 0, 3, i.nothing))
+    long = simd.load(TEN, i.x, 100)
+    simd.store(out, 128, simd.fma_window(sums, long, FIVE, ONE, i.x, 203, 40, i.sizes, 5, -1, 2, i.nothing))
+    simd.store(out, 192, simd.fma_window(sums, long, FIVE, TWO, i.x, 203, 64, i.sizes, 9, 0, 3, i.nothing))
+
+
+def splat_pair(out, i):
+    simd.store(out, 0, simd.splat_pair(THREE, i.x, 7))
+
+
+def fma_pairs(out, i):
+    sums, bits = simd.load(TWO, i.x, 0), (1 << 14) - 1
+    simd.store(out, 0, simd.fma_pairs(sums, SIX, THREE, ONE, ONE, i.x, 300, i.x, 100, 350, 14, bits, -1, 3, i.nothing))
+    simd.store(out, 64, simd.fma_pairs(sums, SIX, THREE, TWO, TWO, i.x, 300, i.x, 100, 350, 14, bits, 0, 4, i.nothing))
+
+
+def store_pairs(out, i):
+    simd.store_pairs(out, 3, 100, 9, 7, 2, simd.load(THREE, i.x, 40))
+    simd.store_pairs(out, 200, 240, 8, 8, 9, simd.load(TWO, i.x, 90))
 
 
 def load_places(out, i):

@@ -47,9 +47,9 @@ def greatest_magnitude(out, i):
     out[1] = simd.greatest_magnitude(simd.magnitude(simd.zeros(THREE), simd.load(THREE, i.special, 9)))
 
 
-def store_pairs(out, i):
+def store_word_pairs(out, i):
     low, high = simd.load(TWO, i.x, 3), simd.load(TWO, i.x, 40)
-    simd.store_pairs(i.pixels, 5, low, high, np.float32(4321))
+    simd.store_word_pairs(i.pixels, 5, low, high, np.float32(4321))
     out[0] = i.x[0]
 
 

@@ -5,6 +5,7 @@ Like `numba_adapter`, this file reaches into Numba; `tests/core/jit/test_cross.p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ class CrossCode(NamedTuple):
     parameters : list of str
         LLVM types of all parameters: the address of the result, the address of an error, then the arguments, flat.
     bitcode : bytes
-        An LLVM module, optimised, with the one symbol ``kernel``.
+        An LLVM module, optimised, with the one symbol ``kernel``; each function names its processor.
     calls : list of str
         Functions that it calls and does not hold, without those that LLVM's instructions become.
     """
@@ -92,6 +93,7 @@ def _no_executable(library: Any, description: Any, environment: Any) -> object:
 def _machine(processor: Processor) -> Any:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
+    llvm.initialize_native_asmparser()  # for instructions that are written by name
     options = {"opt": _LEVEL, "reloc": "pic", "codemodel": "default"}
     described = llvm.Target.from_triple(processor.triple)
     return described.create_target_machine(cpu=processor.cpu, features=processor.features, **options)
@@ -128,7 +130,8 @@ def compile_for_other(dispatcher: Any, arguments: tuple[Any, ...]) -> CrossCode:
     function.name = _SYMBOL
     _reduce(module, processor, lambda name: name == _SYMBOL)
     calls = [each.name for each in module.functions if each.is_declaration and not each.name.startswith("llvm.")]
-    return CrossCode([str(each.type) for each in function.arguments], module.as_bitcode(), calls)
+    parameters = [str(each.type) for each in function.arguments]
+    return CrossCode(parameters, llvm.parse_assembly(_naming(processor, str(module))).as_bitcode(), calls)
 
 
 def make_object(
@@ -158,6 +161,12 @@ def make_object(
     whole.verify()
     content: bytes = machine.emit_object(whole)
     return content
+
+
+def _naming(processor: Processor, assembly: str) -> str:
+    """Assembly in which each function names its processor: so functions for several can lie in one module."""
+    named = f' "target-cpu"="{processor.cpu}" "target-features"="{processor.features}" {{'
+    return re.sub(r"^(define .*) \{$", lambda found: found[1] + named, assembly, flags=re.MULTILINE)
 
 
 def _reduce(module: Any, processor: Processor, exported: Callable[[str], bool]) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+EXTENSIONS = ("avx2", "avx512bw", "avx512vnni")
+"""Extensions of x86, each with those before it and with AVX-512 VL."""
+
 
 class Processor(NamedTuple):
     """A processor as LLVM names it.
@@ -21,6 +24,8 @@ class Processor(NamedTuple):
         Whether an instruction gives ``a * b + c``, rounded once. Elsewhere LLVM would call a function for each lane.
     bits : int
         Of an address.
+    extensions : tuple of str
+        Of `EXTENSIONS`, those that it has: kernels name instructions of them.
     """
 
     triple: str
@@ -28,6 +33,7 @@ class Processor(NamedTuple):
     features: str
     fuses: bool = True
     bits: int = 64
+    extensions: tuple[str, ...] = ()
 
 
 _in_work: list[Processor] = []

@@ -33,6 +33,8 @@ class Depthwise(IntEnum):
     """Output channels of an input channel."""
 
 
+NOTHING: F32 = np.zeros(4 * LANES, np.float32)
+"""What is read in place of rows outside the image."""
 MASKS = len(Conv) + len(Depthwise)
 """Where, in the descriptor, the masks of loads begin."""
 
@@ -71,13 +73,13 @@ class WindowTiling:
     def masks(self) -> I64:
         """The bits of the lanes that do not lie in the padding, for the loads of each vector of an output row.
 
-        As `simd.fma_window` takes them: shape (chunks, whole strides of columns of the kernel).
+        As `simd.fma_window` takes them: shape (chunks, loads).
         """
         g, stride = self.geometry, self.geometry.stride[1]
-        loads = np.arange(-(-g.kernel[1] // stride) * stride)
-        first = loads // stride * stride + loads % stride * LANES - g.padding[1]
-        column = np.arange(self.chunks)[:, None, None] * LANES * stride + first[:, None] + np.arange(LANES)
-        inside = (column >= 0) & (column < g.width)
+        end = stride * LANES + g.kernel[1] - stride
+        place = np.arange(0, end, LANES)[:, None] + np.arange(LANES)
+        column = np.arange(self.chunks)[:, None, None] * LANES * stride + place - g.padding[1]
+        inside = (place < end) & (column >= 0) & (column < g.width)
         return inside @ (1 << np.arange(LANES))
 
 
@@ -92,6 +94,7 @@ def conv_depthwise(
     out: F32,
     residual: F32,
     weights: F32,
+    nothing: F32,
     epilogue: F32,
     d: I64,
 ) -> None:
@@ -105,13 +108,15 @@ def conv_depthwise(
         Activations; `residual` is read only if there is one.
     weights : ndarray of float32, flat
         By output channel.
+    nothing : ndarray of float32
+        Read in place of rows outside the image: `NOTHING`.
     epilogue : ndarray of float32
         See `kernels.epilogue`.
     d : ndarray of int64
         The descriptor: `Conv` and `Depthwise`, and the masks of loads.
     """
     rows, stride, bounds = len(rows_tag), len(step), limits(epilogue)
-    loads = (len(columns) + stride - 1) // stride * stride
+    loads = (stride * LANES + len(columns) - stride - 1) // LANES + 1
     width, height, pitch, in_height = d[Conv.OUT_WIDTH], d[Conv.OUT_HEIGHT], d[Conv.WIDTH], d[Conv.HEIGHT]
     pad_y, pad_x = d[Conv.PAD_Y], d[Conv.PAD_X]
     for sample in range(d[Conv.SAMPLES]):
@@ -124,9 +129,10 @@ def conv_depthwise(
             for column in range(0, width, LANES):
                 first, left = image + column * stride - pad_x, width - column
                 for row in range(0, height, rows):
-                    sums = simd.zeros(rows_tag)
-                    top = row * stride - pad_y
-                    sums = simd.fma_window(sums, filters, columns, step, x, first, pitch, d, masks, top, in_height)
+                    sums = simd.fma_window(
+                        *(simd.zeros(rows_tag), filters, columns, step, x, first, pitch),
+                        *(d, masks, row * stride - pad_y, in_height, nothing),
+                    )
                     value = simd.scale_shift(sums, scale, shift)
                     place, end = plane + row * width + column, (height - row) * width - column
                     if len(adds) > 0:
@@ -181,6 +187,6 @@ class ConvDepthwise:
         tags = (self.tiling.rows, g.kernel[0] * g.kernel[1], g.kernel[1], g.stride[1], int(residual is not None))
         arguments = (
             *(*map(tag, tags), x.reshape(-1), flat_out),
-            *(flat_out if residual is None else residual.reshape(-1), self._weights, self._epilogue, d),
+            *(flat_out if residual is None else residual.reshape(-1), self._weights, NOTHING, self._epilogue, d),
         )
         return [(conv_depthwise, arguments)]

@@ -116,7 +116,7 @@ def pack_unit_pairs(
     place : tuple of int
         The output pixel at which it begins.
     packed : ndarray of int16, flat
-        Written: for each two units phases * reach vectors of 32 words, see `simd.store_pairs`.
+        Written: for each two units phases * reach vectors of 32 words, see `simd.store_word_pairs`.
     """
     taps, vectors, plane = d[Direct.TAPS], d[Direct.UNIT_VECTORS], d[Direct.IN_PLANE]
     masks, at, start = simd.get(d, d[Direct.TILE_MASKS] + tile), 0, sample + _start(place, d)
@@ -129,12 +129,12 @@ def pack_unit_pairs(
             for k in range(vectors):
                 one = piece(x, source, d[Direct.OFFSETS] + i + k, masks + i + k, simd.zeros((0,)), d)
                 two = piece(x, other, d[Direct.OFFSETS] + j + k, masks + j + k, simd.zeros((0,)), d)
-                simd.store_pairs(packed, at, one, two, scale)
+                simd.store_word_pairs(packed, at, one, two, scale)
                 at += 2 * LANES
         else:
             for k in range(vectors):
                 one = gathered(x, source, i + k, masks, d)
-                simd.store_pairs(packed, at, one, gathered(x, other, j + k, masks, d), scale)
+                simd.store_word_pairs(packed, at, one, gathered(x, other, j + k, masks, d), scale)
                 at += 2 * LANES
 
 
@@ -156,7 +156,7 @@ def pack_channel_pairs(
         one, two = start + channel * plane, start + min(channel + 1, last - 1) * plane
         simd.prefetch(tag, x, one + ahead)
         simd.prefetch(tag, x, two + ahead)
-        simd.store_pairs(packed, at, simd.load(tag, x, one), simd.load(tag, x, two), scale)
+        simd.store_word_pairs(packed, at, simd.load(tag, x, one), simd.load(tag, x, two), scale)
         at += 2 * ahead
 
 

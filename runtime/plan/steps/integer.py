@@ -55,7 +55,8 @@ def conv(layer: Layer, context: Context) -> Step | None:
         integers.planes(context.shapes[layer.output]),
         integers.ranges[layer.inputs[0]].zero_point,
     )
-    choice = select_integer.choices(made.weights.reshape(shape), source, _epilogue(layer, made, integers))[0]
+    epilogue = _epilogue(layer, made, integers)
+    choice = select_integer.choices(made.weights.reshape(shape), source, epilogue, context.target.bytes)[0]
     packed, floats = choice.pack(), layer.output not in integers.ranges
     parts = context.team.threads if context.samples == 1 and choice.cycles >= PARALLEL_CYCLES else 1
     rooms = _Rooms()

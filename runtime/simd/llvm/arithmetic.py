@@ -133,6 +133,24 @@ def scale_shift(typingctx: Any, value: Any, scale: Any, shift: Any) -> Any:
     return value(value, types.float32, types.float32), elementwise(build_fma, 2)
 
 
+@intrinsic
+def scale_shift_rows(typingctx: Any, value: Any, rows: Any, array: Any, scale: Any, shift: Any) -> Any:
+    """See `reference.arithmetic.scale_shift_rows`."""
+    width = value.count // len(rows)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        data = context.make_array(array)(context, builder, args[2]).data
+
+        def number(first: Any, row: int) -> Any:
+            return build_splat(builder, builder.load(builder.gep(data, [builder.add(first, ir.IntType(64)(row))])))
+
+        by = [[number(first, row) for first in args[3:]] for row in range(len(rows))]
+        vectors = (builder.extract_value(args[0], i) for i in range(value.count))
+        return build_pack(builder, [build_fma(builder, v, *by[i // width]) for i, v in enumerate(vectors)])
+
+    return value(value, rows, array, types.int64, types.int64), codegen
+
+
 def _clamp(builder: Any, x: Any, low: Any, high: Any) -> Any:
     # A comparison with NaN is false, so NaN stays.
     x = builder.select(builder.fcmp_ordered("<", x, low), low, x)

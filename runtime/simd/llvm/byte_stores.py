@@ -10,7 +10,6 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from ....core.cpu import PACKS, WORDS
 from ..reference.byte_stores import FURTHEST
 from ..reference.bytes import QUAD
 from .byte_runs import each
@@ -21,6 +20,7 @@ from .byte_types import (
     WORD,
     constant,
     load_at,
+    nearest,
     pieces_of,
     shuffle,
     splat,
@@ -28,6 +28,7 @@ from .byte_types import (
     unpack_four,
     vectors_of,
 )
+from .processor import packs, packs_wide
 from .types import F32, I32, I64, build_address, build_call, intrinsic
 
 BEYOND, BEYOND_TOP = float(1 << 23), 0x4B
@@ -51,16 +52,15 @@ def _rounded(builder: Any, value: Any) -> Any:
     """The nearest int32 of float32, of two the even one; if far from 0, one at least `FURTHEST` away."""
     furthest = constant(value.type, FURTHEST)
     value = builder.select(builder.fcmp_ordered(">", value, furthest), furthest, value)
-    if not PACKS:  # x86 makes the least int32 of what is below all; elsewhere it is undefined
+    if not packs():  # x86 makes the least int32 of what is below all; elsewhere it is undefined
         value = builder.select(builder.fcmp_ordered("<", value, least := constant(value.type, -FURTHEST)), least, value)
-    result = ir.VectorType(I32, value.type.count)
-    return build_call(builder, f"llvm.lrint.v{value.type.count}i32.v{value.type.count}f32", result, [value])
+    return nearest(builder, value)
 
 
 def _narrowed(builder: Any, four: list[Any], zero: Any) -> Any:
     """Four vectors of int32, each plus `zero`, as one of bytes that saturate, pixels in their order."""
     lanes = four[0].type.count
-    if (WORDS and lanes == LANE) or (PACKS and lanes == LANE // 2):
+    if (packs_wide() and lanes == LANE) or (packs() and lanes == LANE // 2):
         words, bytes_ = ir.VectorType(WORD, 2 * lanes), ir.VectorType(BYTE, 4 * lanes)
         names = ("packssdw.512", "packuswb.512") if lanes == LANE else ("packssdw", "packuswb")
         family = "avx512" if lanes == LANE else "avx2"

@@ -13,8 +13,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
-from ....core.cpu import BYTE_DOTS
 from ..reference.bytes import HALF, QUAD
+from .processor import packs, sums_bytes
 from .types import I32, build_call
 
 BYTE, WORD, LONG = ir.IntType(8), ir.IntType(16), ir.IntType(64)
@@ -108,7 +108,7 @@ def unpack_four(builder: Any, a: Any, b: Any, c: Any, d: Any) -> list[Any]:
 def dot(builder: Any, total: Any, x: Any, weights: Any) -> Any:
     """Each int32 gains the products of its four bytes of `x`, unsigned, and of `weights`, signed."""
     lanes = total.type.count
-    if BYTE_DOTS:
+    if sums_bytes():
         bytes_ = ir.VectorType(BYTE, QUAD * lanes)
         name = f"llvm.x86.avx512.vpdpbusd.{32 * lanes}"
         return build_call(
@@ -132,6 +132,16 @@ def dot_words(builder: Any, total: Any, x: Any, weights: Any) -> Any:
     products = builder.mul(a, b)
     even, odd = (shuffle(builder, products, products, list(range(i, 2 * lanes, 2))) for i in (0, 1))
     return builder.add(total, builder.add(even, odd))
+
+
+def nearest(builder: Any, value: Any) -> Any:
+    """The nearest int32 of vectors of float32 of a magnitude below 2^22, of two the even one."""
+    result = ir.VectorType(I32, value.type.count)
+    if packs():
+        return build_call(builder, f"llvm.lrint.v{value.type.count}i32.v{value.type.count}f32", result, [value])
+    # Elsewhere that may be a call for each lane. Beyond 1.5 * 2^23 the last bit of a float32 is worth 1.
+    moved = builder.bitcast(builder.fadd(value, constant(value.type, 1.5 * 2**23)), result)
+    return builder.sub(moved, constant(result, 0x4B400000))
 
 
 def load_at(builder: Any, start: Any, kind: Any, skip: Any = 0, align: int = 1) -> Any:

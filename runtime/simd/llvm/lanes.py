@@ -12,10 +12,10 @@ from .types import (
     I64,
     LANE_IDS,
     LANES,
-    MASK,
     VECTOR,
     Vectors,
     build_address,
+    build_bits,
     build_call,
     build_greater,
     build_mask,
@@ -41,12 +41,8 @@ def _build_between(builder: Any, low: Any, high: Any, first: int) -> Any:
     return builder.shuffle_vector(low, high, ir.Constant(LANE_IDS, list(range(first, first + LANES))))
 
 
-def _build_bits(builder: Any, bits: Any) -> Any:
-    return builder.bitcast(builder.trunc(bits, ir.IntType(LANES)), MASK)
-
-
 def _build_slide(builder: Any, value: Any, up: bool, count: int, run: int, bits: Any) -> Any:
-    kept, zero = _build_bits(builder, bits), ir.Constant(VECTOR, None)
+    kept, zero = build_bits(builder, bits), ir.Constant(VECTOR, None)
     vectors = [builder.extract_value(value, i) for i in range(count)]
     slid = []
     for i, vector in enumerate(vectors):

@@ -10,10 +10,10 @@ from numba.core import types
 from .types import (
     I32,
     LANES,
-    MASK,
     VECTOR,
     Vectors,
     build_address,
+    build_bits,
     build_call,
     build_load,
     build_mask,
@@ -99,8 +99,7 @@ def load_masked_or(typingctx: Any, array: Any, index: Any, bits: Any, other: Any
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         source = build_address(context, builder, array, args[0], args[1], VECTOR)
-        mask = builder.bitcast(builder.trunc(args[2], ir.IntType(LANES)), MASK)
-        arguments = [source, I32(4), mask, builder.extract_value(args[3], 0)]
+        arguments = [source, I32(4), build_bits(builder, args[2]), builder.extract_value(args[3], 0)]
         return build_pack(builder, [build_call(builder, "llvm.masked.load.v16f32.p0", VECTOR, arguments)])
 
     return other(array, types.int64, types.int64, other), codegen

@@ -11,10 +11,9 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
-from ....core.cpu import PACKS
-from ....core.cpu import WORDS as PACKS_WIDE
 from ..reference.pairs import PAIR
-from .byte_types import constant, dot_words, shuffle, splat, unpack
+from .byte_types import constant, dot_words, nearest, shuffle, splat, unpack
+from .processor import packs, packs_wide
 from .types import I32, I64, LANES, VECTOR, Vectors, build_address, build_call, build_pack, build_splat, intrinsic
 
 WORD, WORDS, SUMS = ir.IntType(16), ir.VectorType(ir.IntType(16), PAIR * LANES), ir.VectorType(I32, LANES)
@@ -38,9 +37,9 @@ class _PairSumsModel(models.PrimitiveModel):  # type: ignore[misc]
 
 def _narrowed(builder: Any, first: Any, second: Any) -> Any:
     """Two vectors of int32 that fit 16 bits, as words in the order of `EIGHTS`."""
-    if PACKS_WIDE:
+    if packs_wide():
         return build_call(builder, "llvm.x86.avx512.packssdw.512", WORDS, [first, second])
-    if PACKS:
+    if packs():
         half, ends = ir.VectorType(WORD, LANES), (list(range(LANES // 2)), list(range(LANES // 2, LANES)))
         pairs = ([shuffle(builder, vector, vector, end) for vector in (first, second)] for end in ends)
         low, high = (build_call(builder, "llvm.x86.avx2.packssdw", half, pair) for pair in pairs)
@@ -56,7 +55,7 @@ def store_words(typingctx: Any, out: Any, index: Any, first: Any, second: Any, s
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         by = build_splat(builder, args[4])
         vectors = (builder.fmul(builder.extract_value(value, 0), by) for value in args[2:4])
-        whole = [build_call(builder, "llvm.lrint.v16i32.v16f32", SUMS, [vector]) for vector in vectors]
+        whole = [nearest(builder, vector) for vector in vectors]
         place = build_address(context, builder, out, args[0], args[1], WORDS)
         builder.store(_narrowed(builder, *whole), place, align=2)
         return context.get_dummy_value()

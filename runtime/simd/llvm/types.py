@@ -11,6 +11,7 @@ from numba.core import cgutils, types
 from numba.extending import models, register_model
 
 from ....core.jit import current
+from .processor import has_masks
 
 LANES = 16
 I64 = types.int64
@@ -63,6 +64,16 @@ def build_mask(builder: Any, low: Any, high: Any) -> Any:
     lanes = ir.Constant(LANE_IDS, list(range(LANES)))
     first, last = (build_splat(builder, builder.trunc(bound, I32)) for bound in (low, high))
     return builder.and_(builder.icmp_signed(">=", lanes, first), builder.icmp_signed("<", lanes, last))
+
+
+def build_bits(builder: Any, bits: Any) -> Any:
+    """The mask whose lanes are the lowest bits of an integer of at least 16."""
+    bits = builder.trunc(bits, ir.IntType(LANES)) if bits.type.width > LANES else bits
+    if has_masks():
+        return builder.bitcast(bits, MASK)
+    # LLVM would move one bit at a time.
+    own = ir.Constant(LANE_IDS, [1 << lane for lane in range(LANES)])
+    return builder.icmp_signed("==", builder.and_(build_splat(builder, builder.zext(bits, I32)), own), own)
 
 
 def build_call(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:

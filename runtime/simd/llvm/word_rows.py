@@ -30,8 +30,8 @@ class _RowSumsModel(models.PrimitiveModel):  # type: ignore[misc]
 
 
 @intrinsic
-def store_pairs(typingctx: Any, out: Any, index: Any, first: Any, second: Any, scale: Any) -> Any:
-    """See `reference.word_rows.store_pairs`."""
+def store_word_pairs(typingctx: Any, out: Any, index: Any, first: Any, second: Any, scale: Any) -> Any:
+    """See `reference.word_rows.store_word_pairs`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         by = build_splat(builder, args[4])

@@ -20,6 +20,7 @@ __all__ = [
     "maximum",
     "reduce_sum",
     "scale_shift",
+    "scale_shift_rows",
     "weight",
 ]
 
@@ -72,6 +73,14 @@ def scale_shift(value: F32, scale: Any, shift: Any) -> F32:
     """``value * scale + shift``, rounded once."""
     result: F32 = (value.astype(np.float64) * scale + shift).astype(np.float32)
     return result
+
+
+def scale_shift_rows(value: F32, rows: Tag, array: F32, scale: int, shift: int) -> F32:
+    """``array[scale + r] * value + array[shift + r]``, rounded once, for row r of `value`, a run of vectors."""
+    runs = value.reshape(len(rows), -1, LANES)
+    return np.concatenate(
+        [scale_shift(run, get(array, scale + r), get(array, shift + r)) for r, run in enumerate(runs)]
+    )
 
 
 def clamp(value: F32, low: Any, high: Any) -> F32:

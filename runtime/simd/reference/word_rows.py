@@ -1,7 +1,7 @@
 """Products of a tile's pixels with the weights of some output channels, in words of 16 bits: their meaning, in NumPy.
 
 A `RowSums` value holds sums of int32, of some output channels times some vectors of 16 pixels: an ndarray, shape
-(channels * vectors, 16). In memory the words of two taps lie side by side for each pixel: see `store_pairs`.
+(channels * vectors, 16). In memory the words of two taps lie side by side for each pixel: see `store_word_pairs`.
 
 Nothing saturates, sums wrap around at 32 bits.
 """
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from .pairs import PAIR, Words
 from .types import F32, LANES, Tag, span
 
-__all__ = ["dot_run", "float_sums", "no_sums", "store_pairs"]
+__all__ = ["dot_run", "float_sums", "no_sums", "store_word_pairs"]
 
 RowSums = NDArray[np.int32]
 
 
-def store_pairs(out: Words, index: int, first: F32, second: F32, scale: np.float32) -> None:
+def store_word_pairs(out: Words, index: int, first: F32, second: F32, scale: np.float32) -> None:
     """Write vectors of two units, multiplied by `scale` and rounded, halves to even, as words from ``out[index]`` on.
 
     Words of the two come by turns, 32 for each two vectors. Products are at most 32767 in magnitude; others become any

@@ -139,6 +139,8 @@ def test_a_tied_weight_is_pruned_once() -> None:
         (lambda: Pruner({"fc9": 0.5}).attach(network()), "the network has no layer 'fc9'"),
         (lambda: Pruner(0.5, layers=["body.*"]).attach(network()), r"the network has no layer 'body\.\*'"),
         (lambda: Pruner(0.5).attach(nn.ReLU()), "no convolution and no linear layer"),
+        (lambda: Pruner(0.5).attach([network()]), r"not a network .*found list"),
+        (lambda: Pruner(0.5).load_state_dict({"0": 1}), "not the state of a Pruner .*found 0"),
     ],
 )
 def test_bad_input(make: object, message: str) -> None:
@@ -155,3 +157,26 @@ def test_a_training_that_diverged_is_not_pruned() -> None:
     with pytest.raises(ConversionError, match=r"'6\.weight' holds NaN or infinity"):
         pruner.step()
     assert pruner.masks == before
+
+
+def test_a_state_of_another_network() -> None:
+    state = Pruner(0.5).attach(network()).state_dict()
+    pruner, other = Pruner(0.5), nn.Sequential(nn.Conv2d(3, 4, 3))
+    pruner.load_state_dict(state)
+    with pytest.raises(ConversionError, match=r"another network \(0\.weight, expected 216 weights, found 108\)"):
+        pruner.attach(other)
+    with pytest.raises(ConversionError, match=r"another network \(0\.weight, expected 216 weights, found no such"):
+        pruner.attach(nn.Linear(3, 3))
+
+
+def test_a_loop_that_ends_before_the_pruning_does(caplog: pytest.LogCaptureFixture) -> None:
+    pruner = Pruner(0.5, end=4, every=2).attach(network())
+    for _ in range(3):
+        pruner.step()
+    pruner.finish()
+    (message,) = caplog.messages
+    assert message == f"pruning ended at step 3, before its last at 4: {pruner.density:.3g} of the weights stay"
+    caplog.clear()
+    pruner.step()
+    pruner.finish()
+    assert not caplog.messages

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from loop_networks import batches, network
 from torch import nn
 
 from dcz.compression import Pruner, sensitivity
+from dcz.dcformat import ConversionError
 
 
 def test_a_layer_that_matters_keeps_more() -> None:
@@ -24,3 +26,9 @@ def test_a_layer_that_matters_keeps_more() -> None:
     assert found["6"] > 0.05
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
     Pruner(found).attach(model)
+
+
+@pytest.mark.parametrize("score", [float("nan"), None])
+def test_a_score_that_compares_with_nothing(score: float) -> None:
+    with pytest.raises(ConversionError, match=f"the score is no number to compare .*found {score}"):
+        sensitivity(network(), lambda model: score, max_drop=0.01)

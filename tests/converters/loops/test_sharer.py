@@ -110,6 +110,7 @@ def test_half_precision_weights() -> None:
         (lambda: Sharer(4, method="magic"), "unknown clustering method"),
         (lambda: Sharer("body=3").attach(network()), "the network has no layer 'body'"),
         (lambda: Sharer(4).step(), "no network is attached"),
+        (lambda: Sharer(4).load_state_dict({"a": 1}), r"not the state of a Sharer \(a, expected centroids"),
     ],
 )
 def test_bad_input(make: object, message: str) -> None:
@@ -124,3 +125,17 @@ def test_a_training_that_diverged() -> None:
         model[6].weight[0, 0] = float("inf")
     with pytest.raises(ConversionError, match=r"'6\.weight' holds NaN or infinity"):
         sharer.step()
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_a_state_of_another_network(attached: bool) -> None:
+    state, other = Sharer(4).attach(network()).state_dict(), nn.Sequential(nn.Conv2d(3, 4, 3))
+    sharer = Sharer(4)
+    if attached:
+        sharer.attach(other)
+        with pytest.raises(ConversionError, match=r"another network \(0\.weight, expected 216 weights, found 108\)"):
+            sharer.load_state_dict(state)
+    else:
+        sharer.load_state_dict(state)
+        with pytest.raises(ConversionError, match=r"another network \(0\.weight, expected 216 weights, found 108\)"):
+            sharer.attach(other)

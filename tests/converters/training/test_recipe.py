@@ -63,8 +63,7 @@ def test_targets(tmp_path: Path, line: str, target: object) -> None:
 def test_the_recipes_that_dcz_brings_along(path: Path) -> None:
     recipe = load_recipe(path.stem)
     model = ARCHITECTURES[recipe.arch].factory()
-    for stage in recipe.stages:
-        stage.check_layers(list(prunable(model)))
+    recipe.check_layers(list(prunable(model)))
 
 
 def test_there_are_recipes() -> None:
@@ -128,11 +127,12 @@ def test_mistakes(tmp_path: Path, old: str, new: str, message: str) -> None:
 
 @pytest.mark.parametrize(("old", "new"), [("fc1 = 0.05", "fc9 = 0.05"), ('"fc=4"', '"fc=4,fc9=2"')])
 def test_unknown_layers(tmp_path: Path, old: str, new: str) -> None:
-    recipe = load_recipe(write(tmp_path, GOOD.replace(old, new)))
-    weights = list(prunable(ARCHITECTURES["lenet_300_100"].factory()))
-    stage = next(stage for stage in recipe.stages if "fc9" in f"{stage.layers}{stage.bits}")
-    with pytest.raises(ConversionError, match=r"no layer 'fc9'.*expected conv, fc, fc1, fc2, fc3"):
-        stage.check_layers(weights)
+    path = write(tmp_path, GOOD.replace(old, new))
+    recipe, weights = load_recipe(path), list(prunable(ARCHITECTURES["lenet_300_100"].factory()))
+    number = next(i for i, stage in enumerate(recipe.stages, 1) if "fc9" in f"{stage.layers}{stage.bits}")
+    message = rf"{path}: .* no layer 'fc9' \(stage {number}, .*expected conv, fc, fc1, fc2, fc3"
+    with pytest.raises(ConversionError, match=message):
+        recipe.check_layers(weights)
 
 
 def test_no_such_recipe() -> None:

@@ -42,6 +42,11 @@ for stride in (1, 2):
         cases.ConvCase(channels=(6, 6), groups=6, size=(9, 16), stride=(stride, stride), padding=(1, 1)),
         lambda weight, g, epilogue: ConvDepthwiseTaps(weight, PlaneTiling(g, 4), epilogue),
     )
+from dcz.runtime.kernels.conv.depthwise_pairs import ConvDepthwisePairs, PairTiling
+cases.check_packed(
+    cases.ConvCase(channels=(6, 6), groups=6, size=(9, 14), stride=(2, 2), padding=(1, 1), epilogue="relu"),
+    lambda weight, g, epilogue: ConvDepthwisePairs(weight, PairTiling(g, 7), epilogue),
+)
 case = cases.LinearCase(features=(130, 40), batch=5)
 for name in ("linear_sparse", "linear_dense"):
     cases.check_linear(case, name)

@@ -65,6 +65,7 @@ class Inputs(NamedTuple):
     packed: NDArray[np.uint8]
     pixels: NDArray[np.int16]
     vectors: NDArray[np.uint16]
+    nothing: NDArray[np.float32]
 
     @classmethod
     def random(cls, seed: int) -> Inputs:
@@ -93,6 +94,7 @@ class Inputs(NamedTuple):
             packed=np.zeros(1024, np.uint8),
             pixels=rng.integers(-(1 << 15) + 1, 1 << 15, 1024).astype(np.int16),
             vectors=rng.integers(0, 29, 64).astype(np.uint16),
+            nothing=np.zeros(64, np.float32),
         )
 
 
@@ -185,6 +187,10 @@ def fma_dots(out, i):
 
 def weight(out, i):
     out[0], out[1] = simd.weight(i.book, i.bytes, 11), simd.weight(i.book, i.x, 12)
+
+
+def scale_shift_rows(out, i):
+    simd.store(out, 0, simd.scale_shift_rows(simd.load(SIX, i.x, 0), TWO, i.book, 3, 50))
 
 
 def scale_shift(out, i):

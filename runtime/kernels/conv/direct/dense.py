@@ -17,11 +17,11 @@ from ....jit import kernel
 from ....simd import LANES
 from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
 from ...descriptor import Block, Conv, Direct
-from ...epilogue import epilogue_array, limits
+from ...epilogue import clamp, epilogue_array, limits, scale_shift_rows
 from ...weights import DenseWeights
 from ..blocks import most_outputs, part_of
 from .pack_input import describe, pack_tile
-from .tile import Tiling, corner, is_whole, needs_no_packing, prefetch_outputs, store_contiguous, store_tile
+from .tile import Tiling, corner, is_whole, needs_no_packing, prefetch_outputs, store_tile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ def conv_dense(
                 if needs_no_packing(row, rows, d):
                     pixels, start, pitch = x, first_in + first * d[Direct.IN_PLANE] + row * LANES, d[Direct.IN_PLANE]
                 else:
-                    pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                    pack_tile(tag, x, first_in, first, last, tile, row, column, scratch, d)
                     pixels, start, pitch = scratch, 0, unit_vectors * LANES
                 at, position = d[Conv.SUMS], blocks[b, Block.POSITION]
                 for channel in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT], run):
@@ -118,14 +118,17 @@ def conv_dense(
                             place = start + unit * pitch + simd.get(taps, ky) * LANES
                             sums = simd.fma_rows(sums, rows_tag, codebook, symbols, position, pixels, place)
                             position += run
-                    simd.store(scratch, at, sums)
-                    if blocks[b, Block.ENDS] != 0:
-                        end = min(channel + run, blocks[b, Block.LAST_OUTPUT])
-                        if is_whole(row, rows, d):
-                            for r in range(channel, end):
-                                own = simd.load(tag, scratch, at + (r - channel) * rows * LANES)
-                                store_contiguous(tag, own, r, out, residual, first_out, row, epilogue, bounds, d)
-                        else:
+                    end = min(channel + run, blocks[b, Block.LAST_OUTPUT])
+                    if blocks[b, Block.ENDS] != 0 and end - channel == run and is_whole(row, rows, d):
+                        place = target + row * LANES
+                        value = scale_shift_rows(sums, rows_tag, epilogue, channel)
+                        if d[Conv.RESIDUAL] != 0:
+                            more = simd.load_grid(sums_tag, rows_tag, residual, place, d[Direct.OUT_PLANE])
+                            value = simd.add(value, more)
+                        simd.store_grid(rows_tag, out, place, d[Direct.OUT_PLANE], clamp(value, bounds))
+                    else:
+                        simd.store(scratch, at, sums)
+                        if blocks[b, Block.ENDS] != 0:
                             store_tile(
                                 *(tag, scratch, at, channel, end, out, residual, first_out, row, column),
                                 *(epilogue, bounds, d),

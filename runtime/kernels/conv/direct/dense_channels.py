@@ -7,7 +7,6 @@ each 16 output channels of a run. The sums are transposed before they are stored
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from .....dcformat.tensors import Tensor
@@ -20,7 +19,7 @@ from ...epilogue import limits
 from ..blocks import part_of
 from .dense import ConvDense, DenseTiling
 from .pack_input import pack_tile
-from .tile import Plane, corner, store_tile
+from .tile import corner, store_tile
 
 SQUARE = tag(LANES)
 """Tag as long as the vectors that are transposed at a time."""
@@ -38,10 +37,11 @@ class ChannelTiling(DenseTiling):
 
     pixels: int
 
-    @cached_property
-    def plane(self) -> Plane:
-        """Sizes that the tiles see."""
-        return Plane.of(self.geometry, self.span)
+    @property
+    def vectors(self) -> int:
+        """Packed vectors that are multiplied, of all tiles of a sample: rows below the image are not."""
+        height, across = self.plane.out_height, -(-self.plane.out_width // self.span)
+        return across * sum(min(self.rows, height - row) for row in range(0, height, self.rows * self.bands))
 
 
 @kernel
@@ -91,7 +91,7 @@ def conv_channels(
             row, column = corner(tile, rows, d)
             for b in range(len(blocks)):
                 first, last = blocks[b, Block.FIRST_UNIT], blocks[b, Block.LAST_UNIT]
-                pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                pack_tile(rows_tag, x, first_in, first, last, tile, row, column, scratch, d)
                 at, start = d[Conv.SUMS], blocks[b, Block.POSITION]
                 for channel in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT], run):
                     size = (last - first) * len(taps) * run

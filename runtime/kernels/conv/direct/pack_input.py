@@ -16,7 +16,7 @@ from ....jit import inlined
 from ....simd import LANES
 from ...contract import F32, I64, Epilogue
 from ...descriptor import Conv, Direct, layer_fields, pack
-from .tile import Tiling
+from .tile import Tiling, is_line
 
 
 def describe(tiling: Tiling, epilogue: Epilogue) -> I64:
@@ -106,12 +106,14 @@ def packing(tiling: Tiling) -> tuple[I64, I64, I64]:
 
 @inlined
 def pack_tile(
-    x: F32, sample: int, first: int, last: int, tile: int, row: int, column: int, packed: F32, d: I64
+    rows_tag: Any, x: F32, sample: int, first: int, last: int, tile: int, row: int, column: int, packed: F32, d: I64
 ) -> None:
     """Pack units `first` to `last` as a tile sees them.
 
     Parameters
     ----------
+    rows_tag : Tag
+        As long as a tile has rows.
     x : ndarray of float32, flat
     sample : int
         Index of the sample's first element in `x`.
@@ -124,6 +126,9 @@ def pack_tile(
     """
     taps, vectors, chunks, pieces = d[Direct.TAPS], d[Direct.UNIT_VECTORS], d[Direct.CHUNKS], d[Direct.PIECES]
     offsets, masks, at = d[Direct.OFFSETS], simd.get(d, d[Direct.TILE_MASKS] + tile), 0
+    if is_line(len(rows_tag), d):
+        copied = _copy_lines(rows_tag, x, sample + row * LANES, first, last, packed, d)
+        at, first = (copied - first) * vectors * LANES, copied
     channel, tap = first // taps, first % taps
     source = sample + channel * d[Direct.IN_PLANE] + row * d[Direct.ROW_STEP] + column * d[Direct.COLUMN_STEP]
     loads, zeros = chunks * pieces, simd.zeros((0,))
@@ -149,6 +154,21 @@ def pack_tile(
                 at += LANES
         first, tap = first + taken, 0
         source += d[Direct.IN_PLANE]
+
+
+@inlined
+def _copy_lines(rows_tag: Any, x: F32, start: int, first: int, last: int, packed: F32, d: I64) -> int:
+    """Copy the units of a tile that `is_line`, and return the first one that is left.
+
+    The last vectors of a tile may lie behind the end of their plane. Their lanes are never stored, so it does not
+    matter what they hold, and masks are needed only where `x` ends.
+    """
+    plane, size = d[Direct.IN_PLANE], len(rows_tag) * LANES
+    end = min(last, (len(x) - size - start) // plane + 1)
+    for unit in range(first, end):
+        simd.store(packed, (unit - first) * size, simd.load(rows_tag, x, start + unit * plane))
+    copied: int = max(first, end)
+    return copied
 
 
 @inlined

@@ -54,7 +54,7 @@ def convolve(
             for b in range(len(blocks)):
                 first, last = blocks[b, Block.FIRST_UNIT], blocks[b, Block.LAST_UNIT]
                 resumes, ends = blocks[b, Block.STARTS] == 0, blocks[b, Block.ENDS] != 0
-                pack_tile(x, first_in, first, last, tile, row, column, scratch, d)
+                pack_tile(tag, x, first_in, first, last, tile, row, column, scratch, d)
                 at, position, segment = d[Conv.SUMS], blocks[b, Block.POSITION], blocks[b, Block.SEGMENT]
                 for begin in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT], STORED_TOGETHER):
                     end, begin_at = min(begin + STORED_TOGETHER, blocks[b, Block.LAST_OUTPUT]), at

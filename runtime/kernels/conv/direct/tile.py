@@ -59,7 +59,7 @@ class Plane:
     out_width: int
 
     @classmethod
-    def of(cls, geometry: ConvGeometry, width: int = LANES) -> Plane:
+    def of(cls, geometry: ConvGeometry, width: int) -> Plane:
         """Sizes for a layer; `width` is that of the rows of a pointwise one."""
         g = geometry
         if is_pointwise(g):
@@ -96,7 +96,7 @@ class Tiling:
     @cached_property
     def plane(self) -> Plane:
         """Sizes that the tiles see."""
-        return Plane.of(self.geometry)
+        return Plane.of(self.geometry, self.span)
 
     @cached_property
     def phases(self) -> list[int]:
@@ -174,11 +174,18 @@ def is_whole(row: int, rows: int, d: I64) -> bool:
 
 
 @inlined
-def needs_no_packing(row: int, rows: int, d: I64) -> bool:
-    """Whether a tile `is_whole`, and its inputs lie as its outputs do, in each plane: that of a pointwise layer."""
+def is_line(rows: int, d: I64) -> bool:
+    """Whether a packed unit is `rows` vectors that lie one after the other in the input: that of a pointwise layer."""
     alike = d[Direct.ROW_STEP] == LANES and d[Direct.IN_PLANE] == d[Direct.OUT_PLANE]
-    alone: bool = d[Direct.TAPS] == 1 and d[Direct.UNIT_VECTORS] == rows
-    return alone and alike and is_whole(row, rows, d)
+    line: bool = alike and d[Direct.SPAN] == LANES and d[Direct.TAPS] == 1 and d[Direct.UNIT_VECTORS] == rows
+    return line
+
+
+@inlined
+def needs_no_packing(row: int, rows: int, d: I64) -> bool:
+    """Whether a tile `is_whole`, and its inputs lie as its outputs do, in each plane."""
+    ready: bool = is_line(rows, d) and is_whole(row, rows, d)
+    return ready
 
 
 @inlined

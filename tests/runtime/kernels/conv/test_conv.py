@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
+from itertools import product
 
 import kernel_cases as cases
 import numpy as np
@@ -15,6 +17,8 @@ from dcz.dcformat.tensors import Tensor
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
 from dcz.runtime.kernels.conv.blocks import FAR
 from dcz.runtime.kernels.conv.direct.dense_channels import ChannelTiling, ConvChannels
+from dcz.runtime.kernels.conv.direct.sparse import ConvSparse
+from dcz.runtime.kernels.conv.direct.tile import Tiling
 from dcz.runtime.kernels.conv.winograd import sparse as conv_winograd_sparse
 from dcz.runtime.plan import select, select_batch16
 from dcz.runtime.plan.target import HOST
@@ -61,13 +65,25 @@ def test_every_kernel_agrees_with_the_oracle(name: str, case: cases.ConvCase) ->
     cases.check_conv(case, name)
 
 
+@pytest.mark.parametrize("name", ["conv_dense", "conv_sparse"])
 @pytest.mark.parametrize("size", [(8, 16), (13, 11), (1, 5), (30, 30)])
 @pytest.mark.parametrize(("stride", "padding"), [((1, 1), (0, 0)), ((2, 1), (0, 0)), ((1, 1), (1, 0))])
 def test_pixels_of_pointwise_layers_are_read_where_they_lie(
-    size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
+    name: str, size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
 ) -> None:
     case = cases.ConvCase(channels=(6, 10), size=size, kernel=(1, 1), stride=stride, padding=padding, groups=2)
-    cases.check_conv(case, "conv_dense")
+    cases.check_conv(case, name)
+
+
+@pytest.mark.skipif(JIT, reason="bounds are checked without compilation alone")
+def test_no_tile_of_a_pointwise_layer_reads_beyond_its_input() -> None:
+    case = cases.ConvCase(channels=(6, 9), size=(14, 14), kernel=(1, 1), epilogue="none")
+    for rows, span in product((4, 7), (4, 8, 16)):
+        cases.check_packed(case, partial(_packed, rows=rows, span=span))
+
+
+def _packed(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, rows: int, span: int) -> ConvSparse:
+    return ConvSparse(weight, Tiling(geometry, rows, span, cases.LANES // span, 448), epilogue)
 
 
 @settings(SETTINGS, max_examples=40 if JIT else 6)

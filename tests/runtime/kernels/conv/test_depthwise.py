@@ -13,6 +13,7 @@ from numba import config
 
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
 from dcz.runtime.kernels.conv.depthwise import ConvDepthwise, WindowTiling
+from dcz.runtime.kernels.conv.depthwise_pairs import ConvDepthwisePairs, PairTiling
 from dcz.runtime.kernels.conv.depthwise_taps import ConvDepthwiseTaps, PlaneTiling
 from dcz.runtime.plan import select
 from dcz.runtime.plan.target import AVX2, AVX512
@@ -30,6 +31,11 @@ def check_windows(case: cases.ConvCase, rows: int) -> None:
 def check_taps(case: cases.ConvCase, vectors: int) -> None:
     """Compare the kernel that goes tap by tap with the oracle: `vectors` of outputs at a time."""
     cases.check_packed(case, lambda weight, g, epilogue: ConvDepthwiseTaps(weight, PlaneTiling(g, vectors), epilogue))
+
+
+def check_pairs(case: cases.ConvCase, rows: int) -> None:
+    """Compare the kernel that has two channels in the lanes with the oracle: `rows` rows of outputs at a time."""
+    cases.check_packed(case, lambda weight, g, epilogue: ConvDepthwisePairs(weight, PairTiling(g, rows), epilogue))
 
 
 @st.composite
@@ -69,12 +75,35 @@ def test_tap_by_tap_it_agrees_with_the_oracle(layer: tuple[cases.ConvCase, int],
     check_taps(replace(case, dilation=(dilation, 1), size=size), 4)
 
 
+def test_pairs_are_of_small_images_with_an_even_number_of_channels_and_no_residual() -> None:
+    fits = geometry(height=14, width=14, stride=(2, 2), out_height=7, out_width=7)
+    odd = replace(fits, in_channels=49, out_channels=49, groups=49)
+    wide = replace(fits, width=16, out_width=8)
+    assert [PairTiling.fits(layer) for layer in (fits, odd, wide)] == [True, False, False]
+    weight = cases.make_weight(np.random.default_rng(0), (48, 1, 3, 3), 1, "dense", 2)
+    choices = select.conv_choices(weight, fits, Epilogue(residual=True), AVX512)
+    assert "conv_depthwise_pairs" not in select.by_kernel(choices)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (7, 7), (14, 14), (13, 17), (9, 200)])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_whole_and_partial_vectors_and_bands_agree(size: tuple[int, int], stride: int) -> None:
     case = cases.ConvCase(channels=(5, 5), size=size, stride=(stride, stride), padding=(1, 1), groups=5)
     check_windows(case, 7)
     check_taps(case, 4)
+
+
+@settings(deadline=None, max_examples=6 if SLOW else 40)
+@given(layers(), st.sampled_from([1, 2]), st.sampled_from([3, 5]), st.integers(1, 15), st.integers(1, 15))
+def test_in_pairs_it_agrees_with_the_oracle(
+    layer: tuple[cases.ConvCase, int], stride: int, kernel: int, height: int, width: int
+) -> None:
+    case, pad = layer[0], kernel // 2
+    case = replace(case, kernel=(kernel, kernel), stride=(stride, stride), padding=(layer[0].padding[0] % kernel, pad))
+    size = max(height, kernel - 2 * case.padding[0]), min(width, 8 * stride)
+    epilogue = "relu" if case.epilogue == "residual" else case.epilogue
+    channels = 2 * case.channels[0], 2 * case.channels[1]
+    check_pairs(replace(case, size=size, epilogue=epilogue, channels=channels, groups=channels[0]), 7)
 
 
 def geometry(**changes: object) -> ConvGeometry:
@@ -93,10 +122,10 @@ def test_tiles_are_as_high_as_fits_the_plane() -> None:
 def test_it_goes_by_tap_where_weights_or_pixels_are_few() -> None:
     rng = np.random.default_rng(0)
     weight, few = (cases.make_weight(rng, (48, 1, 3, 3), density, "sparse_raw", 2) for density in (1, 0.2))
-    for size, kernels in ((7, ("conv_depthwise_taps",) * 2), (56, ("conv_depthwise", "conv_depthwise_taps"))):
+    for size, kernel in ((7, "conv_depthwise_pairs"), (14, "conv_depthwise"), (56, "conv_depthwise")):
         layer = geometry(height=size, width=size, out_height=size, out_width=size)
-        for tensor, kernel in zip((weight, few), kernels, strict=True):
-            assert select.conv_choices(tensor, layer, Epilogue(), AVX512)[0].kernel == kernel
+        for tensor, name in ((weight, kernel), (few, "conv_depthwise_taps")):
+            assert select.conv_choices(tensor, layer, Epilogue(), AVX512)[0].kernel == name
 
 
 def test_it_is_taken_for_depthwise_layers_with_wide_vectors_alone() -> None:
@@ -109,4 +138,5 @@ def test_it_is_taken_for_depthwise_layers_with_wide_vectors_alone() -> None:
         select.conv_choices(weight, geometry(stride=(1, 2), out_width=28), Epilogue(), AVX512),
     ]
     assert all("conv_depthwise" not in select.by_kernel(choices) for choices in others)
+    assert all("conv_depthwise_pairs" not in select.by_kernel(choices) for choices in others)
     assert all("conv_depthwise_taps" not in select.by_kernel(choices) for choices in (*others[:2], others[-1]))
