@@ -42,9 +42,9 @@ ZEN4 = Costs(
         gathered=120.0,
         finished=4.4,
         scanned=3.1,
-        dense=1.25,
-        dense_sums=5.0,
-        aligned=60.0,
+        dense=1.32,
+        dense_sums=3.0,
+        aligned=40.0,
     ),
     WinogradCosts(
         inputs=25.0,
