@@ -167,10 +167,10 @@ def test_programs_of_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     except InputError as error:
         pytest.skip(str(error))
     rng, path = np.random.default_rng(0), tmp_path / "pointwise.dcz"
-    weight = rng.standard_normal((24, 64, 1, 1)).astype(np.float32)
+    weight = rng.standard_normal((64, 128, 1, 1)).astype(np.float32)
     node = make_node("conv2d", (0,), {"weight": "w"})
-    write(path, Graph((64, 14, 14), (node,), 1), {"w": weight})
-    x = rng.standard_normal((5, 64, 14, 14)).astype(np.float32)
+    write(path, Graph((128, 14, 14), (node,), 1), {"w": weight})
+    x = rng.standard_normal((5, 128, 14, 14)).astype(np.float32)
     planned = dcz.load(path, threads=1, precision="s16")
     assert planned.stats["layers"][0]["kernel"] == "conv_words_dense"
     wanted = planned(x)
