@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..dcformat import Graph, InputError
 from ..dcformat.graph.quantization import QUANTIZED_OPS
+from .compiled.place import MIXED
 from .plan.target import Target
 
 PRECISIONS = ("fp32", "s16", "u8", "auto")
@@ -27,6 +28,11 @@ class Arithmetic(NamedTuple):
     def one_by_one(self) -> bool:
         """Whether the samples of a batch are computed one by one, so that no answer depends on the batch."""
         return self.integers or self.words
+
+    @property
+    def program(self) -> str:
+        """The name by which compiled programs are kept: of each combination its own."""
+        return MIXED if self.integers and self.words else self.name
 
     def target(self, target: Target) -> Target:
         """A processor, with the kernels that may be chosen."""

@@ -70,7 +70,7 @@ def keep_programs(content: Content, network: Network, threads: int) -> int:
         A kernel needs more than C's library.
     """
     team, target = Team(threads), this_machine()
-    key = Key(len(content), digest_of(content), network.arithmetic.name, 1)
+    key = Key(len(content), digest_of(content), network.arithmetic.program, 1)
     single = network.plan(1, team)
     facts, made = facts_of(network, single), list[str]()
     for size in facts.sizes:

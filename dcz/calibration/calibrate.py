@@ -153,7 +153,7 @@ class _Work:
         seen = {value: Observed() for value in values}
         means = {value: np.zeros(self._shapes[value][0]) for value in before}
         taken = 0
-        for part, found in self._batches(batch, [*values, *before], "image"):
+        for part, found in self._batches(batch, [*values, *before], "ranges"):
             for value, observed in seen.items():
                 self._check(value, found[value], taken)
                 observed.add(found[value], rng, len(batch))
@@ -234,7 +234,7 @@ class _Work:
         watched = list(simulation.layers)
         titles = {value: layer.node.params["weight"] for value, layer in simulation.layers.items()}
         compared = Compared(titles, self.graph.answers)
-        for part, wanted in self._batches(batch, [*watched, *self.graph.answers], "compared"):
+        for part, wanted in self._batches(batch, [*watched, *self.graph.answers], "errors"):
             compared.add(wanted, simulation.run(part, watch=watched))
         return compared
 
@@ -246,7 +246,7 @@ class _Work:
         write(file, graph, stored(self._container))
         return load(file.getvalue(), self._threads, precision=precision)
 
-    def _batches(self, batch: F32, values: Sequence[int], unit: str) -> Iterator[tuple[F32, dict[int, F32]]]:
+    def _batches(self, batch: F32, values: Sequence[int], title: str) -> Iterator[tuple[F32, dict[int, F32]]]:
         """Parts of a batch, and what values hold for them in float32."""
         distinct = list(dict.fromkeys(values))
         outputs = tuple(Output(value, str(value)) for value in distinct)
@@ -254,7 +254,7 @@ class _Work:
         model = self._loaded(graph)
         size = max(1, BATCH_ELEMENTS // sum(prod(self._shapes[value]) for value in distinct))
         starts = range(0, len(batch), size)
-        for start in progress(starts, unit, len(starts)):
+        for start in progress(starts, "batch", len(starts), title):
             part = batch[start : start + size]
             found = model(part)
             found = found if isinstance(found, dict) else {str(distinct[0]): found}

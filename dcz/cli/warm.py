@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..core.printable import printable
-from .arguments import positive
+from .arguments import PRECISIONS, positive
 
 if TYPE_CHECKING:
     from ..runtime.network import Network
@@ -16,12 +16,14 @@ _log = logging.getLogger("dcz.cli")
 
 THREADS = "most threads that will share a large layer (default: all cores of this machine)"
 CLEAR = "first remove the compiled programs of all models"
+PRECISION = "numbers to compile for, may be repeated (default: fp32, and with ranges u8 and auto)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own arguments."""
     parser.add_argument("models", metavar="MODEL.dcz", nargs="*")
     parser.add_argument("--threads", metavar="N", type=positive, help=THREADS)
+    parser.add_argument("--precision", action="append", choices=PRECISIONS, help=PRECISION)
     parser.add_argument("--clear", action="store_true", help=CLEAR)
 
 
@@ -44,13 +46,13 @@ def run(args: argparse.Namespace) -> int:
         programs = False
         _log.warning("kernels are compiled, whole models are not: %s", error)
     for path in args.models:
-        _warm(path, thread_count(args.threads), programs)
+        _warm(path, args.precision, thread_count(args.threads), programs)
     if folder := folder_in_use():
         print(f"kept in {printable(folder)}")
     return 0
 
 
-def _warm(path: str, threads: int, programs: bool) -> None:
+def _warm(path: str, precisions: list[str] | None, threads: int, programs: bool) -> None:
     from ..aot.programs import keep_programs
     from ..core.errors import InputError, UnsupportedOpError
     from ..core.hub import fetched
@@ -63,7 +65,7 @@ def _warm(path: str, threads: int, programs: bool) -> None:
     content = Content(fetched(path))
     container, nbytes = open(content, path), 0
     ranges = container.graph is not None and container.graph.quantization is not None
-    for precision in ("fp32", "u8") if ranges else ("fp32",):
+    for precision in precisions or (("fp32", "u8", "auto") if ranges else ("fp32",)):
         network = Network(container, precision)
         compile_kernels(network)
         try:

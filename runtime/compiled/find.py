@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from ...core import kept
 from ...core.readahead import Content
-from .place import Key, compilers, may_be_kept, usable
+from .place import MIXED, Key, compilers, may_be_kept, usable
 from .program import Program
 
 
@@ -42,11 +42,13 @@ def find(content: Content, precision: str) -> Programs | None:
     """
     if not usable() or not may_be_kept(len(content)):
         return None
-    key = Key(len(content), digest_of(content), "fp32" if precision == "auto" else precision, 1)
-    program = load(key)
-    if program is None or (precision == "auto" and program.facts.has_ranges):  # mixed: no program is kept of that
-        return None
-    return Programs(key, program)
+    digest = digest_of(content)
+    for name in (MIXED, "fp32") if precision == "auto" else (precision,):
+        key = Key(len(content), digest, name, 1)
+        program = load(key)
+        if program is not None and not (precision == "auto" and name == "fp32" and program.facts.has_ranges):
+            return Programs(key, program)
+    return None
 
 
 def load(key: Key) -> Program | None:

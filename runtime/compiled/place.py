@@ -17,6 +17,8 @@ from ...core.sources import source_digest
 from ..settings import programs_are_off, winograd
 
 ENDING = ".program"
+MIXED = "mixed"
+"""The name of ``auto``'s programs, where the container has ranges."""
 _COMPILERS = ("numba", "llvmlite")
 _PROCESSOR = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")
 _HERE = os.path.dirname(__file__)
@@ -32,7 +34,7 @@ class Key(NamedTuple):
     model : str
         SHA-256 of the container, in hexadecimal digits.
     precision : str
-        ``fp32``, ``s16`` or ``u8``.
+        ``fp32``, ``s16``, ``u8`` or ``mixed``: `Arithmetic.program`.
     size : int
         Samples a run.
     """

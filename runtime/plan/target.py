@@ -42,9 +42,9 @@ ZEN4 = Costs(
         gathered=120.0,
         finished=4.4,
         scanned=3.1,
-        dense=1.25,
-        dense_sums=5.0,
-        aligned=60.0,
+        dense=1.32,
+        dense_sums=3.0,
+        aligned=40.0,
     ),
     WinogradCosts(
         inputs=25.0,
@@ -70,8 +70,8 @@ ZEN4 = Costs(
 """Fitted to timings of single layers on Zen 4, with AVX-512: those of ``python -m benchmarks.kernels --candidates``.
 
 Those of `words` by least squares of the relative errors of 1048 timings of 21 layers at two densities: 85 % of the
-estimates are within 20 %. `dense`, `dense_sums` and `aligned` by hand, to the layers of SqueezeNet as they take turns.
-Not timed but scaled, as `packed` is: `gathered`.
+estimates are within 20 %. `dense`, `dense_sums` and `aligned` are set by hand, to the layers of SqueezeNet within the
+network. Not timed but scaled, as `packed` is: `gathered`.
 """
 
 HASWELL = Costs(

@@ -141,3 +141,11 @@ def test_an_unknown_precision(plain: Path) -> None:
 def test_a_pickled_model_keeps_its_precision(calibrated: Path) -> None:
     model = dcz.load(calibrated, threads=1, precision="u8")
     assert pickle.loads(pickle.dumps(model)).precision == "u8"
+
+
+def test_compiled_programs_have_a_name_for_each_combination(plain: Path, calibrated: Path) -> None:
+    with dcz.open(plain) as without, dcz.open(calibrated) as with_ranges:
+        assert Network(without, "auto").arithmetic.program == "fp32"
+        assert Network(without, "s16").arithmetic.program == "s16"
+        assert Network(with_ranges, "u8").arithmetic.program == "u8"
+        assert Network(with_ranges, "auto").arithmetic.program == "mixed"

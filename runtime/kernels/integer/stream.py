@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import simd
-from ...jit import kernel
+from ...jit import inlined, kernel
 from ...simd.reference.bytes import QUAD
 from ..contract import I64, ConvGeometry
 from ..descriptor import Block
@@ -81,18 +81,29 @@ def make_stream(
     segments = int((blocks[:, Block.LAST_OUTPUT] - blocks[:, Block.FIRST_OUTPUT]).sum())
     flat, sizes = weights.reshape(-1), np.array([g.out_channels, g.groups, g.in_channels // g.groups * taps], np.int64)
     counts = np.zeros(segments, np.int64)
-    count_weights(flat, segment, counts, sizes)
+    taken = np.empty(int(sizes[2]), np.int64)
+    count_weights(flat, segment, taken, counts, sizes)
     runs = -(-counts // together)
     places = (np.cumsum(runs) - runs) * together
     slots = int(runs.sum()) * together
     narrow = np.uint16 if offset.max(initial=0) < 1 << 16 else np.uint32
     offsets, values = np.zeros(slots, narrow), np.zeros(slots, weights.dtype)
-    place_weights(flat, segment, offset, places, offsets, values, sizes)
+    place_weights(flat, segment, offset, taken, places, offsets, values, sizes)
     return IntegerStream(offsets, values, runs.astype(np.uint32))
 
 
+@inlined
+def _taken(weights: NDArray[Any], first: int, count: int, taken: I64) -> int:
+    """List which weights from the first on are not zero, without a branch for each; how many they are."""
+    found = 0
+    for tap in range(count):
+        simd.put(taken, found, tap)
+        found += simd.get(weights, first + tap) != 0
+    return found
+
+
 @kernel
-def count_weights(weights: NDArray[Any], segment: I64, counts: I64, sizes: I64) -> None:
+def count_weights(weights: NDArray[Any], segment: I64, taken: I64, counts: I64, sizes: I64) -> None:
     """Count the weights of each segment.
 
     Parameters
@@ -101,6 +112,8 @@ def count_weights(weights: NDArray[Any], segment: I64, counts: I64, sizes: I64) 
         By output channel, input channel of its group, and tap.
     segment : ndarray of int64, flat
         Of each input channel and tap: the segment of output channel 0.
+    taken : ndarray of int64, shape (taps of all input channels of a group,)
+        Is overwritten.
     counts : ndarray of int64, shape (segments,)
         Zeros.
     sizes : ndarray of int64
@@ -109,9 +122,8 @@ def count_weights(weights: NDArray[Any], segment: I64, counts: I64, sizes: I64) 
     taps = sizes[2]
     for output in range(sizes[0]):
         group = output // (sizes[0] // sizes[1]) * taps
-        for tap in range(taps):
-            if simd.get(weights, output * taps + tap) != 0:
-                counts[simd.get(segment, group + tap) + output] += 1
+        for i in range(_taken(weights, output * taps, taps, taken)):
+            counts[simd.get(segment, group + simd.get(taken, i)) + output] += 1
 
 
 @kernel
@@ -119,6 +131,7 @@ def place_weights(
     weights: NDArray[Any],
     segment: I64,
     offset: I64,
+    taken: I64,
     places: I64,
     offsets: NDArray[Any],
     values: NDArray[Any],
@@ -128,7 +141,7 @@ def place_weights(
 
     Parameters
     ----------
-    weights, segment, sizes
+    weights, segment, taken, sizes
         As `count_weights` takes them.
     offset : ndarray of int64, flat
         Of each input channel and tap.
@@ -140,10 +153,9 @@ def place_weights(
     taps = sizes[2]
     for output in range(sizes[0]):
         group = output // (sizes[0] // sizes[1]) * taps
-        for tap in range(taps):
-            weight = simd.get(weights, output * taps + tap)
-            if weight != 0:
-                here = simd.get(segment, group + tap) + output
-                place = places[here]
-                places[here] = place + 1
-                offsets[place], values[place] = simd.get(offset, group + tap), weight
+        for i in range(_taken(weights, output * taps, taps, taken)):
+            tap = simd.get(taken, i)
+            here = simd.get(segment, group + tap) + output
+            place = places[here]
+            places[here] = place + 1
+            offsets[place], values[place] = simd.get(offset, group + tap), simd.get(weights, output * taps + tap)

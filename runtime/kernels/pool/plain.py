@@ -17,11 +17,24 @@ from ...jit import inlined, kernel
 from ...simd import LANES
 from ..contract import F32
 
+EIGHT, FOUR, TWO, ONE = (0,) * 8, (0,) * 4, (0,) * 2, (0,)
+"""Tags, as long as their names say."""
+LINES = 8
+"""Rows of windows that are reduced down before they are reduced across, so that a line is not read right after its
+stores."""
+
 
 def scratch_elements(out_width: int, kernel: int, stride: int, dilation: int, width: int, padding: int) -> int:
-    """Elements of scratch that `pool2d` needs: a padded line, and the same line dealt out by stride."""
-    phase: int = _phase(out_width, kernel, stride, dilation)
-    return 2 * (max(phase * stride, padding + width) + 3 * LANES)  # vectors are read beyond the end
+    """Elements of scratch that `pool2d` needs: some padded lines, and a line dealt out by stride."""
+    line: int = _line(out_width, kernel, stride, dilation, width, padding)
+    return (LINES + 1) * line
+
+
+@kernel
+def _line(out_width: int, kernel: int, stride: int, dilation: int, width: int, padding: int) -> int:
+    """Elements from a line to the next."""
+    length: int = max(_phase(out_width, kernel, stride, dilation) * stride, padding + width)
+    return length + 3 * LANES  # vectors are read beyond the end
 
 
 @kernel
@@ -31,9 +44,8 @@ def _phase(out_width: int, kernel: int, stride: int, dilation: int) -> int:
 
 
 @kernel
-def _deal(scratch: F32, stride: int, phase: int, half: int) -> None:
-    """Deal the line out: ``scratch[half + r * phase + j] = scratch[j * stride + r]``."""
-    line, dealt = scratch[:half], scratch[half:]
+def _deal(line: F32, dealt: F32, stride: int, phase: int) -> None:
+    """Deal the line out: ``dealt[r * phase + j] = line[j * stride + r]``."""
     for r in range(stride):
         for j in range(phase):
             dealt[r * phase + j] = line[j * stride + r]
@@ -87,42 +99,100 @@ def pool2d(
     """
     neutral = np.float32(-np.inf if largest else 0.0)
     out_height, out_width = rows.shape[0], columns.shape[0]
-    half = scratch.shape[0] // 2
+    pitch = _line(out_width, kernel_w, stride_w, dilation_w, width, padding_w)
     phase = _phase(out_width, kernel_w, stride_w, dilation_w)
-    for j in range(half):
+    dealt = scratch[LINES * pitch :]
+    for j in range(scratch.shape[0]):
         scratch[j] = neutral
+    reach = (kernel_h - 1) * dilation_h + 1
     for p in range(x.shape[0] // (height * width)):
-        for i in range(out_height):
-            top = i * stride_h - padding_h
-            for c in range(0, width, LANES):
-                value = simd.scale_shift(simd.zeros((0,)), 1.0, neutral)
-                for row in range(top, top + (kernel_h - 1) * dilation_h + 1, dilation_h):
-                    if 0 <= row < height:
-                        pixels = simd.load_masked(x, (p * height + row) * width + c, 0, width - c)
-                        value = _combine(pixels, value, largest)
-                simd.store_masked(scratch, padding_w + c, 0, width - c, value)
-            target = (p * out_height + i) * out_width
-            if stride_w > 2:
-                _deal(scratch, stride_w, phase, half)
-            for j in range(0, out_width, LANES):
-                value = simd.scale_shift(simd.zeros((0,)), 1.0, neutral)
-                for k in range(kernel_w):
-                    at = k * dilation_w
-                    if stride_w == 1:
-                        pixels = simd.load((0,), scratch, at + j)
-                    elif stride_w == 2:
-                        near, far = simd.load((0,), scratch, at + 2 * j), simd.load((0,), scratch, at + 2 * j + LANES)
-                        pixels = simd.concat_even(near, far)
-                    else:
-                        pixels = simd.load((0,), scratch, half + at % stride_w * phase + at // stride_w + j)
-                    value = _combine(pixels, value, largest)
-                simd.store_masked(out, target + j, 0, out_width - j, value)
-            if not largest:
-                _divide(out, target, rows[i], columns)
+        for first in range(0, out_height, LINES):
+            last = min(first + LINES, out_height)
+            for i in range(first, last):
+                top, line = i * stride_h - padding_h, (i - first) * pitch + padding_w
+                _reduce_down(x, p * height * width, top, reach, dilation_h, height, width, scratch, line, largest)
+            for i in range(first, last):
+                target, line = (p * out_height + i) * out_width, (i - first) * pitch
+                if stride_w == 1:  # strides that are known as the kernel is compiled
+                    _reduce_across(scratch, line, 0, kernel_w, 1, dilation_w, out, target, out_width, largest)
+                elif stride_w == 2:
+                    _reduce_across(scratch, line, 0, kernel_w, 2, dilation_w, out, target, out_width, largest)
+                else:
+                    _deal(scratch[line : line + pitch], dealt, stride_w, phase)
+                    _reduce_across(dealt, 0, phase, kernel_w, stride_w, dilation_w, out, target, out_width, largest)
+                if not largest:
+                    _divide(out, target, rows[i], columns)
 
 
-EIGHT, FOUR, TWO, ONE = (0,) * 8, (0,) * 4, (0,) * 2, (0,)
-"""Tags: as long as their names say, in lanes."""
+@inlined
+def _reduce_down(
+    x: F32, plane: int, top: int, reach: int, step: int, height: int, width: int, scratch: F32, line: int, largest: bool
+) -> None:
+    """Reduce a row of windows to a line: the rows of a plane from `top` on, below ``top + reach``, `step` apart."""
+    begin, end = top, min(top + reach, height)
+    while begin < 0:
+        begin += step
+    if begin < end and width >= 4 * LANES:
+        _reduce_columns(FOUR, x, plane, begin, end, step, width, scratch, line, largest)
+    elif begin < end and width >= LANES:
+        _reduce_columns(ONE, x, plane, begin, end, step, width, scratch, line, largest)
+    else:
+        for c in range(0, width, LANES):
+            value = _neutral(largest)
+            for row in range(begin, end, step):
+                value = _combine(simd.load_masked(x, plane + row * width + c, 0, width - c), value, largest)
+            simd.store_masked(scratch, line + c, 0, width - c, value)
+
+
+@inlined
+def _reduce_columns(
+    tag: Any, x: F32, plane: int, begin: int, end: int, step: int, width: int, scratch: F32, line: int, largest: bool
+) -> None:
+    """Reduce rows to a line, as many vectors of columns at a time as `tag` is long; the last ones overlap others."""
+    for c in range(0, width, len(tag) * LANES):
+        column = min(c, width - len(tag) * LANES)
+        value = _first(simd.load(tag, x, plane + begin * width + column), largest)
+        for row in range(begin + step, end, step):
+            value = _combine(simd.load(tag, x, plane + row * width + column), value, largest)
+        simd.store(scratch, line + column, value)
+
+
+@inlined
+def _reduce_across(
+    lines: F32, line: int, phase: int, kernel: int, stride: int, dilation: int, out: F32, target: int, width: int,
+    largest: bool,
+) -> None:  # fmt: skip
+    """Reduce a line, which is dealt out at a stride above 2, to a row of outputs."""
+    for j in range(0, width, LANES):
+        value = _first(_tap(lines, line, phase, stride, 0, j), largest)
+        for k in range(1, kernel):
+            value = _combine(_tap(lines, line, phase, stride, k * dilation, j), value, largest)
+        simd.store_masked(out, target + j, 0, width - j, value)
+
+
+@inlined
+def _tap(lines: F32, line: int, phase: int, stride: int, at: int, j: int) -> Any:
+    """The elements of a line that 16 windows from the j-th on have in one place."""
+    if stride == 1:
+        return simd.load(ONE, lines, line + at + j)
+    if stride == 2:
+        near = simd.load(ONE, lines, line + at + 2 * j)
+        return simd.concat_even(near, simd.load(ONE, lines, line + at + 2 * j + LANES))
+    return simd.load(ONE, lines, line + at % stride * phase + at // stride + j)
+
+
+@inlined
+def _first(value: Any, largest: bool) -> Any:
+    """The first element of each window: with zero added in a sum, which so is no negative zero."""
+    return value if largest else simd.scale_shift(value, np.float32(1), np.float32(0))
+
+
+@inlined
+def _neutral(largest: bool) -> Any:
+    """What changes no result."""
+    return simd.scale_shift(simd.zeros(ONE), np.float32(1), np.float32(-np.inf if largest else 0.0))
+
+
 BLOCK = 4 * LANES
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...jit import kernel
 from ..contract import F32, I64, ConvGeometry
 from ..descriptor import Block
 
@@ -46,25 +47,73 @@ def make_grid(weight: F32, g: ConvGeometry, blocks: I64) -> Grid:
     blocks : ndarray of int64, shape (blocks, 8)
         A unit is an input channel together with a horizontal tap.
     """
-    outputs = len(weight)
-    magnitudes = np.abs(weight.astype(np.float64))
-    largest = magnitudes.reshape(outputs, -1).max(axis=1, initial=0)
+    outputs, units = len(weight), g.in_channels // g.groups * g.kernel[1]
+    flat, sizes = np.ascontiguousarray(weight).reshape(-1), np.array([outputs, *weight.shape[1:]], np.int64)
+    largest, nonzero, until = np.zeros(outputs), np.zeros(outputs, np.int64), np.zeros((outputs, units + 1))
+    weigh(flat, sizes, largest, nonzero, until)
     largest[largest == 0] = 1.0
-    heaviest = _heaviest(magnitudes, g, blocks) / largest
+    heaviest = _heaviest(until, g, blocks) / largest
     levels = min(MOST, SKEW * isqrt(int(LARGEST_SUM / max(1.0, heaviest.max(initial=0)))))
     # A weight gains half a step at most by rounding.
-    room = LARGEST_SUM // levels - np.count_nonzero(magnitudes.reshape(outputs, -1), axis=1) / 2
+    room = LARGEST_SUM // levels - nonzero / 2
     steps = np.floor(np.minimum(MOST, room / np.maximum(1.0, heaviest)))
     scales = largest / steps
-    integers = np.rint(weight / scales.reshape(-1, 1, 1, 1)).astype(np.int16)
+    integers = np.empty(weight.shape, np.int16)
+    round_weights(flat, scales, integers.reshape(-1))
     return Grid(integers, scales, levels)
 
 
-def _heaviest(magnitudes: NDArray[np.float64], g: ConvGeometry, blocks: I64) -> NDArray[np.float64]:
-    """Of each output channel, the sum of the magnitudes of its heaviest segment."""
+@kernel
+def weigh(
+    weights: F32,
+    sizes: I64,
+    largest: NDArray[np.float64],
+    nonzero: I64,
+    until: NDArray[np.float64],
+) -> None:
+    """Measure each output channel.
+
+    Parameters
+    ----------
+    weights : ndarray of float32, flat
+        By output channel, input channel of its group, and tap.
+    sizes : ndarray of int64
+        The weight's shape.
+    largest, nonzero
+        Written, of each output channel: its greatest magnitude, and how many weights are not zero.
+    until : ndarray of float64, shape (outputs, units + 1)
+        Zeros. Written: the sums of the magnitudes of all units before each.
+    """
+    inputs, height, width = sizes[1], sizes[2], sizes[3]
+    for output in range(sizes[0]):
+        most, count, total = 0.0, 0, 0.0
+        for channel in range(inputs):
+            start = (output * inputs + channel) * height * width
+            for tap in range(width):
+                unit = 0.0
+                for row in range(height):
+                    magnitude = abs(np.float64(weights[start + row * width + tap]))
+                    unit += magnitude
+                    most = max(most, magnitude)
+                    count += magnitude != 0
+                total += unit
+                until[output, channel * width + tap + 1] = total
+        largest[output], nonzero[output] = most, count
+
+
+@kernel
+def round_weights(weights: F32, scales: NDArray[np.float64], out: NDArray[np.int16]) -> None:
+    """Round the weights of each output channel, divided by its scale, halves to even."""
+    size = len(weights) // len(scales)
+    for output in range(len(scales)):
+        scale = scales[output]
+        for i in range(output * size, (output + 1) * size):
+            out[i] = np.int16(np.rint(np.float64(weights[i]) / scale))
+
+
+def _heaviest(until: NDArray[np.float64], g: ConvGeometry, blocks: I64) -> NDArray[np.float64]:
+    """Of each output channel, the sum of the magnitudes of its heaviest segment; `until` as `weigh` writes it."""
     outputs, units = g.out_channels // g.groups, g.in_channels // g.groups * g.kernel[1]
-    each = magnitudes.sum(axis=2).reshape(g.out_channels, units)
-    until = np.concatenate([np.zeros((g.out_channels, 1)), np.cumsum(each, axis=1)], axis=1)
     heaviest = np.zeros(g.out_channels)
     for block in blocks:
         channels = np.arange(block[Block.FIRST_OUTPUT], block[Block.LAST_OUTPUT])

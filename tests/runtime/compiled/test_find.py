@@ -159,3 +159,25 @@ def test_the_folder_may_be_elsewhere_and_read_only(
     monkeypatch.setattr(kept, "_fill", lambda path, content: pytest.fail(f"{path} was written"))
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "other"))
     assert is_compiled(network)
+
+
+def test_programs_of_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        check_programs()
+    except InputError as error:
+        pytest.skip(str(error))
+    rng, path = np.random.default_rng(0), tmp_path / "pointwise.dcz"
+    weight = rng.standard_normal((64, 128, 1, 1)).astype(np.float32)
+    node = make_node("conv2d", (0,), {"weight": "w"})
+    write(path, Graph((128, 14, 14), (node,), 1), {"w": weight})
+    x = rng.standard_normal((5, 128, 14, 14)).astype(np.float32)
+    planned = dcz.load(path, threads=1, precision="s16")
+    assert planned.stats["layers"][0]["kernel"] == "conv_words_dense"
+    wanted = planned(x)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    content = Content(path)
+    keep_programs(content, Network(dcz.open(content), "s16"), threads=1)
+    assert dcz.load(path, threads=1)._engine._programs is None
+    model = dcz.load(path, threads=1, precision="s16")
+    assert model._engine._programs is not None
+    np.testing.assert_array_equal(model(x), wanted)
