@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from ...core import kept
 from ...core.readahead import Content
-from .place import Key, compilers, may_be_kept, usable
+from .place import Key, compilers, machine, may_be_kept, usable
 from .program import Program
 
 
@@ -42,7 +42,7 @@ def find(content: Content, precision: str) -> Programs | None:
     """
     if not usable() or not may_be_kept(len(content)):
         return None
-    key = Key(len(content), digest_of(content), "fp32" if precision == "auto" else precision, 1)
+    key = Key(len(content), digest_of(content), "fp32" if precision == "auto" else precision, 1, machine())
     program = load(key)
     if program is None or (precision == "auto" and program.facts.has_ranges):  # mixed: no program is kept of that
         return None
