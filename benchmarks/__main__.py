@@ -23,6 +23,7 @@ from . import (
     checkpoints,
     cluster,
     codecs,
+    cold,
     compiled,
     compressors,
     first_answers,
@@ -39,6 +40,7 @@ from . import (
     serve,
     sizes,
     start,
+    web,
     zoo,
 )
 from .networks import QUICK
@@ -51,6 +53,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         sizes,
         latency,
         layers,
+        cold,
         load,
         start,
         memory,
@@ -67,6 +70,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         seeds,
         serve,
         compiled,
+        web,
         compressors,
         mobile,
         zoo,
@@ -93,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     known = {
         *NETWORKS,
         *((*zoo.ZOO, *zoo.FILES) if "zoo" in arguments.names else ()),
-        *(mobile.TITLES if "mobile" in arguments.names else ()),
+        *(mobile.TITLES if {"mobile", "web"} & set(arguments.names) else ()),
         *(integer.MOBILE if "integer" in arguments.names else ()),
     }
     if unknown := set(arguments.networks or ()) - known:
@@ -170,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
         "--networks",
         metavar="NAME",
         nargs="+",
-        help=f"of {', '.join(NETWORKS)}; for zoo, mobile and integer: tv:resnet50, ...",
+        help=f"of {', '.join(NETWORKS)}; for zoo, mobile, web and integer: tv:resnet50, ...",
     )
     parser.add_argument("--batches", metavar="N", nargs="+", type=int)
     parser.add_argument("--threads", metavar="N", type=int, default=1)

@@ -118,8 +118,9 @@ def _named(graph: Graph, answers: list[Array]) -> Answer:
     if len(answers) != len(graph.outputs):
         what = "the model answers another number of tensors"
         raise ConversionError(what, expected=len(graph.outputs), found=len(answers))
-    named = {output.name: answer for output, answer in zip(graph.outputs, answers, strict=True)}
-    return named if len(answers) > 1 else answers[0]
+    shaped = (answer[:, None] if answer.ndim == 1 else answer for answer in answers)  # one number a sample
+    named = {output.name: answer for output, answer in zip(graph.outputs, shaped, strict=True)}
+    return named if len(answers) > 1 else named[graph.outputs[0].name]
 
 
 def _compare_tensors(container: Container, source: Source, result: Comparison) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 from torch import nn
 
 from ..core.errors import quoted
+from ..core.host import cores
+from ..core.memory import give_back
 from ..core.output import check_output, files_among, replacing, scratch_beside, with_ending
 from ..core.progress import progress, status
 from ..dcformat import (
@@ -43,6 +45,7 @@ from .frontends.inputs import Asked, InputShapes, asked_inputs
 from .frontends.source import Source
 from .frontends.state_dicts.file_kind import Kind, kind_of
 from .frontends.state_dicts.state_dict import from_state_dict
+from .side_by_side import AT_A_TIME, groups, mapping
 
 log = logging.getLogger("dcz.convert")
 
@@ -260,22 +263,37 @@ def _load(
 def _encode(
     source: Source, compression: Compression, among: Collection[Encoding], spool: Spool
 ) -> tuple[dict[str, Encoded], dict[str, TensorError]]:
-    """Compress and encode a source's tensors into a file, and drop each one: memory never holds a network twice.
-
-    The largest tensor comes last, when the others are gone: the work on it takes its size again.
-    """
+    """Compress and encode a source's tensors into a file, and drop each one: memory never holds a network twice."""
     source.reference = None  # it would keep all tensors alive
     names, errors, encoded = list(source.tensors), dict[str, TensorError](), dict[str, Encoded]()
-    order = sorted(names, key=lambda name: source.tensors[name].array.nbytes)
-    for name in progress(order, "tensor", len(order), "encode"):
-        with source.timed("compress"):
-            tensor, error = compression(name, source.tensors.pop(name))
+    found = _encoded(source, compression, among, spool)
+    for name, tensor, error in progress(found, "tensor", len(names), "encode"):
+        encoded[name] = tensor
         if error is not None:
             errors[name] = error
-        with source.timed("encode"):
-            encoded[name] = encode(name, tensor, among).in_file(spool)
-        del tensor  # drop it before the next one is made
     return {name: encoded[name] for name in names}, {name: errors[name] for name in names if name in errors}
+
+
+def _encoded(
+    source: Source, compression: Compression, among: Collection[Encoding], spool: Spool
+) -> Iterator[tuple[str, Encoded, TensorError | None]]:
+    """Tensors by name, those of a group at a time, and their errors."""
+    threads, sizes = cores(), {name: tensor.array.nbytes for name, tensor in source.tensors.items()}
+    with mapping(threads) as together:
+        for group in groups(sizes, threads):
+            large = sum(map(sizes.__getitem__, group)) >= AT_A_TIME
+            if large:
+                give_back()
+            with source.timed("compress"):
+                made = together(lambda name: compression(name, source.tensors.pop(name)), group)
+            errors = [error for _, error in made]
+            tensors = dict(zip(group, (tensor for tensor, _ in made), strict=True))
+            del made
+            if large:
+                give_back()
+            with source.timed("encode"):
+                done = together(lambda name: encode(name, tensors.pop(name), among).in_file(spool), group)  # noqa: B023
+            yield from zip(group, done, errors, strict=True)
 
 
 def load_source(

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from . import __version__
+from .core.host import cores
 
 PACKAGES = ("numpy", "numba", "bitarray", "torch")
 
@@ -23,11 +24,6 @@ def facts() -> dict[str, Any]:
         "python": sys.version.split()[0],
         "packages": {"dcz": __version__} | {name: _version(name) for name in PACKAGES},
     }
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu_name() -> str:

@@ -167,7 +167,7 @@ class Nncf(Tool):
         images = torch.zeros(1, 3, 32, 32)
         pruned = nncf.prune(model, mode=mode, ratio=0.0, examples_inputs=images)
         self._steps = 0
-        self._ratios = {step: 1 - density for step, density in densities(steps).items()}
+        self._ratios = {0: 0.0} | {step: 1 - density for step, density in densities(steps).items()}
         self._tool: Any = schedulers.MultiStepMagnitudePruningScheduler(pruned, mode=mode, steps=self._ratios)
         return pruned
 

@@ -41,6 +41,8 @@ class Tool:
         Packages that pip installs without dependencies, which the script does not need.
     environment : str
         Name of the virtual environment, if it shares another tool's.
+    npm : tuple of str
+        Packages that npm installs in place of pip: a tool for browsers, which has no script.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Tool:
     packages: tuple[str, ...] = ()
     bare: tuple[str, ...] = ()
     environment: str = ""
+    npm: tuple[str, ...] = ()
 
     def python(self, folder: Path) -> Path:
         """Its Python interpreter; that of this process if it needs no packages."""
@@ -66,8 +69,7 @@ class Tool:
         """
         python = self.python(folder)
         if not python.exists():
-            name = self.environment or self.name
-            raise MissingToolError(f"not installed; install with: python -m benchmarks.peers {name}")
+            raise MissingToolError.of(self.environment or self.name)
         return [str(python), str(HERE / self.script)]
 
 
@@ -141,31 +143,49 @@ COMPRESSORS = Tool(
     ),
 )  # fmt: skip
 """The tools that `benchmarks.compressors` trains with, and what dcz needs."""
-TOOLS: dict[str, Tool] = {**PEERS, **CODERS, ZIPNN.name: ZIPNN, ZOO.name: ZOO, COMPRESSORS.name: COMPRESSORS}
+ONNXRUNTIME_WEB = Tool("onnxruntime-web", "", npm=("onnxruntime-web@1.30.0",))
+"""An engine for browsers."""
+TOOLS: dict[str, Tool] = {
+    **PEERS,
+    **CODERS,
+    **{tool.name: tool for tool in (ZIPNN, ZOO, COMPRESSORS, ONNXRUNTIME_WEB)},
+}
 
 
 class MissingToolError(Exception):
     """A tool that is not installed, or that fails; the message says why."""
 
+    @classmethod
+    def of(cls, name: str) -> MissingToolError:
+        """The error of a tool that is not installed."""
+        return cls(f"not installed; install with: python -m benchmarks.peers {name}")
+
 
 def install(name: str, folder: Path, run: Callable[..., Any] = subprocess.run) -> None:
-    """Make the virtual environment of a tool.
+    """Make the virtual environment of a tool, or its folder of packages for browsers.
 
     Raises
     ------
     MissingToolError
-        pip fails.
+        pip or npm fails, or there is no npm.
     """
-    tool = TOOLS[name]
-    python = str(tool.python(folder))
-    pip = [python, "-m", "pip", "install", *([] if sys.stderr.isatty() else ["--quiet"])]  # pip draws its own bars
     try:
-        run([sys.executable, "-m", "venv", "--clear", str(folder / name)], check=True)
-        run([*pip, *tool.packages], check=True)
-        if tool.bare:
-            run([*pip, "--no-deps", *tool.bare], check=True)
+        for command in _installation(TOOLS[name], folder):
+            run(command, check=True)
     except subprocess.CalledProcessError as error:
         raise MissingToolError(f"{name} was not installed: {' '.join(error.cmd)} failed") from error
+    except FileNotFoundError as error:
+        raise MissingToolError(f"{name} was not installed: there is no {error.filename}") from error
+
+
+def _installation(tool: Tool, folder: Path) -> list[list[str]]:
+    """The commands that install a tool."""
+    if tool.npm:
+        return [["npm", "install", "--ignore-scripts", "--prefix", str(folder / tool.name), *tool.npm]]
+    python = str(tool.python(folder))
+    pip = [python, "-m", "pip", "install", *([] if sys.stderr.isatty() else ["--quiet"])]  # pip draws its own bars
+    commands = [[sys.executable, "-m", "venv", "--clear", str(folder / tool.name)], [*pip, *tool.packages]]
+    return [*commands, [*pip, "--no-deps", *tool.bare]] if tool.bare else commands
 
 
 def error_line(text: str) -> str:

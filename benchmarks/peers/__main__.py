@@ -10,7 +10,7 @@ from . import TOOLS, MissingToolError, install
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
-    own = [name for name, tool in TOOLS.items() if tool.packages]
+    own = [name for name, tool in TOOLS.items() if tool.packages or tool.npm]
     parser.add_argument("names", metavar="NAME", nargs="+", choices=own, help=f"of {', '.join(own)}")
     parser.add_argument("--folder", type=Path, default=Path("runs/peers"))
     arguments = parser.parse_args()

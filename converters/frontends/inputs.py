@@ -127,5 +127,6 @@ def _asked(sizes: Sizes, name: str | None = None) -> Asked:
         shape, dtype = [*shape, last], None
     checked = tuple(int(size) for size in shape)
     if not checked or min(checked) < 1:
-        raise ConversionError("the input shape must be sizes of 1 or more", found=list(sizes))
+        hint = None if sizes else "one number a sample has the shape [1]: wrap the network, and read x[:, 0]"
+        raise ConversionError("the input shape must be sizes of 1 or more", found=list(sizes), hint=hint)
     return Asked(checked, dtype, name)

@@ -127,8 +127,8 @@ def write_number_lists(lists: Sequence[Numbers]) -> bytes:
 
 
 @kernel
-def _read(data: NDArray[np.uint8], state: NDArray[np.int64], chain: bool, out: NDArray[np.int64]) -> bool:
-    """Fill `out`; False where a number is too long. `state` is place, range and code."""
+def _read(data: NDArray[np.uint8], state: NDArray[np.int64], chain: bool, limit: int, out: NDArray[np.int64]) -> bool:
+    """Fill `out` with numbers up to a limit; False where one is greater. `state` is place, range and code."""
     at, extent, code = state[0], state[1], state[2]
     last = len(data) - WORD_BYTES
     counts = np.zeros((_CONTEXTS, 2), np.int64)
@@ -164,8 +164,21 @@ def _read(data: NDArray[np.uint8], state: NDArray[np.int64], chain: bool, out: N
                 known = 0
         before = number - 1
         out[i] = before
+        if before > limit:
+            return False
     state[0], state[1], state[2] = at, extent, code
     return True
+
+
+@kernel
+def add_up(steps: NDArray[np.int64], shift: int, least: int, most: int) -> bool:
+    """Zigzag-coded differences become their sums, each times ``2**shift``; False where one is out of range."""
+    total, fits = np.int64(0), True
+    for i in range(len(steps)):
+        total += steps[i] >> 1 ^ -(steps[i] & 1)
+        steps[i] = total << shift
+        fits = fits and least <= steps[i] <= most
+    return fits
 
 
 class NumberReader:
@@ -199,12 +212,12 @@ class NumberReader:
         FormatError
         """
         out = np.zeros(count, np.int64)
-        if count and not _read(self._data, self._state, chain, out):
+        if count and not _read(self._data, self._state, chain, limit, out):
+            if int(out.max()) > limit:
+                raise FormatError(
+                    f"{self._what}: {name} is out of range", expected=f"at most {limit}", found=int(out.max())
+                )
             raise FormatError(f"{self._what}: {name} is too long")
-        if count and int(out.max()) > limit:
-            raise FormatError(
-                f"{self._what}: {name} is out of range", expected=f"at most {limit}", found=int(out.max())
-            )
         return out
 
     def close(self) -> None:

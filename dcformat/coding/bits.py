@@ -159,9 +159,14 @@ class BitWriter:
 
 
 @kernel
-def _read_numbers(data: NDArray[np.uint8], bit: int, order: int, out: NDArray[np.int64]) -> int:
-    """Fill `out` from bit `bit` on; returns the bit after the last number, or -1 where the data does not hold them."""
-    end = len(data) * 8
+def _read_numbers(data: NDArray[np.uint8], bit: int, out: NDArray[np.int64]) -> int:
+    """Fill `out` from the order at `bit` on; returns the bit after the last number, or -1 for data without them."""
+    end, order = len(data) * 8, np.int64(0)
+    if bit + ORDER_BITS > end:
+        return -1
+    for _ in range(ORDER_BITS):
+        order = order << 1 | np.int64((data[bit >> 3] >> (7 - (bit & 7))) & 1)
+        bit += 1
     for i in range(len(out)):
         zeros = 0
         while bit < end and (data[bit >> 3] >> (7 - (bit & 7))) & 1 == 0:
@@ -175,6 +180,22 @@ def _read_numbers(data: NDArray[np.uint8], bit: int, order: int, out: NDArray[np
             bit += 1
         out[i] = value - (1 << order)  # m and the low bits, read as one number, are n + 2**k
     return bit
+
+
+@kernel
+def unpack_numbers(data: NDArray[np.uint8], width: int, out: NDArray[np.int64]) -> bool:
+    """Fill `out` with numbers of some width that the data holds; False where a bit behind them is not zero."""
+    bit = 0
+    for i in range(len(out)):
+        number = np.int64(0)
+        for _ in range(width):
+            number = number << 1 | np.int64((data[bit >> 3] >> (7 - (bit & 7))) & 1)
+            bit += 1
+        out[i] = number
+    rest = np.int64(0)
+    for behind in range(bit, 8 * len(data)):
+        rest |= np.int64((data[behind >> 3] >> (7 - (behind & 7))) & 1)
+    return bool(rest == 0)
 
 
 class BitReader:
@@ -197,13 +218,7 @@ class BitReader:
     def numbers(self, count: int, limit: int) -> NDArray[np.int64]:
         """Read `count` numbers (which the caller has bounded), none greater than `limit`: ndarray of int64."""
         out = np.empty(count, dtype=np.int64)
-        if self._bit + ORDER_BITS > len(self._data) * 8:
-            raise TruncatedError(f"{self._what}: data ends too early")
-        order = 0
-        for _ in range(ORDER_BITS):
-            order = order << 1 | (int(self._data[self._bit >> 3]) >> (7 - (self._bit & 7))) & 1
-            self._bit += 1
-        self._bit = int(_read_numbers(self._data, self._bit, order, out))
+        self._bit = int(_read_numbers(self._data, self._bit, out))
         if self._bit < 0:
             raise TruncatedError(f"{self._what}: data ends too early or holds a number over 32 bits")
         if count and int(out.max()) > limit:

@@ -89,7 +89,7 @@ def run_places(walk: Walk, rows: int, padded: NDArray[np.int32], size: int, plac
     tables, parts, classes = len(ends), limits.shape[0], limits.shape[1] - 1
     ahead, at, weight = np.empty(tables, np.int64), np.empty(tables, np.int64), np.empty(tables, np.int64)
     begin_runs(walk, ahead, at, weight)
-    found = 0
+    found = np.int64(0)
     for row in range(rows):
         before = row * size
         for part in range(parts):
@@ -109,7 +109,7 @@ def run_places(walk: Walk, rows: int, padded: NDArray[np.int32], size: int, plac
                     k += _ONE
                 found += np.int64(n - first)
                 ahead[t], at[t], weight[t] = cell - limit, k, n
-    return found
+    return found  # type: ignore[return-value]
 
 
 _WORD, _IN_WORD = _U64(6), _U64(63)

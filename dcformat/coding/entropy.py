@@ -20,8 +20,11 @@ class EntropyCode(Protocol):
     """A code for symbols of one byte."""
 
     @classmethod
-    def fit(cls, counts: Sequence[int] | NDArray[np.int64]) -> Self:
-        """The best code for a histogram: the occurrences of each symbol of the alphabet."""
+    def fit(cls, counts: Sequence[int] | NDArray[np.int64], with_table: bool = False) -> Self:
+        """The best code for a histogram: the occurrences of each symbol of the alphabet.
+
+        With `with_table`, that which takes the fewest bits together with its table, where that makes a difference.
+        """
 
     @classmethod
     def read_table(cls, reader: BitReader, size: int) -> Self:

@@ -33,9 +33,17 @@ class HuffmanCode:
         self.lengths = lengths
 
     @classmethod
-    def fit(cls, counts: Sequence[int] | NDArray[np.int64]) -> Self:
+    def fit(cls, counts: Sequence[int] | NDArray[np.int64], with_table: bool = False) -> Self:
         """The best code of limited length for a histogram."""
-        return cls(huffman.code_lengths(counts))
+        best = cls(huffman.code_lengths(counts))
+        if not with_table:
+            return best
+        from .short_tables import lengths_of_short_table  # only writing needs it
+
+        occurrences = np.asarray(counts, np.int64)
+        lengths = lengths_of_short_table(occurrences)
+        others = [] if lengths is None else [cls(lengths)]
+        return min([best, *others], key=lambda code: code.cost(occurrences) + code._table_bits())
 
     @classmethod
     def read_table(cls, reader: BitReader, size: int) -> Self:
@@ -81,6 +89,11 @@ class HuffmanCode:
     def cost(self, counts: NDArray[np.int64]) -> int:
         """Bits that symbols of this histogram take."""
         return huffman.coded_bits(counts, self.lengths)
+
+    def _table_bits(self) -> int:
+        out = BitWriter()
+        self.write_table(out)
+        return len(out.bits)
 
     def write_table(self, out: BitWriter) -> None:
         """Append the code lengths."""

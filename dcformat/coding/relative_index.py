@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..constants import MAX_GAP_BITS
 from ..jit import inlined, kernel
+from .histograms import PIECE
 
 
 def gaps_of(positions: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -56,7 +57,11 @@ def gap_counts(gaps: NDArray[np.int64], occurrences: NDArray[np.int64]) -> dict[
 
 def gap_symbols(gaps: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """Gap symbols of a width: ndarray of uint8, shape (n + escapes,)."""
-    escape = (1 << bits) - 1
+    pieces = [_gap_symbols(gaps[begin : begin + PIECE], (1 << bits) - 1) for begin in range(0, len(gaps), PIECE)]
+    return np.concatenate(pieces)
+
+
+def _gap_symbols(gaps: NDArray[Any], escape: int) -> NDArray[np.uint8]:
     ends = np.cumsum(gaps // escape + 1)
     symbols = np.full(int(ends[-1]), escape, dtype=np.uint8)
     ends -= 1

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import FormatError
 from ..coding.adaptive_numbers import NumberReader, Numbers, write_number_lists
-from ..coding.bits import Bytes, write_varint
+from ..coding.bits import Bytes, unpack_numbers, write_varint
 from ..coding.codebook import find_grid
 from ..constants import MAX_ADAPTIVE, MAX_ADAPTIVE_EXPANSION
 from ..graph.graph import Shape
@@ -317,9 +317,7 @@ def _pack(values: Ints, width: int) -> bytes:
 
 def _unpack(data: Bytes, count: int, width: int) -> Ints:
     """Inverse of `_pack`."""
-    bits = np.unpackbits(np.frombuffer(data, np.uint8))
-    if bits[count * width :].any():
+    numbers = np.zeros(count, np.int64)
+    if not unpack_numbers(np.frombuffer(data, np.uint8), width, numbers):
         raise FormatError("elements: padding bits are not zero")
-    columns = bits[: count * width].reshape(count, width).astype(np.int64)
-    numbers: Ints = (columns << np.arange(width)[::-1]).sum(axis=1)
     return numbers

@@ -42,23 +42,26 @@ class Counted:
         Contiguous, little-endian, not empty.
     dtype : str
         Its element type, a key of `DTYPES`.
+    tables_count : bool
+        Whether codes of small tensors are those that take the fewest bits with their tables.
     most : float
         Bytes that a payload may take, as another scheme takes no more. A scheme that would take more need not write it.
     found : dict
         What one function found out about the tensor, for its later calls: by the function's own key.
     """
 
-    def __init__(self, array: Array, dtype: str) -> None:
+    def __init__(self, array: Array, dtype: str, tables_count: bool = False) -> None:
         self.array = array
         self.dtype = dtype
+        self.tables_count = tables_count
         self.most = math.inf
         self.found: dict[Any, Any] = {}
 
     @staticmethod
-    def of(tensor: Dense) -> Counted:
+    def of(tensor: Dense, tables_count: bool = False) -> Counted:
         """Lay a tensor's elements out as a container stores them."""
         array = np.ascontiguousarray(tensor.array, dtype=DTYPES[tensor.dtype])
-        return Counted(array.reshape(tensor.shape), tensor.dtype)
+        return Counted(array.reshape(tensor.shape), tensor.dtype, tables_count)
 
     @cached_property
     def counts(self) -> dict[int, int] | None:
@@ -93,7 +96,7 @@ class Counted:
     def levels(self) -> tuple[NDArray[np.float32], Counted] | None:
         """Scales and levels, where each row of a float32 tensor is on a grid of its own."""
         split = split_rows(self.array)
-        return (split[0], Counted(split[1], LEVELS)) if split is not None else None
+        return (split[0], Counted(split[1], LEVELS, self.tables_count)) if split is not None else None
 
     def pieces(self, swapped: bool = False) -> Iterator[NDArray[Any]]:
         """Bit patterns, flat, piece by piece: in the array's own order, or with its first two axes swapped."""

@@ -95,8 +95,9 @@ class ContextPayload(Payload):
     def _stream(self) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
         """Words, and the states in which lanes begin, with the place in the words."""
         begin = self.end - WORD_BYTES * self.words
-        words = np.zeros(self.words + MAX_LANES, np.uint32)
+        words = room(self.words + MAX_LANES, np.uint32)
         words[: self.words] = np.frombuffer(self.data, "<u4", self.words, begin)
+        words[self.words :] = 0
         states = np.zeros(MAX_LANES + 1, np.uint64)
         states[: self.lanes] = np.frombuffer(self.data, "<u8", self.lanes, begin - STATE_BYTES * self.lanes)
         return words, states

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from ...core.errors import FormatError
-from ..coding.adaptive_numbers import NumberReader
+from ..coding.adaptive_numbers import NumberReader, add_up
 from ..coding.density import MAX_CLASS
 from ..coding.frequencies import FRACTION_BITS, MAX_EXPONENT, SUMS, TILT, gap_widths, odds_of
 from ..graph.graph import Shape
@@ -90,8 +90,7 @@ def read_positions(reader: NumberReader, shape: Shape, bits: int, form: list[int
     row_classes = unzigzag(reader.read(row_count, 2 * MAX_CLASS, "class of a row", chain=True))
     column_classes = unzigzag(reader.read(column_count, 2 * MAX_CLASS, "class of a column", chain=True))
     layout = Layout.of(shape, rows, columns, row_classes, column_classes)
-    corrections = _steps(reader, form[2], "correction") << form[3]
-    _check(corrections, -MAX_EXPONENT, MAX_EXPONENT, "correction")
+    corrections = _steps(reader, form[2], form[3], (-MAX_EXPONENT, MAX_EXPONENT), "correction")
     cells = layout.cells()
     stored = reader.read(layout.tables, count * width, "weights of a run")
     if (stored > cells).any():
@@ -111,17 +110,15 @@ def read_values(reader: NumberReader, size: int, positive: int, shape: Shape, ta
     shift, with_signs, with_slopes = form
     if shift > FRACTION_BITS or with_signs > 1 or with_slopes > 1:
         raise FormatError(f"{WHAT}: form of the symbols' tables is out of range", found=form)
-    exponents = _steps(reader, size, "exponent of a symbol") << shift
-    _check(exponents, 0, MAX_EXPONENT, "exponent of a symbol")
+    exponents = _steps(reader, size, shift, (0, MAX_EXPONENT), "exponent of a symbol")
     tilts, slopes = None, np.zeros(tables, np.int64)
     if with_signs:
         if not signs_count(size, positive, shape):
             raise FormatError(f"{WHAT}: signs of neighbours cannot count")
-        tilts = TILT // 2 + np.concatenate([[0], _steps(reader, SUMS - 1, "tilt")])
-        _check(tilts, 1, TILT - 1, "tilt")
+        most = TILT // 2 - 1
+        tilts = TILT // 2 + np.concatenate([[0], _steps(reader, SUMS - 1, 0, (-most, most), "tilt less 32")])
     if with_slopes:
-        slopes = _steps(reader, tables, "slope")
-        _check(slopes, -MAX_EXPONENT, MAX_EXPONENT, "slope")
+        slopes = _steps(reader, tables, 0, (-MAX_EXPONENT, MAX_EXPONENT), "slope")
     return Values(exponents, slopes, tilts)
 
 
@@ -130,10 +127,9 @@ def signs_count(size: int, positive: int, shape: Shape) -> bool:
     return prod(kernel_shape(shape)) > 1 and 2 <= positive <= size - 2 and sign_places(shape) <= MOST_PLACES
 
 
-def _steps(reader: NumberReader, count: int, name: str) -> Ints:
-    return np.cumsum(unzigzag(reader.read(count, 4 * MAX_EXPONENT, name)))
-
-
-def _check(numbers: Ints, least: int, most: int, name: str) -> None:
-    if len(numbers) and (numbers.min() < least or numbers.max() > most):
+def _steps(reader: NumberReader, count: int, shift: int, limits: tuple[int, int], name: str) -> Ints:
+    """Numbers from their differences, each times ``2**shift``."""
+    numbers, (least, most) = reader.read(count, 4 * MAX_EXPONENT, name), limits
+    if not add_up(numbers, shift, least, most):
         raise FormatError(f"{WHAT}: {name} is out of range", expected=f"{least} to {most}", found=numbers.tolist())
+    return numbers

@@ -65,11 +65,13 @@ class Symbols:
     cost: int
 
     @staticmethod
-    def of(counts: Mapping[int, int], dtype: np.dtype[Any], coder: type[EntropyCode]) -> Symbols:
+    def of(
+        counts: Mapping[int, int], dtype: np.dtype[Any], coder: type[EntropyCode], with_table: bool = False
+    ) -> Symbols:
         """Make them from the occurrences of each bit pattern of a tensor of this type."""
         bits = np.array(sorted(counts), dtype=f"<u{dtype.itemsize}")
         occurrences = np.array([counts[pattern] for pattern in bits.tolist()], dtype=np.int64)
-        code = coder.fit(occurrences)
+        code = coder.fit(occurrences, with_table)
         form, codebook = write_codebook(bits.view(dtype)) if len(bits) else (CodebookForm.F32, b"")
         return Symbols(bits, code, form, codebook, code.cost(occurrences) + 8 * len(codebook))
 

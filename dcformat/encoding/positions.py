@@ -103,7 +103,7 @@ def _best_width(tensor: Counted, swapped: bool, coder: type[EntropyCode]) -> Gap
     for bits in sorted(histograms, key=least.__getitem__):
         if best is not None and least[bits] > best.cost + 1:  # and so of all that follow; 1 is for rounding
             break
-        code = coder.fit(histograms[bits])
+        code = coder.fit(histograms[bits], tensor.tables_count)
         cost = code.cost(histograms[bits]) + 8 * len(write_tables(code))
         if best is None or (cost, bits) < (best.cost, best.bits):
             best = Gaps(swapped, stored, bits, code, cost)

@@ -66,7 +66,7 @@ class SharedScheme(ElementScheme):
         # Up to this density a code of at least one bit a zero cannot win against gaps.
         if len(counts) > MAX_CODEBOOK or (size - tensor.zeros) * 8 <= size:
             return None
-        symbols = Symbols.of(counts, tensor.array.dtype, self.coder)
+        symbols = Symbols.of(counts, tensor.array.dtype, self.coder, tensor.tables_count)
         if symbols.cost > 8 * tensor.most:
             return None
         bits = bit_patterns(tensor.array)

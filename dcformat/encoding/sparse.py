@@ -155,7 +155,7 @@ class SparseSharedScheme(ElementScheme):
         """Write a tensor with a zero and few distinct weights beside it."""
         if tensor.counts is None or not tensor.zeros:
             return None
-        symbols = Symbols.of(tensor.counts, tensor.array.dtype, self.coder)
+        symbols = Symbols.of(tensor.counts, tensor.array.dtype, self.coder, tensor.tables_count)
         gaps = Gaps.best(tensor, self.coder)
         if gaps.cost + symbols.cost > 8 * tensor.most:
             return None

@@ -29,6 +29,12 @@ from .wide import WideScheme
 LEAST_GAIN = 64
 """Bytes that an encoding of format 1.1 has to save in a file of 1.0: older readers cannot read it then."""
 
+LARGE = 1 << 17
+"""Stored weights from which on the time of decoding is felt, and counts."""
+LINK = 0.24
+"""Bits that a nanosecond is worth, those of a link of 240 Mbit/s: of two payloads a large tensor gets the one that is
+fetched and decoded sooner."""
+
 _LEVELS = frozenset({LEVELS})
 _RAW, _PLANES = RawScheme(), PlanesScheme(HuffmanCode)
 
@@ -98,10 +104,16 @@ CODECS: dict[str, tuple[Encoding, ...]] = {
 """
 
 
+_SLOWER = {Encoding.CONTEXT: 2.7}
+"""Nanoseconds that a stored weight takes longer to decode than one that is Huffman-coded: a thread of a Zen 4."""
+
+
 def encode_tensor(
     tensor: Dense, among: Collection[Encoding] = DEFAULT, least_gain: int = LEAST_GAIN
 ) -> tuple[Encoding, Bytes]:
-    """Encode a tensor in the encoding that takes the fewest bytes, or half a percent more where that decodes faster.
+    """Encode a tensor in the encoding that takes the fewest bytes; a large one, where those count with its time.
+
+    Time counts unless `among` has an encoding that decodes slowly.
 
     Takes memory for the payload twice, and for pieces of the tensor: some tens of MiB, however large it is.
 
@@ -128,15 +140,18 @@ def encode_at_gains(
     tensor: Dense, among: Collection[Encoding], least_gains: Sequence[int]
 ) -> list[tuple[Encoding, Bytes]]:
     """What `encode_tensor` gives at each of several least gains, for the work of one."""
-    counted = Counted.of(tensor)
+    counted = Counted.of(tensor, tables_count=set(DEFAULT).issubset(among))
     fitting = [e for e in Encoding if e in {Encoding.RAW, *among} and e.fits(tensor.dtype, tensor.shape)]
     best: list[tuple[Encoding, Bytes]] = []
     # The newest first: most tensors get one of them, and the older ones see beforehand that they take more.
     for encoding in reversed(fitting):
-        gains = [gain if encoding.minor_version else 0 for gain in least_gains]
+        extra = [_extra(encoding, counted, gain, among) for gain in least_gains]
         if best:
-            costs = [_cost(found, gain) for found, gain in zip(best, least_gains, strict=True)]
-            counted.most = max(cost - gain for cost, gain in zip(costs, gains, strict=True))
+            costs = [
+                len(payload) + _extra(found, counted, gain, among)
+                for (found, payload), gain in zip(best, least_gains, strict=True)
+            ]
+            counted.most = max(cost - more for cost, more in zip(costs, extra, strict=True))
         payload = encoding.scheme.write(counted)
         if payload is None:
             continue
@@ -144,15 +159,19 @@ def encode_at_gains(
             best = [(encoding, payload)] * len(least_gains)
             continue
         best = [
-            (encoding, payload) if len(payload) + gain <= cost else found
-            for found, cost, gain in zip(best, costs, gains, strict=True)
+            (encoding, payload) if len(payload) + more <= cost else found
+            for found, cost, more in zip(best, costs, extra, strict=True)
         ]
     return best
 
 
-def _cost(found: tuple[Encoding, Bytes], least_gain: int) -> int:
-    encoding, payload = found
-    return len(payload) + (least_gain if encoding.minor_version else 0)
+def _extra(encoding: Encoding, tensor: Counted, least_gain: int, among: Collection[Encoding]) -> int:
+    """Bytes that an encoding is charged beside its payload: for its version, and for its time."""
+    extra = least_gain if encoding.minor_version else 0
+    if encoding not in _SLOWER or not _SLOW.isdisjoint(among):
+        return extra
+    stored = tensor.array.size - tensor.zeros
+    return extra + int(_SLOWER[encoding] * LINK * stored / 8) if stored >= LARGE else extra
 
 
 def encode_raw(tensor: Dense) -> Bytes:

@@ -83,7 +83,7 @@ _ALL = (
     Target(
         "wasm32",
         Processor("wasm32-unknown-unknown", "generic", _WASM, fuses=False, bits=32),
-        planned.AVX2,
+        planned.WASM,
         "wasm32-wasi",
     ),
 )

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin, get_worker
 
+from ..core.host import cores
 from ..core.hub import fetched
 from ..core.ranges import is_url
 from ..dcformat import InputError
-from ..machine import cores
 
 if TYPE_CHECKING:
     from distributed import Client, Future

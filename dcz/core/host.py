@@ -40,3 +40,8 @@ def level() -> str | None:
     flags = {flag for line in host() or () if line.startswith("flags: ") for flag in line.split()}
     met = [name for name in FUSING if all(feature.linux in flags for feature in LEVELS[name])]
     return met[-1] if met else None
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

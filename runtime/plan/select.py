@@ -41,6 +41,7 @@ from ..kernels.words.dense import ConvWordsDense, DenseWordTiling
 from ..kernels.words.sparse import ConvWordsSparse
 from ..simd import LANES
 from . import cost
+from .costs import Costs
 from .target import HOST, Target
 
 Geometry = TypeVar("Geometry", ConvGeometry, LinearGeometry)
@@ -104,7 +105,7 @@ class Row(Generic[Geometry, Shape]):
 
     name: str
     tilings: Callable[[Problem[Geometry]], Iterable[Shape]]
-    cycles: Callable[[cost.Costs, Shape, Tensor], float]
+    cycles: Callable[[Costs, Shape, Tensor], float]
     pack: Callable[[Tensor, Shape, Epilogue], PackedLayer]
     label: Callable[[Shape], str] = lambda tiling: ""
     most: int | None = None

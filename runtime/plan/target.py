@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ...core.cpu import BYTE_DOTS, WIDE, WORDS
 from .byte_target import PLAIN_BYTES, ZEN4_BYTES, ByteTarget
-from .cost import Batch16Costs, Costs, DirectCosts, LinearCosts, WinogradCosts, WordCosts
+from .costs import Batch16Costs, Costs, DirectCosts, LinearCosts, WinogradCosts, WordCosts
 
 ZEN4 = Costs(
     DirectCosts(
@@ -271,6 +271,10 @@ AVX2 = Target(
     batch16_winograd=(4, 1),
 )
 """Without AVX-512, and so elsewhere: 16 registers of half a vector each."""
+
+WASM = replace(AVX2, plane_vectors=(1,), dense_registers=3)
+"""WebAssembly: its vectors are a quarter of ours, and the 16 registers of x86-64 hold the sums of fewer. Depthwise
+layers go tap by tap. The two take a third off the time of a pruned MobileNetV2 in V8."""
 
 WITH_AVX512 = replace(AVX512, permutes=WORDS)
 """AVX-512 as this machine can plan for it: what packs weights for permutations permutes itself."""

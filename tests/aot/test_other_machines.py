@@ -16,6 +16,7 @@ from PIL import Image
 import dcz
 from dcz.aot.compile import compile_model
 from dcz.aot.targets import TARGETS, find_target
+from dcz.dcformat import Graph, make_node, write
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MACHINES = {"x86-64-v2": 62, "aarch64": 183, "armv7": 40, "riscv64": 243}
@@ -64,13 +65,24 @@ def test_the_example_runs_under_an_emulator(small_container: Path, tmp_path: Pat
     assert float(said.split()[-1].rstrip(")")) == pytest.approx(model(model.preprocess(pixels)).max(), rel=1e-5)
 
 
+def depthwise(path: Path) -> Path:
+    """A container of one depthwise layer, half of its weights zero."""
+    rng = np.random.default_rng(5)
+    weight = (rng.normal(size=(4, 1, 3, 3)) * (rng.random((4, 1, 3, 3)) < 0.5)).astype(np.float32)
+    node = make_node("conv2d", (0,), {"weight": "w"}, {"padding": (1, 1), "groups": 4})
+    write(path, Graph((4, 7, 9), (node,), 1), {"w": weight})
+    return path
+
+
 @needs_zig
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
-def test_a_module_runs_in_node(small_container: Path, tmp_path: Path) -> None:
-    compile_model(small_container, tmp_path / "m.wasm", target="wasm32")
-    model = dcz.load(small_container)
+@pytest.mark.parametrize("network", ["small", "depthwise"])
+def test_a_module_runs_in_node(network: str, small_container: Path, tmp_path: Path) -> None:
+    container = small_container if network == "small" else depthwise(tmp_path / "depthwise.dcz")
+    compile_model(container, tmp_path / "m.wasm", target="wasm32")
+    model = dcz.load(container)
     x = model.noise(1)["input"]
     x.tofile(tmp_path / "x.bin")
     command = ["node", EXAMPLES / "wasm" / "run.mjs", tmp_path / "m.wasm", tmp_path / "x.bin", "--raw"]
     said = subprocess.run(command, capture_output=True, check=True).stdout
-    np.testing.assert_allclose(np.frombuffer(said, np.float32), model(x)[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.frombuffer(said, np.float32), model(x)[0].ravel(), rtol=1e-5, atol=1e-6)

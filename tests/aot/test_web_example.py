@@ -6,10 +6,7 @@ import importlib.util
 import json
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +14,12 @@ import pytest
 from PIL import Image
 
 import dcz
+from benchmarks.web import browser
 from dcz.aot.compile import compile_model
 from dcz.dcformat import Preprocess
 from dcz.runtime.vision.images import Inputs
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 CONVERT = """
 import { readFileSync } from "node:fs";
 import { inputOf, resized } from "MODULE";
@@ -55,34 +52,22 @@ def site(small_container: Path, tmp_path: Path) -> Iterator[str]:
     """The address of the examples with a compiled model, served on this machine."""
     shutil.copytree(EXAMPLES, tmp_path / "examples")
     compile_model(small_container, tmp_path / "examples" / "web" / "model.wasm", target="wasm32")
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "examples"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/web/"
-        server.shutdown()
-        thread.join()
+    with browser.served(tmp_path / "examples") as address:
+        yield f"{address}web/"
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="needs ziglang")
-@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium and its driver")
+@pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing()))
 def test_the_page_classifies_an_image(site: str, small_container: Path, tmp_path: Path) -> None:
-    webdriver = pytest.importorskip("selenium.webdriver")
-    wait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
+    from selenium.webdriver.support.ui import WebDriverWait
+
     pixels = np.random.default_rng(3).integers(0, 256, (8, 8), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "image.png")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(flag)
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    try:
-        browser.get(site)
-        wait(browser, 60).until(lambda page: "is ready" in page.find_element("id", "state").text)
-        browser.find_element("id", "file").send_keys(str(tmp_path / "image.png"))
-        wait(browser, 60).until(lambda page: page.find_element("id", "answer").text)
-        rows = browser.find_element("id", "answer").text.splitlines()
-    finally:
-        browser.quit()
+    with browser.headless() as page:
+        page.get(site)
+        WebDriverWait(page, 60).until(lambda page: "is ready" in page.find_element("id", "state").text)
+        page.find_element("id", "file").send_keys(str(tmp_path / "image.png"))
+        WebDriverWait(page, 60).until(lambda page: page.find_element("id", "answer").text)
+        rows = page.find_element("id", "answer").text.splitlines()
     (expected,) = dcz.load(small_container).predict([pixels], top=3)
     assert rows == [f"{answer.label} {100 * answer.score:.1f} %" for answer in expected]

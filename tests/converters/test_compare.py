@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+import dcz
 from dcz.converters.compare import compare
 from dcz.converters.convert import convert
 from dcz.dcformat import ConversionError
@@ -231,3 +232,13 @@ def test_a_container_without_a_graph_needs_no_network(factory: Callable[[], nn.M
 def test_another_input_shape_than_the_containers_is_refused(net: nn.Module, container: Path) -> None:
     with pytest.raises(ConversionError, match=r"another input shape \(expected \[2, 8, 8\], found \[2, 9, 9\]\)"):
         compare(container, net, input_shape=(2, 9, 9))
+
+
+def test_one_number_a_sample_is_compared_in_the_shape_of_the_container(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Linear(4, 1), nn.Flatten(0)).eval()
+    report = dcz.convert(module, tmp_path / "one.dcz", input_shape=(4,))
+    assert "one number a sample, answered in the shape [N, 1]: 'output'" in report.messages
+    x = torch.randn(3, 4)
+    with torch.no_grad():
+        np.testing.assert_allclose(dcz.load(tmp_path / "one.dcz")(x.numpy()), module(x)[:, None].numpy(), rtol=1e-5)
+    assert dcz.verify(tmp_path / "one.dcz", module, input_shape=(4,)).ok

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dcz.core.memory import room
+from dcz.core.memory import give_back, room
 
 
 @pytest.mark.parametrize("count", [1, 1000, 3 << 19, 5 << 20])
@@ -11,3 +11,11 @@ def test_room_begins_at_a_cache_line_or_a_large_page(count: int) -> None:
     assert array.ctypes.data % (1 << 21 if count > 1 << 19 else 64) == 0
     array[:] = 7
     assert (array == 7).all()
+
+
+def test_what_is_in_use_is_not_given_back() -> None:
+    kept = [bytes([i]) * 5000 for i in range(100)]
+    freed = [bytes(5000) for _ in range(100)]
+    del freed
+    give_back()
+    assert kept == [bytes([i]) * 5000 for i in range(100)]

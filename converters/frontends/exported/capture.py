@@ -110,7 +110,8 @@ def capture(module: nn.Module, input_shape: InputShapes) -> Capture:
         It uses operators that dcz does not have.
     """
     program, inputs, messages = trace(module, asked_inputs(input_shape))
-    return replace(lower_program(program, inputs=inputs), messages=messages)
+    captured = lower_program(program, inputs=inputs)
+    return replace(captured, messages=[*messages, *captured.messages])
 
 
 def lower_program(
@@ -158,7 +159,7 @@ def lower_program(
     _lower_nodes(builder, graph, explain)
     answers = {name: nodes[node] for name, node in zip(outputs or user_outputs, user_outputs.values(), strict=True)}
     try:
-        return Capture(builder.finish(answers), constants, program)
+        return Capture(builder.finish(answers), constants, program, _about_answers(answers))
     except UnsupportedOpError as error:
         if explain is None or builder.node is None:
             raise
@@ -173,6 +174,11 @@ def batch_size(program: ExportedProgram) -> int | None:
         return batch
     limits = program.range_constraints.get(batch.node.expr)
     return int(limits.lower) if limits is not None and limits.lower > 1 else None
+
+
+def _about_answers(answers: Mapping[str, fx.Node]) -> list[str]:
+    numbers = [name for name, node in answers.items() if node.meta["val"].dim() == 1]
+    return [f"one number a sample, answered in the shape [N, 1]: {quoted(numbers)}"] if numbers else []
 
 
 def _lower_nodes(builder: FxBuilder, graph: fx.Graph, explain: Explain | None) -> None:

@@ -9,10 +9,11 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram, default_decompositions
 
+from .definitions import DEFINITIONS
 from .ends import inputs_of
 from .lowering import LOWERINGS
 from .tracing import quiet
-from .writes import replace_writes
+from .writes import replace_writes, writes
 
 
 def decomposed(program: ExportedProgram) -> tuple[ExportedProgram, fx.Graph]:
@@ -26,17 +27,37 @@ def decomposed(program: ExportedProgram) -> tuple[ExportedProgram, fx.Graph]:
     graph : fx.Graph
         A copy of its graph, in which no operator writes into a tensor.
     """
+    graph, tried = copy.deepcopy(program.graph), set[Any]()
+    if _has_blocks(program) or not replace_writes(graph):
+        program, graph = _retraced(program, {})
+    while table := _table(program, tried):
+        program, graph = _retraced(program, table)
+    return program, graph
+
+
+def _has_blocks(program: ExportedProgram) -> bool:
+    """Whether it has graphs within its graph: blocks of no_grad."""
+    return any(isinstance(node.target, torch._ops.HigherOrderOperator) for node in program.graph.nodes)
+
+
+def _table(program: ExportedProgram, tried: set[Any]) -> dict[Any, Any]:
+    """Definitions of operators without a lowering that have not been tried; adds these to those that have."""
     moving = _moving(program)
-    fixed = {node.target for node in program.graph.nodes if node not in moving}
-    table: dict[Any, Any] = {}
-    if any(_is_unknown(node.target) for node in moving):
-        every = default_decompositions()
-        table = {op: every[op] for op in every if _is_unknown(op) and op not in fixed}
-    elif not any(isinstance(node.target, torch._ops.HigherOrderOperator) for node in program.graph.nodes):
-        graph = copy.deepcopy(program.graph)
-        if replace_writes(graph):
-            return program, graph
-    with quiet():  # x.relu_() and its views without side effects, no_grad inlined, einsum in other operators
+    unknown = {node.target for node in moving if _is_unknown(node.target)} - tried
+    tried |= unknown
+    if not unknown:
+        return {}
+    defined = default_decompositions()
+    every = {op: defined[op] for op in defined} | dict(DEFINITIONS)
+    if unknown.isdisjoint(every) and not any(map(_is_composite, unknown)):
+        return {}
+    kept = LOWERINGS.keys() | {node.target for node in program.graph.nodes if node not in moving}
+    return {op: every[op] for op in every if (op in unknown or _is_composite(op)) and op not in kept}
+
+
+def _retraced(program: ExportedProgram, table: dict[Any, Any]) -> tuple[ExportedProgram, fx.Graph]:
+    """The program by such definitions, without side effects such as those of ``x.relu_()``, and without blocks."""
+    with quiet():
         program = program.run_decompositions(table)
     return program, copy.deepcopy(program.graph)
 
@@ -51,7 +72,10 @@ def _moving(program: ExportedProgram) -> set[fx.Node]:
 
 
 def _is_unknown(target: Any) -> bool:
-    """Whether torch defines an operator by others, and it has no lowering."""
+    return isinstance(target, torch._ops.OpOverload) and target not in LOWERINGS and not writes(target)
+
+
+def _is_composite(target: Any) -> bool:
+    """Whether torch defines an operator by others, for all that calls it."""
     key = torch._C.DispatchKey.CompositeImplicitAutograd
-    is_composite = isinstance(target, torch._ops.OpOverload) and target.has_kernel_for_dispatch_key(key)
-    return is_composite and target not in LOWERINGS
+    return isinstance(target, torch._ops.OpOverload) and target.has_kernel_for_dispatch_key(key)

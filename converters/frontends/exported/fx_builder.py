@@ -66,13 +66,14 @@ class FxBuilder:
         self._unknown: set[fx.Node] = set()
 
     def finish(self, outputs: fx.Node | Mapping[str, fx.Node]) -> Graph:
-        """The graph whose answer is what one node made, or several by name."""
+        """The graph whose answer is what one node made, or several by name; one number a sample gets an axis of one."""
         if isinstance(outputs, fx.Node):
             outputs = {Output.name: outputs}
         values = {}
         for name, self.node in outputs.items():
             self.require(self.place_of(self.node) == FIRST, self.batch_rule)
-            values[name] = self.read(self.node)
+            shape = self.shape_of(self.node)
+            values[name] = self.read(self.node) if shape else self.reshape(self.value(self.node), (1,))
         return self._graph.finish(values)
 
     def fail(self, why: str) -> NoReturn:

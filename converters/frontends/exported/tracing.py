@@ -27,6 +27,7 @@ BATCH = 2
 """Two samples: with one, an operator that mixes the batch would go unseen."""
 _ABOUT_SIZES = re.compile(r"\b(shapes?|sizes?|dim|dimensions?|channels?|elements?|[1-5]D)\b")
 _ABOUT_IDS = re.compile(r"\b(Long|Int|long, int|indices)\b")
+_UNKNOWN_ANSWER = re.compile(r"Found <class '([^']+)'> in output")
 _TORCH = Path(torch.__file__).parent
 
 
@@ -218,10 +219,18 @@ def _refusal(module: nn.Module, examples: Sequence[Tensor], error: Exception) ->
             hint="wrap it in a module whose forward takes a tensor and makes the dictionary",
         )
     if isinstance(error, GuardOnDataDependentSymNode):
+        of_a_mask = "_detect_is_causal_mask" in _frames(error)
+        same = "dcz converts networks that do the same for every input"
         return ConversionError(
             f"{what}: what forward does depends on the values in a tensor (if, while, item())",
             where=_place(error),
-            hint="dcz converts networks that do the same for every input",
+            hint="tell torch what the mask is: is_causal=True (tgt_is_causal=True)" if of_a_mask else same,
+        )
+    if found := _UNKNOWN_ANSWER.search(str(error)):
+        return ConversionError(
+            f"{what}: the answer is an object that torch.export does not know",
+            found=found[1],
+            hint="answer with a tensor, tuple or dict; or, for a data class: torch.export.register_dataclass(...)",
         )
     about_sizes = _ABOUT_SIZES.search(str(error)) and not isinstance(error, NotImplementedError)
     hint = "check the input shape (--input-shape)" if about_sizes else None
@@ -248,6 +257,11 @@ def _key_read(module: nn.Module) -> str | None:
     except Exception:  # it does something else with its input
         return None
     return None
+
+
+def _frames(error: Exception) -> set[str]:
+    """Names of the functions that an error went through."""
+    return {frame.name for frame in traceback.extract_tb(error.__traceback__)}
 
 
 def _place(error: Exception) -> str | None:

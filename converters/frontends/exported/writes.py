@@ -50,9 +50,9 @@ def replace_writes(graph: fx.Graph) -> bool:
             plain = _plain(node, seen)
             if plain is None:
                 return False
-            written = node.args[0]
-            node.target = plain
-            written.replace_all_uses_with(node, delete_user_cb=lambda user: user not in seen and user is not node)
+            node.target, written = plain, node.args[0]
+            later = written.users.keys() - seen - {node}
+            written.replace_all_uses_with(node, delete_user_cb=later.__contains__)
         seen.add(node)
     return True
 
@@ -66,6 +66,7 @@ def _plain(node: fx.Node, seen: set[fx.Node]) -> OpOverload | None:
     seen : set of fx.Node
         The nodes before it, with no writing operators.
     """
+    assert isinstance(node.target, OpOverload)
     written, schema = node.args[0], node.target._schema
     plain = _overload(schema)
     if plain not in FRESH or not isinstance(written, fx.Node):

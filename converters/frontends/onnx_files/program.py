@@ -25,6 +25,7 @@ from .session import Session
 
 OLDEST = 7
 """First version of the operator set with today's rules of broadcasting."""
+OPTIMISED = "what begins with com.microsoft is ONNX Runtime's own: save the model with ORT_ENABLE_BASIC at most"
 WAY_OUT = "keep the weights without the graph with --partial (partial=True)"
 
 
@@ -117,5 +118,6 @@ def _of_several(names: list[str]) -> list[str] | None:
 
 
 def _with_way_out(error: UnsupportedOpError) -> UnsupportedOpError:
-    error.hint = f"{error.hint}; {WAY_OUT}"
+    optimised = f"{OPTIMISED}; " if "com.microsoft" in str(error) else ""
+    error.hint = f"{error.hint}; {optimised}{WAY_OUT}"
     return error

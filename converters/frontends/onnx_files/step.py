@@ -148,5 +148,6 @@ def name_of(proto: NodeProto) -> str:
 
 
 def refusal(proto: NodeProto, why: str) -> UnsupportedOpError:
-    """The error that refuses a node."""
-    return UnsupportedOpError(proto.op_type, node=name_of(proto), why=why)
+    """The error that refuses a node. Operators of other domains than ONNX's own are named with theirs."""
+    domain = "" if proto.domain in ("", "ai.onnx") else f"{proto.domain}."
+    return UnsupportedOpError(domain + proto.op_type, node=name_of(proto), why=why)

@@ -89,7 +89,7 @@ class Kernel(Inner):
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the machine code for arguments of these types."""
-        return self.code(*arguments)(*arguments)
+        return (self._codes.get(kinds_of(arguments)) or self.code(*arguments))(*arguments)
 
     def code(self, *arguments: Any) -> Callable[..., Any]:
         """The machine code for arguments of these types, as a function: to call without a look-up."""

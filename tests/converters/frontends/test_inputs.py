@@ -31,8 +31,9 @@ def test_other_text_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("given", [(), (0, 3), (3, -1), ("int64",), {"x": ()}])
 def test_sizes_are_one_or_more(given: InputShapes) -> None:
-    with pytest.raises(ConversionError, match="must be sizes of 1 or more"):
+    with pytest.raises(ConversionError, match="must be sizes of 1 or more") as refused:
         asked_inputs(given)
+    assert ("one number a sample" in str(refused.value)) == (given in ((), {"x": ()}))
 
 
 def test_an_unknown_element_type_is_refused() -> None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from dcz.dcformat import Dense, FormatError, Shared, SparseShared
 from dcz.dcformat.coding.context_decode import WIDE
-from dcz.dcformat.encoding import context_write
+from dcz.dcformat.encoding import context_write, table
 from dcz.dcformat.encoding.base import Counted
 from dcz.dcformat.encoding.context import ContextPayload
-from dcz.dcformat.encoding.table import Encoding, encode_tensor, parse
+from dcz.dcformat.encoding.table import CODECS, Encoding, encode_tensor, parse
 
 sys.path.append(str(Path(__file__).parents[2] / "second_reader"))
 
@@ -187,3 +187,15 @@ def test_every_flipped_byte_is_refused_or_harmless() -> None:
             except FormatError:
                 continue
             assert decoded.dense().shape == array.shape
+
+
+@pytest.mark.parametrize(("spread", "large"), [(0.7, Encoding.SPARSE_SHARED), (1.5, Encoding.CONTEXT)])
+def test_time_counts_in_large_tensors(spread: float, large: Encoding, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    odds = 0.2 * np.multiply.outer(np.exp(spread * rng.normal(size=150)), np.exp(spread * rng.normal(size=120)))
+    array = np.where(rng.random(odds.shape) < odds / (1 + odds), rng.choice([-1, 1, 2], odds.shape), 0)
+    tensor, candidates = Dense(array.astype(np.float32), "F32"), {Encoding.SPARSE_SHARED, Encoding.CONTEXT}
+    assert encode_tensor(tensor, candidates)[0] == Encoding.CONTEXT
+    monkeypatch.setattr(table, "LARGE", 1 << 10)
+    assert encode_tensor(tensor, candidates)[0] == large
+    assert encode_tensor(tensor, CODECS["smallest"])[0] in {Encoding.CONTEXT, Encoding.MIXED}

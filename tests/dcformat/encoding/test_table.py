@@ -34,7 +34,7 @@ class PlainCode:
     size: int
 
     @classmethod
-    def fit(cls, counts: Sequence[int] | NDArray[np.int64]) -> PlainCode:
+    def fit(cls, counts: Sequence[int] | NDArray[np.int64], with_table: bool = False) -> PlainCode:
         return cls(len(counts))
 
     @classmethod

@@ -47,6 +47,8 @@ def _add(g: FxBuilder, a: Args) -> Value:
 def _sub(g: FxBuilder, a: Args) -> Value:
     if not isinstance(a["other"], fx.Node):
         return _with_number(g, a, shift=-a["other"] * a["alpha"])
+    if not isinstance(a["self"], fx.Node):  # 1 - x, as definitions of operators say it
+        return affine(g, g.value(a["other"]), -a["alpha"], a["self"])
     return pair(g, "sub", a["self"], a["other"], a["alpha"])
 
 

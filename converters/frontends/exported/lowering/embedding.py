@@ -13,11 +13,13 @@ from ..place import FIRST
 from .table import Args, Call, lowers
 
 aten = torch.ops.aten
+ONE_NUMBER = "looks up one number of each sample; give each such column of the input an input of its own, of shape [1]"
 
 
 @lowers(aten.embedding.default)
 def _embedding(g: FxBuilder, a: Args) -> Value:
     g.set_place(FIRST)
+    g.require(len(g.shape_of(a["indices"])) > 0, ONE_NUMBER)
     return g.emit("embedding", [a["indices"]], {"weight": g.param(a["weight"], "weight")})
 
 

@@ -19,6 +19,7 @@ from .table import Args, Call, lowers
 
 aten = torch.ops.aten
 ROLES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+COPIES = (aten.clone.default, aten.contiguous.default, aten.detach.default)
 ZEROS = (aten.zeros.default, aten.zeros_like.default, aten.new_zeros.default)
 
 
@@ -50,6 +51,8 @@ def _given(*states: Value | None) -> list[Value]:
 
 def _state(g: FxBuilder, node: fx.Node, index: int) -> Value | None:
     """The state that a direction of a layer begins with; None for zeros."""
+    while node.target in COPIES:
+        node = node.all_input_nodes[0]
     if node.target in ZEROS:
         return None
     value = g.constant(node, 1) if node in g.constants else g.read(node)

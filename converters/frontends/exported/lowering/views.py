@@ -130,7 +130,9 @@ def _to(g: FxBuilder, a: Args) -> Value:
     looked_up = all(user.target is aten.embedding.default for user in g.node.users)  # it rounds down
     exact = before in (*INTEGERS, torch.bool) and after in (*INTEGERS, torch.float32)
     same = before == after or exact or (after in INTEGERS and before.is_floating_point and looked_up)
-    g.require(same, f"a change of element type is not supported, found {before} to {after}")
+    rounds = before.is_floating_point and after.is_floating_point
+    hint = "; dcz computes in float32 throughout: convert the network as it is in float32" if rounds else ""
+    g.require(same, f"a change of element type is not supported, found {before} to {after}{hint}")
     return g.value(a["self"])
 
 

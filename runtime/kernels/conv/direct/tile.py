@@ -60,7 +60,7 @@ class Plane:
     out_width: int
 
     @classmethod
-    def of(cls, geometry: ConvGeometry, width: int = LANES) -> Plane:
+    def of(cls, geometry: ConvGeometry, width: int) -> Plane:
         """Sizes for a layer; `width` is that of the rows of a pointwise one."""
         g = geometry
         if is_pointwise(g):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -70,6 +71,26 @@ def scripted() -> nn.Module:
         return torch.jit.script(nn.ReLU())
 
 
+@dataclass
+class Answer:
+    scores: Tensor
+
+
+class WithAnObject(nn.Module):
+    def forward(self, x: Tensor) -> Answer:
+        return Answer(x.relu())
+
+
+class Masked(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8), 1, enable_nested_tensor=False)
+        self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x.flatten(1)[:, :4].expand(2, -1, -1), self.mask)
+
+
 SHAPES_HINT = "check the input shape"
 REFUSED = {
     "two inputs": (TwoInputs, "forward takes 'x', 'y' .*a shape for each", "--input-shape x:3,6,5 --input-shape y:"),
@@ -78,6 +99,8 @@ REFUSED = {
     "no input": (NoInput, "forward takes no input", ""),
     "dictionary": (Dictionary, "takes a dictionary: forward reads 'image'", "makes the dictionary"),
     "values": (DependsOnValues, r"depends on the values in a tensor .*\(test_tracing.py, line", "same for every input"),
+    "mask of values": (Masked, "depends on the values in a tensor", "is_causal=True"),
+    "object": (WithAnObject, r"torch.export does not know \(found .*test_tracing.Answer\)", "register_dataclass"),
     "failing": (Fails, r"cannot be traced .*: NotImplementedError \(test_tracing.py, line", ""),
     "no forward": (nn.Module, "has no forward", ""),
     "script": (scripted, "a ScriptModule holds compiled code", "nn.Module that it was made from"),

@@ -63,6 +63,16 @@ def test_all_that_is_missing_is_listed_by_onnx_names(tmp_path: Path) -> None:
     assert said.endswith("keep the weights without the graph with --partial (partial=True)")
 
 
+def test_operators_of_other_domains_are_named_with_these(tmp_path: Path) -> None:
+    nodes = [node("Conv", "x w", "a", domain="com.microsoft.nchwc"), node("FusedConv", "a w", domain="com.microsoft")]
+    with pytest.raises(UnsupportedOpError) as refused:
+        from_onnx(save(tmp_path / "net.onnx", nodes, {"w": weights(4, 4, 1, 1)}))
+    said = str(refused.value)
+    assert "com.microsoft.nchwc.Conv: operator is not supported" in said
+    assert "com.microsoft.FusedConv: operator is not supported" in said
+    assert said.count("ORT_ENABLE_BASIC") == 1
+
+
 def test_arithmetic_on_sizes_is_not_among_what_is_missing(tmp_path: Path) -> None:
     nodes = [node("NonZero", "x", "a"), node("Shape", "a", "s"), node("ConstantOfShape", "s", "c"), node("Add", "c x")]
     with pytest.raises(UnsupportedOpError, match="NonZero: operator is not supported") as refused:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from networks import Call
 from torch import Tensor, nn
 
 import dcz
@@ -70,3 +71,9 @@ def test_floats_that_are_only_looked_up_may_become_integers() -> None:
     assert [node.op for node in source.graph.nodes] == ["embedding"]
     with pytest.raises(UnsupportedOpError, match="a change of element type is not supported"):
         from_module(Floats(1), (4,))
+
+
+def test_a_column_that_is_looked_up_is_refused_with_a_way_out() -> None:
+    table = nn.Embedding(5, 4)
+    with pytest.raises(UnsupportedOpError, match="an input of its own, of shape"):
+        from_module(Call(lambda x, table: table(x[:, 1].long()), table=table), (2,))

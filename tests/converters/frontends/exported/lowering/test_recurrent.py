@@ -41,6 +41,12 @@ class Begun(nn.Module):
         return self.lstm(x, (states[0].contiguous(), states[1].contiguous()))[0]
 
 
+def from_zeros(x: Tensor, lstm: nn.Module) -> Tensor:
+    """An LSTM that begins with zeros, and a copy of these."""
+    state = torch.zeros(1, x.shape[0], 5)
+    return lstm(x, (state, state.clone()))[0]
+
+
 FORMS: dict[str, tuple[nn.Module, list[str]]] = {
     "lstm": (of(nn.LSTM, batch_first=True), ["lstm"]),
     "lstm without bias": (of(nn.LSTM, batch_first=True, bias=False), ["lstm"]),
@@ -50,6 +56,7 @@ FORMS: dict[str, tuple[nn.Module, list[str]]] = {
     "last cell state": (of(nn.LSTM, lambda y, h: h[1][0], batch_first=True), []),
     "states of layers and directions": (of(nn.LSTM, last, num_layers=2, **BOTH), []),
     "steps first": (Call(lambda x, a: a(x.transpose(0, 1))[0].transpose(0, 1), a=nn.LSTM(7, 5).eval()), ["lstm"]),
+    "states that are zeros": (Call(from_zeros, layer=nn.LSTM(7, 5, batch_first=True)).eval(), ["lstm"]),
     "gru": (of(nn.GRU, batch_first=True), ["gru"]),
     "gru without bias": (of(nn.GRU, batch_first=True, bias=False), ["gru"]),
     "gru of layers in both directions": (of(nn.GRU, num_layers=2, **BOTH), ["gru", "gru", "concat"] * 2),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import IMAGE, Call, captured, ops
 from torch import nn
+
+from dcz.converters.frontends.exported.torch_export import from_module
+from dcz.dcformat import UnsupportedOpError
 
 
 @settings(max_examples=8, deadline=None)
@@ -46,3 +50,8 @@ def test_a_shuffle_by_hand_is_the_same() -> None:
 def test_views_of_views_are_one() -> None:
     module = Call(lambda x: x.permute(0, 2, 3, 1).unsqueeze(1).squeeze(1).flatten(1, 2).relu())
     assert ops(captured(module)) == ["permute", "relu", "reshape"]
+
+
+def test_half_precision_on_the_way_is_refused_with_a_way_out() -> None:
+    with pytest.raises(UnsupportedOpError, match=r"float32 to torch.float16; .* as it is in float32"):
+        from_module(Call(lambda x: x.half().relu().float()), IMAGE)
