@@ -6,7 +6,8 @@ request. Compile the kernels when the image is built, so that no instance does:
     ENV NUMBA_CACHE_DIR=/opt/kernels MODEL=/opt/model.dcz
     RUN pip install dcz && dcz warm $MODEL
 
-Build the image on a processor like those that run it: kernels for another processor are compiled anew.
+Build the image on a processor of the same level of x86-64 as those that run it, or name their levels:
+``dcz warm $MODEL --target x86-64-v3,x86-64-v4``.
 """
 
 from __future__ import annotations

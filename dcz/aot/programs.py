@@ -12,9 +12,10 @@ import numpy as np
 from ..core import kept
 from ..core.errors import InputError
 from ..core.jit.cross import make_object
+from ..core.levels import FUSING
 from ..core.readahead import Content
 from ..runtime.compiled.find import digest_of
-from ..runtime.compiled.place import ENDING, Key, compilers, folders, usable
+from ..runtime.compiled.place import ENDING, Key, compilers, folders, machine, usable
 from ..runtime.facts import Facts, facts_of
 from ..runtime.network import Network
 from ..runtime.plan.plan import Plan
@@ -24,7 +25,7 @@ from .assembly import Constants, Kernels, flat, function_text
 from .interface import text_function
 from .linking import link, linker
 from .run import Run
-from .targets import Target, this_machine
+from .targets import Target, find_targets, this_machine
 
 LIMIT = 1 << 30
 """Greatest size in bytes of all programs in a folder: the oldest are removed, but never one that was just made."""
@@ -46,7 +47,7 @@ def check_programs() -> None:
     linker(this_machine())
 
 
-def keep_programs(content: Content, network: Network, threads: int) -> int:
+def keep_programs(content: Content, network: Network, threads: int, target: Target | None = None) -> int:
     """Compile the programs of a network, for slices of all sizes, and keep them.
 
     Parameters
@@ -56,6 +57,8 @@ def keep_programs(content: Content, network: Network, threads: int) -> int:
     network : Network
     threads : int
         Most that will share a large layer.
+    target : Target, optional
+        What `levels_of` gives, for machines of that level; this machine without it.
 
     Returns
     -------
@@ -69,16 +72,31 @@ def keep_programs(content: Content, network: Network, threads: int) -> int:
     UnsupportedOpError
         A kernel needs more than C's library.
     """
-    team, target = Team(threads), this_machine()
-    key = Key(len(content), digest_of(content), network.arithmetic.program, 1)
-    single = network.plan(1, team)
+    team, made_for = Team(threads), machine() if target is None else target.name
+    target = this_machine() if target is None else target
+    key = Key(len(content), digest_of(content), network.arithmetic.program, 1, made_for)
+    single = network.plan(1, team, target=target.planned)
     facts, made = facts_of(network, single), list[str]()
     for size in facts.sizes:
-        plan = single if size == 1 else network.plan(size, team)
+        plan = single if size == 1 else network.plan(size, team, target=target.planned)
         made.append(_keep(key._replace(size=size), compile_program(plan, facts, target)))
     for folder in {os.path.dirname(file) for file in made}:
         prune(folder, made)
     return sum(map(os.path.getsize, made))
+
+
+def levels_of(names: str) -> list[Target]:
+    """Levels of x86-64, separated by commas, to keep programs for.
+
+    Raises
+    ------
+    InputError
+        There is none of a name.
+    """
+    targets = find_targets(names)
+    if other := [target.name for target in targets if target.name not in FUSING or target.native]:
+        raise InputError("programs are not kept for every target", expected=", ".join(FUSING), found=", ".join(other))
+    return targets
 
 
 def compile_program(plan: Plan, facts: Facts, target: Target) -> bytes:
@@ -90,7 +108,6 @@ def compile_program(plan: Plan, facts: Facts, target: Target) -> bytes:
     facts : Facts
         Of the model.
     target : Target
-        This machine.
     """
     kernels, constants = Kernels(target.processor), Constants()
     run, watch = Run("run", plan, kernels, constants), _watch(kernels)

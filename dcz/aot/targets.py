@@ -13,7 +13,7 @@ from ..core.errors import InputError
 from ..core.jit import Processor
 from ..core.jit.numba_adapter import target as host_code
 from ..core.jit.processor import EXTENSIONS
-from ..core.levels import LEVELS, Feature
+from ..core.levels import FUSING, LEVELS, Feature
 from ..runtime.plan import target as planned
 
 NATIVE = "native"
@@ -127,13 +127,13 @@ def find_targets(names: str) -> list[Target]:
 
 
 def this_machine() -> Target:
-    """The machine at hand with all instructions that its processor has, as kernels are compiled for it elsewhere.
-
-    So compiled code gives the bits that the runtime gives; ``native`` is the level of machines like this one.
-    """
+    """The machine at hand, as the runtime plans and compiles for it; a level of x86-64, which others have too."""
     target = find_target(NATIVE)
+    if target.name in FUSING:
+        return replace(target, planned=planned.HOST)
     triple, cpu, features = host_code()
-    return replace(target, processor=target.processor._replace(triple=triple, cpu=cpu, features=features))
+    processor = target.processor._replace(triple=triple, cpu=cpu, features=features)
+    return replace(target, processor=processor, planned=planned.HOST)
 
 
 def _has(feature: Feature) -> bool:

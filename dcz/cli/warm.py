@@ -10,11 +10,16 @@ from ..core.printable import printable
 from .arguments import PRECISIONS, positive
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..aot.targets import Target
     from ..runtime.network import Network
 
 _log = logging.getLogger("dcz.cli")
 
 THREADS = "most threads that will share a large layer (default: all cores of this machine)"
+TARGET = """levels of x86-64, separated by commas: programs for machines of these levels, which get a copy of the
+folder, in place of kernels and programs for this one"""
 CLEAR = "first remove the compiled programs of all models"
 PRECISION = "numbers to compile for, may be repeated (default: fp32, and with ranges u8 and auto)"
 
@@ -24,18 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", metavar="MODEL.dcz", nargs="*")
     parser.add_argument("--threads", metavar="N", type=positive, help=THREADS)
     parser.add_argument("--precision", action="append", choices=PRECISIONS, help=PRECISION)
+    parser.add_argument("--target", metavar="NAMES", help=TARGET)
     parser.add_argument("--clear", action="store_true", help=CLEAR)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print how much was compiled for each model, how long it took, and where it is kept."""
-    from ..aot.programs import check_programs, clear
+    from ..aot.programs import check_programs, clear, levels_of
     from ..core.errors import InputError
     from ..core.jit.cache import folder_in_use
     from ..runtime.settings import thread_count
 
     if not args.models and not args.clear:
         args.parser.error("the following arguments are required: MODEL.dcz")
+    targets: list[Target | None] = [None] if args.target is None else [*levels_of(args.target)]
     if args.clear:
         removed = clear()
         print(f"{removed} program{'s' * (removed != 1)} removed")
@@ -43,16 +50,19 @@ def run(args: argparse.Namespace) -> int:
     try:
         check_programs()
     except InputError as error:
+        if args.target is not None:
+            raise
         programs = False
         _log.warning("kernels are compiled, whole models are not: %s", error)
     for path in args.models:
-        _warm(path, args.precision, thread_count(args.threads), programs)
+        _warm(path, args.precision, thread_count(args.threads), targets if programs else [])
     if folder := folder_in_use():
         print(f"kept in {printable(folder)}")
     return 0
 
 
-def _warm(path: str, precisions: list[str] | None, threads: int, programs: bool) -> None:
+def _warm(path: str, precisions: list[str] | None, threads: int, targets: Sequence[Target | None]) -> None:
+    """Compile the programs for some targets, and for this machine, None, the kernels too."""
     from ..aot.programs import keep_programs
     from ..core.errors import InputError, UnsupportedOpError
     from ..core.hub import fetched
@@ -67,9 +77,10 @@ def _warm(path: str, precisions: list[str] | None, threads: int, programs: bool)
     ranges = container.graph is not None and container.graph.quantization is not None
     for precision in precisions or (("fp32", "u8", "auto") if ranges else ("fp32",)):
         network = Network(container, precision)
-        compile_kernels(network)
+        if not any(targets):
+            compile_kernels(network)
         try:
-            nbytes += keep_programs(content, network, threads) if programs else 0
+            nbytes += sum(keep_programs(content, network, threads, target) for target in targets)
         except UnsupportedOpError as error:
             _log.warning("%s: its kernels are compiled, the whole model is not: %s", path, error)
     kernels, seconds = COMPILATIONS.kernels - kernels, COMPILATIONS.seconds - seconds

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from functools import cache
 
+from .levels import FUSING, LEVELS
+
 _NAMES = {
     *("vendor_id", "cpu family", "model", "model name", "flags"),  # x86
     *("CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features"),  # ARM
@@ -30,6 +32,14 @@ def host() -> tuple[str, ...] | None:
     fields = (line.partition(":") for line in first.splitlines())
     known = [f"{name.strip()}: {value.strip()}" for name, _, value in fields if name.strip() in _NAMES]
     return (os.uname().machine, *known) if known else None
+
+
+@cache
+def level() -> str | None:
+    """The highest of the levels `FUSING` that this machine has; None without one, and where the system does not say."""
+    flags = {flag for line in host() or () if line.startswith("flags: ") for flag in line.split()}
+    met = [name for name in FUSING if all(feature.linux in flags for feature in LEVELS[name])]
+    return met[-1] if met else None
 
 
 def cores() -> int:

@@ -67,3 +67,5 @@ LEVELS = {
     "x86-64-v4+vnni": (*_V4, Feature("avx512vnni", "avx512_vnni", 7, ECX, 11)),
 }
 """The features of each level; one has those of all before it."""
+FUSING = tuple(level for level, features in LEVELS.items() if "fma" in {feature.name for feature in features})
+"""Those with an instruction that multiplies and adds, rounded once, as kernels do."""

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from ...core import kept
 from ...core.readahead import Content
-from .place import MIXED, Key, compilers, may_be_kept, usable
+from .place import MIXED, Key, compilers, machine, may_be_kept, usable
 from .program import Program
 
 
@@ -44,7 +44,7 @@ def find(content: Content, precision: str) -> Programs | None:
         return None
     digest = digest_of(content)
     for name in (MIXED, "fp32") if precision == "auto" else (precision,):
-        key = Key(len(content), digest, name, 1)
+        key = Key(len(content), digest, name, 1, machine())
         program = load(key)
         if program is not None and not (precision == "auto" and name == "fp32" and program.facts.has_ranges):
             return Programs(key, program)

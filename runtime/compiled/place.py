@@ -11,7 +11,7 @@ import numpy as np
 
 from ... import core, dcformat
 from ...core import kept
-from ...core.host import host
+from ...core.host import host, level
 from ...core.numba_settings import checks_bounds, jit_is_off
 from ...core.sources import source_digest
 from ..settings import programs_are_off, winograd
@@ -37,18 +37,21 @@ class Key(NamedTuple):
         ``fp32``, ``s16``, ``u8`` or ``mixed``: `Arithmetic.program`.
     size : int
         Samples a run.
+    machine : str or tuple of str
+        As `machine` gives it.
     """
 
     file_bytes: int
     model: str
     precision: str
     size: int
+    machine: object
 
     @property
     def whole(self) -> tuple[object, ...]:
-        """The key together with this version of dcz, the settings and the machine."""
+        """The key together with this version of dcz and the settings."""
         settings = winograd(), *map(os.environ.get, _PROCESSOR)
-        return *self, host(), settings, np.__version__, *map(source_digest, _sources())
+        return *self, settings, np.__version__, *map(source_digest, _sources())
 
     @property
     def paths(self) -> list[str]:
@@ -61,6 +64,14 @@ class Key(NamedTuple):
 def folders() -> list[str]:
     """Folders in which programs are looked for: in ``NUMBA_CACHE_DIR``, beside the source, the user's."""
     return kept.folders("programs", os.path.join(_HERE, "__pycache__"))
+
+
+def machine() -> object:
+    """What tells machines apart: a level of x86-64, so that programs serve all processors of it; elsewhere all facts.
+
+    A program of a lower level would answer with other rounding, so none is looked for.
+    """
+    return level() or host()
 
 
 def may_be_kept(file_bytes: int) -> bool:

@@ -76,63 +76,63 @@ network. Not timed but scaled, as `packed` is: `gathered`.
 
 HASWELL = Costs(
     DirectCosts(
-        multiply=2.7,
+        multiply=1.05,
         weight=0.0,
-        short_weight=0.0,
-        dense_weight=2.0,
+        short_weight=0.5,
+        dense_weight=0.0,
         channel_weight=2.0,
-        sums=10.8,
-        short_segment=5.2,
-        shifted_sums=12.0,
-        shifted_segment=60.0,
-        unit=7.2,
-        packed={1: 23.0, 2: 27.0, 4: 60.0},
-        gathered=300.0,
+        sums=1.0,
+        short_segment=0.0,
+        shifted_sums=0.0,
+        shifted_segment=0.0,
+        unit=2.2,
+        packed={1: 3.7, 2: 4.1, 4: 8.5},
+        gathered=50.0,
         turned=12.0,
-        finished=34.0,
-        stored=34.0,
-        pooled=4.0,
-        window_loaded={1: 3.0, 2: 12.0},
-        window_finished=14.0,
-        window_channel=80.0,
-        tap_loaded={1: 9.0, 2: 28.0},
-        tap_tile=50.0,
+        finished=15.6,
+        stored=15.6,
+        pooled=2.0,
+        window_loaded={1: 1.2, 2: 3.4},
+        window_finished=24.1,
+        window_channel=43.6,
+        tap_loaded={1: 3.0, 2: 6.6},
+        tap_tile=9.9,
     ),
     WordCosts(
-        pair=4.8,
-        pair_each=0.0,
-        sums=13.7,
+        pair=3.4,
+        pair_each=0.2,
+        sums=4.7,
         segment=0.0,
-        unit=12.0,
-        packed={1: 37.0, 2: 49.0, 4: 115.0},
-        gathered=600.0,
-        finished=33.5,
-        scanned=6.7,
+        unit=5.6,
+        packed={1: 7.7, 2: 9.6, 4: 20.0},
+        gathered=100.0,
+        finished=18.4,
+        scanned=1.9,
         dense=2.1,
         dense_sums=0.0,
         aligned=1.0,
     ),
     WinogradCosts(
-        inputs=97.0,
-        outputs=21.0,
-        multiply=1.6,
-        channel=7.7,
+        inputs=48.9,
+        outputs=15.4,
+        multiply=1.2,
+        channel=0.0,
         single=1.3,
-        turned_outputs=33.0,
-        weights=3.3,
-        scattered=2.8,
+        turned_outputs=19.3,
+        weights=7.0,
+        scattered=1.0,
     ),
     replace(ZEN4.linear, output=27.0, row=2.2, dense=0.4),
     Batch16Costs(weight=0.6, sums=1.6, segment=24.0, packed=4.5, tap=28.0, inputs=13.0, outputs=2.9, channel=1.6),
 )
-"""Fitted to 766 timings of 64 layers at densities of .05 to 1, by kernels compiled for Haswell (AVX2) and run on Zen 4.
+"""Fitted to timings of single layers, by kernels compiled for Haswell (AVX2) and run on Zen 4.
 
-By least squares of relative errors, without negative costs: four fifths of the estimates are within 20 %. What is
-chosen takes 2 % longer than what is fastest for single samples, .2 % for 16. Not timed but scaled, as `multiply` and
-`packed` are: sums that are shifted, `gathered`, `turned`, `stored`, `pooled`, `tap`, `channel_weight`,
-`window_loaded`, `window_finished`, `window_channel`, `tap_loaded`, `tap_tile` and `words.gathered`. `linear.dense` lies
-between that of a layer in the L3 cache (.3) and of one in memory (.5). `words` is fitted to 258 timings of 9 layers:
-83 % of the estimates are within 20 %; its `dense_sums` and `aligned` to 58 of 21, beside two halves of a vector: 91 %.
+By least squares of relative errors, without negative costs. `direct` and `winograd`: 699 timings of 26 layers at
+densities of .05 to 1; 82 % of the estimates are within 20 %, and what is chosen takes 4 % longer than what is fastest.
+`words`: 150 timings of 10 layers, 91 %; its `dense_sums` and `aligned`: 58 of 21, beside two halves of a vector, 91 %.
+Depthwise kernels: 15 timings of 5 layers, all within 20 %. `batch16`, with an earlier form of its kernels: four fifths.
+Not timed but scaled: `packed` at stride 4, `gathered`, `turned`, `stored`, `pooled`, `channel_weight`. `linear.dense`
+lies between that of a layer in the L3 cache (.3) and of one in memory (.5).
 """
 
 
@@ -254,15 +254,15 @@ AVX2 = Target(
     wide=False,
     permutes=False,
     sparse_rows=(1, 4, 6),
-    shift_rows=(),
+    shift_rows=(4, 6),
     dense_rows=(1, 2),
     channel_tiles=(),
     channel_rows=(),
-    window_rows=(),
+    window_rows=(7,),
     pair_rows=(),
     word_rows=(1, 2),
     word_dense_rows=(1, 2),
-    plane_vectors=(),
+    plane_vectors=(4,),
     dense_registers=7,
     word_registers=7,
     winograd=(4, 1),
@@ -270,8 +270,7 @@ AVX2 = Target(
     batch16_tiles=((1, 1), (2, 2), (1, 6)),
     batch16_winograd=(4, 1),
 )
-"""Without AVX-512, and so elsewhere: 16 registers of half a vector each. Sums are not shifted, as leaving out single
-lanes costs too much."""
+"""Without AVX-512, and so elsewhere: 16 registers of half a vector each."""
 
 WASM = replace(AVX2, plane_vectors=(1,), dense_registers=3)
 """WebAssembly: its vectors are a quarter of ours, and the 16 registers of x86-64 hold the sums of fewer. Depthwise

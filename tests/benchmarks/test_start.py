@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from benchmarks import start
 
 ROW = {"network": "N", "way": start.PROGRAM, "least_s": 0.12, "peak_mib": 55.0}
@@ -18,6 +22,22 @@ def test_goals_are_those_of_compiled_programs() -> None:
     assert start.problems(ROW) == []
     assert start.problems({**ROW, "least_s": 0.13}) == ["N: least_s is 0.13, more than 0.12"]
     assert start.problems({**ROW, "way": start.KERNELS, "least_s": 0.13, "peak_mib": 99.0}) == []
+
+
+def test_a_fresh_machine_has_a_goal_of_its_own() -> None:
+    row = {**ROW, "way": start.FRESH, "least_s": 0.5, "whole_s": 0.9}
+    assert start.problems(row) == []
+    assert start.problems({**row, "whole_s": 1.5}) == ["N: a fresh machine takes 1.5 s, more than 1.0"]
+
+
+def test_programs_of_a_container_are_copied_and_no_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    (tmp_path / "programs").mkdir()
+    for name in ("3-a.program", "33-b.program", "3-c.code"):
+        (tmp_path / "programs" / name).touch()
+    (tmp_path / "n.dcz").write_bytes(b"dcz")
+    start.copy_programs(tmp_path / "n.dcz", tmp_path / "fresh")
+    assert [path.name for path in (tmp_path / "fresh").iterdir()] == ["3-a.program"]
 
 
 def test_the_table_is_in_milliseconds() -> None:

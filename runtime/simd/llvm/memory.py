@@ -7,7 +7,9 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
+from .processor import has_masks
 from .types import (
+    BIT,
     I32,
     LANES,
     VECTOR,
@@ -21,6 +23,8 @@ from .types import (
     build_row_masks,
     intrinsic,
 )
+
+LONG = ir.IntType(64)
 
 
 @intrinsic
@@ -137,6 +141,35 @@ def load_rows(typingctx: Any, tag: Any, array: Any, index: Any, step: Any, low: 
     return result(tag, array, i64, i64, i64, i64, end), codegen
 
 
+_PARTS = (0, LANES), (0, LANES // 2), (LANES // 2, LANES)
+"""Lanes, first and behind the last, that are stored without a mask: a masked store may take 20 times as long."""
+
+
+def _has_rows(builder: Any, count: int, high: Any, end: Any, step: Any) -> Any:
+    """Whether no row ends before `high`."""
+    if end is None:
+        return BIT(1)
+    return builder.icmp_signed(">=", builder.sub(end, builder.mul(step, LONG(count - 1))), high)
+
+
+def _choose(builder: Any, low: Any, high: Any, whole: Any, lanes: Any, otherwise: Any) -> None:
+    """Run ``lanes(first, behind)`` for bounds among `_PARTS`, if rows are whole, or else `otherwise`."""
+    done = builder.append_basic_block()
+    for first, behind in _PARTS:
+        bounds = builder.and_(
+            builder.icmp_signed("==", low, LONG(first)), builder.icmp_signed("==", high, LONG(behind))
+        )
+        plain, after = builder.append_basic_block(), builder.append_basic_block()
+        builder.cbranch(builder.and_(bounds, whole), plain, after)
+        builder.position_at_end(plain)
+        lanes(first, behind)
+        builder.branch(done)
+        builder.position_at_end(after)
+    otherwise()
+    builder.branch(done)
+    builder.position_at_end(done)
+
+
 @intrinsic
 def store_rows(typingctx: Any, array: Any, index: Any, step: Any, low: Any, high: Any, end: Any, value: Any) -> Any:
     """See `reference.memory.store_rows`."""
@@ -144,10 +177,28 @@ def store_rows(typingctx: Any, array: Any, index: Any, step: Any, low: Any, high
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         target, first, stride, low, high, last, vectors = args
         end_value = None if end == types.none else last
-        for row, (offset, mask) in enumerate(build_row_masks(builder, value.count, low, high, end_value, stride)):
-            address = build_address(context, builder, array, target, builder.add(first, offset), VECTOR)
-            arguments = [builder.extract_value(vectors, row), address, I32(4), mask]
-            build_call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), arguments)
+        rows = [builder.extract_value(vectors, row) for row in range(value.count)]
+
+        def masked() -> None:
+            for row, (offset, mask) in zip(
+                rows, build_row_masks(builder, value.count, low, high, end_value, stride), strict=True
+            ):
+                address = build_address(context, builder, array, target, builder.add(first, offset), VECTOR)
+                build_call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), [row, address, I32(4), mask])
+
+        def lanes(begin: int, stop: int) -> None:
+            for number, row in enumerate(rows):
+                part = builder.shuffle_vector(
+                    row, row, ir.Constant(ir.VectorType(I32, stop - begin), [*range(begin, stop)])
+                )
+                offset = builder.add(first, builder.mul(stride, LONG(number)))
+                builder.store(part, build_address(context, builder, array, target, offset, part.type, begin), align=4)
+
+        if has_masks():
+            masked()
+        else:
+            whole = _has_rows(builder, value.count, high, end_value, stride)
+            _choose(builder, low, high, whole, lanes, masked)
         return context.get_dummy_value()
 
     i64 = types.int64

@@ -9,8 +9,8 @@ from numba.core import types
 from numba.extending import models, register_model
 
 from ..reference.pairs import PAIR
-from .byte_types import constant, dot_words, splat
-from .types import I32, I64, LANES, VECTOR, Vectors, build_address, build_call, build_pack, build_splat, intrinsic
+from .byte_types import constant, dot_words, nearest, splat
+from .types import I32, I64, LANES, VECTOR, Vectors, build_address, build_pack, build_splat, intrinsic
 
 SUMS = ir.VectorType(I32, LANES)
 
@@ -37,7 +37,7 @@ def store_word_pairs(typingctx: Any, out: Any, index: Any, first: Any, second: A
         by = build_splat(builder, args[4])
         for i in range(first.count):
             vectors = (builder.fmul(builder.extract_value(value, i), by) for value in args[2:4])
-            low, high = (build_call(builder, "llvm.lrint.v16i32.v16f32", SUMS, [vector]) for vector in vectors)
+            low, high = (nearest(builder, vector) for vector in vectors)
             low, high = builder.and_(low, constant(SUMS, 0xFFFF)), builder.shl(high, constant(SUMS, 16))
             place = build_address(context, builder, out, args[0], args[1], SUMS, PAIR * LANES * i)
             builder.store(builder.or_(low, high), place, align=2)

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import dcz
-from dcz.aot.programs import check_programs, keep_programs
+from dcz.aot.programs import check_programs, keep_programs, levels_of
 from dcz.core import kept
+from dcz.core.host import level
+from dcz.core.levels import LEVELS
 from dcz.core.readahead import Content
 from dcz.dcformat import Graph, InputError, make_node, write
 from dcz.runtime.compiled import place
@@ -92,7 +94,7 @@ def test_settings_that_programs_were_not_compiled_for(
 @pytest.mark.parametrize(
     "change",
     [
-        lambda patch: patch.setattr(place, "host", lambda: ("another processor",)),
+        lambda patch: patch.setattr("dcz.runtime.compiled.find.machine", lambda: ("another processor",)),
         lambda patch: patch.setattr(place, "host", lambda: None),
         lambda patch: patch.setattr(place, "source_digest", lambda folder: "other sources"),
         lambda patch: patch.setattr("dcz.runtime.compiled.find.compilers", lambda: ["other", "versions"]),
@@ -112,6 +114,31 @@ def test_a_machine_without_numba_takes_what_one_with_it_compiled(
     monkeypatch.setattr(place, "find_spec", lambda name: None)
     assert place.compilers() is None
     assert is_compiled(network)
+
+
+@pytest.mark.skipif(level() is None, reason="programs are kept for levels of x86-64")
+def test_programs_for_machines_of_another_level(network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder made here is a machine's of that level, and no other's."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "given"))
+    content, (target,) = Content(network), levels_of("x86-64-v3")
+    keep_programs(content, Network(dcz.open(content)), 1, target)
+    monkeypatch.setattr("dcz.runtime.compiled.find.machine", lambda: "x86-64-v3")
+    assert is_compiled(network)
+    monkeypatch.setattr("dcz.runtime.compiled.find.machine", lambda: "x86-64-v4")
+    assert not is_compiled(network)
+
+
+@pytest.mark.parametrize("names", ["aarch64", "x86-64-v2", "native", "x86-64-v2,x86-64-v3"])
+def test_targets_without_programs(names: str) -> None:
+    with pytest.raises(InputError, match=r"programs are not kept for every target .expected x86-64-v3, x86-64-v4,"):
+        levels_of(names)
+
+
+def test_a_level_is_told_by_what_the_system_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = [feature.linux for feature in LEVELS["x86-64-v3"]]
+    for said, found in ((flags, "x86-64-v3"), ([*flags, "avx512f"], "x86-64-v3"), (flags[:-1], None)):
+        monkeypatch.setattr("dcz.core.host.host", lambda said=said: ("x86_64", f"flags: {' '.join(said)}"))
+        assert level.__wrapped__() == found
 
 
 def test_tuning_and_other_containers(network: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+TESTS = Path(__file__).parents[1]
 CASES = """
 import kernel_cases as cases
 from dcz.runtime.plan import select
@@ -61,6 +62,12 @@ assert not {"linear_windowed", "linear_triples"} & set(select.by_kernel(choices)
 from dcz.runtime.kernels.conv.direct.sparse import conv_sparse
 assembly = "".join(conv_sparse.dispatcher.inspect_asm().values())
 assert "ymm" in assembly and "zmm" not in assembly
+assert "vpinsrb" not in assembly  # masks are not made bit by bit
+import test_operations as operations
+masked = {"load_masked_or", "store_rows", "slide_up", "slide_down", "load_places", "store_places", "fma_window"}
+for case in operations.CASES:
+    if case.__name__ in masked:
+        operations.test_both_sides_agree(case)
 import integer_cases
 from dcz.core.cpu import BYTE_DOTS, WORDS
 assert not BYTE_DOTS and not WORDS
@@ -77,7 +84,7 @@ def test_kernels_without_avx512(tmp_path: Path) -> None:
         "NUMBA_CPU_NAME": "haswell",
         "NUMBA_CPU_FEATURES": "+avx2,+avx,+fma,+bmi,+bmi2,+sse4.2,+popcnt",
         "NUMBA_CACHE_DIR": str(tmp_path),  # machine code from a cache has no assembly to look at
-        "PYTHONPATH": os.pathsep.join((str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", ""))),
+        "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS / "simd"), os.environ.get("PYTHONPATH", ""))),
     }
     result = subprocess.run([sys.executable, "-c", CASES], env=environment, capture_output=True, text=True, cwd="/")
     assert result.returncode == 0, result.stderr[-3000:]

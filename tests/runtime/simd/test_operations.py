@@ -144,6 +144,11 @@ def load_rows(out, i):
 def store_rows(out, i):
     simd.store_rows(out, 2, 20, 1, 14, None, simd.load(THREE, i.x, 0))
     simd.store_rows(out, 100, 20, 1, 14, 33, simd.load(THREE, i.x, 0))
+    for low, high in ((0, 16), (0, 8), (8, 16)):  # stored without a mask, unless a row ends before
+        at = 200 + 200 * (low + high) // 8
+        simd.store_rows(out, at, 20, low, high, None, simd.load(TWO, i.x, low))
+        simd.store_rows(out, at + 50, 20, low, high, high + 20, simd.load(TWO, i.x, 32))
+        simd.store_rows(out, at + 100, 20, low, high, high + 19, simd.load(TWO, i.x, 64))
 
 
 def prefetch(out, i):

@@ -28,7 +28,7 @@ from .weight_stream import Stream, chains_of, make_stream, sum_products
 
 @inlined
 def convolve(
-    sum_segment: Any, operands: Any, tag: Any, x: F32, out: F32, residual: F32, scratch: F32, blocks: I64,
+    sum_segment: Any, chains: Any, operands: Any, tag: Any, x: F32, out: F32, residual: F32, scratch: F32, blocks: I64,
     epilogue: F32, d: I64,
 ) -> None:  # fmt: skip
     """Convolve a batch, tile by tile, block by block, and within by output channel.
@@ -36,12 +36,12 @@ def convolve(
     Parameters
     ----------
     sum_segment : callable
-        ``sum_segment(tag, operands, scratch, at, resumes, segment, position) -> (sums, position)``: the sums of a
-        segment of weights, the first of which is number `position`, times the packed tile in scratch, and the position
-        of the next segment. If it resumes sums, those from ``scratch[at]`` on are added.
+        ``sum_segment(tag, chains, operands, scratch, at, resumes, segment, position) -> (sums, position)``: the sums of
+        a segment of weights, the first of which is number `position`, times the packed tile in scratch, and the
+        position of the next segment. If it resumes sums, those from ``scratch[at]`` on are added.
     operands : tuple
         Its other operands.
-    tag, x, out, residual, scratch, blocks, epilogue, d
+    chains, tag, x, out, residual, scratch, blocks, epilogue, d
         As `conv_sparse` takes them.
     """
     rows, bounds = len(tag), limits(epilogue)
@@ -50,7 +50,7 @@ def convolve(
         first_out = sample * d[Conv.OUT_CHANNELS] * d[Direct.OUT_PLANE]
         for tile in range(d[Conv.FIRST], d[Conv.LAST]):
             row, column = corner(tile, rows, d)
-            contiguous = is_contiguous(row, rows, d)
+            contiguous = is_contiguous(row, rows, chains, d)
             for b in range(len(blocks)):
                 first, last = blocks[b, Block.FIRST_UNIT], blocks[b, Block.LAST_UNIT]
                 resumes, ends = blocks[b, Block.STARTS] == 0, blocks[b, Block.ENDS] != 0
@@ -61,7 +61,7 @@ def convolve(
                     for channel in range(begin, end):
                         if ends:
                             prefetch_outputs(tag, out, first_out + channel * d[Direct.OUT_PLANE], row, column, d)
-                        sums, position = sum_segment(tag, operands, scratch, at, resumes, segment, position)
+                        sums, position = sum_segment(tag, chains, operands, scratch, at, resumes, segment, position)
                         segment += 1
                         if ends and contiguous:
                             store_contiguous(tag, sums, channel, out, residual, first_out, row, epilogue, bounds, d)
@@ -111,16 +111,16 @@ def conv_sparse(
     d : ndarray of int64
         The descriptor: `Conv` and `Direct`.
     """
-    operands = chains, words, values, counts, simd.load(book_tag, values, 0)
-    convolve(_sum_segment, operands, tag, x, out, residual, scratch, blocks, epilogue, d)
+    operands = words, values, counts, simd.load(book_tag, values, 0)
+    convolve(_sum_segment, chains, operands, tag, x, out, residual, scratch, blocks, epilogue, d)
 
 
 @inlined
 def _sum_segment(
-    tag: Any, operands: Any, scratch: F32, at: int, resumes: bool, segment: int, position: int
+    tag: Any, chains: Any, operands: Any, scratch: F32, at: int, resumes: bool, segment: int, position: int
 ) -> tuple[Any, int]:
     """See `convolve`."""
-    chains, words, values, counts, book = operands
+    words, values, counts, book = operands
     sums, end = simd.zeros(tag), position + simd.get(counts, segment)
     if resumes:
         sums = simd.load(tag, scratch, at)

@@ -117,16 +117,16 @@ def conv_sliding(
         Bits of the lanes of a row's first vector that are not the first pixel of a row, and of those of its last vector
         that are not the last.
     """
-    operands = chains, words, values, counts, simd.load(book_tag, values, 0), row_tag, up, down
-    convolve(_sum_segment, operands, tag, x, out, residual, scratch, blocks, epilogue, d)
+    operands = words, values, counts, simd.load(book_tag, values, 0), row_tag, up, down
+    convolve(_sum_segment, chains, operands, tag, x, out, residual, scratch, blocks, epilogue, d)
 
 
 @inlined
 def _sum_segment(
-    tag: Any, operands: Any, scratch: F32, at: int, resumes: bool, segment: int, position: int
+    tag: Any, chains: Any, operands: Any, scratch: F32, at: int, resumes: bool, segment: int, position: int
 ) -> tuple[Any, int]:
     """See `convolve`; the weights of a segment are sorted by horizontal tap."""
-    chains, words, values, counts, book, row_tag, up, down = operands
+    words, values, counts, book, row_tag, up, down = operands
     middle = position + simd.get(counts, WIDTH * segment)
     right = middle + simd.get(counts, WIDTH * segment + 1)
     end = right + simd.get(counts, WIDTH * segment + 2)

@@ -38,7 +38,8 @@ STORED_TOGETHER = 16
 """Output channels that are stored together, so that masks and places are computed once for all of them."""
 
 SHORT = 4
-"""Rows. Sums of at most this number are stored together: stored one by one, each would wait for its last addition."""
+"""Rows. Sums of at most this number, in several chains, are stored together: stored one by one, each would wait for its
+last addition."""
 
 
 def is_pointwise(g: ConvGeometry) -> bool:
@@ -189,9 +190,9 @@ def needs_no_packing(row: int, rows: int, d: I64) -> bool:
 
 
 @inlined
-def is_contiguous(row: int, rows: int, d: I64) -> bool:
+def is_contiguous(row: int, rows: int, chains: Any, d: I64) -> bool:
     """Whether a tile `is_whole`, and its sums are worth storing at once, without a rest in scratch."""
-    return rows > SHORT and is_whole(row, rows, d)
+    return (rows > SHORT or len(chains) == 1) and is_whole(row, rows, d)
 
 
 @inlined
