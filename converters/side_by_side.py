@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-AT_A_TIME = 1 << 26
+AT_A_TIME = 1 << 24
 """Bytes of the tensors that are worked on at a time. A larger one is alone."""
 
 Item = TypeVar("Item")

@@ -65,7 +65,7 @@ def _flat(x: Tensor) -> Tensor:
 
 
 REFUSED = {
-    "batch as rows": (lambda x: _flat(x) @ _flat(x).t(), "aten.t"),
+    "batch as rows": (lambda x: _flat(x) @ _flat(x).t(), "factors must"),
     "product with a vector": (lambda x: x @ torch.ones(7), "a product must|factors must"),
     "scaled sum": (lambda x: torch.baddbmm(x @ x.mT, x, x.mT, beta=2), "aten"),
     "more heads of queries": (
