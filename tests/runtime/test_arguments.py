@@ -25,6 +25,18 @@ def test_in_turn_or_by_name(given: Any) -> None:
     assert np.array_equal(ids, IDS)
 
 
+def test_a_batch_as_the_network_takes_it_is_passed_on() -> None:
+    check = Arguments({"x": (3,)}, {})
+    assert check((ONE,))[0] is ONE
+    (other,) = check((np.ma.masked_array(ONE),))
+    assert type(other) is np.ndarray
+    for wrong in (ONE[0], np.float32(1), np.array(1, np.float32)):
+        with pytest.raises(InputError, match="batch has the wrong shape"):
+            check((wrong,))
+    with pytest.raises(InputError, match="batch has the wrong shape"):
+        Arguments({"x": ()}, {})((np.array(1, np.float32),))
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

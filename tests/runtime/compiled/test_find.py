@@ -59,6 +59,9 @@ def test_a_program_runs_in_place_of_the_plan(network: Path, monkeypatch: pytest.
     monkeypatch.setattr(Network, "plan", lambda *_: pytest.fail("planned"))
     assert is_compiled(network)
     assert is_compiled(network, precision="auto")
+    constant = SAMPLES.copy()
+    constant.setflags(write=False)
+    np.testing.assert_array_equal(dcz.load(network)(constant), np.maximum(SAMPLES, 0))
 
 
 def test_a_model_with_programs_tells_what_one_without_tells(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
