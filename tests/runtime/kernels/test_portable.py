@@ -31,6 +31,7 @@ for kernel, size, stride in (((3, 3), (13, 13), (1, 1)), ((1, 1), (9, 9), (1, 1)
 for size in ((2, 2), (4, 4)):
     cases.check_taps(cases.ConvCase(size=size, padding=(1, 1), channels=(12, 9)), 64, False)
 cases.check_sliding(cases.ConvCase(size=(9, 32), padding=(1, 1), channels=(6, 9)), 4)
+from dcz.runtime.kernels.conv.depthwise import ConvDepthwise, WindowTiling
 from dcz.runtime.kernels.conv.depthwise_taps import ConvDepthwiseTaps, PlaneTiling
 from dcz.runtime.kernels.conv.direct.dense_channels import ChannelTiling, ConvChannels
 tile = {"rows": 4, "span": 7, "bands": 1, "budget": 50, "run": 48, "pixels": 7}
@@ -39,10 +40,9 @@ cases.check_packed(
     lambda weight, g, epilogue: ConvChannels(weight, ChannelTiling(g, **tile), epilogue),
 )
 for stride in (1, 2):
-    cases.check_packed(
-        cases.ConvCase(channels=(6, 6), groups=6, size=(9, 16), stride=(stride, stride), padding=(1, 1)),
-        lambda weight, g, epilogue: ConvDepthwiseTaps(weight, PlaneTiling(g, 4), epilogue),
-    )
+    case = cases.ConvCase(channels=(6, 6), groups=6, size=(9, 16), stride=(stride, stride), padding=(1, 1))
+    cases.check_packed(case, lambda weight, g, epilogue: ConvDepthwiseTaps(weight, PlaneTiling(g, 4), epilogue))
+    cases.check_packed(case, lambda weight, g, epilogue: ConvDepthwise(weight, WindowTiling(g, 7), epilogue))
 from dcz.runtime.kernels.conv.depthwise_pairs import ConvDepthwisePairs, PairTiling
 cases.check_packed(
     cases.ConvCase(channels=(6, 6), groups=6, size=(9, 14), stride=(2, 2), padding=(1, 1), epilogue="relu"),
