@@ -14,7 +14,8 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-sys.path.append(str(Path(__file__).parent))
+# `benchmarks` is not installed: it is found in the checkout, after everything that is.
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 
 @pytest.fixture(scope="session")
