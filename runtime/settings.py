@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..core.host import cores
 from ..dcformat import InputError
 
 
@@ -30,7 +31,7 @@ def thread_count(threads: int | None) -> int:
         The number is below 1.
     """
     if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return cores()
     if threads < 1:
         raise InputError("threads must be positive", found=threads)
     return threads

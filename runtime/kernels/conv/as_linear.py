@@ -59,5 +59,5 @@ class ConvUnrolled:
         self.scratch_elements = linear.scratch_elements
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
+        """See `contract.PackedLayer`."""
         return self._linear.bind(x, out, residual, scratch, share)

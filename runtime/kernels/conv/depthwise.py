@@ -178,7 +178,7 @@ class ConvDepthwise:
         self.scratch_elements = 0
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
+        """See `contract.PackedLayer`."""
         g, flat_out = self.tiling.geometry, out.reshape(-1)
         d, (part, parts) = self._descriptor.copy(), share
         d[Conv.FIRST], d[Conv.LAST] = (g.out_channels * n // parts for n in (part, part + 1))

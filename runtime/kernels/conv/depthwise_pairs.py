@@ -124,7 +124,7 @@ class ConvDepthwisePairs:
         self.scratch_elements = 0
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
+        """See `contract.PackedLayer`."""
         g, d, (part, parts) = self.tiling.geometry, self._descriptor.copy(), share
         d[Conv.FIRST], d[Conv.LAST] = (self._pairs * n // parts for n in (part, part + 1))
         if d[Conv.FIRST] == d[Conv.LAST]:

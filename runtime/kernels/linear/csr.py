@@ -90,7 +90,7 @@ class LinearSparse:
         self.weight_bytes = sum(a.nbytes for a in packed)
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
+        """See `contract.PackedLayer`."""
         w, flat_out = self._weights, out.reshape(-1)
         flat_residual = flat_out if residual is None else residual.reshape(-1)
         weights = (w.indptr, self._columns, w.symbols, w.codebook)

@@ -111,7 +111,7 @@ class LinearDense:
         self.scratch_elements = SAMPLES * ROWS * LANES + geometry.batch * padded.shape[1]
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
+        """See `contract.PackedLayer`."""
         flat_out = out.reshape(-1)
         flat_residual = flat_out if residual is None else residual.reshape(-1)
         buffers = (x.reshape(-1), flat_out, flat_residual, scratch)

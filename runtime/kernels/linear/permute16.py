@@ -152,7 +152,7 @@ class LinearWindowed:
         self.weight_bytes = self._slices.nbytes + self._codebook.nbytes
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
+        """See `contract.PackedLayer`."""
         flat_out = out.reshape(-1)
         flat_residual = flat_out if residual is None else residual.reshape(-1)
         planes = scratch[self._sums : self.scratch_elements].view(np.uint16)

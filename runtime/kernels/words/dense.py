@@ -7,7 +7,7 @@ bits, without overflow (`grid`), and the sums of blocks in float32.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from ..conv.direct.dense import DenseTiling
 from ..conv.direct.pack_input import describe
 from ..conv.direct.tile import corner, is_whole, needs_no_packing, prefetch_outputs, store_contiguous, store_tile
 from ..descriptor import Block, Conv, Direct
-from ..epilogue import epilogue_array, limits
+from ..epilogue import limits
 from .grid import make_grid
 from .pack_words import grid_of, pack_channel_pairs, pack_unit_pairs
 
@@ -171,8 +171,7 @@ class ConvWordsDense:
         self.tiling = tiling
         grid = make_grid(weight.float32().dense(), g, tiling.blocks)
         self._weights = _stream(grid.weights, tiling)
-        scale = grid.scales if epilogue.scale is None else grid.scales * epilogue.scale
-        self._epilogue = epilogue_array(replace(epilogue, scale=scale.astype(np.float32)), g.out_channels)
+        self._epilogue = grid.scaled(epilogue)
         self._levels, self._descriptor = np.float32(grid.levels), describe(tiling, epilogue)
         self.weight_bytes = self._weights.nbytes
         outputs = -(-most_outputs(tiling.blocks) // tiling.run) * tiling.run

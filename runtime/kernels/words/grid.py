@@ -7,6 +7,7 @@ have thousands. That is worth four or five bits.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isqrt
 from typing import NamedTuple
 
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...jit import kernel
-from ..contract import F32, I64, ConvGeometry
+from ..contract import F32, I64, ConvGeometry, Epilogue
 from ..descriptor import Block
+from ..epilogue import epilogue_array
 
 MOST = (1 << 15) - 1
 """Greatest magnitude of a word."""
@@ -34,6 +36,11 @@ class Grid(NamedTuple):
     """Shape (out_channels,): an integer weight stands for this many times itself."""
     levels: int
     """The greatest magnitude of an activation as an integer."""
+
+    def scaled(self, epilogue: Epilogue) -> F32:
+        """An epilogue as kernels take it, see `kernels.epilogue`; its scales are multiplied by those of the weights."""
+        scale = self.scales if epilogue.scale is None else self.scales * epilogue.scale
+        return epilogue_array(replace(epilogue, scale=scale.astype(np.float32)), len(scale))
 
 
 def make_grid(weight: F32, g: ConvGeometry, blocks: I64) -> Grid:

@@ -8,7 +8,6 @@ pixels in their order. Products are summed in 32 bits, without overflow (`grid`)
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from ..conv.blocks import divide_work, most_outputs, part_of
 from ..conv.direct.pack_input import describe
 from ..conv.direct.tile import STORED_TOGETHER, Tiling, corner, store_tile
 from ..descriptor import Block, Conv, Direct
-from ..epilogue import epilogue_array, limits
+from ..epilogue import limits
 from ..integer.stream import make_stream
 from .grid import make_grid
 from .pack_words import grid_of, pack_words
@@ -139,8 +138,7 @@ class ConvWordsSparse:
         taps = np.arange(g.kernel[1]), tiling.tap_offsets()
         unit, vector = np.tile(taps[0], g.kernel[0]), np.repeat(taps[1], g.kernel[1])
         self._stream = make_stream(grid.weights, g, tiling.blocks, tiling.unit_vectors, unit, vector, PAIR)
-        scale = grid.scales if epilogue.scale is None else grid.scales * epilogue.scale
-        self._epilogue = epilogue_array(replace(epilogue, scale=scale.astype(np.float32)), g.out_channels)
+        self._epilogue = grid.scaled(epilogue)
         self._levels, self._descriptor = np.float32(grid.levels), describe(tiling, epilogue)
         self._apart = most_outputs(tiling.blocks) * tiling.rows * LANES
         self.weight_bytes = self._stream.nbytes

@@ -368,7 +368,7 @@ class ConvLanes:
         return conv_lanes, (height * width, height, width)
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`; activations are (channels, height, width, 16)."""
+        """See `contract.PackedLayer`; activations are (channels, height, width, 16)."""
         flat_out, stream, (function, tags) = out.reshape(-1), self._stream, self._kernel()
         tiles, channels = divide_work(self.tiling.geometry, self.tiling.tiles, share)
         d, blocks = part_of(self._descriptor, self.tiling.blocks, tiles, channels)

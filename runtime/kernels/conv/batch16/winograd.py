@@ -123,7 +123,7 @@ class ConvWinogradLanes(ConvWinograd):
     kernel_name = "conv_winograd_lanes"
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`; activations are (channels, height, width, 16)."""
+        """See `contract.PackedLayer`; activations are (channels, height, width, 16)."""
         tiling, flat_out = self.tiling, out.reshape(-1)
         tags = tiling.points, tiling.edge, tiling.edge**2, tiling.rows, tiling.rows * tiling.columns
         arguments = (

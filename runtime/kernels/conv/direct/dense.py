@@ -173,7 +173,7 @@ class ConvDense:
         self.scratch_elements = tiling.tile_elements + outputs * tiling.rows * LANES
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
+        """See `contract.PackedLayer`."""
         flat_out = out.reshape(-1)
         rows, run = self.tiling.rows, self.tiling.run
         tiles, channels = self.tiling.share(share, run)

@@ -150,7 +150,7 @@ class ConvChannels(ConvDense):
         self._tags = tag(tiling.rows), tag(tiling.pixels), tag(vectors), tag(tiling.pixels * vectors)
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
+        """See `contract.PackedLayer`."""
         flat_out = out.reshape(-1)
         tiles, channels = self.tiling.share(share, self.tiling.run)
         d, blocks = part_of(self._descriptor, self.tiling.blocks_of(channels), tiles, channels)

@@ -154,7 +154,7 @@ class ConvStream:
         self.scratch_elements = tiling.tile_elements + most_outputs(tiling.blocks) * tiling.rows * LANES
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
+        """See `contract.PackedLayer`."""
         flat_out, stream, tiling = out.reshape(-1), self._stream, self.tiling
         d, blocks = part_of(self._descriptor, tiling.blocks, *tiling.share(share))
         arguments = (

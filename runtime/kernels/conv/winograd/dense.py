@@ -213,7 +213,7 @@ class ConvWinograd:
         self.weight_bytes = self._weights.nbytes
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
+        """See `contract.PackedLayer`."""
         tiling, stride = self.tiling, self.tiling.geometry.stride[0]
         step = tiling.edge * stride
         rest = (stride * tiling.points - 1) % step + 1

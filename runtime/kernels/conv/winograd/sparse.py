@@ -277,7 +277,7 @@ class ConvWinogradSparse:
         self.weight_bytes = sum(array.nbytes for array in arrays)
 
     def bind(self, x: F32, out: F32, residual: F32 | None, scratch: F32, share: Share = WHOLE) -> list[Call]:
-        """See `layer.PackedLayer`."""
+        """See `contract.PackedLayer`."""
         tiling, g = self.tiling, self.tiling.geometry
         blocks, channels = divide_work(g, tiling.tiles / tiling.pack, share, tiling.columns * LANES)
         d = part_of(self._descriptor, blocks, channels)
