@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ..core.garbage import uncollected
+from ..core.garbage import exempt, uncollected
 from ..core.json_text import to_json
 from ..core.printable import printable
 from . import arguments, info
@@ -85,11 +85,12 @@ def run(args: argparse.Namespace) -> int:
     report = done.to_json()
     if args.json:
         print(to_json(report))
-        return 0
-    print(info.layers(report, ("max_error", "rms_error") if done.errors else (), args.verbose))
-    print()
-    print(info.totals(report))
-    print(f"{printable(done.path)}: {_verdict(done)}")
+    else:
+        print(info.layers(report, ("max_error", "rms_error") if done.errors else (), args.verbose))
+        print()
+        print(info.totals(report))
+        print(f"{printable(done.path)}: {_verdict(done)}")
+    exempt()
     return 0
 
 
