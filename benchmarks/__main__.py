@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from dcz.cli.text import table as as_text
 
-from . import (
+from .networks import QUICK
+from .questions import (
     accuracy,
     builds,
     checkpoints,
@@ -43,7 +44,6 @@ from . import (
     web,
     zoo,
 )
-from .networks import QUICK
 from .suite import RESULTS, Benchmark, Options, Record, not_run, outcomes
 from .weights import NETWORKS
 
