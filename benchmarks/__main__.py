@@ -20,6 +20,7 @@ from dcz.cli.text import table as as_text
 from .networks import QUICK
 from .questions import (
     accuracy,
+    avx2,
     builds,
     checkpoints,
     cluster,
@@ -65,6 +66,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         scaling,
         integer,
         builds,
+        avx2,
         first_answers,
         cluster,
         seeds,
@@ -196,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
         "--peers", metavar="FOLDER", type=Path, default=Options.peers, help="environments of other engines"
     )
     folders.add_argument("--models", metavar="FOLDER", type=Path, default=Options.models, help="trained containers")
-    folders.add_argument("--build", metavar="FOLDER", type=Path, help="another checkout, for builds")
+    folders.add_argument("--build", metavar="FOLDER", type=Path, help="another checkout, for builds and avx2")
     folders.add_argument(
         "--squeezenet", metavar="FILE", type=Path, help="compressed_SqueezeNet.net, as S. Han published it"
     )

@@ -110,6 +110,9 @@ PEERS = {
 DCZ_U8 = Peer("dcz u8", "with_dcz_u8.py", reads="dcz")
 """dcz with the 8-bit integers of a calibrated container."""
 
+ONNXRUNTIME_AVX2 = Peer("onnxruntime avx2", "with_onnxruntime_avx2.py", environment="onnxruntime", prepares=True)
+"""ONNX Runtime without AVX-512."""
+
 CODERS = {
     coder.name: coder
     for coder in (

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import geometric_mean, median
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -47,22 +48,14 @@ def measure(name: str, batch_size: int, options: Options, other: Path) -> list[R
         batch = folder / "batch.npy"
         np.save(batch, network.batch(batch_size))
 
-        def start(build: Path, first: bool) -> Worker:
-            cache = options.work / "kernels" / build.resolve().name
-            cache.mkdir(parents=True, exist_ok=True)
-            environment = {"PYTHONPATH": str(build.resolve()), "NUMBA_CACHE_DIR": str(cache.resolve())}
-            peer = PEERS["dcz"]
-            return Worker(
-                peer, network.path, batch, options.threads, options.peers, options.cpu_time, first, environment
-            )
-
+        start = partial(start_build, model=network.path, batch=batch, options=options)
         builds = {NOW: HERE.parent, BEFORE: other}
         starts: dict[str, list[dict[str, Any]]] = {build: [] for build in builds}
         for number in range(STARTS):
             for build, path in builds.items():
-                with start(path, number == 0) as worker:
+                with start(path, prepare=number == 0) as worker:
                     starts[build].append(worker.facts)
-        workers = {build: stack.enter_context(start(path, False)) for build, path in builds.items()}
+        workers = {build: stack.enter_context(start(path, prepare=False)) for build, path in builds.items()}
         answers = [worker.answer(folder / "answer.npy") for worker in workers.values()]
         turns = time_interleaved({build: worker.clock for build, worker in workers.items()}, options.seconds)
     equal = answers[0].tobytes() == answers[1].tobytes()
@@ -72,6 +65,22 @@ def measure(name: str, batch_size: int, options: Options, other: Path) -> list[R
         started = {key: median(fact[key] for fact in facts) for key in STARTED}
         row[build] = milliseconds(turns.seconds[build]) | started | {"version": facts[0]["version"]}
     return [row]
+
+
+def start_build(
+    build: Path,
+    model: Path,
+    batch: Path,
+    options: Options,
+    prepare: bool,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Worker:
+    """Start dcz of a checkout in a process of its own; parameters as `Worker` takes them."""
+    cache = options.work / "kernels" / build.resolve().name
+    cache.mkdir(parents=True, exist_ok=True)
+    environment = {"PYTHONPATH": str(build.resolve()), "NUMBA_CACHE_DIR": str(cache.resolve()), **variables}
+    settings = options.threads, options.peers, options.cpu_time, prepare, environment
+    return Worker(PEERS["dcz"], model, batch, *settings)
 
 
 def tables(rows: list[Row]) -> list[Table]:
