@@ -13,13 +13,13 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from ..dense_files import DenseFiles
+from ..interleaved import time_interleaved
+from ..networks import container
+from ..peers import ONNXRUNTIME_AVX2, PEERS, MissingToolError, Peer
+from ..peers.process import Worker
+from ..suite import HERE, Benchmark, Options, Row, Table
 from .builds import BEFORE, NOW, start_build
-from .dense_files import DenseFiles
-from .interleaved import time_interleaved
-from .networks import container
-from .peers import ONNXRUNTIME_AVX2, PEERS, MissingToolError, Peer
-from .peers.process import Worker
-from .suite import HERE, Benchmark, Options, Row, Table
 
 HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+avx,+fma,+bmi,+bmi2,+sse4.2,+popcnt"}
 """Variables that make Numba compile for AVX2, and dcz plan for it."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import avx2, peers
-from benchmarks.builds import BEFORE, NOW
+from benchmarks import peers
+from benchmarks.questions import avx2
+from benchmarks.questions.builds import BEFORE, NOW
 from benchmarks.suite import Options
 
 
