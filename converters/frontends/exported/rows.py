@@ -33,8 +33,16 @@ SAME = (
     aten.dropout.default,
 )
 """What makes the same tensor again. Dropout of a constant is switched off."""
-ALIGNED = (*EXPANSIONS, *SAME, *CONVERSIONS)
-"""What leaves each axis where it is, from the last on, beside the operators that go element by element."""
+BY_ELEMENT = (
+    aten.where.Scalar,
+    aten.where.ScalarSelf,
+    aten.where.ScalarOther,
+    aten.__and__.Tensor,
+    aten.__or__.Tensor,
+)
+"""What goes element by element, and torch does not say so."""
+ALIGNED = (*EXPANSIONS, *SAME, *CONVERSIONS, *BY_ELEMENT)
+"""What leaves each axis where it is, from the last on, beside operators that are known to go element by element."""
 VIEWS = (
     aten.view.default,
     aten.reshape.default,

@@ -37,6 +37,8 @@ from dcz.converters.frontends.exported.rows import repeats
         (lambda w: torch.stack([w[0], w[0], w[0] + 1, w[0]]), False),
         (lambda w: F.conv2d(w.expand(4, 3).view(4, 3, 1, 1), w.view(1, 3, 1, 1)).view(4, 1), True),
         (lambda w: torch.arange(12.0).view(3, 4).t(), False),
+        (lambda w: torch.where((w > 0).expand(4, 3) & (w < 1), 0.0, -1.0), True),
+        (lambda w: torch.where(torch.arange(12).view(4, 3) > 5, 0.0, -1.0), False),
         (lambda w: F.linear(w.expand(4, 3), w.expand(3, 3)), True),
         (lambda w: F.linear(w.expand(3, 3), torch.arange(12.0).view(4, 3)).t(), False),
         (lambda w: F.layer_norm(w.expand(4, 3), (3,)).softmax(1), True),

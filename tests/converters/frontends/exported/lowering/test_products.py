@@ -98,6 +98,17 @@ LEARNED: dict[str, nn.Module] = {
 }
 
 
+def test_a_mask_that_is_made_for_each_sample_is_the_same_for_all() -> None:
+    """As transformers 5 makes them."""
+
+    def attend(x: Tensor) -> Tensor:
+        places = torch.arange(6)
+        seen = (places[:, None] >= places) & torch.ones(6, 6, dtype=torch.bool)
+        return F.scaled_dot_product_attention(x, x, x, attn_mask=seen.expand(len(x), 1, 6, 6))
+
+    captured(Call(attend), HEADS)
+
+
 @pytest.mark.parametrize("name", LEARNED)
 def test_learned_queries_are_the_same_for_each_sample(name: str) -> None:
     captured(randomise(LEARNED[name]), (5, 8))
