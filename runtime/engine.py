@@ -151,7 +151,8 @@ class Engine:
         facts = self.facts
         if len(facts.inputs) > 1 or len(facts.outputs) > 1 or facts.limits:
             return None
-        return single_call(*facts.inputs.values(), *facts.outputs.values(), self._idle[1], partial(self._executor, 1))
+        (given,), (made,) = facts.inputs.values(), facts.outputs.values()
+        return single_call(given, made, self._idle[1], partial(self._executor, 1))
 
     def slices(self, samples: int) -> Iterator[tuple[int, int]]:
         """Cut a batch into slices, (start, size)."""

@@ -38,7 +38,8 @@ def single_call(
         ``call(batch)``: the answer; None where the batch is anything but a contiguous ndarray of float32, shape
         ``(1, *given)``.
     """
-    expected, shape, float32, ndarray, empty = (1, *given), (1, *made), np.dtype(np.float32), np.ndarray, np.empty
+    expected, shape, float32, ndarray = (1, *given), (1, *made), np.dtype(np.float32), np.ndarray
+    empty: Callable[..., F32] = np.empty
 
     def call(batch: Any) -> F32 | None:
         if type(batch) is not ndarray or batch.dtype is not float32 or batch.shape != expected:
