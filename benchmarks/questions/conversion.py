@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from .peers import ZOO as TOOL
-from .peers import install
-from .suite import HERE, Benchmark, Options, Row, Table
+from ..peers import ZOO as TOOL
+from ..peers import install
+from ..suite import HERE, Benchmark, Options, Row, Table
 
 RUNS = 3
 LOSSY = ("--prune", "percent:80", "--bits", "5")
@@ -48,7 +48,7 @@ def measure(case: Case, options: Options) -> list[Row]:
     path = (options.work / f"{case.name}.pth").absolute()
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        run([str(python), "-m", "benchmarks.conversion", case.name, str(path)])
+        run([str(python), "-m", "benchmarks.questions.conversion", case.name, str(path)])
     out = path.with_suffix(".dcz")
     command = [str(python), "-m", "dcz", "-q", "convert", str(path), "-o", str(out), *LOSSY]
     runs = [run([*command, "--arch", f"torchvision:{case.name}"]) for _ in range(1 + (1 if options.quick else RUNS))]
@@ -78,7 +78,7 @@ def run(command: list[str]) -> tuple[float, float]:
 
 def largest(name: str, python: Path) -> int:
     """Bytes of a network's largest tensor."""
-    command = [str(python), "-m", "benchmarks.conversion", name]
+    command = [str(python), "-m", "benchmarks.questions.conversion", name]
     return int(subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from benchmarks import conversion
+from benchmarks.questions import conversion
 
 ROW = {"network": "N", "largest": 392 << 20, "least_s": 29.9, "peak_mib": 1416.0}
 
