@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.jit import before_compiling
+
 Ints = NDArray[np.int64]
 
 COUNTER_LANES, INPUT_LANES = 8, 16
@@ -89,3 +91,10 @@ def load_weights(array: NDArray[np.int32], row: int) -> Ints:
 def store_weights(array: NDArray[np.int32], row: int, weights: Ints) -> None:
     """Write a row of weights."""
     array[row] = weights
+
+
+def _take_instructions() -> None:
+    from . import lane_code  # noqa: F401 (it tells Numba)
+
+
+before_compiling(_take_instructions)
