@@ -6,8 +6,14 @@ inputs or weights `INPUT_LANES`. Here they are ndarrays of int64.
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import import_module
+
 import numpy as np
 from numpy.typing import NDArray
+
+from ...core.jit import before_compiling
+from ...core.numba_settings import jit_is_off
 
 Ints = NDArray[np.int64]
 
@@ -89,3 +95,7 @@ def load_weights(array: NDArray[np.int32], row: int) -> Ints:
 def store_weights(array: NDArray[np.int32], row: int, weights: Ints) -> None:
     """Write a row of weights."""
     array[row] = weights
+
+
+if not jit_is_off():
+    before_compiling(partial(import_module, ".lane_code", __package__))

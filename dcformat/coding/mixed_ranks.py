@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import FormatError
 from ..constants import MAX_MIXED_EXPANSION
-from ..jit import called, kernel, lane_kernel
+from ..jit import called, kernel, lean_kernel
 from .bits import Bytes
 from .lanes import (
     COUNTER_BITS,
@@ -156,7 +156,7 @@ def _finish(stream: Stream, state: Ints) -> int:
     return finish(stream, state[0], state[2], state[1])  # type: ignore[no-any-return]
 
 
-@lane_kernel
+@lean_kernel
 def _code(
     writing: Writing,
     stream: Stream,

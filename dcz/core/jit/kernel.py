@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cache as once
 from functools import update_wrapper
-from importlib import import_module
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -42,15 +41,13 @@ class Inner:
     Parameters
     ----------
     function : callable
-    extension : str, optional
-        Module to import before the function is compiled: it tells Numba of functions that are called.
     **options
         Options of `numba.njit`.
     """
 
-    def __init__(self, function: Callable[..., Any], extension: str | None = None, **options: Any) -> None:
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
         update_wrapper(self, function)  # type: ignore[arg-type]
-        self._function, self._extension, self._options = function, extension, options
+        self._function, self._options = function, options
         self._dispatchers: dict[Processor | None, Any] = {}
 
     @property
@@ -66,8 +63,6 @@ class Inner:
             from numba import njit
 
             _introduce()
-            if self._extension is not None:
-                import_module(self._extension)
             made = njit(**self._options)(self._function)
             if processor is not None:
                 from .cross import dispatcher_for  # those who compile for this machine alone do not need it
@@ -86,7 +81,7 @@ class Kernel(Inner):
     valid : callable
         ``valid() -> tuple``: cached code is valid as long as this is the same; `stamp` makes it.
     **options
-        Those of `Inner`.
+        Options of `numba.njit`.
     """
 
     def __init__(self, function: Callable[..., Any], valid: Stamp, **options: Any) -> None:
@@ -223,4 +218,4 @@ def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
 
 def inner(function: Callable[..., Any], **options: Any) -> Any:
     """Compile a function that only compiled functions call, as part of them."""
-    return function if jit_is_off() else Inner(function, **{**_OPTIONS, **options})
+    return function if jit_is_off() else Inner(function, **_OPTIONS, **options)
