@@ -6,10 +6,14 @@ inputs or weights `INPUT_LANES`. Here they are ndarrays of int64.
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import import_module
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.jit import before_compiling
+from ...core.numba_settings import jit_is_off
 
 Ints = NDArray[np.int64]
 
@@ -93,8 +97,5 @@ def store_weights(array: NDArray[np.int32], row: int, weights: Ints) -> None:
     array[row] = weights
 
 
-def _take_instructions() -> None:
-    from . import lane_code  # noqa: F401 (it tells Numba)
-
-
-before_compiling(_take_instructions)
+if not jit_is_off():
+    before_compiling(partial(import_module, ".lane_code", __package__))

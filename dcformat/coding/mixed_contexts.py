@@ -21,8 +21,8 @@ Marks = NDArray[np.uint8]
 Near = tuple[int, int, int, int]
 """Ranks of the weights to the left, above, above to the left and above to the right in the kernel."""
 
-FLAGS, SIGNS, DIGITS, LISTS = 0, 10, 18, 25
-"""The first list of contexts of each kind of decision, and their number."""
+SIGNS, DIGITS, LISTS = 10, 18, 25
+"""The first list of contexts of signs and of digits, behind those of flags, and the number of lists."""
 ROW_POSITIONS, COLUMNS = 2, 4
 """Lists whose counters tell the density of a kernel position in the row, and of the column."""
 

@@ -13,12 +13,11 @@ from ..jit import called
 from .lanes import Ints, begun_counters, counted, learned_weights
 from .mixed_contexts import NOTHING_SEEN
 from .mixing import (
-    Bytes,
     Cells,
     Coder,
     Counters,
     Logits,
-    Writing,
+    Model,
     begun,
     code_bit,
     counted_alone,
@@ -67,11 +66,8 @@ def _learn(
 @called
 def decide_flag(
     flag: int,
-    writing: Writing,
-    stream: Bytes,
     coder: Coder,
-    counters: Counters,
-    logits: Logits,
+    model: Model,
     at: Cells,
     alone: bool,
     weights: Ints,
@@ -84,7 +80,7 @@ def decide_flag(
     ----------
     flag : int
         Whether the weight is stored, if it is coded.
-    writing, stream, coder, counters, logits, weights
+    coder, model, weights
         As for `mixing.decide`.
     at : tuple of int
         The other counters; the column's is the first.
@@ -100,6 +96,7 @@ def decide_flag(
     weights : ndarray of int64
     tensor, of_row : uint32
     """
+    writing, stream, counters, logits = model
     base = np.int64(logit_of(tensor))
     found = find_counters(counters, at)
     other = np.int64(logit_of(of_row)) - base if has_seen(of_row) else np.int64(0)

@@ -51,7 +51,7 @@ from .mixed_contexts import (
     size_cell,
 )
 from .mixed_flags import decide_flag, density_of
-from .mixing import EVEN_LOGIT, Cells, Coder, Counters, Logits, Writing, decide, logit_of
+from .mixing import EVEN_LOGIT, Cells, Coder, Counters, Logits, Model, Writing, decide, logit_of
 from .mixing import Bytes as Stream
 from .range_coder import FULL_RANGE, PRECISION, STATE_BYTES, ends_well, finish
 
@@ -175,8 +175,8 @@ def _code(
 
     Parameters
     ----------
-    writing, stream
-        As for `mixing.code_bit`.
+    writing, stream, counters, logits
+        A `Model`. Logits are `NOTHING_SEEN` in the lists that tell densities.
     state : ndarray of int64, shape (3,)
         The coder's.
     wanted : ndarray of int16, shape (weights,)
@@ -190,16 +190,13 @@ def _code(
     digits : int
     start : ndarray of int64, shape (LISTS + 1,)
         `counter_starts`.
-    counters : ndarray of uint32
-    logits : ndarray of int16
-        Of the counters; `NOTHING_SEEN` in lists that tell densities.
     weights : ndarray of int32, shape (2 + digits, INPUT_LANES)
         Of the contexts of flags, of signs, and of each digit.
     """
     rows, channels, size, line, stored, positive, negative = form
     coder, columns, nodes, found = (state[0], state[1], state[2]), channels * size, 1 << digits, 0
     flag_weights, tensor = load_weights(weights, 0), counters[0]
-    at, wanted_rank = -1, np.int64(0)
+    model, at, wanted_rank = (writing, stream, counters, logits), -1, np.int64(0)
     for row in range(rows):
         of_row = np.uint32(0)
         before_row, second_row, next_row = columns * (row > 0), 2 * columns * (row > 1), columns * (row + 1 < rows)
@@ -221,7 +218,7 @@ def _code(
                         levels = level_of(density_of(of_row), base), column_level
                         cells = alone_cells(start, column, mark, levels)
                         flag, coder, flag_weights, tensor, of_row = decide_flag(
-                            flag, writing, stream, coder, counters, logits, cells, True, flag_weights, tensor, of_row
+                            flag, coder, model, cells, True, flag_weights, tensor, of_row
                         )
                     else:
                         row_logit = np.int64(logits[_U64(start[ROW_POSITIONS] + row_position)])
@@ -231,7 +228,7 @@ def _code(
                             start, size, row_position, channel, column, k, mark, of_kernel[0], sizes, levels
                         )
                         flag, coder, flag_weights, tensor, of_row = decide_flag(
-                            flag, writing, stream, coder, counters, logits, cells, False, flag_weights, tensor, of_row
+                            flag, coder, model, cells, False, flag_weights, tensor, of_row
                         )
                     if not flag:
                         continue
@@ -247,15 +244,12 @@ def _code(
                     )
                     cells = sign_cells(start, row_position, channel, column, near, others, sign_sum)
                     learned = load_weights(weights, 1)
-                    minus, coder, learned = decide(
-                        minus, writing, stream, coder, counters, logits, cells, learned, _RATE
-                    )
+                    minus, coder, learned = decide(minus, coder, model, cells, learned, _RATE)
                     store_weights(weights, 1, learned)
                 most = negative if minus else positive
                 level = (levels[0] + levels[1]) // 2
                 first = first_digit_cells(start, nodes, minus, k, mean_size(nodes, near), level, row, channel)
-                last = abs(wanted_rank) - 1
-                number, coder = _code_size(last, most, digits, writing, stream, coder, counters, logits, first, weights)
+                number, coder = _code_size(abs(wanted_rank) - 1, most, digits, coder, model, first, weights)
                 ranks[at] = -number - 1 if minus else number + 1
                 if stored < len(ranks):
                     set_marks(marks, at, steps, k, line, size)
@@ -270,16 +264,7 @@ def _code(
 
 @called
 def _code_size(
-    wanted: int,
-    most: int,
-    digits: int,
-    writing: Writing,
-    stream: Stream,
-    coder: Coder,
-    counters: Counters,
-    logits: Logits,
-    first: Cells,
-    weights: NDArray[np.int32],
+    wanted: int, most: int, digits: int, coder: Coder, model: Model, first: Cells, weights: NDArray[np.int32]
 ) -> tuple[int, Coder]:
     """Code or decode a size less one, which is below `most`."""
     size, node = np.int64(0), np.int64(1)
@@ -287,8 +272,7 @@ def _code_size(
         half, bit = np.int64(1) << digits - 1 - digit, np.int64(0)
         if size + half < most:
             bit, learned = np.int64(wanted >= size + half), load_weights(weights, 2 + digit)
-            cells = digit_cells(first, node)
-            bit, coder, learned = decide(bit, writing, stream, coder, counters, logits, cells, learned, _RATE)
+            bit, coder, learned = decide(bit, coder, model, digit_cells(first, node), learned, _RATE)
             store_weights(weights, 2 + digit, learned)
         size, node = size + half * bit, 2 * node + bit
     return size, coder  # type: ignore[return-value]

@@ -37,6 +37,8 @@ Coder = tuple[int, int, int]
 """Place in the stream, range, and low end of it (writing) or code (reading)."""
 Writing = tuple[bool, ...]
 """A tuple that is empty when reading. So each way has machine code of its own."""
+Model = tuple[Writing, Bytes, Counters, Logits]
+"""The way, the stream, the counters and their logits."""
 
 _SHARE_BITS = 40
 _U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones
@@ -200,26 +202,15 @@ def code_bit(bit: int, writing: Writing, stream: Bytes, coder: Coder, one: int) 
 
 
 @called
-def decide(
-    bit: int,
-    writing: Writing,
-    stream: Bytes,
-    coder: Coder,
-    counters: Counters,
-    logits: Logits,
-    at: Cells,
-    weights: Ints,
-    rate: int,
-) -> tuple[int, Coder, Ints]:
+def decide(bit: int, coder: Coder, model: Model, at: Cells, weights: Ints, rate: int) -> tuple[int, Coder, Ints]:
     """Code a bit, or decode one, and learn from it.
 
     Parameters
     ----------
-    bit, writing, stream, coder
-        As for `code_bit`.
-    counters : ndarray of uint32
-    logits : ndarray of int16
-        Of the counters.
+    bit : int
+        The bit, if it is coded.
+    coder : tuple of int
+    model : tuple
     at : tuple of int
         The decision's counters. The first is the one that others begin with; it may stand there more than once.
     weights : ndarray of int64, shape (INPUT_LANES,)
@@ -233,6 +224,7 @@ def decide(
     coder : tuple of int
     weights : ndarray of int64
     """
+    writing, stream, counters, logits = model
     first = counters[_U64(at[0])]
     found = find_counters(counters, at)
     inputs = find_inputs(found, logits, at, np.int64(logits[_U64(at[0])]), 0)

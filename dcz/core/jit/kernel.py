@@ -81,7 +81,7 @@ class Kernel(Inner):
     valid : callable
         ``valid() -> tuple``: cached code is valid as long as this is the same; `stamp` makes it.
     **options
-        Those of `Inner`.
+        Options of `numba.njit`.
     """
 
     def __init__(self, function: Callable[..., Any], valid: Stamp, **options: Any) -> None:
@@ -218,4 +218,4 @@ def compiled(function: Callable[..., Any], valid: Stamp, **options: Any) -> Any:
 
 def inner(function: Callable[..., Any], **options: Any) -> Any:
     """Compile a function that only compiled functions call, as part of them."""
-    return function if jit_is_off() else Inner(function, **{**_OPTIONS, **options})
+    return function if jit_is_off() else Inner(function, **_OPTIONS, **options)
