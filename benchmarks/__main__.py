@@ -41,6 +41,7 @@ from . import (
     serve,
     sizes,
     start,
+    streamed,
     web,
     zoo,
 )
@@ -72,6 +73,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         seeds,
         serve,
         compiled,
+        streamed,
         web,
         compressors,
         mobile,
