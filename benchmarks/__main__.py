@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from dcz.cli.text import table as as_text
 
-from . import (
+from .networks import QUICK
+from .questions import (
     accuracy,
     avx2,
     builds,
@@ -27,6 +28,7 @@ from . import (
     cold,
     compiled,
     compressors,
+    conversion,
     first_answers,
     floats,
     integer,
@@ -45,7 +47,6 @@ from . import (
     web,
     zoo,
 )
-from .networks import QUICK
 from .suite import RESULTS, Benchmark, Options, Record, not_run, outcomes
 from .weights import NETWORKS
 
@@ -59,6 +60,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         load,
         start,
         memory,
+        conversion,
         accuracy,
         checkpoints,
         codecs,

@@ -136,7 +136,7 @@ ZOO = Tool(
         *_same("bitarray", "llvmlite", "numba", "numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "tqdm"),
     ),
 )  # fmt: skip
-"""The libraries whose networks `benchmarks.zoo` converts, and what dcz needs, in the versions of this process."""
+"""The libraries whose networks are converted by `zoo`, and what dcz needs, in the versions of this process."""
 COMPRESSORS = Tool(
     "compressors",
     "",
@@ -145,7 +145,7 @@ COMPRESSORS = Tool(
         *_same("bitarray", "llvmlite", "numba", "numpy", "onnx", "pillow", "scikit-learn", "tqdm"),
     ),
 )  # fmt: skip
-"""The tools that `benchmarks.compressors` trains with, and what dcz needs."""
+"""The tools that `benchmarks.questions.compressors` trains with, and what dcz needs."""
 ONNXRUNTIME_WEB = Tool("onnxruntime-web", "", npm=("onnxruntime-web@1.30.0",))
 """An engine for browsers."""
 TOOLS: dict[str, Tool] = {
