@@ -9,6 +9,7 @@ from typing import Any
 from ..core.jit import NO_REFERENCE_COUNTS, compiled, inner, stamp
 
 _STAMP = stamp(Path(__file__).parent)
+_LANE_CODE = f"{__package__}.coding.lane_code"
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -19,6 +20,11 @@ def kernel(function: Callable[..., Any]) -> Any:
 def lean_kernel(function: Callable[..., Any]) -> Any:
     """Compile a kernel that allocates nothing, and calls functions that are `called`: it counts no references."""
     return compiled(function, _STAMP, error_model="numpy", **NO_REFERENCE_COUNTS)
+
+
+def lane_kernel(function: Callable[..., Any]) -> Any:
+    """Compile a lean kernel whose functions use `coding.lanes`."""
+    return compiled(function, _STAMP, extension=_LANE_CODE, error_model="numpy", **NO_REFERENCE_COUNTS)
 
 
 def inlined(function: Callable[..., Any]) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...core.errors import FormatError
 from ..constants import MAX_CODE_LENGTH
 from ..jit import kernel
-from .bits import BitReader, BitWriter, zigzag
+from .bits import BitReader, BitWriter, bits_by_order, zigzag_steps
 
 if TYPE_CHECKING:
     from bitarray import bitarray
@@ -51,18 +51,18 @@ def code_lengths(counts: Sequence[int] | NDArray[np.int64], limit: int = MAX_COD
         return lengths
     if len(leaves) > 1 << limit:
         raise ValueError(f"{len(leaves)} symbols do not fit codes of {limit} bits")
-    # Level by level, pair the cheapest items of the level below into packages and merge them with the leaves.
-    weights = [count for count, _ in leaves]
-    is_leaf: list[list[bool]] = []
-    level = [(weight, True) for weight in weights]
-    for _ in range(limit):
-        is_leaf.append([leaf for _, leaf in level])
-        packages = [(level[i][0] + level[i + 1][0], False) for i in range(0, len(level) - 1, 2)]
-        level = sorted([(weight, True) for weight in weights] + packages, key=lambda item: (item[0], not item[1]))
+    # Level by level, pair the cheapest items of the level below into packages and merge them with the leaves. An item
+    # is twice its weight, and one more if it is a package: so leaves come first among equals.
+    singles = [2 * count for count, _ in leaves]
+    levels = [singles]
+    for _ in range(limit - 1):
+        below = levels[-1]
+        packages = [(first & -2) + second | 1 for first, second in zip(below[::2], below[1::2], strict=False)]
+        levels.append(sorted(singles + packages))
     # From the top level down, the 2n - 2 cheapest items are taken; each package takes two of the level below.
     take = 2 * len(leaves) - 2
-    for flags in reversed(is_leaf):
-        chosen = sum(flags[:take])
+    for level in reversed(levels):
+        chosen = sum(not item & 1 for item in level[:take])
         for _, symbol in leaves[:chosen]:
             lengths[symbol] += 1
         take = 2 * (take - chosen)
@@ -100,7 +100,12 @@ def encode(symbols: NDArray[np.uint8], codes: dict[int, bitarray]) -> bytes:
 
 def write_lengths(out: BitWriter, lengths: Lengths) -> None:
     """Append code lengths: a list of numbers, each the zigzag difference to the length before (the first: to 0)."""
-    out.numbers(zigzag(np.diff(lengths.astype(np.int64), prepend=0).tolist()))
+    out.numbers(zigzag_steps(lengths))
+
+
+def bits_of_lengths(lengths: Lengths) -> int:
+    """Bits that `write_lengths` appends."""
+    return int(bits_by_order(zigzag_steps(lengths)).min())
 
 
 def read_lengths(reader: BitReader, count: int) -> Lengths:

@@ -17,7 +17,8 @@ Array = NDArray[Any]
 ALIGNMENT = 64
 """Of the arena and of each constant, in bytes: a cache line, and an AVX-512 vector."""
 FLOAT_BYTES = 4
-CONSTANTS = "@constants"
+CONSTANTS = "constants"
+"""Symbol of all constants."""
 _MATHS = (
     *("ceil", "cos", "erf", "exp", "expm1", "fabs", "floor", "fma", "fmod", "log", "log1p", "pow", "rint", "round"),
     *("sin", "sqrt", "tanh", "trunc"),
@@ -86,11 +87,12 @@ class Constants:
             self._places[data] = self.nbytes
             self._parts += [data, bytes(-len(data) % ALIGNMENT)]
             self.nbytes += len(data) + -len(data) % ALIGNMENT
-        return f"getelementptr (i8, ptr {CONSTANTS}, i64 {self._places[data]})"
+        return f"getelementptr (i8, ptr @{CONSTANTS}, i64 {self._places[data]})"
 
-    def definition(self) -> str:
-        """The line of assembly that holds them."""
-        return define_bytes(CONSTANTS, b"".join(self._parts) or bytes(ALIGNMENT), ALIGNMENT)
+    @property
+    def data(self) -> dict[str, bytes]:
+        """All of them, by their symbol."""
+        return {CONSTANTS: b"".join(self._parts) or bytes(ALIGNMENT)}
 
 
 class Function:

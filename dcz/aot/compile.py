@@ -170,7 +170,6 @@ def _compile(network: Network, name: str, targets: Sequence[Target], batch: int,
         precision=network.arithmetic.name,
     )
     lines = [
-        constants.definition(),
         *(line for level in levels for line in level.assembly()),
         *checks(interface),
         *(
@@ -182,7 +181,7 @@ def _compile(network: Network, name: str, targets: Sequence[Target], batch: int,
         *interface.assembly(f"i{lowest.bits}"),
     ]
     code = [each for level in levels for each in level.kernels.code.items()]
-    content = make_object(code, "\n".join(lines), lowest, set(interface.symbols).__contains__)
+    content = make_object(code, "\n".join(lines), constants.data, lowest, set(interface.symbols).__contains__)
     return _Object(content, interface, plans[-1], constants.nbytes, len(code))
 
 

@@ -209,7 +209,7 @@ def _sparse_shift(problem: Problem[ConvGeometry]) -> list[ShiftTiling]:
     if problem.epilogue.pool or not ShiftTiling.fits(g):
         return []
     rows = [n for n in problem.target.shift_rows if n % ShiftTiling.vectors_of_row(g) == 0]
-    return [ShiftTiling.of(g, n, _block(problem)) for n in rows]
+    return [ShiftTiling.of(g, n, _block(problem), problem.target.wide) for n in rows]
 
 
 def _depthwise(problem: Problem[ConvGeometry]) -> list[WindowTiling]:

@@ -94,16 +94,33 @@ def square_root(typingctx: Any, a: Any) -> Any:
     return a(a), _function("sqrt")
 
 
-def _power(builder: Any, a: Any, b: Any) -> Any:
+def _in_float64(name: str) -> Any:
+    """A function of C's library, lane by lane."""
     wide = ir.VectorType(ir.DoubleType(), LANES)
-    found = build_call(builder, "llvm.pow.v16f64", wide, [builder.fpext(a, wide), builder.fpext(b, wide)])
-    return builder.fptrunc(found, VECTOR)
+
+    def call(builder: Any, *args: Any) -> Any:
+        found = build_call(builder, f"llvm.{name}.v16f64", wide, [builder.fpext(arg, wide) for arg in args])
+        return builder.fptrunc(found, VECTOR)
+
+    return elementwise(call, 0)
 
 
 @intrinsic
 def power(typingctx: Any, a: Any, b: Any) -> Any:
     """See `reference.functions.power`."""
-    return a(a, b), elementwise(_power, 0)
+    return a(a, b), _in_float64("pow")
+
+
+@intrinsic
+def sine(typingctx: Any, a: Any) -> Any:
+    """See `reference.functions.sine`."""
+    return a(a), _in_float64("sin")
+
+
+@intrinsic
+def cosine(typingctx: Any, a: Any) -> Any:
+    """See `reference.functions.cosine`."""
+    return a(a), _in_float64("cos")
 
 
 @intrinsic
@@ -116,6 +133,12 @@ def absolute(typingctx: Any, a: Any) -> Any:
 def copy_sign(typingctx: Any, a: Any, sign: Any) -> Any:
     """See `reference.functions.copy_sign`."""
     return a(a, sign), _function("copysign")
+
+
+@intrinsic
+def floor(typingctx: Any, a: Any) -> Any:
+    """See `reference.functions.floor`."""
+    return a(a), _function("floor")
 
 
 @intrinsic

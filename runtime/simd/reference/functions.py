@@ -11,8 +11,10 @@ from .types import F32, LANES, Tag
 __all__ = [
     "absolute",
     "copy_sign",
+    "cosine",
     "divide",
     "exponent",
+    "floor",
     "mantissa",
     "minimum",
     "multiply",
@@ -23,6 +25,7 @@ __all__ = [
     "scale_by_power",
     "select_equal",
     "select_less",
+    "sine",
     "splat",
     "square_root",
     "subtract",
@@ -70,6 +73,20 @@ def power(a: F32, b: F32) -> F32:
     return result
 
 
+def sine(a: F32) -> F32:
+    """Sine, lane by lane, computed in float64: slow, and exact for large numbers too."""
+    with np.errstate(invalid="ignore"):
+        result: F32 = np.sin(a.astype(np.float64)).astype(np.float32)
+    return result
+
+
+def cosine(a: F32) -> F32:
+    """Cosine, lane by lane, as `sine`."""
+    with np.errstate(invalid="ignore"):
+        result: F32 = np.cos(a.astype(np.float64)).astype(np.float32)
+    return result
+
+
 def absolute(a: F32) -> F32:
     """Magnitude, lane by lane."""
     return np.abs(a)
@@ -83,6 +100,11 @@ def copy_sign(a: F32, sign: F32) -> F32:
 def round_even(a: F32) -> F32:
     """The nearest integer, lane by lane; of two, the even one."""
     return np.rint(a)
+
+
+def floor(a: F32) -> F32:
+    """The greatest integer that is not above, lane by lane."""
+    return np.floor(a)
 
 
 def select_equal(a: F32, b: F32, yes: F32, no: F32) -> F32:
