@@ -9,11 +9,9 @@ side by side.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from operator import attrgetter, itemgetter
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -41,11 +39,8 @@ from ..kernels.words.dense import ConvWordsDense, DenseWordTiling
 from ..kernels.words.sparse import ConvWordsSparse
 from ..simd import LANES
 from . import cost
-from .costs import Costs
+from .problem import Choice, Geometry, Problem, Row
 from .target import HOST, Target
-
-Geometry = TypeVar("Geometry", ConvGeometry, LinearGeometry)
-Shape = TypeVar("Shape")
 
 UNROLLED_PIXELS = 4
 """Most output pixels of a convolution that is tried as a fully connected layer."""
@@ -55,69 +50,6 @@ UNSHARED = 4
 """An unshared weight takes four times the bytes of a shared one, so four times as many may be kept transformed."""
 FINALISTS = 3
 """Tilings of a kernel that are worth a trial."""
-
-
-class Choice(NamedTuple):
-    """A way to compute a layer."""
-
-    cycles: float
-    """An estimate."""
-    kernel: str
-    tiling: str
-    pack: Callable[[], PackedLayer]
-    """Packs the weights."""
-
-    @property
-    def name(self) -> str:
-        """Tells the choices of a layer apart."""
-        return f"{self.kernel} {self.tiling}".rstrip()
-
-
-@dataclass(frozen=True)
-class Problem(Generic[Geometry]):
-    """A layer that a kernel is sought for."""
-
-    weight: Tensor
-    geometry: Geometry
-    epilogue: Epilogue
-    target: Target
-
-
-@dataclass(frozen=True)
-class Row(Generic[Geometry, Shape]):
-    """A kernel that may be chosen.
-
-    Attributes
-    ----------
-    name : str
-        The packed layer's `kernel_name`.
-    tilings : callable
-        ``tilings(problem)``: the ways to cut a layer that are worth an estimate; none where the kernel cannot take it.
-    cycles : callable
-        ``cycles(costs, tiling, weight)``: an estimate.
-    pack : callable
-        ``pack(weight, tiling, epilogue)``.
-    label : callable
-        ``label(tiling)``: tells the tilings apart.
-    most : int, optional
-        How many of them may be chosen.
-    """
-
-    name: str
-    tilings: Callable[[Problem[Geometry]], Iterable[Shape]]
-    cycles: Callable[[Costs, Shape, Tensor], float]
-    pack: Callable[[Tensor, Shape, Epilogue], PackedLayer]
-    label: Callable[[Shape], str] = lambda tiling: ""
-    most: int | None = None
-
-    def choices(self, problem: Problem[Geometry]) -> list[Choice]:
-        """The choices of this kernel, the one estimated to be fastest first."""
-        weight = problem.weight
-        estimates = [(self.cycles(problem.target.costs, t, weight), t) for t in self.tilings(problem)]
-        return [
-            Choice(cycles, self.name, self.label(tiling), partial(self.pack, weight, tiling, problem.epilogue))
-            for cycles, tiling in sorted(estimates, key=itemgetter(0))[: self.most]
-        ]
 
 
 def _spans(g: ConvGeometry, lanes: int = LANES) -> list[tuple[int, int]]:

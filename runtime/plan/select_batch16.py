@@ -11,7 +11,8 @@ from ..kernels.conv.batch16.sparse_small import ConvTaps, TapTiling
 from ..kernels.conv.batch16.winograd import ConvWinogradLanes
 from ..kernels.conv.winograd.tiles import WinogradTiling
 from . import cost
-from .select import Choice, Problem, Row, choices_of, winograd_tilings
+from .problem import Choice, Problem, Row
+from .select import choices_of, winograd_tilings
 from .target import HOST, Target
 
 

@@ -26,7 +26,8 @@ from ...dcformat import InputError, Tensor
 from ..jit import ready
 from ..kernels.contract import ConvGeometry, Epilogue, PackedLayer
 from .memory import aligned
-from .select import WORD_KERNELS, Choice
+from .problem import Choice
+from .select import WORD_KERNELS
 
 FORMAT = 1
 SECONDS, TURN_SECONDS = 0.03, 0.001

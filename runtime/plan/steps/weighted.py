@@ -16,7 +16,7 @@ from .. import select, select_batch16
 from ..fold import scale_and_shift
 from ..fuse import Layer
 from ..memory import ALIGNMENT, Use
-from ..select import Choice
+from ..problem import Choice
 from ..step import Builder, Context, Step, pair, shared
 from .lines import on_lines
 from .rows import RowLayer
