@@ -37,6 +37,8 @@ from ..kernels.linear.slices import MOST_FEATURES
 from ..kernels.weights import SparseWeights, is_finite
 from ..kernels.words.dense import ConvWordsDense, DenseWordTiling
 from ..kernels.words.sparse import ConvWordsSparse
+from ..kernels.words.strips import ConvWordsStrips, StripTiling
+from ..kernels.words.winograd import ConvWordsWinograd
 from ..simd import LANES
 from . import cost
 from .problem import Choice, Geometry, Problem, Row
@@ -44,8 +46,10 @@ from .target import HOST, Target
 
 UNROLLED_PIXELS = 4
 """Most output pixels of a convolution that is tried as a fully connected layer."""
-WORD_KERNELS = ("conv_words_sparse", "conv_words_dense")
+WORD_KERNELS = ("conv_words_sparse", "conv_words_dense", "conv_words_winograd", "conv_words_strips")
 """Kernels that are chosen only where a target allows words of 16 bits."""
+MOST_UNITS = 160
+"""Most units whose products are summed at a point in words of 16 bits: the more there are, the coarser are grids."""
 UNSHARED = 4
 """An unshared weight takes four times the bytes of a shared one, so four times as many may be kept transformed."""
 FINALISTS = 3
@@ -76,7 +80,7 @@ def _sparse(problem: Problem[ConvGeometry]) -> list[Tiling]:
 
 
 def _allows_words(problem: Problem[ConvGeometry]) -> bool:
-    """Whether the kernels on words may be chosen, and take the layer."""
+    """Whether the kernels on words that do not pool may be chosen, and take the layer."""
     return problem.target.words and not problem.epilogue.pool and is_finite(problem.weight)
 
 
@@ -160,7 +164,7 @@ def winograd_tilings(problem: Problem[ConvGeometry], rows: int, columns: int, pa
     if not settings.winograd() or not WinogradTiling.fits(problem.geometry):
         return []
     tiling = WinogradTiling(problem.geometry, rows, columns, pack)
-    return [] if problem.epilogue.pool and tiling.edge % 2 else [tiling]
+    return [] if problem.epilogue.overlap or (problem.epilogue.pool and tiling.edge % 2) else [tiling]
 
 
 def _winograd(problem: Problem[ConvGeometry]) -> list[WinogradTiling]:
@@ -169,6 +173,22 @@ def _winograd(problem: Problem[ConvGeometry]) -> list[WinogradTiling]:
     tilings = winograd_tilings(problem, *problem.target.winograd, LANES)
     most = problem.target.winograd_weights * (UNSHARED if isinstance(problem.weight, Dense) else 1)
     return [tiling for tiling in tilings if tiling.weight_elements <= most]
+
+
+def _words_winograd(problem: Problem[ConvGeometry]) -> list[WinogradTiling]:
+    if not problem.target.words or not is_finite(problem.weight):
+        return []
+    return [tiling for tiling in _winograd(problem) if tiling.units <= MOST_UNITS]
+
+
+def _words_strips(problem: Problem[ConvGeometry]) -> list[StripTiling]:
+    g, target, pool = problem.geometry, problem.target, problem.epilogue.pool
+    allowed = target.words and is_finite(problem.weight) and settings.winograd() and not problem.epilogue.residual
+    if not allowed or not StripTiling.fits(g) or pool != problem.epilogue.overlap:
+        return []
+    runs = {columns: _run(columns, target.word_registers) for columns in target.strip_columns}
+    tilings = [StripTiling(g, run, columns, pool) for columns, run in runs.items()]
+    return [tiling for tiling in tilings if tiling.units <= MOST_UNITS and tiling.can_pool >= pool]
 
 
 def _winograd_sparse(problem: Problem[ConvGeometry]) -> list[WinogradTiling]:
@@ -228,6 +248,14 @@ CONVOLUTIONS: tuple[Row[ConvGeometry, Any], ...] = (
         ConvWordsDense,
         lambda t: f"{t.rows}x{t.span}x{t.bands}",
         FINALISTS,
+    ),
+    Row("conv_words_winograd", _words_winograd, cost.words_winograd, ConvWordsWinograd),
+    Row(
+        "conv_words_strips",
+        _words_strips,
+        cost.words_strips,
+        ConvWordsStrips,
+        lambda t: f"{t.rows}x{t.columns}",
     ),
     Row("conv_channels", _channels, cost.channels, ConvChannels, lambda t: f"{t.rows}x{t.span}x{t.bands}", FINALISTS),
     Row("conv_sliding", _sparse_shift, cost.sparse_shift, ConvSliding, lambda t: str(t.rows)),

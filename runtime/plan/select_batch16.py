@@ -18,7 +18,7 @@ from .target import HOST, Target
 
 def _tiles(problem: Problem[ConvGeometry]) -> list[tuple[int, int]]:
     """Heights and widths of a tile: of whole windows, where they are pooled."""
-    tiles = problem.target.batch16_tiles
+    tiles = () if problem.epilogue.overlap else problem.target.batch16_tiles
     return [(h, w) for h, w in tiles if not problem.epilogue.pool or h % 2 == w % 2 == 0]
 
 

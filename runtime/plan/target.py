@@ -45,6 +45,10 @@ ZEN4 = Costs(
         dense=1.32,
         dense_sums=3.0,
         aligned=40.0,
+        line=10.0,
+        rounded=4.0,
+        scaled=4.0,
+        pooled=8.0,
     ),
     WinogradCosts(
         inputs=25.0,
@@ -111,6 +115,10 @@ HASWELL = Costs(
         dense=2.1,
         dense_sums=0.0,
         aligned=1.0,
+        line=20.0,
+        rounded=8.0,
+        scaled=8.0,
+        pooled=30.0,
     ),
     WinogradCosts(
         inputs=48.9,
@@ -160,6 +168,8 @@ class Target:
         Rows of a tile of `conv.depthwise_pairs`.
     word_rows, word_dense_rows : tuple of int
         Rows of a tile of `words.sparse`, and of `words.dense`.
+    strip_columns : tuple of int
+        Vectors of a strip of `words.strips`.
     words : bool
         Whether kernels on words of 16 bits may be chosen, whose answers are not exact.
     plane_vectors : tuple of int
@@ -204,6 +214,7 @@ class Target:
     pair_rows: tuple[int, ...]
     word_rows: tuple[int, ...]
     word_dense_rows: tuple[int, ...]
+    strip_columns: tuple[int, ...]
     plane_vectors: tuple[int, ...]
     dense_registers: int
     word_registers: int
@@ -239,6 +250,7 @@ AVX512 = Target(
     pair_rows=(7, 8),
     word_rows=(2, 4, 7, 8, 11),
     word_dense_rows=(4, 6, 7),
+    strip_columns=(4, 7),
     plane_vectors=(4, 7),
     dense_registers=28,
     word_registers=30,
@@ -262,6 +274,7 @@ AVX2 = Target(
     pair_rows=(),
     word_rows=(1, 2),
     word_dense_rows=(1, 2),
+    strip_columns=(2,),
     plane_vectors=(4,),
     dense_registers=7,
     word_registers=7,

@@ -112,7 +112,7 @@ def _layer(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, lanes: in
     """Key of a layer's trials: all that decides their speed. Not the batch: a split batch must give the same bits."""
     processor = config.CPU_NAME or llvm.get_host_cpu_name()
     sizes = " ".join(f"{name}={value}" for name, value in asdict(geometry).items() if name != "batch")
-    added = " residual" * epilogue.residual + " pool" * epilogue.pool + " words" * words
+    added = " residual" * epilogue.residual + " pool" * epilogue.pool + " overlap" * epilogue.overlap + " words" * words
     return f"{processor}: {sizes} nonzero={weight.nnz} lanes={lanes}{added}"
 
 
