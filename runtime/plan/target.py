@@ -46,6 +46,10 @@ ZEN4 = Costs(
         dense=1.32,
         dense_sums=3.0,
         aligned=40.0,
+        line=10.0,
+        rounded=4.0,
+        scaled=4.0,
+        pooled=8.0,
     ),
     WinogradCosts(
         inputs=25.0,
@@ -112,6 +116,10 @@ HASWELL = Costs(
         dense=2.1,
         dense_sums=0.0,
         aligned=1.0,
+        line=20.0,
+        rounded=8.0,
+        scaled=8.0,
+        pooled=30.0,
     ),
     WinogradCosts(
         inputs=48.9,
@@ -164,6 +172,8 @@ class Target:
         Rows of a tile of `conv.depthwise_pairs`.
     word_rows, word_dense_rows : tuple of int
         Rows of a tile of `words.sparse`, and of `words.dense`.
+    strip_columns : tuple of int
+        Vectors of a strip of `words.strips`.
     words : bool
         Whether kernels on words of 16 bits may be chosen, whose answers are not exact.
     plane_vectors : tuple of int
@@ -209,6 +219,7 @@ class Target:
     pair_rows: tuple[int, ...]
     word_rows: tuple[int, ...]
     word_dense_rows: tuple[int, ...]
+    strip_columns: tuple[int, ...]
     plane_vectors: tuple[int, ...]
     word_registers: int
     winograd: tuple[int, int]
@@ -244,6 +255,7 @@ AVX512 = Target(
     pair_rows=(7, 8),
     word_rows=(2, 4, 7, 8, 11),
     word_dense_rows=(4, 6, 7),
+    strip_columns=(4, 7),
     plane_vectors=(4, 7),
     word_registers=30,
     winograd=(8, 3),
@@ -266,6 +278,7 @@ AVX2 = Target(
     pair_rows=(),
     word_rows=(1, 2),
     word_dense_rows=(1, 2),
+    strip_columns=(2,),
     plane_vectors=(4,),
     word_registers=7,
     winograd=(4, 1),

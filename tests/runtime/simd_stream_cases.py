@@ -52,6 +52,14 @@ def winograd_weights(out, i):
     simd.winograd_weights(THREE, SIX, i.x, 3, 20, out, 0, 16)
 
 
+def winograd_line(out, i):
+    simd.winograd_line(SIX, i.x, 3, 20, out, 5, 18)
+
+
+def winograd_line_outputs(out, i):
+    simd.store(out, 0, simd.winograd_line_outputs(FOUR, SIX, i.x, 3, 18))
+
+
 def winograd_outputs(out, i):
     simd.store(out, 0, simd.winograd_outputs(FOUR, SIX, i.x, 3, 16))
 
