@@ -19,7 +19,7 @@ from ..peers import ZOO as TOOL
 from ..peers import install
 from ..suite import HERE, Benchmark, Options, Row, Table
 
-RUNS = 3
+RUNS = 2
 LOSSY = ("--prune", "percent:80", "--bits", "5")
 MOST_BESIDE_MIB = 1024.0
 """Goal: memory beside the largest tensor."""
