@@ -43,6 +43,7 @@ from .questions import (
     serve,
     sizes,
     start,
+    streamed,
     web,
     zoo,
 )
@@ -74,6 +75,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         seeds,
         serve,
         compiled,
+        streamed,
         web,
         compressors,
         mobile,

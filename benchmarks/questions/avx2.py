@@ -1,7 +1,7 @@
 """Calls on a processor without AVX-512: this checkout, another one and ONNX Runtime, interleaved, limited to AVX2.
 
 Each runs in its own process. ``--build FOLDER`` names the other checkout, as for `builds`. Numba compiles for Haswell;
-how ONNX Runtime is limited says `peers/with_onnxruntime_avx2.py`. ONNX Runtime also runs without the limit, which shows
+`peers/with_onnxruntime_avx2.py` says how ONNX Runtime is limited. ONNX Runtime also runs without the limit, which shows
 that the limit works where the processor has AVX-512.
 """
 

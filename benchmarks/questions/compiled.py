@@ -30,7 +30,7 @@ from ..dense_files import DenseFiles
 from ..interleaved import time_interleaved
 from ..networks import container
 from ..peers.process import Worker
-from ..suite import HERE, Benchmark, Options, Row, Table
+from ..suite import HERE, Benchmark, Options, Row, Table, figure
 from .latency import start_peers
 
 STARTS = 50
@@ -119,7 +119,7 @@ def tables(rows: list[Row]) -> list[Table]:
     header = ("network", "target", "object KB", "constants KB", "arena KB", "peak MiB", "first answer ms", "bits")
     body = [
         (
-            *(row["network"], row["target"], *(row[key] / 1000 for key in ("object", "constants", "arena"))),
+            *(row["network"], row["target"], *(figure(row[key] / 1000) for key in ("object", "constants", "arena"))),
             *(row["peak_mib"], row["first_ms"], "equal" if row["bit_equal"] else "differ"),
         )
         for row in rows

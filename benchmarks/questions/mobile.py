@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 TITLES = {
     "tv:mobilenet_v2": "MobileNetV2",
     "timm:efficientnet_lite0": "EfficientNet-Lite0",
+    "timm:mobilenetv3_large_100": "MobileNetV3-Large",
+    "timm:efficientnet_b0": "EfficientNet-B0",
     "tv:resnet50": "ResNet-50",
     "timm:vit_tiny_patch16_224": "ViT-tiny",
 }

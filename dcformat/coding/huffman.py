@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import FormatError
 from ..constants import MAX_CODE_LENGTH
-from ..jit import kernel
+from ..jit import kernel, lean_kernel
 from .bits import BitReader, BitWriter, bits_by_order, zigzag_steps
 
 if TYPE_CHECKING:
@@ -151,12 +151,13 @@ def decoding_table(lengths: Lengths) -> NDArray[np.uint32]:
         FIRST_SHIFT | number of symbols << COUNT_SHIFT``. For a single symbol all entries hold it twice, with length 0.
     """
     table = np.empty(1 << MAX_CODE_LENGTH, dtype=np.uint32)
-    _fill_table(lengths, table)
+    fill_table(lengths, table)
     return table
 
 
-@kernel
-def _fill_table(lengths: Lengths, table: NDArray[np.uint32]) -> None:
+@lean_kernel
+def fill_table(lengths: Lengths, table: NDArray[np.uint32]) -> None:
+    """Fill the table that `decoding_table` makes."""
     size, end, only = len(table), 0, 0
     for length in range(1, MAX_CODE_LENGTH + 1):
         for symbol in range(len(lengths)):

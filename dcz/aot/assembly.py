@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ _MATHS = (
     *("ceil", "cos", "erf", "exp", "expm1", "fabs", "floor", "fma", "fmod", "log", "log1p", "pow", "rint", "round"),
     *("sin", "sqrt", "tanh", "trunc"),
 )
+NOWHERE: Mapping[int, str] = MappingProxyType({})
 LIBRARY = frozenset(name + kind for name in _MATHS for kind in ("", "f"))
 """Functions of C's library that kernels may call: for double, and for float."""
 
@@ -122,10 +124,23 @@ class Function:
         """The function in assembly."""
         return function_text(self.name, self._parameters, self._lines)
 
-    def call(self, op: str, instruction: Instruction, arguments: tuple[Any, ...]) -> None:
-        """Add a call; `arguments` are the instruction's, resolved, and `op` is the operator that it serves."""
+    def call(
+        self, op: str, instruction: Instruction, arguments: tuple[Any, ...], moved: Mapping[int, str] = NOWHERE
+    ) -> None:
+        """Add a call.
+
+        Parameters
+        ----------
+        op : str
+            The operator that it serves.
+        instruction : Instruction
+        arguments : tuple
+            Of the instruction, resolved.
+        moved : mapping of int to str
+            Addresses of constants, by number, that do not lie among the constants.
+        """
         pairs = zip(instruction.arguments, arguments, strict=True)
-        addresses = [self._address(given, value) for given, value in pairs if isinstance(value, np.ndarray)]
+        addresses = [self._address(given, value, moved) for given, value in pairs if isinstance(value, np.ndarray)]
         self.emit(op, instruction.kernel, arguments, addresses)
 
     def copy(self, to: str, source: str, nbytes: int) -> None:
@@ -144,8 +159,10 @@ class Function:
             self._lines.append(f"  %at{offset} = getelementptr i8, ptr %arena, i64 {offset}")
         return self._addresses[offset]
 
-    def _address(self, given: Buffer | Constant, value: Array) -> str:
-        return self.in_arena(given.offset) if isinstance(given, Buffer) else self._constants.address(value)
+    def _address(self, given: Buffer | Constant, value: Array, moved: Mapping[int, str]) -> str:
+        if isinstance(given, Buffer):
+            return self.in_arena(given.offset)
+        return moved.get(given.number) or self._constants.address(value)
 
 
 def flat(value: Any, addresses: Iterator[str]) -> Iterator[str]:

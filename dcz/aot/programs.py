@@ -10,12 +10,13 @@ from contextlib import suppress
 import numpy as np
 
 from ..core import kept
+from ..core.compilers import compilers
 from ..core.errors import InputError
 from ..core.jit.cross import make_object
 from ..core.levels import FUSING
 from ..core.readahead import Content
 from ..runtime.compiled.find import digest_of
-from ..runtime.compiled.place import ENDING, Key, compilers, folders, machine, usable
+from ..runtime.compiled.place import ENDING, Key, folders, machine, usable
 from ..runtime.facts import Facts, facts_of
 from ..runtime.network import Network
 from ..runtime.plan.plan import Plan

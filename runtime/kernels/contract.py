@@ -82,6 +82,8 @@ class Epilogue:
     pool : bool
         Whether the maximum of each 2 x 2 outputs is stored in their place, without an odd last row or column. Some
         convolution kernels can do that, where there is no residual.
+    overlap : bool
+        Whether the windows of the pool are 3 x 3, two apart: of those that leave the image, none.
     """
 
     scale: F32 | None = None
@@ -90,6 +92,7 @@ class Epilogue:
     low: float = -math.inf
     high: float = math.inf
     pool: bool = False
+    overlap: bool = False
 
     def repeated(self, times: int) -> Epilogue:
         """The epilogue where each channel becomes several in a row."""

@@ -116,9 +116,7 @@ def _exp_parts(x: Any) -> Any:
 def exp(x: Any) -> Any:
     """Exponential function."""
     n, q = _exp_parts(simd.clamp(x, _EXP_LIMITS[0], _EXP_LIMITS[1]))
-    half = simd.round_even(simd.multiply(n, simd.splat(ONE, _HALF)))  # 2 ** n itself may be out of range
-    scaled = simd.multiply(simd.add(q, simd.splat(ONE, _1)), simd.power_of_two(half))
-    return simd.multiply(scaled, simd.power_of_two(simd.subtract(n, half)))
+    return simd.scale_by_power(simd.add(q, simd.splat(ONE, _1)), n)
 
 
 @inlined

@@ -23,6 +23,7 @@ from ..kernels.conv.direct.weight_stream import LATENCY
 from ..kernels.conv.winograd.tiles import WinogradTiling
 from ..kernels.words.dense import DenseWordTiling
 from ..kernels.words.sparse import pairs_of
+from ..kernels.words.strips import StripTiling
 from ..simd import LANES
 from ..simd.reference.pairs import PAIR as WORDS
 from .costs import Costs, DirectCosts, WordCosts
@@ -147,10 +148,34 @@ def winograd(costs: Costs, tiling: WinogradTiling, weight: Tensor) -> float:
     c, g = costs.winograd, tiling.geometry
     inputs = g.groups * tiling.units * tiling.vectors * c.inputs
     outputs = g.out_channels * tiling.vectors * c.outputs
-    single = tiling.columns > tiling.vectors % tiling.columns == 1  # in the last block
-    vectors = tiling.vectors - 1 + c.single if single else tiling.blocks * tiling.columns
+    vectors = _block_vectors(costs, tiling)
     sums = tiling.runs * tiling.rows * (vectors * tiling.units * c.multiply + tiling.blocks * c.channel)
     return tiling.points**2 * (inputs + outputs + sums)
+
+
+def _block_vectors(costs: Costs, tiling: WinogradTiling) -> float:
+    """Vectors of all blocks, as many as whole blocks have; one that is alone in the last block counts for more."""
+    single = tiling.columns > tiling.vectors % tiling.columns == 1
+    return tiling.vectors - 1 + costs.winograd.single if single else tiling.blocks * tiling.columns
+
+
+def words_winograd(costs: Costs, tiling: WinogradTiling, weight: Tensor) -> float:
+    """Cycles of `words.winograd`."""
+    c, g = costs.words, tiling.geometry
+    inputs = g.groups * tiling.units * tiling.vectors * (costs.winograd.inputs + c.rounded)
+    outputs = g.out_channels * tiling.vectors * costs.winograd.outputs
+    sums = tiling.runs * tiling.rows * _block_vectors(costs, tiling) * (-(-tiling.units // WORDS) * c.dense + c.scaled)
+    return tiling.points**2 * (inputs + outputs + sums)
+
+
+def words_strips(costs: Costs, tiling: StripTiling, weight: Tensor) -> float:
+    """Cycles of `words.strips`."""
+    c, columns = costs.words, tiling.columns
+    inputs = tiling.lines * (columns + 1) * c.line + tiling.units * columns * c.rounded
+    sums = tiling.runs * tiling.rows * columns
+    products = sums * (-(-tiling.units // WORDS) * c.dense + c.scaled)
+    finished = c.pooled if tiling.pool else c.finished
+    return tiling.tiles * (tiling.points * (inputs + products) + sums * tiling.edge * finished)
 
 
 def winograd_sparse(costs: Costs, tiling: WinogradTiling, weight: Tensor) -> float:

@@ -103,6 +103,14 @@ class WordCosts:
         Of 16 such sums that are begun, converted and stored, for each block of units.
     aligned : float
         Of packing two channels of a tile, where they lie as the tile sees them.
+    line : float
+        Of transforming a vector of a line, for each point, by Winograd's algorithm along columns.
+    rounded : float
+        Of rounding a vector of transformed inputs, for each point.
+    scaled : float
+        Of 16 sums that are begun, converted, scaled and stored, for each point.
+    pooled : float
+        Like `finished`, of outputs that are pooled.
     """
 
     pair: float
@@ -117,6 +125,10 @@ class WordCosts:
     dense: float
     dense_sums: float
     aligned: float
+    line: float
+    rounded: float
+    scaled: float
+    pooled: float
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ The following nodes are fused where no other node reads the value in between:
 - batch_norm, arithmetic with a number or with a constant for each channel, add and activations that clamp (relu, relu6,
   clamp) into the convolution or linear layer before them (its epilogue); into a transposed convolution no add,
 - activations that clamp into arithmetic of two values, or a batch_norm, that stays on its own,
-- max pooling of 2 x 2 into the convolution before it, whose builder may still make it a separate step,
+- max pooling of 2 x 2, or of 3 x 3 two apart, into the convolution before it, whose builder may still make it a
+  separate step,
 - constants into arithmetic of two values, which reads them where they lie,
 - slices, permutations and expansions into one of them or a pad after them, as one strided copy: the option-A shortcut
   of CIFAR ResNets is a slice of rows, one of columns, and a pad.
@@ -59,7 +60,7 @@ class Layer:
     limits : Limits
         Least and greatest value of the sum: the activation.
     pool : Node or None
-        Maximum pooling with windows of 2 x 2, applied last.
+        Maximum pooling with windows of 2 x 2, or of 3 x 3 two apart, applied last.
     pooled : int or None
         The value that is pooled; it need not be stored.
     constants : mapping of int to str
@@ -171,7 +172,7 @@ def _folded(layer: Layer, after: Layer, shapes: Sequence[Shape]) -> Layer | None
             return replace(layer, residual=other)
         case op if op in CLAMPS and main in (*WEIGHTED, *PAIRS, "batch_norm") and bare:
             return replace(layer, limits=limits_of(node) or FREE)
-        case "max_pool2d" if main == "conv2d" and alone and _pairs(node):
+        case "max_pool2d" if main == "conv2d" and alone and _fits(after, shapes):
             return replace(layer, pool=node, pooled=layer.output)
         case "slice" | "permute" | "expand" | "pad" | "pad_constant" if main in STRIDED:
             return replace(layer, node=node, moves=(*layer.moves, layer.node))
@@ -204,7 +205,16 @@ def limits_of(node: Node) -> Limits | None:
     return {"relu": (0.0, math.inf), "relu6": (0.0, 6.0)}.get(node.op)
 
 
-def _pairs(node: Node) -> bool:
-    """Whether a pooling has windows of 2 x 2 that neither overlap nor leave the image."""
-    wanted = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0), "dilation": (1, 1), "ceil_mode": False}
-    return all(node.attrs[name] == value for name, value in wanted.items())
+def _fits(pool: Layer, shapes: Sequence[Shape]) -> bool:
+    """Whether a pooling has windows of 2 x 2 or of 3 x 3, two apart, none of which leaves the image."""
+    attrs, (given,) = pool.node.attrs, pool.inputs
+    if (attrs["stride"], attrs["padding"], attrs["dilation"]) != ((2, 2), (0, 0), (1, 1)):
+        return False
+    if overlap(pool.node):
+        return shapes[pool.output][1:] == tuple((side - 1) // 2 for side in shapes[given][1:])
+    return attrs["kernel"] == (2, 2) and not attrs["ceil_mode"]
+
+
+def overlap(pool: Node) -> bool:
+    """Whether the windows of a pooling that is fused are 3 x 3."""
+    return pool.attrs["kernel"] == (3, 3)

@@ -9,11 +9,9 @@ side by side.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from operator import attrgetter, itemgetter
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -39,85 +37,24 @@ from ..kernels.linear.slices import MOST_FEATURES
 from ..kernels.weights import SparseWeights, is_finite
 from ..kernels.words.dense import ConvWordsDense, DenseWordTiling
 from ..kernels.words.sparse import ConvWordsSparse
+from ..kernels.words.strips import ConvWordsStrips, StripTiling
+from ..kernels.words.winograd import ConvWordsWinograd
 from ..simd import LANES
+from ..simd import winograd_points as winograd
 from . import cost
-from .costs import Costs
+from .problem import Choice, Geometry, Problem, Row
 from .target import HOST, Target
-
-Geometry = TypeVar("Geometry", ConvGeometry, LinearGeometry)
-Shape = TypeVar("Shape")
 
 UNROLLED_PIXELS = 4
 """Most output pixels of a convolution that is tried as a fully connected layer."""
-WORD_KERNELS = ("conv_words_sparse", "conv_words_dense")
+WORD_KERNELS = ("conv_words_sparse", "conv_words_dense", "conv_words_winograd", "conv_words_strips")
 """Kernels that are chosen only where a target allows words of 16 bits."""
-UNSHARED = 4
-"""An unshared weight takes four times the bytes of a shared one, so four times as many may be kept transformed."""
+EACH_RUN = 0.5
+"""What a weight of a run takes beside its products with a vector of pixels each: their loads."""
+MOST_UNITS = 160
+"""Most units whose products are summed at a point in words of 16 bits: the more there are, the coarser are grids."""
 FINALISTS = 3
 """Tilings of a kernel that are worth a trial."""
-
-
-class Choice(NamedTuple):
-    """A way to compute a layer."""
-
-    cycles: float
-    """An estimate."""
-    kernel: str
-    tiling: str
-    pack: Callable[[], PackedLayer]
-    """Packs the weights."""
-
-    @property
-    def name(self) -> str:
-        """Tells the choices of a layer apart."""
-        return f"{self.kernel} {self.tiling}".rstrip()
-
-
-@dataclass(frozen=True)
-class Problem(Generic[Geometry]):
-    """A layer that a kernel is sought for."""
-
-    weight: Tensor
-    geometry: Geometry
-    epilogue: Epilogue
-    target: Target
-
-
-@dataclass(frozen=True)
-class Row(Generic[Geometry, Shape]):
-    """A kernel that may be chosen.
-
-    Attributes
-    ----------
-    name : str
-        The packed layer's `kernel_name`.
-    tilings : callable
-        ``tilings(problem)``: the ways to cut a layer that are worth an estimate; none where the kernel cannot take it.
-    cycles : callable
-        ``cycles(costs, tiling, weight)``: an estimate.
-    pack : callable
-        ``pack(weight, tiling, epilogue)``.
-    label : callable
-        ``label(tiling)``: tells the tilings apart.
-    most : int, optional
-        How many of them may be chosen.
-    """
-
-    name: str
-    tilings: Callable[[Problem[Geometry]], Iterable[Shape]]
-    cycles: Callable[[Costs, Shape, Tensor], float]
-    pack: Callable[[Tensor, Shape, Epilogue], PackedLayer]
-    label: Callable[[Shape], str] = lambda tiling: ""
-    most: int | None = None
-
-    def choices(self, problem: Problem[Geometry]) -> list[Choice]:
-        """The choices of this kernel, the one estimated to be fastest first."""
-        weight = problem.weight
-        estimates = [(self.cycles(problem.target.costs, t, weight), t) for t in self.tilings(problem)]
-        return [
-            Choice(cycles, self.name, self.label(tiling), partial(self.pack, weight, tiling, problem.epilogue))
-            for cycles, tiling in sorted(estimates, key=itemgetter(0))[: self.most]
-        ]
 
 
 def _spans(g: ConvGeometry, lanes: int = LANES) -> list[tuple[int, int]]:
@@ -144,7 +81,7 @@ def _sparse(problem: Problem[ConvGeometry]) -> list[Tiling]:
 
 
 def _allows_words(problem: Problem[ConvGeometry]) -> bool:
-    """Whether the kernels on words may be chosen, and take the layer."""
+    """Whether the kernels on words that do not pool may be chosen, and take the layer."""
     return problem.target.words and not problem.epilogue.pool and is_finite(problem.weight)
 
 
@@ -159,8 +96,13 @@ def _dense(problem: Problem[ConvGeometry]) -> list[DenseTiling]:
     if problem.epilogue.pool:
         return []
     g, target, spans = problem.geometry, problem.target, _spans(problem.geometry)
-    runs = {rows: _run(rows, target.dense_registers) for rows in target.dense_rows}
+    runs = {rows: _fullest(runs, g.out_channels // g.groups) for rows, runs in target.dense_runs.items()}
     return [DenseTiling(g, rows, *span, target.dense_block, run=run) for rows, run in runs.items() for span in spans]
+
+
+def _fullest(runs: Sequence[int], outputs: int) -> int:
+    """The run of which the outputs of a group take the least work: missing outputs of the last one are computed too."""
+    return min(runs, key=lambda run: -(-outputs // run) * (run + EACH_RUN))
 
 
 def _words_dense(problem: Problem[ConvGeometry]) -> list[DenseWordTiling]:
@@ -181,9 +123,10 @@ def _run(rows: int, registers: int) -> int:
 
 
 def _channels(problem: Problem[ConvGeometry]) -> list[ChannelTiling]:
-    if problem.epilogue.pool or not _few_weights(problem):
-        return []
     g, target = problem.geometry, problem.target
+    single = g.out_height * g.out_width == 1  # each weight serves one pixel: a fully connected layer
+    if problem.epilogue.pool or single or not _few_weights(problem):
+        return []
     return [
         ChannelTiling(g, rows, *span, target.dense_block, run=vectors * LANES, pixels=pixels)
         for pixels, vectors in target.channel_tiles
@@ -228,15 +171,35 @@ def winograd_tilings(problem: Problem[ConvGeometry], rows: int, columns: int, pa
     if not settings.winograd() or not WinogradTiling.fits(problem.geometry):
         return []
     tiling = WinogradTiling(problem.geometry, rows, columns, pack)
-    return [] if problem.epilogue.pool and tiling.edge % 2 else [tiling]
+    return [] if problem.epilogue.overlap or (problem.epilogue.pool and tiling.edge % 2) else [tiling]
 
 
 def _winograd(problem: Problem[ConvGeometry]) -> list[WinogradTiling]:
     if problem.epilogue.residual:
         return []
-    tilings = winograd_tilings(problem, *problem.target.winograd, LANES)
-    most = problem.target.winograd_weights * (UNSHARED if isinstance(problem.weight, Dense) else 1)
+    target, unshared = problem.target, isinstance(problem.weight, Dense)
+    tilings = winograd_tilings(problem, *target.winograd, LANES)
+    if tilings and target.wide and unshared and not problem.epilogue.pool:  # small tiles were not measured elsewhere
+        others = winograd.OUTPUTS[tilings[0].reach][1:]
+        tilings += [WinogradTiling(problem.geometry, *target.winograd, LANES, edge) for edge in others]
+    most = target.winograd_unshared if unshared else target.winograd_weights
     return [tiling for tiling in tilings if tiling.weight_elements <= most]
+
+
+def _words_winograd(problem: Problem[ConvGeometry]) -> list[WinogradTiling]:
+    if not problem.target.words or not is_finite(problem.weight):
+        return []
+    return [tiling for tiling in _winograd(problem) if tiling.units <= MOST_UNITS]
+
+
+def _words_strips(problem: Problem[ConvGeometry]) -> list[StripTiling]:
+    g, target, pool = problem.geometry, problem.target, problem.epilogue.pool
+    allowed = target.words and is_finite(problem.weight) and settings.winograd() and not problem.epilogue.residual
+    if not allowed or not StripTiling.fits(g) or pool != problem.epilogue.overlap:
+        return []
+    runs = {columns: _run(columns, target.word_registers) for columns in target.strip_columns}
+    tilings = [StripTiling(g, run, columns, pool) for columns, run in runs.items()]
+    return [tiling for tiling in tilings if tiling.units <= MOST_UNITS and tiling.can_pool >= pool]
 
 
 def _winograd_sparse(problem: Problem[ConvGeometry]) -> list[WinogradTiling]:
@@ -297,6 +260,14 @@ CONVOLUTIONS: tuple[Row[ConvGeometry, Any], ...] = (
         lambda t: f"{t.rows}x{t.span}x{t.bands}",
         FINALISTS,
     ),
+    Row("conv_words_winograd", _words_winograd, cost.words_winograd, ConvWordsWinograd),
+    Row(
+        "conv_words_strips",
+        _words_strips,
+        cost.words_strips,
+        ConvWordsStrips,
+        lambda t: f"{t.rows}x{t.columns}",
+    ),
     Row("conv_channels", _channels, cost.channels, ConvChannels, lambda t: f"{t.rows}x{t.span}x{t.bands}", FINALISTS),
     Row("conv_sliding", _sparse_shift, cost.sparse_shift, ConvSliding, lambda t: str(t.rows)),
     Row("conv_depthwise", _depthwise, cost.depthwise, ConvDepthwise, lambda t: str(t.rows), most=1),
@@ -316,7 +287,7 @@ CONVOLUTIONS: tuple[Row[ConvGeometry, Any], ...] = (
         lambda t: str(t.vectors),
         most=1,
     ),
-    Row("conv_winograd", _winograd, cost.winograd, ConvWinograd),
+    Row("conv_winograd", _winograd, cost.winograd, ConvWinograd, most=1),
     Row("conv_winograd_sparse", _winograd_sparse, cost.winograd_sparse, ConvWinogradSparse),
     Row(
         "conv_unrolled",

@@ -11,13 +11,14 @@ from ..kernels.conv.batch16.sparse_small import ConvTaps, TapTiling
 from ..kernels.conv.batch16.winograd import ConvWinogradLanes
 from ..kernels.conv.winograd.tiles import WinogradTiling
 from . import cost
-from .select import Choice, Problem, Row, choices_of, winograd_tilings
+from .problem import Choice, Problem, Row
+from .select import choices_of, winograd_tilings
 from .target import HOST, Target
 
 
 def _tiles(problem: Problem[ConvGeometry]) -> list[tuple[int, int]]:
     """Heights and widths of a tile: of whole windows, where they are pooled."""
-    tiles = problem.target.batch16_tiles
+    tiles = () if problem.epilogue.overlap else problem.target.batch16_tiles
     return [(h, w) for h, w in tiles if not problem.epilogue.pool or h % 2 == w % 2 == 0]
 
 

@@ -68,3 +68,8 @@ def dot_run(out, i):
 
 def float_sums(out, i):
     simd.store(out, 7, simd.float_sums(simd.dot_run(simd.no_sums(ONE), ONE, i.pixels, 0, i.pixels, 9)))
+
+
+def scaled_sums(out, i):
+    sums = simd.dot_run(simd.no_sums(SIX), TWO, i.pixels, 0, i.pixels, 9)
+    simd.store(out, 7, simd.scaled_sums(sums, TWO, i.x, 5, i.x[3]))

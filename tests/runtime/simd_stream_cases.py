@@ -1,4 +1,4 @@
-"""Cases of `simd/test_operations.py`: words of a stream of weights, and Winograd's transforms."""
+"""Cases of `simd/test_operations.py`: words of a stream of weights, Winograd's transforms, and waiting."""
 
 from __future__ import annotations
 
@@ -52,5 +52,22 @@ def winograd_weights(out, i):
     simd.winograd_weights(THREE, SIX, i.x, 3, 20, out, 0, 16)
 
 
+def winograd_line(out, i):
+    simd.winograd_line(SIX, i.x, 3, 20, out, 5, 18)
+
+
+def winograd_line_outputs(out, i):
+    simd.store(out, 0, simd.winograd_line_outputs(FOUR, SIX, i.x, 3, 18))
+
+
 def winograd_outputs(out, i):
     simd.store(out, 0, simd.winograd_outputs(FOUR, SIX, i.x, 3, 16))
+
+
+def peek(out, i):
+    out[0] = simd.peek(i.sizes, 7)
+
+
+def pause(out, i):
+    simd.pause()
+    out[0] = i.x[1]

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import kernel_cases as cases
 import numpy as np
 from kernel_cases import ConvCase
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
 from dcz.runtime.kernels.conv.direct.tile import Tiling
+from dcz.runtime.kernels.conv.winograd.tiles import WinogradTiling
 from dcz.runtime.kernels.descriptor import Block
 from dcz.runtime.kernels.words.dense import ConvWordsDense, DenseWordTiling
 from dcz.runtime.kernels.words.grid import make_grid
 from dcz.runtime.kernels.words.sparse import ConvWordsSparse
+from dcz.runtime.kernels.words.strips import ConvWordsStrips, StripTiling
+from dcz.runtime.kernels.words.winograd import ConvWordsWinograd
+from dcz.runtime.simd import LANES
 
 F32 = NDArray[np.float32]
 ERROR = 3e-4
 """Greatest error of a layer of random numbers, over its greatest output before the activation; most are below 1e-4."""
+POINTS_ERROR = 1e-3
+"""The same by Winograd's algorithm, whose transforms raise what rounding leaves."""
 
 
 def check(case: ConvCase, tiling: tuple[int, int, int] = (2, 8, 2), budget: int = 48) -> None:
@@ -31,6 +39,35 @@ def check_dense(case: ConvCase, tiling: tuple[int, int, int] = (2, 8, 2), budget
     """Compare the dense kernel with its meaning: see `compare`."""
     weight, epilogue, g, *_ = made(case)
     compare(case, ConvWordsDense(weight, DenseWordTiling(g, *tiling, budget, run=run), epilogue))
+
+
+def check_winograd(case: ConvCase, tile: tuple[int, int] = (4, 2), pool: bool = False) -> None:
+    """Compare Winograd's algorithm with the meaning of the layer: see `compare_roughly`."""
+    weight, epilogue, g, *_ = made(case)
+    epilogue = replace(epilogue, residual=False, pool=pool)
+    compare_roughly(case, ConvWordsWinograd(weight, WinogradTiling(g, *tile, LANES), epilogue), epilogue)
+
+
+def check_strips(case: ConvCase, tile: tuple[int, int] = (3, 2), pool: bool = False) -> None:
+    """Compare Winograd's algorithm along columns with the meaning of the layer: see `compare_roughly`."""
+    weight, epilogue, g, *_ = made(case)
+    epilogue = replace(epilogue, residual=False, pool=pool, overlap=pool)
+    compare_roughly(case, ConvWordsStrips(weight, StripTiling(g, *tile, pool), epilogue), epilogue)
+
+
+def compare_roughly(case: ConvCase, packed: ConvWordsWinograd | ConvWordsStrips, epilogue: Epilogue) -> None:
+    """Compare a layer with its meaning, whole and in parts."""
+    weight, _, _, x, _ = made(case)
+    size = tuple((side - epilogue.overlap) // (1 + epilogue.pool) for side in case.out_size)
+    out = cases.run_layer(packed, x, (case.batch, case.channels[1], *size), None)
+    products = cases.conv_oracle(case, weight.dense(), x)
+    wanted = cases.oracle_epilogue(products, epilogue, None)
+    if epilogue.pool:
+        views = sliding_window_view(wanted, (2 + epilogue.overlap,) * 2, axis=(2, 3))
+        wanted = views[:, :, ::2, ::2].max(axis=(4, 5))
+    linear = cases.oracle_epilogue(products, Epilogue(epilogue.scale, epilogue.shift), None)
+    most = np.abs(linear).reshape(case.batch, -1).max(axis=1).reshape(-1, 1, 1, 1)
+    assert (np.abs(out - wanted) <= POINTS_ERROR * most).all()
 
 
 def compare(case: ConvCase, packed: ConvWordsSparse | ConvWordsDense) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import llvmlite.binding as llvm
 from numba import typeof
 from numba.core.codegen import AOTCPUCodegen
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher, CPUTarget, cpu_target
 
 from .processor import Processor, current
@@ -107,12 +108,14 @@ def _dispatcher_class(processor: Processor) -> type:
     return type("_DispatcherOfProcessor", (_Dispatcher,), {"targetdescr": _Target(processor)})
 
 
+@global_compiler_lock  # type: ignore[untyped-decorator]
 def dispatcher_for(dispatcher: Any, processor: Processor) -> Any:
     """A function of `numba.njit` as one that is compiled for a processor and never called."""
     options = {**dispatcher.targetoptions, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return _dispatcher_class(processor)(dispatcher.py_func, dispatcher.locals, options)
 
 
+@global_compiler_lock  # type: ignore[untyped-decorator]
 def compile_for_other(dispatcher: Any, arguments: tuple[Any, ...]) -> CrossCode:
     """Compile a function for the types of some arguments.
 

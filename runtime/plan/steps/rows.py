@@ -19,7 +19,7 @@ from ...program import Bound
 from ...simd import LANES
 from .. import select, select_batch16
 from ..memory import ALIGNMENT
-from ..select import Choice
+from ..problem import Choice
 from ..step import Context, shared
 from ..target import Target
 

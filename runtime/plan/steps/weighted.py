@@ -14,9 +14,9 @@ from ...kernels.weights import SparseWeights
 from ...program import Bound
 from .. import select, select_batch16
 from ..fold import scale_and_shift
-from ..fuse import Layer
+from ..fuse import Layer, overlap
 from ..memory import ALIGNMENT, Use
-from ..select import Choice
+from ..problem import Choice
 from ..step import Builder, Context, Step, pair, shared
 from .lines import on_lines
 from .rows import RowLayer
@@ -98,10 +98,10 @@ def _conv_choices(
     """The choices of a convolution, with its layer and epilogue; without the pool where a separate step is faster."""
     epilogue = _epilogue(layer, context)
     choices = _choices(weight, geometry, epilogue, context)
-    if layer.pooled is None or context.lanes > 1:
+    if layer.pooled is None or (context.lanes > 1 and choices):
         return layer, epilogue, choices
-    bare = replace(epilogue, pool=False)
-    others = select.conv_choices(weight, geometry, bare, context.target)
+    bare = replace(epilogue, pool=False, overlap=False)
+    others = _choices(weight, geometry, bare, context)
     if select.pool_pays(geometry, choices, others, context.target):
         return layer, epilogue, choices
     return replace(layer, output=layer.pooled, pool=None, pooled=None), bare, others
@@ -126,7 +126,9 @@ def _epilogue(layer: Layer, context: Context) -> Epilogue:
     shape = context.shapes[layer.output]
     channels = shape[-1] if layer.node.op == "linear" else shape[0]
     scale, shift = scale_and_shift(layer.node, layer.norms, context.decode, channels)
-    return Epilogue(scale, shift, layer.residual is not None, *layer.limits, layer.pool is not None)
+    pool = layer.pool
+    overlapping = pool is not None and overlap(pool)
+    return Epilogue(scale, shift, layer.residual is not None, *layer.limits, pool is not None, overlapping)
 
 
 def _weighted(layer: Layer, packed: PackedLayer, context: Context, work: int) -> Step:

@@ -7,6 +7,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
+from .processor import scales
 from .types import (
     F32,
     I32,
@@ -22,6 +23,8 @@ from .types import (
 )
 
 _WORDS = ir.VectorType(I32, LANES)
+_AS_IS = 4
+"""Rounding as the processor is set to."""
 
 
 def _words(number: int) -> Any:
@@ -174,15 +177,31 @@ def polynomial(typingctx: Any, x: Any, coefficients: Any) -> Any:
     return x(x, coefficients), codegen
 
 
+def _power_of_two(builder: Any, n: Any) -> Any:
+    words = builder.bitcast(builder.fadd(n, _numbers((3 << 22) + 127)), _WORDS)
+    return builder.bitcast(builder.shl(words, _words(23)), VECTOR)
+
+
 @intrinsic
 def power_of_two(typingctx: Any, n: Any) -> Any:
     """See `reference.functions.power_of_two`."""
+    return n(n), elementwise(_power_of_two, 0)
 
-    def power(builder: Any, x: Any) -> Any:
-        words = builder.bitcast(builder.fadd(x, _numbers((3 << 22) + 127)), _WORDS)
-        return builder.bitcast(builder.shl(words, _words(23)), VECTOR)
 
-    return n(n), elementwise(power, 0)
+def _scaled(builder: Any, x: Any, n: Any) -> Any:
+    if scales():
+        arguments = [x, n, x, ir.IntType(LANES)(-1), I32(_AS_IS)]
+        return build_call(builder, "llvm.x86.avx512.mask.scalef.ps.512", VECTOR, arguments)
+    # By half of the power twice: 2 ** n itself may be out of range.
+    half = build_call(builder, "llvm.rint.v16f32", VECTOR, [builder.fmul(n, _numbers(0.5))])
+    scaled = builder.fmul(x, _power_of_two(builder, half))
+    return builder.fmul(scaled, _power_of_two(builder, builder.fsub(n, half)))
+
+
+@intrinsic
+def scale_by_power(typingctx: Any, x: Any, n: Any) -> Any:
+    """See `reference.functions.scale_by_power`."""
+    return x(x, n), elementwise(_scaled, 0)
 
 
 @intrinsic

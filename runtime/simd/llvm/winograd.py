@@ -184,3 +184,37 @@ def winograd_outputs(typingctx: Any, tag: Any, points: Any, source: Any, at: Any
         return build_pack(builder, [vector for row in rows for vector in row])
 
     return result(tag, points, source, I64, I64), codegen
+
+
+@intrinsic
+def winograd_line(typingctx: Any, tag: Any, source: Any, at: Any, row: Any, target: Any, to: Any, step: Any) -> Any:
+    """See `reference.winograd.winograd_line`."""
+    n = len(tag)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, value, first, down, to_value, place, hop = args
+        line = _build_line(context, builder, source, value, first, down, n)
+        for i, vector in enumerate(_build_product(builder, winograd.input_matrix(n), line)):
+            builder.store(vector, _build_at(context, builder, target, to_value, place, (hop, i)), align=4)
+        return context.get_dummy_value()
+
+    return types.void(tag, source, I64, I64, target, I64, I64), codegen
+
+
+@intrinsic
+def winograd_line_outputs(typingctx: Any, tag: Any, points: Any, source: Any, at: Any, step: Any) -> Any:
+    """See `reference.winograd.winograd_line_outputs`."""
+    m, n = len(tag), len(points)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        _, _, value, first, hop = args
+        line = _build_line(context, builder, source, value, first, hop, n)
+        return build_pack(builder, _build_product(builder, winograd.output_matrix(m, n), line))
+
+    return Vectors(m)(tag, points, source, I64, I64), codegen
+
+
+def _build_line(context: Any, builder: Any, array: Any, value: Any, first: Any, step: Any, n: int) -> list[Any]:
+    """Vectors that lie `step` elements apart."""
+    places = (_build_at(context, builder, array, value, first, (step, i)) for i in range(n))
+    return [builder.load(place, align=4) for place in places]

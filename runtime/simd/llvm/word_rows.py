@@ -10,7 +10,7 @@ from numba.extending import models, register_model
 
 from ..reference.pairs import PAIR
 from .byte_types import constant, dot_words, nearest, splat
-from .types import I32, I64, LANES, VECTOR, Vectors, build_address, build_pack, build_splat, intrinsic
+from .types import F32, I32, I64, LANES, VECTOR, Vectors, build_address, build_pack, build_splat, intrinsic
 
 SUMS = ir.VectorType(I32, LANES)
 
@@ -104,3 +104,20 @@ def float_sums(typingctx: Any, sums: Any) -> Any:
         return build_pack(builder, [builder.sitofp(vector, VECTOR) for vector in found])
 
     return result(sums), codegen
+
+
+@intrinsic
+def scaled_sums(typingctx: Any, sums: Any, rows: Any, scales: Any, first: Any, step: Any) -> Any:
+    """See `reference.word_rows.scaled_sums`."""
+    result, width = Vectors(sums.count), sums.count // len(rows)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vectors = []
+        for row in range(len(rows)):
+            scale = builder.load(build_address(context, builder, scales, args[2], args[3], F32, row), align=4)
+            by = build_splat(builder, builder.fmul(scale, args[4]))
+            for i in range(row * width, (row + 1) * width):
+                vectors.append(builder.fmul(builder.sitofp(builder.extract_value(args[0], i), VECTOR), by))
+        return build_pack(builder, vectors)
+
+    return result(sums, rows, scales, I64, types.float32), codegen

@@ -22,6 +22,7 @@ __all__ = [
     "power",
     "power_of_two",
     "round_even",
+    "scale_by_power",
     "select_equal",
     "select_less",
     "sine",
@@ -130,6 +131,12 @@ def polynomial(x: F32, coefficients: tuple[Any, ...]) -> F32:
 def power_of_two(n: F32) -> F32:
     """``2 ** n``, lane by lane, for integers -127 < n < 128; any number for others."""
     return ((n + (_ROUNDER + np.float32(127))).view(np.uint32) << np.uint32(23)).view(np.float32)
+
+
+def scale_by_power(x: F32, n: F32) -> F32:
+    """``x * 2 ** n``, lane by lane, rounded once, for integers -200 < n < 200 and normal x from 1 / 4 to 4, or NaN."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.ldexp(x, n.astype(np.int32))
 
 
 def exponent(a: F32) -> F32:

@@ -10,6 +10,8 @@ from .types import F32, LANES, Tag
 
 __all__ = [
     "winograd_inputs",
+    "winograd_line",
+    "winograd_line_outputs",
     "winograd_outputs",
     "winograd_weights",
     "winograd_window",
@@ -75,3 +77,26 @@ def winograd_outputs(tag: Tag, points: Tag, source: F32, at: int, step: int) -> 
     matrix = winograd.output_matrix(m, n).astype(np.float32)
     square = np.array([load((0,), source, at + k * step)[0] for k in range(n * n)]).reshape(n, n, LANES)
     return _congruent(matrix, square).reshape(m * m, LANES)
+
+
+def winograd_line(tag: Tag, source: F32, at: int, row: int, target: F32, to: int, step: int) -> None:
+    """Winograd's transform of n inputs along one axis, n the length of `tag`: ``B^T inputs``.
+
+    Vector i lies at ``source[at + i * row]``, and that of point i goes to ``target[to + i * step]``.
+    """
+    n = len(tag)
+    line = np.array([load((0,), source, at + i * row)[0] for i in range(n)])
+    matrix = winograd.input_matrix(n).astype(np.float32)
+    for i, vector in enumerate(np.einsum("ij,jl->il", matrix, line, dtype=np.float32)):
+        store(target, to + i * step, vector)
+
+
+def winograd_line_outputs(tag: Tag, points: Tag, source: F32, at: int, step: int) -> F32:
+    """Winograd's transform of n sums to m outputs along one axis: ``A^T sums``; m, n the lengths of `tag`, `points`.
+
+    Vector i lies at ``source[at + i * step]``.
+    """
+    n = len(points)
+    line = np.array([load((0,), source, at + i * step)[0] for i in range(n)])
+    found: F32 = np.einsum("ij,jl->il", winograd.output_matrix(len(tag), n).astype(np.float32), line, dtype=np.float32)
+    return found

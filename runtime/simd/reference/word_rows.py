@@ -11,10 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .memory import get
 from .pairs import PAIR, Words
 from .types import F32, LANES, Tag, span
 
-__all__ = ["dot_run", "float_sums", "no_sums", "store_word_pairs"]
+__all__ = ["dot_run", "float_sums", "no_sums", "scaled_sums", "store_word_pairs"]
 
 RowSums = NDArray[np.int32]
 
@@ -49,4 +50,11 @@ def dot_run(sums: RowSums, rows: Tag, x: Words, index: int, weights: Words, firs
 def float_sums(sums: RowSums) -> F32:
     """The sums, rounded to float32."""
     floats: F32 = sums.astype(np.float32)
+    return floats
+
+
+def scaled_sums(sums: RowSums, rows: Tag, scales: F32, first: int, step: np.float32) -> F32:
+    """The sums as float32, those of output channel r times ``scales[first + r] * step``; each product is rounded."""
+    by = np.array([get(scales, first + r) * step for r in range(len(rows))], np.float32)
+    floats: F32 = sums.astype(np.float32) * np.repeat(by, len(sums) // len(rows))[:, None]
     return floats

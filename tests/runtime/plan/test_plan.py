@@ -1,6 +1,7 @@
 """Plans: random graphs over every form of tensor, what is folded, and what shares memory."""
 
 import math
+from dataclasses import replace
 
 import graphs
 import numpy as np
@@ -13,6 +14,7 @@ from dcz.dcformat import Dense, FormatError, Graph, Shared, SparseRaw, SparseSha
 from dcz.runtime.execute.executor import Executor
 from dcz.runtime.plan.fuse import FREE, fuse
 from dcz.runtime.plan.plan import plan
+from dcz.runtime.plan.target import HOST
 
 
 def forms(array):
@@ -176,8 +178,10 @@ def test_what_has_another_reader_or_order_stays_on_its_own(more, left):
 PAIRS = {"kernel": (2, 2), "stride": (2, 2)}
 
 
-def test_pooling_of_pairs_is_folded():
-    graph = conv_nodes(make_node("relu", (1,)), make_node("max_pool2d", (2,), {}, PAIRS), make_node("relu", (3,)))
+@pytest.mark.parametrize("kernel", [(2, 2), (3, 3)])
+def test_pooling_of_windows_two_apart_is_folded(kernel):
+    pool = make_node("max_pool2d", (2,), {}, PAIRS | {"kernel": kernel})
+    graph = conv_nodes(make_node("relu", (1,)), pool, make_node("relu", (3,)))
     layer, after = layers(graph)
     assert (layer.node.op, layer.limits, layer.pooled, layer.output) == ("conv2d", (0, math.inf), 2, 3)
     assert layer.pool is not None
@@ -203,7 +207,27 @@ def test_a_convolution_pools_where_its_kernel_can_and_it_pays(monkeypatch, lanes
     close(run(one, x), run(two, x))
 
 
-@pytest.mark.parametrize("change", [{"kernel": (3, 3)}, {"stride": (1, 2)}, {"padding": (1, 0)}, {"ceil_mode": True}])
+@pytest.mark.parametrize("lanes", [1, 16])
+def test_windows_that_overlap_are_pooled_by_a_kernel_on_words(lanes):
+    nodes = [
+        make_node("conv2d", (0,), {"weight": "w"}, {"stride": (2, 2)}),
+        make_node("relu", (1,)),
+        make_node("max_pool2d", (2,), {}, {"kernel": (3, 3), "stride": (2, 2), "ceil_mode": True}),  # changes nothing
+    ]
+    graph, rng = Graph((3, 59, 63), tuple(nodes), 3), np.random.default_rng(0)
+    tensors = {"w": rng.standard_normal((8, 3, 7, 7)).astype(np.float32)}
+    x = rng.standard_normal((lanes, *graph.input_shape)).astype(np.float32)
+    exact = make(graph, tensors, lanes, lanes=lanes)
+    words = replace(HOST, words=True, strip_columns=(2,), word_registers=9)
+    rounded = make(graph, tensors, lanes, target=words)
+    assert [step.op for step in exact.steps] == ["conv2d", "max_pool2d"]
+    assert [step.kernel for step in rounded.steps] == ["conv_words_strips"]
+    wanted = run(exact, x)
+    assert np.abs(run(rounded, x) - wanted).max() < 1e-3 * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("change", [{"kernel": (3, 2)}, {"stride": (1, 2)}, {"padding": (1, 0)}, {"ceil_mode": True},
+                                    {"kernel": (3, 3), "ceil_mode": True}])  # fmt: skip
 def test_other_pooling_stays_on_its_own(change):
     graph = conv_nodes(make_node("max_pool2d", (1,), {}, PAIRS | change))
     assert [layer.node.op for layer in layers(graph)] == ["conv2d", "max_pool2d"]

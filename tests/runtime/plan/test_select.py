@@ -20,7 +20,7 @@ from dcz.dcformat import tensors
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue, LinearGeometry
 from dcz.runtime.kernels.conv.direct.sparse import ConvStream
 from dcz.runtime.plan import select, select_batch16
-from dcz.runtime.plan.select import Choice
+from dcz.runtime.plan.problem import Choice
 from dcz.runtime.plan.target import AVX2, AVX512, Target
 
 TARGETS = {"avx512": AVX512, "avx2": AVX2}

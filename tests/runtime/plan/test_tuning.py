@@ -14,7 +14,7 @@ from dcz.core.timing import Interleaved
 from dcz.dcformat import Graph, InputError, make_node, write
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue
 from dcz.runtime.plan import select, tuning
-from dcz.runtime.plan.select import Choice
+from dcz.runtime.plan.problem import Choice
 from dcz.runtime.plan.tuning import Tuning
 
 GEOMETRY = ConvGeometry(1, 8, 12, 12, 16, (3, 3), (1, 1), (1, 1), (1, 1), 1, 12, 12)

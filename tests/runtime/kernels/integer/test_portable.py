@@ -22,6 +22,8 @@ assert "pmaddwd" in assembly and "vpdpbusd" not in assembly
 import word_cases
 word_cases.check(word_cases.ConvCase(channels=(6, 5), padding=(1, 1)))
 word_cases.check_dense(word_cases.ConvCase(channels=(7, 5), kernel=(1, 1)), (2, 16, 1))
+word_cases.check_winograd(word_cases.ConvCase(size=(9, 9), channels=(3, 5), batch=1), (2, 1))
+word_cases.check_strips(word_cases.ConvCase(size=(9, 9), channels=(2, 3), batch=1), (2, 2))
 from dcz.runtime.kernels.words.sparse import conv_words_sparse
 assembly = "".join(conv_words_sparse.dispatcher.inspect_asm().values())
 assert "pmaddwd" in assembly and "vpdpwssd" not in assembly
