@@ -17,8 +17,10 @@ from tqdm import tqdm
 
 from dcz.cli.text import table as as_text
 
-from . import (
+from .networks import QUICK
+from .questions import (
     accuracy,
+    avx2,
     builds,
     checkpoints,
     cluster,
@@ -26,6 +28,7 @@ from . import (
     cold,
     compiled,
     compressors,
+    conversion,
     first_answers,
     floats,
     integer,
@@ -40,10 +43,10 @@ from . import (
     serve,
     sizes,
     start,
+    streamed,
     web,
     zoo,
 )
-from .networks import QUICK
 from .suite import RESULTS, Benchmark, Options, Record, not_run, outcomes
 from .weights import NETWORKS
 
@@ -57,6 +60,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         load,
         start,
         memory,
+        conversion,
         accuracy,
         checkpoints,
         codecs,
@@ -65,11 +69,13 @@ BENCHMARKS: dict[str, Benchmark] = {
         scaling,
         integer,
         builds,
+        avx2,
         first_answers,
         cluster,
         seeds,
         serve,
         compiled,
+        streamed,
         web,
         compressors,
         mobile,
@@ -196,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
         "--peers", metavar="FOLDER", type=Path, default=Options.peers, help="environments of other engines"
     )
     folders.add_argument("--models", metavar="FOLDER", type=Path, default=Options.models, help="trained containers")
-    folders.add_argument("--build", metavar="FOLDER", type=Path, help="another checkout, for builds")
+    folders.add_argument("--build", metavar="FOLDER", type=Path, help="another checkout, for builds and avx2")
     folders.add_argument(
         "--squeezenet", metavar="FILE", type=Path, help="compressed_SqueezeNet.net, as S. Han published it"
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .sizes import write_container
 from .suite import Options
-from .weights import NETWORKS, SEED, state_dict
+from .weights import NETWORKS, SEED, Network, state_dict
 
 QUICK = ("lenet-300-100", "lenet-5", "resnet-20", "vgg16-half", "squeezenet")
 
@@ -63,6 +64,20 @@ def untrained(name: str, options: Options) -> Container:
     if not path.exists():
         write_container(NETWORKS[name], state_dict(NETWORKS[name]), path)
     return Container(name, title, path, "generated")
+
+
+def write_container(network: Network, tensors: Mapping[str, NDArray[Any]], path: Path, codec: str = "default") -> None:
+    """Convert a network's tensors, as a module of its architecture."""
+    import torch
+
+    import dcz
+    from dcz.converters.architectures import ARCHITECTURES
+
+    architecture = ARCHITECTURES[network.arch]
+    with torch.device("meta"):
+        module = architecture.factory()
+    module.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()}, assign=True)
+    dcz.convert(module.eval(), path, input_shape=architecture.input_shape, codec=codec)
 
 
 def newer(made: Path, source: Path) -> bool:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .latency import LARGE_ERROR
-from .sizes import COLUMNS
+from .questions.latency import LARGE_ERROR
+from .questions.sizes import COLUMNS
 from .suite import Row
 
 if TYPE_CHECKING:

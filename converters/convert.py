@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from ..core.errors import quoted
+from ..core.garbage import uncollected
 from ..core.host import cores
 from ..core.memory import give_back
 from ..core.output import check_output, files_among, replacing, scratch_beside, with_ending
@@ -205,7 +206,7 @@ def convert(
     given_preprocess = presets.resolve_preprocess(preprocess) if preprocess is not None else None
     given_labels = presets.resolve_labels(labels) if labels is not None else None
 
-    with status("reading and tracing the model"):
+    with status("reading and tracing the model"), uncollected():
         source = _load(model, arch, input_shape, key, partial)
     tied = source.untie()
     source.check_whole(partial, None if isinstance(model, nn.Module) else model)

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from .kernels.contract import F32
 
 
-_FLOAT32 = np.dtype(np.float32)
-
-
 class Arguments:
     """Checks what a network is called with.
 
@@ -34,7 +31,6 @@ class Arguments:
     def __init__(self, shapes: Mapping[str, Shape], limits: Mapping[int, int]) -> None:
         self._names, self._shapes = [*shapes], [*shapes.values()]
         self._limits = limits
-        self._only = self._shapes[0] if len(shapes) == 1 and not limits else None
 
     def __call__(self, batches: tuple[ArrayLike | Mapping[str, ArrayLike], ...]) -> list[F32]:
         """The arrays in the order of the inputs.
@@ -53,8 +49,6 @@ class Arguments:
         InputError
             Other inputs, or arrays of other shapes or types.
         """
-        if len(batches) == 1 and (batch := self._plain(batches[0])) is not None:
-            return [batch]
         if len(batches) == 1 and isinstance(batches[0], Mapping):
             batches = self._by_name(batches[0])
         if len(batches) != len(self._names):
@@ -84,13 +78,6 @@ class Arguments:
                 arrays[name] = array.astype(np.float32)
         self((arrays,))
         return arrays
-
-    def _plain(self, given: Any) -> F32 | None:
-        """What is given, if it is just what the network takes: with cold caches, all checks take as long as a layer."""
-        if type(given) is np.ndarray and given.dtype is _FLOAT32 and given.ndim > 0 and given.shape[1:] == self._only:
-            batch: F32 = given
-            return batch
-        return None
 
     def _by_name(self, given: Mapping[str, ArrayLike]) -> tuple[ArrayLike, ...]:
         if set(given) != set(self._names):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ..core.readahead import Content
 from .compiled.executor import ProgramExecutor
 from .compiled.find import find
+from .single import single_call
 from .slices import LANES, SLICES, slices
 from .threads.fork import after_fork
 
@@ -37,6 +38,9 @@ class Runs(Protocol):
 
     def run(self, batch: Sequence[F32], out: Sequence[F32]) -> None:
         """Run the network once."""
+
+    def run_one(self, batch: F32, out: F32) -> None:
+        """Run it once; it has one input and one output, and both arrays are contiguous."""
 
 
 class Engine:
@@ -126,7 +130,7 @@ class Engine:
         """
         samples = len(x[0])
         out = [np.empty((samples, *shape), dtype=np.float32) for shape in self.facts.outputs.values()]
-        if samples == 1:  # the fast path: such a call may take microseconds
+        if samples == 1:  # such a call may take microseconds
             self._run(1, x, out)
             return out
         waiting = deque(self.slices(samples))
@@ -141,6 +145,14 @@ class Engine:
             for call in calls:
                 call()
         return out
+
+    def single_call(self) -> Callable[[Any], F32 | None] | None:
+        """What `single_call` makes; None where the network has several inputs or outputs, or takes integers."""
+        facts = self.facts
+        if len(facts.inputs) > 1 or len(facts.outputs) > 1 or facts.limits:
+            return None
+        (given,), (made,) = facts.inputs.values(), facts.outputs.values()
+        return single_call(given, made, self._idle[1], partial(self._executor, 1))
 
     def slices(self, samples: int) -> Iterator[tuple[int, int]]:
         """Cut a batch into slices, (start, size)."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import prod
+from typing import TYPE_CHECKING
 
 from ..dcformat import Container, FormatError, Graph, Shape, infer_shapes
 from ..dcformat.graph.ids import id_limits
 from .plan.plan import Plan, plan
 from .plan.steps import ONE_LANE
 from .plan.target import HOST, Target
-from .plan.tuning import Tuning
 from .precision import arithmetic
 from .slices import LANES
 from .threads.team import Team
+
+if TYPE_CHECKING:
+    from .plan.tuning import Tuning
 
 
 class Network:

@@ -26,7 +26,14 @@ from vector_graphs import (
     sparse,
     spatial_file,
 )
-from vector_operators import activations_file, arithmetic_file, norms_file, products_file, recurrent_file
+from vector_operators import (
+    activations_file,
+    arithmetic_file,
+    functions_file,
+    norms_file,
+    products_file,
+    recurrent_file,
+)
 from vector_tensors import tensor_files
 
 import dcz.dcformat as fmt
@@ -113,6 +120,7 @@ def valid_files() -> dict[str, dict[str, Any]]:
         "norms.dcz": norms_file(),
         "products.dcz": products_file(),
         "recurrent.dcz": recurrent_file(),
+        "functions.dcz": functions_file(),
         **{name: {"graph": None, "tensors": tensors} for name, tensors in tensor_files().items()},
     }
     return files

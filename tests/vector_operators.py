@@ -61,6 +61,13 @@ def arithmetic_file() -> dict[str, Any]:
     return {"graph": graph, "tensors": {"per_channel": numbers(4, 1, 1, seed=32)}}
 
 
+def functions_file() -> dict[str, Any]:
+    """The functions that format 1.2 brought."""
+    steps = ("sin",), ("affine", {"scale": 9.0}), ("cos",), ("affine", {"scale": 9.0}), ("floor",)
+    halves = ("affine", {"scale": 1.5}), ("round",), ("affine", {"scale": 0.25}), ("ceil",)
+    return {"graph": chain(IMAGE, *steps, *halves), "tensors": {}}
+
+
 def norms_file() -> dict[str, Any]:
     """Normalisations by layer and by group, and reductions over axes."""
     weights = {"weight": "weight", "bias": "bias"}

@@ -110,6 +110,9 @@ PEERS = {
 DCZ_U8 = Peer("dcz u8", "with_dcz_u8.py", reads="dcz")
 """dcz with the 8-bit integers of a calibrated container."""
 
+ONNXRUNTIME_AVX2 = Peer("onnxruntime avx2", "with_onnxruntime_avx2.py", environment="onnxruntime", prepares=True)
+"""ONNX Runtime without AVX-512."""
+
 CODERS = {
     coder.name: coder
     for coder in (
@@ -133,7 +136,7 @@ ZOO = Tool(
         *_same("bitarray", "llvmlite", "numba", "numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "tqdm"),
     ),
 )  # fmt: skip
-"""The libraries whose networks `benchmarks.zoo` converts, and what dcz needs, in the versions of this process."""
+"""The libraries whose networks are converted by `zoo`, and what dcz needs, in the versions of this process."""
 COMPRESSORS = Tool(
     "compressors",
     "",
@@ -142,7 +145,7 @@ COMPRESSORS = Tool(
         *_same("bitarray", "llvmlite", "numba", "numpy", "onnx", "pillow", "scikit-learn", "tqdm"),
     ),
 )  # fmt: skip
-"""The tools that `benchmarks.compressors` trains with, and what dcz needs."""
+"""The tools that `benchmarks.questions.compressors` trains with, and what dcz needs."""
 ONNXRUNTIME_WEB = Tool("onnxruntime-web", "", npm=("onnxruntime-web@1.30.0",))
 """An engine for browsers."""
 TOOLS: dict[str, Tool] = {

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ...dcformat import ConversionError, Shape
 from . import ARCHITECTURES, Architecture
@@ -48,15 +50,38 @@ def resolve(arch: str, input_shape: Shape | None = None) -> Architecture:
 
 
 def build(architecture: Architecture) -> nn.Module:
-    """Build the network. A user's factory runs on the CPU, since its constants and buffers may be needed.
+    """Build the network, with weights that are to be replaced.
+
+    A user's factory runs on the CPU, since its constants and buffers may be needed; so do those of libraries, but that
+    random weights are not drawn.
 
     Raises
     ------
     ConversionError
         The factory fails, or returns no module.
     """
-    with torch.device("meta") if architecture.name in ARCHITECTURES else nullcontext():
+    context: AbstractContextManager[Any] = nullcontext()
+    if architecture.name in ARCHITECTURES:
+        context = torch.device("meta")
+    elif architecture.name.partition(":")[0] in LIBRARIES:
+        context = _Undrawn()
+    with context:
         return new_network(architecture)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Within this context tensors that are to be filled by chance stay as they are: memory that nothing touches."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if function in _DRAWING:
+            return args[0] if args else given["tensor"]
+        return function(*args, **given)
+
+
+_DRAWING = frozenset({nn.init.kaiming_uniform_, nn.init.uniform_, nn.init.normal_, Tensor.uniform_, Tensor.normal_})
 
 
 def new_network(architecture: Architecture) -> nn.Module:

@@ -13,7 +13,7 @@ import torch
 
 from ...dcformat import ConversionError, Dense, Graph
 from ...dcformat.graph.ops import FILTERED
-from ...dcformat.tensors import FLOATS, Array, flat_pieces
+from ...dcformat.tensors import FLOATS, Array, flat_pieces, numbers
 from ..frontends.arrays import STORABLE, from_torch, to_torch
 from ..frontends.source import Source
 from .clustering import Clustering
@@ -134,14 +134,15 @@ class Compression:
 def error_between(before: Dense, after: Dense) -> TensorError:
     """Measure the differences in float64; NaN against the same NaN counts as none."""
     largest, squares = 0.0, list[float]()
-    for pieces in flat_pieces(before.array, after.array):
-        kinds = before.dtype, after.dtype
-        a, b = (Dense(piece, kind).numbers().astype(np.float64) for piece, kind in zip(pieces, kinds, strict=True))
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
-        with np.errstate(invalid="ignore"):
-            difference = np.where(same, 0.0, a - b)
-        largest = np.maximum(largest, np.abs(difference).max())  # a NaN against a number stays
-        squares.append(float(np.square(difference).sum()))
+    for first, second in flat_pieces(before.array, after.array):
+        a, b = numbers(first, before.dtype), numbers(second, after.dtype)
+        with np.errstate(invalid="ignore", over="ignore"):
+            difference = np.subtract(a, b, dtype=np.float64)
+            np.abs(difference, out=difference)
+            if not difference.max() < np.inf:
+                difference[(a == b) | (np.isnan(a) & np.isnan(b))] = 0
+            largest = np.maximum(largest, difference.max())  # a NaN against a number stays
+            squares.append(float(np.square(difference, out=difference).sum()))
     return TensorError(float(largest), math.sqrt(sum(squares) / max(1, before.size)))
 
 
@@ -159,12 +160,11 @@ def _compress_tensor(name: str, tensor: Dense, prune: PruneRule | None, bits: in
     threshold = prune.threshold(weight) if prune is not None else 0.0
     clusters = clusters_above(weight, threshold, bits, how) if bits is not None else None
     weight = weight.copy()
-    for (piece,) in flat_pieces(weight):
-        kept = np.abs(piece) > threshold
-        if prune is not None:
-            piece[~kept] = 0
-        if clusters is not None:
-            piece[kept] = clusters.centroids(piece[kept])
+    if clusters is not None:
+        clusters.replace(weight, threshold, prune=prune is not None)
+    else:
+        for (piece,) in flat_pieces(weight):
+            piece[np.abs(piece) <= threshold] = 0
     if tensor.dtype == "F64" and _none_moved(tensor, weight):
         return Dense(np.where(weight == 0, weight, tensor.array), "F64")  # unpruned weights keep all bits of float64
     kind = next(kind for kind, dtype in STORABLE.items() if dtype == tensor.dtype)

@@ -19,6 +19,7 @@ from ...core.errors import ConversionError
 from ...core.jit import compiled, stamp
 from .grid import Division, coarsest_grids
 from .lloyd import plain_steps
+from .replacing import replace
 from .running_sums import RunningSums
 
 F64 = NDArray[np.float64]
@@ -87,9 +88,18 @@ class Clusters:
         """Codebook entries of numbers that the clusters were made from."""
         return self.entries[np.searchsorted(self.limits, values, side="right")]
 
-    def centroids(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """Centroids of numbers that the clusters were made from."""
-        return self.codebook[self.symbols(values)]
+    def replace(self, weights: NDArray[np.float32], threshold: float = 0.0, *, prune: bool = False) -> None:
+        """Replace weights by their centroids, in place; the clusters were made from those above the threshold.
+
+        Parameters
+        ----------
+        weights : ndarray of float32, contiguous
+        threshold : float
+            Weights of at most this magnitude have no centroid.
+        prune : bool
+            Whether these become zero, or stay as they are.
+        """
+        replace(weights.reshape(-1), np.float32(threshold), prune, self.limits, self.codebook[self.entries])
 
 
 def cluster(

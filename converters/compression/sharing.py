@@ -47,9 +47,7 @@ def share_weights(
         raise ConversionError("bits out of range", expected=f"1 to {MAX_BITS}", found=bits)
     shared = np.array(weight, dtype=np.float32, order="C")
     clusters = clusters_above(shared, 0.0, bits, Clustering(init, method, seed))
-    for (piece,) in flat_pieces(shared):
-        stored = piece != 0
-        piece[stored] = clusters.centroids(piece[stored])
+    clusters.replace(shared)
     return shared
 
 

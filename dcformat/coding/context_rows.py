@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..jit import inlined, kernel
+from . import pick
 from .context_places import Walk, begin_runs, count_marks, mark, rank
-from .pick import PICKED, PICKS, pick
+from .pick import PICKED, PICKS
 
 _U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones
 _ZERO, _ONE, _PICKED = _U64(0), _U64(1), _U64(PICKED)
@@ -30,7 +31,7 @@ def _pick_row(
     """
     if found + count + _PICKED <= _U64(len(indices)):
         for column in range(_ZERO, width, _PICKED):
-            found += _U64(pick(line, column, indices, symbols, found))
+            found += _U64(pick.pick(line, column, indices, symbols, found))
     elif found + count <= _U64(len(indices)):  # a step would write behind the end
         for column in range(width):
             if line[column]:

@@ -62,6 +62,9 @@ class EntropyCode(Protocol):
     def cost(self, counts: NDArray[np.int64]) -> int:
         """Bits that symbols of this histogram take in one stream."""
 
+    def table_bits(self) -> int:
+        """Bits that `write_table` appends."""
+
     def write_table(self, out: BitWriter) -> None:
         """Append what a reader needs to make the code again."""
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ...core.errors import FormatError
 from ..constants import MAX_CODE_LENGTH
-from ..jit import kernel
-from .bits import BitReader, BitWriter, zigzag
+from ..jit import kernel, lean_kernel
+from .bits import BitReader, BitWriter, bits_by_order, zigzag_steps
 
 if TYPE_CHECKING:
     from bitarray import bitarray
@@ -51,18 +51,18 @@ def code_lengths(counts: Sequence[int] | NDArray[np.int64], limit: int = MAX_COD
         return lengths
     if len(leaves) > 1 << limit:
         raise ValueError(f"{len(leaves)} symbols do not fit codes of {limit} bits")
-    # Level by level, pair the cheapest items of the level below into packages and merge them with the leaves.
-    weights = [count for count, _ in leaves]
-    is_leaf: list[list[bool]] = []
-    level = [(weight, True) for weight in weights]
-    for _ in range(limit):
-        is_leaf.append([leaf for _, leaf in level])
-        packages = [(level[i][0] + level[i + 1][0], False) for i in range(0, len(level) - 1, 2)]
-        level = sorted([(weight, True) for weight in weights] + packages, key=lambda item: (item[0], not item[1]))
+    # Level by level, pair the cheapest items of the level below into packages and merge them with the leaves. An item
+    # is twice its weight, and one more if it is a package: so leaves come first among equals.
+    singles = [2 * count for count, _ in leaves]
+    levels = [singles]
+    for _ in range(limit - 1):
+        below = levels[-1]
+        packages = [(first & -2) + second | 1 for first, second in zip(below[::2], below[1::2], strict=False)]
+        levels.append(sorted(singles + packages))
     # From the top level down, the 2n - 2 cheapest items are taken; each package takes two of the level below.
     take = 2 * len(leaves) - 2
-    for flags in reversed(is_leaf):
-        chosen = sum(flags[:take])
+    for level in reversed(levels):
+        chosen = sum(not item & 1 for item in level[:take])
         for _, symbol in leaves[:chosen]:
             lengths[symbol] += 1
         take = 2 * (take - chosen)
@@ -100,7 +100,12 @@ def encode(symbols: NDArray[np.uint8], codes: dict[int, bitarray]) -> bytes:
 
 def write_lengths(out: BitWriter, lengths: Lengths) -> None:
     """Append code lengths: a list of numbers, each the zigzag difference to the length before (the first: to 0)."""
-    out.numbers(zigzag(np.diff(lengths.astype(np.int64), prepend=0).tolist()))
+    out.numbers(zigzag_steps(lengths))
+
+
+def bits_of_lengths(lengths: Lengths) -> int:
+    """Bits that `write_lengths` appends."""
+    return int(bits_by_order(zigzag_steps(lengths)).min())
 
 
 def read_lengths(reader: BitReader, count: int) -> Lengths:
@@ -146,12 +151,13 @@ def decoding_table(lengths: Lengths) -> NDArray[np.uint32]:
         FIRST_SHIFT | number of symbols << COUNT_SHIFT``. For a single symbol all entries hold it twice, with length 0.
     """
     table = np.empty(1 << MAX_CODE_LENGTH, dtype=np.uint32)
-    _fill_table(lengths, table)
+    fill_table(lengths, table)
     return table
 
 
-@kernel
-def _fill_table(lengths: Lengths, table: NDArray[np.uint32]) -> None:
+@lean_kernel
+def fill_table(lengths: Lengths, table: NDArray[np.uint32]) -> None:
+    """Fill the table that `decoding_table` makes."""
     size, end, only = len(table), 0, 0
     for length in range(1, MAX_CODE_LENGTH + 1):
         for symbol in range(len(lengths)):

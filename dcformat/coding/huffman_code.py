@@ -43,7 +43,7 @@ class HuffmanCode:
         occurrences = np.asarray(counts, np.int64)
         lengths = lengths_of_short_table(occurrences)
         others = [] if lengths is None else [cls(lengths)]
-        return min([best, *others], key=lambda code: code.cost(occurrences) + code._table_bits())
+        return min([best, *others], key=lambda code: code.cost(occurrences) + code.table_bits())
 
     @classmethod
     def read_table(cls, reader: BitReader, size: int) -> Self:
@@ -90,10 +90,9 @@ class HuffmanCode:
         """Bits that symbols of this histogram take."""
         return huffman.coded_bits(counts, self.lengths)
 
-    def _table_bits(self) -> int:
-        out = BitWriter()
-        self.write_table(out)
-        return len(out.bits)
+    def table_bits(self) -> int:
+        """Bits that `write_table` appends."""
+        return huffman.bits_of_lengths(self.lengths)
 
     def write_table(self, out: BitWriter) -> None:
         """Append the code lengths."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import MAX_CODE_LENGTH
-from ..jit import inlined, kernel
+from ..jit import inlined, lean_kernel
 from .huffman import COUNT_SHIFT, FIRST_SHIFT, LENGTH_SHIFT
 
 SLOTS = 4
@@ -83,8 +83,8 @@ def _take(slots: NDArray[np.int64], k: int, stream: int, starts: NDArray[np.int6
     slots[_AT, k], slots[_END, k] = limits[stream], limits[stream + 1]
 
 
-@kernel
-def _decode(
+@lean_kernel
+def decode_slots(
     data: NDArray[np.uint8],
     starts: NDArray[np.int64],
     limits: NDArray[np.int64],
@@ -178,4 +178,4 @@ def decode_streams(
     limits = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=limits[1:])
     slots = np.empty((4, SLOTS), dtype=np.int64)
-    return int(_decode(data, starts, limits, tables, codes, out, slots))
+    return int(decode_slots(data, starts, limits, tables, codes, out, slots))

@@ -11,28 +11,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..jit import called
+from .lanes import (
+    COUNTER_BITS,
+    FIRST_SHARE,
+    MOST_SEEN,
+    SEEN_BITS,
+    WEIGHT_BITS,
+    Ints,
+    begun_counters,
+    counted,
+    inputs_of,
+    lane,
+    learned_weights,
+    pack_counters,
+    weighted_sum,
+)
 from .range_coder import PRECISION, TOTAL, WORD_BYTES, put, settle
 
-Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+Counters = NDArray[np.uint32]
+Logits = NDArray[np.int16]
+Cells = tuple[int, int, int, int, int, int, int, int]
+"""Places of counters, one for each lane."""
+Coder = tuple[int, int, int]
+"""Place in the stream, range, and low end of it (writing) or code (reading)."""
+Writing = tuple[bool, ...]
+"""A tuple that is empty when reading. So each way has machine code of its own."""
+Model = tuple[Writing, Bytes, Counters, Logits]
+"""The way, the stream, the counters and their logits."""
 
-COUNTER_BITS = 22
-"""Precision of a counter's probability, which is that of a one."""
-WEIGHT_BITS = 16
-"""Fraction of a weight."""
-MOST_CONTEXTS = 10
-"""Most contexts of a decision."""
-
-SEEN_BITS = 10
-"""Lower bits of a counter: how many bits it has seen. The others are its probability."""
-_MOST_SEEN = (1 << SEEN_BITS) - 1
-"""Bits after which a counter moves by the same share from then on."""
-_FIRST_SHARE = 3
-"""A counter that has seen n bits moves by the share ``1 / (n + _FIRST_SHARE)``."""
-_MAX_WEIGHT = 1 << WEIGHT_BITS + 4
-_LEARN_BITS = 14
 _SHARE_BITS = 40
 _U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones
-_SEEN, _SEEN_BITS = np.uint32(_MOST_SEEN), np.uint32(SEEN_BITS)
+_SEEN, _SEEN_BITS = np.uint32(MOST_SEEN), np.uint32(SEEN_BITS)
 _TO_STRETCH = np.uint32(SEEN_BITS + COUNTER_BITS - PRECISION)
 _GREATEST = (1 << COUNTER_BITS) - 1
 _MAX_LOGIT = 2047
@@ -57,98 +67,168 @@ def _probabilities() -> Ints:
 _SQUASH = _probabilities().astype(np.int16)
 _STRETCH = (np.minimum(np.searchsorted(_SQUASH, np.arange(TOTAL)), 2 * _MAX_LOGIT) - _MAX_LOGIT).astype(np.int16)
 """The least logit whose probability is as large, or the greatest."""
+EVEN_LOGIT = _STRETCH[TOTAL // 2]
+"""Logit of a counter that has seen nothing."""
 
-_SHARES = (1 << _SHARE_BITS) // np.arange(_FIRST_SHARE, _FIRST_SHARE + _MOST_SEEN + 1) + 1
-"""``x * _SHARES[n] >> _SHARE_BITS`` is ``x // (n + _FIRST_SHARE)`` for each x below ``1 << COUNTER_BITS + 1``."""
+_SHARES = (1 << _SHARE_BITS) // np.arange(FIRST_SHARE, FIRST_SHARE + MOST_SEEN + 1) + 1
+"""``x * _SHARES[n] >> _SHARE_BITS`` is ``x // (n + FIRST_SHARE)`` for each x below ``1 << COUNTER_BITS + 1``."""
 
 
 @called
-def logit_of(counter: np.uint32) -> int:
+def logit_of(counter: np.uint32) -> np.int16:
     """Logit of a counter's probability, in 256ths."""
-    return np.int64(_STRETCH[_U64(counter >> _TO_STRETCH)])  # type: ignore[return-value]
+    return _STRETCH[_U64(counter >> _TO_STRETCH)]  # type: ignore[no-any-return]
+
+
+@called
+def has_seen(counter: np.uint32) -> bool:
+    """Whether a counter has seen a bit."""
+    return counter & _SEEN != 0  # type: ignore[no-any-return]
 
 
 @called
 def begun(counter: np.uint32, first: np.uint32) -> np.uint32:
     """A counter; one that has seen nothing has the probability of a decision's first one."""
-    return counter if counter & _SEEN else first & ~_SEEN
+    return counter if has_seen(counter) else first & ~_SEEN
 
 
 @called
-def _counted(counter: np.uint32, bit: int) -> np.uint32:
-    """A counter after one more bit."""
+def counted_alone(counter: np.uint32, bit: int) -> np.uint32:
+    """A counter after one more bit: `lanes.counted` of one."""
     seen, probability = np.int64(counter & _SEEN), np.int64(counter >> _SEEN_BITS)
-    # No branch, as bits are a matter of chance. Rounded down, so that a step down is rounded up.
     one, zero = -bit, bit - 1
-    away = (probability ^ _GREATEST & one) + (seen + _FIRST_SHARE - 1 & zero)
+    away = (probability ^ _GREATEST & one) + (seen + FIRST_SHARE - 1 & zero)
     moved = away * _SHARES[_U64(seen)] >> _SHARE_BITS
     probability += (moved ^ zero) - zero
-    return np.uint32(probability) << _SEEN_BITS | np.uint32(min(seen + np.int64(1), np.int64(_MOST_SEEN)))
+    return np.uint32(probability) << _SEEN_BITS | np.uint32(min(seen + np.int64(1), np.int64(MOST_SEEN)))
 
 
 @called
-def decide(
-    bit: int,
-    writing: bool,
-    stream: NDArray[np.uint8],
-    state: Ints,
-    counters: NDArray[np.uint32],
-    contexts: Ints,
-    count: int,
-    weights: Ints,
-    inputs: Ints,
-    rate: int,
-) -> int:
+def find_counters(counters: Counters, at: Cells) -> Ints:
+    """The counters of a decision."""
+    return pack_counters(
+        counters[_U64(at[0])],
+        counters[_U64(at[1])],
+        counters[_U64(at[2])],
+        counters[_U64(at[3])],
+        counters[_U64(at[4])],
+        counters[_U64(at[5])],
+        counters[_U64(at[6])],
+        counters[_U64(at[7])],
+    )
+
+
+@called
+def find_inputs(found: Ints, logits: Logits, at: Cells, base: int, other: int) -> Ints:
+    """The inputs of a decision whose counters are found."""
+    return inputs_of(
+        found,
+        base,
+        other,
+        logits[_U64(at[0])],
+        logits[_U64(at[1])],
+        logits[_U64(at[2])],
+        logits[_U64(at[3])],
+        logits[_U64(at[4])],
+        logits[_U64(at[5])],
+        logits[_U64(at[6])],
+        logits[_U64(at[7])],
+    )
+
+
+@called
+def keep(counters: Counters, logits: Logits, at: int, counter: np.uint32) -> None:
+    """Write a counter, and its logit."""
+    counters[_U64(at)], logits[_U64(at)] = counter, logit_of(counter)
+
+
+@called
+def keep_three(counters: Counters, logits: Logits, at: Cells, found: Ints) -> None:
+    """Write the first three counters of a decision."""
+    keep(counters, logits, at[0], lane(found, 0))
+    keep(counters, logits, at[1], lane(found, 1))
+    keep(counters, logits, at[2], lane(found, 2))
+
+
+@called
+def keep_all(counters: Counters, logits: Logits, at: Cells, found: Ints) -> None:
+    """Write the counters of a decision."""
+    keep_three(counters, logits, at, found)
+    keep(counters, logits, at[3], lane(found, 3))
+    keep(counters, logits, at[4], lane(found, 4))
+    keep(counters, logits, at[5], lane(found, 5))
+    keep(counters, logits, at[6], lane(found, 6))
+    keep(counters, logits, at[7], lane(found, 7))
+
+
+@called
+def probability_of(weights: Ints, inputs: Ints, twice: bool) -> int:
+    """Probability of a one, in `TOTAL`-ths."""
+    logit = weighted_sum(weights, inputs, twice) >> WEIGHT_BITS
+    return np.int64(_SQUASH[_U64(min(max(logit, -_MAX_LOGIT), _MAX_LOGIT) + _MAX_LOGIT)])  # type: ignore[return-value]
+
+
+@called
+def code_bit(bit: int, writing: Writing, stream: Bytes, coder: Coder, one: int) -> tuple[int, Coder]:
+    """Code a bit, or decode one, that has a probability of being one.
+
+    Parameters
+    ----------
+    bit : int
+        The bit, if it is coded.
+    writing : tuple
+        Empty, if a bit is decoded.
+    stream : ndarray of uint8
+        What is written, or what is read, with `STATE_BYTES` zeros behind it.
+    coder : tuple of int
+    one : int
+        The probability, in `TOTAL`-ths.
+
+    Returns
+    -------
+    bit : int
+    coder : tuple of int
+    """
+    at, extent, code = coder
+    zero = TOTAL - one
+    if len(writing):
+        at, code, extent = put(stream, at, code, extent, zero * bit, one if bit else zero)
+    else:
+        unit = extent >> PRECISION
+        bit = np.int64(code >= unit * zero)  # type: ignore[assignment]
+        extent, code = unit * one if bit else unit * zero, code - unit * zero * bit
+        at, extent, code = settle(stream, at, extent, code, len(stream) - WORD_BYTES)
+    return bit, (at, extent, code)
+
+
+@called
+def decide(bit: int, coder: Coder, model: Model, at: Cells, weights: Ints, rate: int) -> tuple[int, Coder, Ints]:
     """Code a bit, or decode one, and learn from it.
 
     Parameters
     ----------
     bit : int
         The bit, if it is coded.
-    writing : bool
-    stream : ndarray of uint8
-        What is written, or what is read, with `STATE_BYTES` zeros behind it.
-    state : ndarray of int64, shape (3,)
-        Place in the stream, range, and low end of it (writing) or code (reading).
-    counters : ndarray of uint32
-    contexts : ndarray of int64
-        Counters of the decision; the first is the one that others begin with.
-    count : int
-        Their number.
-    weights, inputs : ndarray of int64
-        A weight for each; room.
+    coder : tuple of int
+    model : tuple
+    at : tuple of int
+        The decision's counters. The first is the one that others begin with; it may stand there more than once.
+    weights : ndarray of int64, shape (INPUT_LANES,)
+        A lane of inputs has a weight.
     rate : int
         How fast weights learn.
 
     Returns
     -------
-    int
-        The bit.
+    bit : int
+    coder : tuple of int
+    weights : ndarray of int64
     """
-    first = counters[_U64(contexts[0])]
-    base = logit_of(first)
-    inputs[0], total = base, weights[0] * base
-    for i in range(1, count):
-        inputs[i] = logit_of(begun(counters[_U64(contexts[i])], first)) - base
-        total += weights[i] * inputs[i]
-    one = np.int64(_SQUASH[_U64(min(max(total >> WEIGHT_BITS, -_MAX_LOGIT), _MAX_LOGIT) + _MAX_LOGIT)])
-    zero = TOTAL - one
-    at, extent = state[0], state[1]
-    if writing:
-        at, low, extent = put(stream, at, state[2], extent, zero * bit, one if bit else zero)
-        state[2] = low
-    else:
-        unit, code = extent >> PRECISION, state[2]
-        bit = np.int64(code >= unit * zero)  # type: ignore[assignment]
-        extent, code, last = unit * (zero + (one - zero) * bit), code - unit * zero * bit, len(stream) - WORD_BYTES
-        at, extent, code = settle(stream, at, extent, code, last)
-        state[2] = code
-    state[0], state[1] = at, extent
-    step = (bit * TOTAL - one) * rate
-    for i in range(count):
-        learned = weights[i] + (inputs[i] * step + (1 << _LEARN_BITS - 1) >> _LEARN_BITS)
-        weights[i] = min(max(learned, -_MAX_WEIGHT), _MAX_WEIGHT)
-    for i in range(count):
-        context = _U64(contexts[i])
-        counters[context] = _counted(begun(counters[context], first), bit)
-    return bit
+    writing, stream, counters, logits = model
+    first = counters[_U64(at[0])]
+    found = find_counters(counters, at)
+    inputs = find_inputs(found, logits, at, np.int64(logits[_U64(at[0])]), 0)
+    one = probability_of(weights, inputs, False)
+    bit, coder = code_bit(bit, writing, stream, coder, one)
+    keep_all(counters, logits, at, counted(begun_counters(found, first), bit))
+    return bit, coder, learned_weights(weights, inputs, (bit * TOTAL - one) * rate)

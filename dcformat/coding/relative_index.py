@@ -30,7 +30,10 @@ def gaps_of(positions: NDArray[np.int64]) -> NDArray[np.int64]:
     ndarray of int64, shape (n,)
         Positions skipped before each weight; 0 for the first one, whose position is the chunk's start.
     """
-    return np.diff(positions, prepend=positions[0] - 1) - 1
+    gaps = np.zeros(len(positions), np.int64)
+    np.subtract(positions[1:], positions[:-1], out=gaps[1:])
+    gaps[1:] -= 1
+    return gaps
 
 
 def gap_counts(gaps: NDArray[np.int64], occurrences: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:

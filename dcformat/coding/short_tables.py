@@ -17,18 +17,22 @@ MAX_LENGTH = 10
 """Longest code that is tried: the time doubles with each more."""
 ORDERS = (0, 1)
 """Orders of the table's list of numbers that are tried."""
-_NEVER = 1 << 40
+_CHOICE_BITS = 4
+_CHOICE = (1 << _CHOICE_BITS) - 1
+_ABOVE = np.int32(~_CHOICE)
+"""Parts of a cell of the table: a length in its low bits, a number of bits above."""
+_NEVER = 1 << 28
 
 
 @inlined
-def _follow(bits: NDArray[np.int64], before: NDArray[np.uint8], lengths: NDArray[np.uint8]) -> int:
+def _follow(kept: NDArray[np.int32], lengths: NDArray[np.uint8]) -> int:
     """Go back from the fewest bits of all complete codes."""
-    whole = len(bits) - 1
-    taken, chosen = np.int64(whole), bits[whole].argmin()
-    fewest = bits[whole, chosen]
+    whole = kept.shape[2] - 1
+    taken, chosen = np.int64(whole), kept[len(lengths), :, whole].argmin()
+    fewest = kept[len(lengths), chosen, whole] >> _CHOICE_BITS
     for i in range(len(lengths) - 1, -1, -1):
         lengths[i] = chosen
-        last = np.int64(before[i, taken, chosen])
+        last = np.int64(kept[i + 1, chosen, taken] & _CHOICE)
         taken -= whole >> chosen if chosen else 0
         chosen = last
     return fewest  # type: ignore[no-any-return]
@@ -39,26 +43,24 @@ def _fit(counts: NDArray[np.int64], steps: NDArray[np.int64], lengths: NDArray[n
     """Lengths of the fewest bits, to `lengths`, and these bits.
 
     `steps` has the bits of a step by each difference of lengths from -`MAX_LENGTH` on. A code is complete when its
-    symbols have taken all of 2**MAX_LENGTH shares: one of length l takes 2**(MAX_LENGTH - l), of length 0 none.
+    symbols have taken all of 2**MAX_LENGTH shares: one of length l takes 2**(MAX_LENGTH - l), of length 0 none. Cells
+    of the table, by symbol, length and shares, have the fewest bits so far above the length before. So the innermost
+    loop is a minimum of vectors.
     """
     whole, choices = 1 << MAX_LENGTH, MAX_LENGTH + 1
-    bits = np.full((whole + 1, choices), _NEVER, np.int64)
-    bits[0, 0] = 0
-    before = np.zeros((len(counts), whole + 1, choices), np.uint8)
+    kept = np.full((len(counts) + 1, choices, whole + 1), _NEVER, np.int32)
+    kept[0, 0, 0] = 0
     for i in range(len(counts)):
-        longer = np.full((whole + 1, choices), _NEVER, np.int64)
         for length in range(0 if counts[i] == 0 else 1, choices):
             share = whole >> length if length else 0
-            for taken in range(whole + 1 - share):
-                least, last = np.int64(_NEVER), 0
-                for previous in range(choices):
-                    found = bits[taken, previous] + steps[length - previous + MAX_LENGTH]
-                    if found < least:
-                        least, last = found, previous
-                longer[taken + share, length] = least + counts[i] * length
-                before[i, taken + share, length] = last
-        bits = longer
-    return _follow(bits, before, lengths)  # type: ignore[no-any-return]
+            fewest = kept[i + 1, length, share:]
+            for previous in range(choices):
+                earlier = kept[i, previous]
+                bits = steps[length - previous + MAX_LENGTH] + counts[i] * length
+                step = np.int32(bits << _CHOICE_BITS | previous)
+                for taken in range(len(fewest)):
+                    fewest[taken] = min(fewest[taken], np.int32((earlier[taken] & _ABOVE) + step))
+    return _follow(kept, lengths)  # type: ignore[no-any-return]
 
 
 def lengths_of_short_table(counts: NDArray[np.int64]) -> NDArray[np.uint8] | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..coding.adaptive_numbers import Numbers, write_number_lists
+from ..coding.bits import zigzag_steps
 from ..coding.context_encode import neighbour_sums
 from ..coding.frequencies import (
     FRACTION_BITS,
@@ -43,14 +44,9 @@ def eighths(ratio: NDArray[np.float64]) -> Ints:
     return np.searchsorted(_MIDDLES, ratio) - MAX_EXPONENT
 
 
-def zigzagged(numbers: Ints) -> Ints:
-    """`zigzag` of an array."""
-    return np.where(numbers >= 0, 2 * numbers, -2 * numbers - 1)
-
-
 def steps(numbers: Ints, first: int = 0) -> Numbers:
     """Zigzag differences."""
-    return Numbers(zigzagged(np.diff(numbers, prepend=first)))
+    return Numbers(zigzag_steps(numbers, first))
 
 
 @dataclass(frozen=True, eq=False)

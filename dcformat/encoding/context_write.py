@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..coding.adaptive_numbers import Numbers, write_number_lists
-from ..coding.bits import write_varint
+from ..coding.bits import write_varint, zigzag
 from ..coding.codebook import write_codebook
 from ..coding.context_decode import WIDE
 from ..coding.context_encode import coded_columns, into_runs
@@ -29,7 +29,7 @@ from .base import Counted
 from .context import positive_of
 from .context_layout import Columns, Ints, Layout, Rows, kernel_shape, row_size
 from .context_tables import MOST_CORRECTED, Positions, signs_count
-from .context_values import COSTS, UNIT, Symbols, eighths, steps, zigzagged
+from .context_values import COSTS, UNIT, Symbols, eighths, steps
 from .header import layout_byte
 from .positions import stored_chunks
 
@@ -130,7 +130,7 @@ class Stored:
             row_classes = row_classes if rows else np.zeros(0, np.int64)
             column_classes = column_classes if columns else np.zeros(0, np.int64)
             layout = Layout.of(self.shape, rows, columns, row_classes, column_classes)
-            classes = [Numbers(zigzagged(row_classes), chain=True), Numbers(zigzagged(column_classes), chain=True)]
+            classes = [Numbers(zigzag(row_classes), chain=True), Numbers(zigzag(column_classes), chain=True)]
             yield layout, [Numbers(np.array([int(rows), int(columns)])), *classes]
 
     def runs(self) -> Runs:

@@ -43,6 +43,11 @@ def write_tables(*codes: EntropyCode) -> bytes:
     return out.tobytes()
 
 
+def tables_bytes(*codes: EntropyCode) -> int:
+    """Bytes that `write_tables` gives."""
+    return -(-sum(code.table_bits() for code in codes) // 8)
+
+
 @dataclass(frozen=True)
 class Symbols:
     """How a tensor's weights become symbols: its distinct bit patterns, rising, as a codebook, and a code.

@@ -22,7 +22,7 @@ from ..coding.planes import Plane, join, split
 from ..constants import CHUNK_ENTRIES
 from ..tensors import DTYPES, FLOATS, Array, Dense, bit_patterns, flat_pieces
 from .base import Counted, Description, ElementScheme, Payload
-from .header import Header, chunk_sizes, write_tables
+from .header import Header, chunk_sizes, tables_bytes, write_tables
 
 WIDE = frozenset(name for name, dtype in DTYPES.items() if dtype.itemsize > 1)
 """Element types of two bytes and more."""
@@ -56,7 +56,7 @@ class _Coding:
         if entropy_bits(counts) + beyond - least >= 8 * (size - _PLANE_HEAD):  # a symbol takes a bit in the table too
             return None
         code = coder.fit(counts[least:beyond])
-        bits = code.cost(counts[least:beyond]) + 8 * (_PLANE_HEAD + len(write_tables(code)))
+        bits = code.cost(counts[least:beyond]) + 8 * (_PLANE_HEAD + tables_bytes(code))
         return _Coding(least, code) if bits < 8 * size else None
 
     def encode(self, plane: Plane) -> bytes:

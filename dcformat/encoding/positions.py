@@ -22,7 +22,7 @@ from ..constants import CHUNK_ENTRIES
 from ..graph.graph import Shape
 from ..tensors import Array, bit_patterns, index_dtype
 from .base import Counted
-from .header import write_tables
+from .header import tables_bytes
 
 FREELY_SWAPPED = 1 << 16
 """Stored weights. A tensor of at most this number is swapped even for a single bit. To swap axes back triples the time
@@ -104,7 +104,7 @@ def _best_width(tensor: Counted, swapped: bool, coder: type[EntropyCode]) -> Gap
         if best is not None and least[bits] > best.cost + 1:  # and so of all that follow; 1 is for rounding
             break
         code = coder.fit(histograms[bits], tensor.tables_count)
-        cost = code.cost(histograms[bits]) + 8 * len(write_tables(code))
+        cost = code.cost(histograms[bits]) + 8 * tables_bytes(code)
         if best is None or (cost, bits) < (best.cost, best.bits):
             best = Gaps(swapped, stored, bits, code, cost)
     assert best is not None

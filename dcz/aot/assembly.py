@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ Array = NDArray[Any]
 ALIGNMENT = 64
 """Of the arena and of each constant, in bytes: a cache line, and an AVX-512 vector."""
 FLOAT_BYTES = 4
-CONSTANTS = "@constants"
+CONSTANTS = "constants"
+"""Symbol of all constants."""
 _MATHS = (
     *("ceil", "cos", "erf", "exp", "expm1", "fabs", "floor", "fma", "fmod", "log", "log1p", "pow", "rint", "round"),
     *("sin", "sqrt", "tanh", "trunc"),
 )
+NOWHERE: Mapping[int, str] = MappingProxyType({})
 LIBRARY = frozenset(name + kind for name in _MATHS for kind in ("", "f"))
 """Functions of C's library that kernels may call: for double, and for float."""
 
@@ -86,11 +89,12 @@ class Constants:
             self._places[data] = self.nbytes
             self._parts += [data, bytes(-len(data) % ALIGNMENT)]
             self.nbytes += len(data) + -len(data) % ALIGNMENT
-        return f"getelementptr (i8, ptr {CONSTANTS}, i64 {self._places[data]})"
+        return f"getelementptr (i8, ptr @{CONSTANTS}, i64 {self._places[data]})"
 
-    def definition(self) -> str:
-        """The line of assembly that holds them."""
-        return define_bytes(CONSTANTS, b"".join(self._parts) or bytes(ALIGNMENT), ALIGNMENT)
+    @property
+    def data(self) -> dict[str, bytes]:
+        """All of them, by their symbol."""
+        return {CONSTANTS: b"".join(self._parts) or bytes(ALIGNMENT)}
 
 
 class Function:
@@ -120,10 +124,23 @@ class Function:
         """The function in assembly."""
         return function_text(self.name, self._parameters, self._lines)
 
-    def call(self, op: str, instruction: Instruction, arguments: tuple[Any, ...]) -> None:
-        """Add a call; `arguments` are the instruction's, resolved, and `op` is the operator that it serves."""
+    def call(
+        self, op: str, instruction: Instruction, arguments: tuple[Any, ...], moved: Mapping[int, str] = NOWHERE
+    ) -> None:
+        """Add a call.
+
+        Parameters
+        ----------
+        op : str
+            The operator that it serves.
+        instruction : Instruction
+        arguments : tuple
+            Of the instruction, resolved.
+        moved : mapping of int to str
+            Addresses of constants, by number, that do not lie among the constants.
+        """
         pairs = zip(instruction.arguments, arguments, strict=True)
-        addresses = [self._address(given, value) for given, value in pairs if isinstance(value, np.ndarray)]
+        addresses = [self._address(given, value, moved) for given, value in pairs if isinstance(value, np.ndarray)]
         self.emit(op, instruction.kernel, arguments, addresses)
 
     def copy(self, to: str, source: str, nbytes: int) -> None:
@@ -142,8 +159,10 @@ class Function:
             self._lines.append(f"  %at{offset} = getelementptr i8, ptr %arena, i64 {offset}")
         return self._addresses[offset]
 
-    def _address(self, given: Buffer | Constant, value: Array) -> str:
-        return self.in_arena(given.offset) if isinstance(given, Buffer) else self._constants.address(value)
+    def _address(self, given: Buffer | Constant, value: Array, moved: Mapping[int, str]) -> str:
+        if isinstance(given, Buffer):
+            return self.in_arena(given.offset)
+        return moved.get(given.number) or self._constants.address(value)
 
 
 def flat(value: Any, addresses: Iterator[str]) -> Iterator[str]:

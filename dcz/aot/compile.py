@@ -22,6 +22,7 @@ from .header import header as header_text
 from .interface import PREFIX, Interface, check_prefix, ends_of
 from .linking import ENDINGS, WASM_ENDINGS, archive, link, linker
 from .run import Run
+from .streaming import Streamed, Streaming
 from .targets import NATIVE, Target, find_targets
 
 MOST_SAMPLES = 1 << 12
@@ -47,6 +48,10 @@ class Report:
     batch : int
     largest_layer, largest_bytes : str, int
         The layer whose packed weights are the largest, and their bytes; of a batch, in the plan of its largest slice.
+    peak_bytes : int
+        Memory of a call, without its stack: the arena, inputs and outputs.
+    streamed : Streamed or None
+        Sizes of streamed weights, of the same plan.
     """
 
     output: str
@@ -58,6 +63,8 @@ class Report:
     batch: int
     largest_layer: str
     largest_bytes: int
+    peak_bytes: int
+    streamed: Streamed | None
 
 
 def compile_model(
@@ -68,6 +75,7 @@ def compile_model(
     batch: int = 1,
     prefix: str = PREFIX,
     precision: str = "fp32",
+    stream_weights: bool = False,
 ) -> Report:
     """Compile a container into an object file or a library with a C interface.
 
@@ -90,6 +98,9 @@ def compile_model(
         Of the names in C.
     precision : str
         As for `dcz.load`. Answers of ``u8`` are the same bits on each processor, where no layer is left in float32.
+    stream_weights : bool
+        Keep weights coded, and decode each layer's in the arena before it runs: less memory in all, and more time a
+        call. Answers are the same bits.
 
     Returns
     -------
@@ -118,7 +129,7 @@ def compile_model(
     if ending in (".so", ".wasm"):
         linker(chosen)  # before the work
     with dcformat.open(model) as container:
-        made = _compile(Network(container, precision), Path(model).stem, targets, batch, prefix)
+        made = _compile(Network(container, precision), Path(model).stem, targets, batch, prefix, stream_weights)
     content = made.content
     if ending == ".a":
         content = archive("model.o", content, made.interface.symbols)
@@ -139,6 +150,8 @@ def compile_model(
         batch=batch,
         largest_layer="" if largest is None else largest.weight or largest.op,
         largest_bytes=0 if largest is None else largest.weight_bytes,
+        peak_bytes=made.interface.peak_bytes,
+        streamed=made.streamed,
     )
 
 
@@ -151,12 +164,17 @@ class _Object:
     plan: Plan
     constant_bytes: int
     kernels: int
+    streamed: Streamed | None
 
 
-def _compile(network: Network, name: str, targets: Sequence[Target], batch: int, prefix: str) -> _Object:
+def _compile(
+    network: Network, name: str, targets: Sequence[Target], batch: int, prefix: str, stream_weights: bool
+) -> _Object:
     constants = Constants()
-    levels = [_Level(network, target, batch, constants, f".{number}") for number, target in enumerate(targets)]
-    container, lowest, plans = network.container, targets[0].processor, [level.largest for level in levels]
+    levels = [
+        _Level(network, target, batch, constants, f".{number}", stream_weights) for number, target in enumerate(targets)
+    ]
+    container, lowest, highest = network.container, targets[0].processor, levels[-1]
     interface = Interface(
         network=name,
         targets=tuple(target.name for target in targets),
@@ -170,7 +188,6 @@ def _compile(network: Network, name: str, targets: Sequence[Target], batch: int,
         precision=network.arithmetic.name,
     )
     lines = [
-        constants.definition(),
         *(line for level in levels for line in level.assembly()),
         *checks(interface),
         *(
@@ -182,8 +199,8 @@ def _compile(network: Network, name: str, targets: Sequence[Target], batch: int,
         *interface.assembly(f"i{lowest.bits}"),
     ]
     code = [each for level in levels for each in level.kernels.code.items()]
-    content = make_object(code, "\n".join(lines), lowest, set(interface.symbols).__contains__)
-    return _Object(content, interface, plans[-1], constants.nbytes, len(code))
+    content = make_object(code, "\n".join(lines), constants.data, lowest, set(interface.symbols).__contains__)
+    return _Object(content, interface, highest.largest, constants.nbytes, len(code), highest.streamed)
 
 
 class _Level:
@@ -196,24 +213,31 @@ class _Level:
     kernels : Kernels
     largest : Plan
         For the largest slice.
+    streamed : Streamed or None
+        Sizes of its streamed weights.
     arena_bytes : int
     """
 
-    def __init__(self, network: Network, target: Target, batch: int, constants: Constants, ending: str) -> None:
+    def __init__(
+        self, network: Network, target: Target, batch: int, constants: Constants, ending: str, stream_weights: bool
+    ) -> None:
         single = network.plan(1, target=target.planned)
         cut = [*slices(batch, 1, sizes_of(FLOAT_BYTES * single.layout.elements, network.alone))]
         sizes = sorted({size for _, size in cut}, reverse=True)
         plans = {size: single if size == 1 else network.plan(size, target=target.planned) for size in sizes}
         self.kernels = Kernels(target.processor, ending)
-        # A plan for one thread is one function.
+        streams = {size: Streaming(plan, constants) if stream_weights else None for size, plan in plans.items()}
         runs = {
-            size: Run(f"run_{size}{ending}", plan, self.kernels, constants).stages[0].whole
+            size: Run(f"run_{size}{ending}", plan, self.kernels, constants, streams[size])
             for size, plan in plans.items()
         }
-        self._functions = list(runs.values())
-        self.parts = [(start, runs[size].name) for start, size in cut]
-        self.largest = plans[sizes[0]]
-        self.arena_bytes = FLOAT_BYTES * max(plan.layout.elements for plan in plans.values())
+        # A plan for one thread is one function.
+        functions = {size: run.stages[0].whole for size, run in runs.items()}
+        self._functions = list(functions.values())
+        self.parts = [(start, functions[size].name) for start, size in cut]
+        self.largest, largest = plans[sizes[0]], streams[sizes[0]]
+        self.streamed = None if largest is None else largest.sizes
+        self.arena_bytes = FLOAT_BYTES * max(run.elements for run in runs.values())
 
     def assembly(self) -> Iterator[str]:
         """The functions in LLVM assembly."""

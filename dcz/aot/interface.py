@@ -12,7 +12,7 @@ from typing import Any
 from .. import __version__
 from ..core.errors import InputError
 from ..dcformat import Preprocess, Shape
-from .assembly import ALIGNMENT, define_bytes
+from .assembly import ALIGNMENT, FLOAT_BYTES, define_bytes
 
 PREFIX = "dcz_"
 DONE, BAD_ADDRESS, BAD_NUMBER, BAD_PROCESSOR = 0, 1, 2, 3
@@ -92,6 +92,11 @@ class Interface:
         if len(self.targets) == 1:
             return [f"{self.prefix}run"]
         return [f"{self.prefix}run_{re.sub('[^0-9A-Za-z]', '_', target)}" for target in self.targets]
+
+    @property
+    def peak_bytes(self) -> int:
+        """Memory of a call, without its stack: the arena, inputs and outputs."""
+        return self.arena_bytes + FLOAT_BYTES * sum(end.size for end in (*self.inputs, *self.outputs))
 
     @property
     def target(self) -> str:

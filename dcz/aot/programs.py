@@ -10,12 +10,13 @@ from contextlib import suppress
 import numpy as np
 
 from ..core import kept
+from ..core.compilers import compilers
 from ..core.errors import InputError
 from ..core.jit.cross import make_object
 from ..core.levels import FUSING
 from ..core.readahead import Content
 from ..runtime.compiled.find import digest_of
-from ..runtime.compiled.place import ENDING, Key, compilers, folders, machine, usable
+from ..runtime.compiled.place import ENDING, Key, folders, machine, usable
 from ..runtime.facts import Facts, facts_of
 from ..runtime.network import Network
 from ..runtime.plan.plan import Plan
@@ -114,14 +115,15 @@ def compile_program(plan: Plan, facts: Facts, target: Target) -> bytes:
     stages = [(stage.whole.name, [part.name for part in stage.parts]) for stage in run.stages]
     layout = {"elements": plan.program.elements, "stages": stages, "compilers": compilers()}
     lines = [
-        *(constants.definition(), *kernels.declarations()),
+        *kernels.declarations(),
         *(function.definition() for function in run.functions),
         watch,
         *text_function(FACTS, facts.to_json()),
         *text_function(LAYOUT, json.dumps(layout)),
     ]
     symbols = [FACTS, LAYOUT, WATCH, *(function.name for function in run.functions)]
-    content = make_object(kernels.code.items(), "\n".join(lines), target.processor, set(symbols).__contains__)
+    code, text = kernels.code.items(), "\n".join(lines)
+    content = make_object(code, text, constants.data, target.processor, set(symbols).__contains__)
     return link(content, target, symbols)
 
 

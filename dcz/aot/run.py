@@ -11,6 +11,7 @@ from ..runtime.kernels.layout import from_lanes, to_lanes
 from ..runtime.plan.plan import Plan
 from ..runtime.program import Instruction, Parallel, resolve
 from .assembly import Array, Constants, Function, Kernels
+from .streaming import Streaming
 
 
 class Stage(NamedTuple):
@@ -38,28 +39,37 @@ class Run:
     plan : Plan
     kernels : Kernels
     constants : Constants
+    streaming : Streaming, optional
+        Of the plan, where its weights are streamed; it is for one thread then.
 
     Attributes
     ----------
     stages : list of Stage
         In order of execution.
+    elements : int
+        Size of the arena, in float32 elements.
     """
 
-    def __init__(self, name: str, plan: Plan, kernels: Kernels, constants: Constants) -> None:
+    def __init__(
+        self, name: str, plan: Plan, kernels: Kernels, constants: Constants, streaming: Streaming | None = None
+    ) -> None:
         self.stages: list[Stage] = []
         self._name, self._plan, self._kernels, self._constants = name, plan, kernels, constants
-        self._arena = np.empty(plan.program.elements, np.float32)  # for the types of arguments: never read or written
+        self.elements = plan.program.elements if streaming is None else streaming.elements
+        self._arena = np.empty(self.elements, np.float32)  # for the types of arguments: never read or written
         ends = (*(f"%in{i}" for i in range(len(plan.inputs))), *(f"%out{i}" for i in range(len(plan.outputs))))
         serial = self._function(ends)
         for number, value in enumerate(plan.inputs):
             self._move(serial, f"%in{number}", plan.view(self._arena, value), to_lanes, True)
-        for op, operation, bound in self._operations():
-            if isinstance(operation, Parallel):
-                self._end(serial)
-                self.stages.append(self._shared(op, operation, bound))
-                serial = self._function(ends)
-            else:
-                serial.call(op, operation, bound[1])
+        for op, operations, bounds in self._steps():
+            moved = {} if streaming is None else streaming.decode(serial, self._arena, operations)
+            for operation, bound in zip(operations, bounds, strict=True):
+                if isinstance(operation, Parallel):
+                    self._end(serial)
+                    self.stages.append(self._shared(op, operation, bound))
+                    serial = self._function(ends)
+                else:
+                    serial.call(op, operation, bound[1], moved)
         for number, value in enumerate(plan.outputs):
             self._move(serial, f"%out{number}", plan.view(self._arena, value), from_lanes, False)
         self._end(serial)
@@ -69,12 +79,11 @@ class Run:
         """All functions."""
         return (function for stage in self.stages for function in (stage.whole, *stage.parts))
 
-    def _operations(self) -> Iterator[tuple[str, Any, Any]]:
-        """Operator, operation, and the same with its arguments in the arena."""
+    def _steps(self) -> Iterator[tuple[str, Sequence[Any], Sequence[Any]]]:
+        """Operator and operations of each step, and the same with their arguments in the arena."""
         plan = self._plan
-        for step, made, bounds in zip(plan.steps, plan.program.steps, resolve(plan.program, self._arena), strict=True):
-            for operation, bound in zip(made, bounds, strict=True):
-                yield step.op, operation, bound
+        ops = (step.op for step in plan.steps)
+        return zip(ops, plan.program.steps, resolve(plan.program, self._arena), strict=True)
 
     def _end(self, serial: Function) -> None:
         """Add a stage for one thread, unless it is empty, as between two shared layers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from ..core.garbage import exempt, uncollected
 from ..core.json_text import to_json
 from ..core.printable import printable
 from . import arguments, info
@@ -61,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert, and print what became of each tensor."""
-    from ..converters import convert
+    with uncollected(for_good=True):
+        from ..converters import convert
 
     done = convert(
         args.model,
@@ -83,11 +85,12 @@ def run(args: argparse.Namespace) -> int:
     report = done.to_json()
     if args.json:
         print(to_json(report))
-        return 0
-    print(info.layers(report, ("max_error", "rms_error") if done.errors else (), args.verbose))
-    print()
-    print(info.totals(report))
-    print(f"{printable(done.path)}: {_verdict(done)}")
+    else:
+        print(info.layers(report, ("max_error", "rms_error") if done.errors else (), args.verbose))
+        print()
+        print(info.totals(report))
+        print(f"{printable(done.path)}: {_verdict(done)}")
+    exempt()
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..core.errors import InputError, Tally
+from ..core.garbage import uncollected
 from ..core.printable import printable
 from ..core.progress import progress, shown
 from .arguments import PRECISION, PRECISIONS, TUNING, positive
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer for each image, in the order the paths were given; exit code 1 if a file could not be read."""
     seconds: dict[str, float] = {}
-    with _timed(seconds, "import"), _kept():
+    with _timed(seconds, "import"), uncollected(for_good=True):
         from ..runtime.vision.find import find
         from ..runtime.vision.ranking import warning_of_nan
     paths = find(args.paths)  # checked at once, walked as they are needed
@@ -113,17 +113,6 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[stage] = time.perf_counter() - start
-
-
-@contextmanager
-def _kept() -> Iterator[None]:
-    """Exempt imported modules from garbage collection: searching them takes a fifth of a short run."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _tell(seconds: dict[str, float], plan: float, images: int) -> None:

@@ -1,16 +1,27 @@
-"""Features of the processor that kernels are compiled for."""
+"""The processor that kernels are compiled for: this machine's, as LLVM knows it, or what settings of Numba say."""
 
 from __future__ import annotations
 
+from functools import cache
+
 import llvmlite.binding as llvm
-from numba import config
+
+from . import numba_settings
 
 
 def has(feature: str) -> bool:
     """Whether the compilation target has a feature, by Numba's setting if there is one, else by the CPU."""
-    if config.CPU_FEATURES is not None:
-        return f"+{feature}" in config.CPU_FEATURES
+    features = numba_settings.cpu_features()
+    if features is not None:
+        return f"+{feature}" in features
     return bool(llvm.get_host_cpu_features().get(feature, False))
+
+
+@cache
+def target() -> tuple[str, ...]:
+    """The system and the processor that machine code is for, with the settings that change what is compiled."""
+    host = llvm.get_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    return *host, *numba_settings.code_settings()
 
 
 WIDE = has("avx512f")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from ctypes import addressof, c_char
+from ctypes import c_void_p
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,19 +36,37 @@ class ProgramExecutor:
 
     def run(self, batch: Sequence[F32], out: Sequence[F32]) -> None:
         """Run the network once; as `dcz.runtime.execute.executor.Executor.run`."""
-        arrays = [*map(np.ascontiguousarray, batch), *out]
+        arrays = [array if array.flags.c_contiguous else np.ascontiguousarray(array) for array in batch] + [*out]
         addresses = [*map(_address, arrays), self._base]
         for function, arguments in self._stages:
             function(*(arguments or addresses))
 
+    def run_one(self, batch: F32, out: F32) -> None:
+        """As `run`, for one contiguous array in and one out."""
+        if not _IS_READ:
+            self.run((batch,), (out,))
+            return
+        addresses = _pointer_at(id(batch) + _HEAD), _pointer_at(id(out) + _HEAD), self._base
+        for function, arguments in self._stages:
+            function(*(arguments or addresses))
 
-def _address(array: Any) -> int:
-    """Address of a contiguous array: by its buffer, which with cold caches takes a quarter of the other way's time."""
-    try:
-        return addressof(c_char.from_buffer(array))
-    except (TypeError, ValueError):  # it cannot be written, or is empty
-        address: int = array.__array_interface__["data"][0]
-        return address
+
+def _told_address(array: Any) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
+def _read_address(array: Any) -> c_void_p:
+    """Address of the data: the first field of NumPy's structure, behind the head of each object of CPython.
+
+    With cold caches this takes a third of the time in which the array tells it.
+    """
+    return _pointer_at(id(array) + _HEAD)
+
+
+_HEAD, _pointer_at, _probe = object.__basicsize__, c_void_p.from_address, np.ones(1, np.float32)
+_IS_READ = sys.implementation.name == "cpython" and _read_address(_probe).value == _told_address(_probe)
+_address = _read_address if _IS_READ else _told_address
 
 
 def _bound(stage: Stage, base: int, team: Team | None) -> tuple[Any, tuple[Any, ...] | None]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 
 from ...core import kept
+from ...core.compilers import compilers
 from ...core.readahead import Content
-from .place import MIXED, Key, compilers, machine, may_be_kept, usable
+from .place import MIXED, Key, machine, may_be_kept, usable
 from .program import Program
 
 

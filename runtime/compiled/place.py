@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from hashlib import sha256
-from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +18,6 @@ from ..settings import programs_are_off, winograd
 ENDING = ".program"
 MIXED = "mixed"
 """The name of ``auto``'s programs, where the container has ranges."""
-_COMPILERS = ("numba", "llvmlite")
 _PROCESSOR = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")
 _HERE = os.path.dirname(__file__)
 
@@ -84,13 +82,6 @@ def usable() -> bool:
     return not (programs_are_off() or jit_is_off() or checks_bounds() or host() is None)
 
 
-def compilers() -> list[str] | None:
-    """Digests that tell the versions of Numba and llvmlite apart, without importing them; None where one is missing."""
-    specs = [find_spec(name) for name in _COMPILERS]
-    origins = [spec.origin for spec in specs if spec is not None and spec.origin is not None]
-    return [_version_of(origin) for origin in origins] if len(origins) == len(_COMPILERS) else None
-
-
 def _prefix(file_bytes: int) -> str:
     return f"{file_bytes}-"
 
@@ -100,14 +91,6 @@ def _names(folder: str) -> list[str]:
         return os.listdir(folder)
     except OSError:  # there is no such folder
         return []
-
-
-def _version_of(origin: str) -> str:
-    try:
-        with open(os.path.join(os.path.dirname(origin), "_version.py"), "rb") as file:
-            return sha256(file.read()).hexdigest()
-    except OSError:
-        return origin
 
 
 def _sources() -> list[str]:

@@ -42,7 +42,7 @@ class Program:
     elements : int
         Size of the arena in float32.
     compilers : list of str
-        What `dcz.runtime.compiled.place.compilers` gave when it was made.
+        What `dcz.core.compilers.compilers` gave when it was made.
 
     Raises
     ------

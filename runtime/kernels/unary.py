@@ -200,6 +200,41 @@ def erf(x: F32, out: F32) -> None:
 
 
 @kernel
+def sin(x: F32, out: F32) -> None:
+    """Sine, off by 1.2e-7 at most; NaN of infinity."""
+    each(functions.sin, x, out)
+
+
+@kernel
+def cos(x: F32, out: F32) -> None:
+    """Cosine, off by 1.2e-7 at most; NaN of infinity."""
+    each(functions.cos, x, out)
+
+
+@kernel
+def floor(x: F32, out: F32) -> None:
+    """The greatest integer that is not above."""
+    each(simd.floor, x, out)
+
+
+@inlined
+def _ceil(x: Any) -> Any:
+    return functions.negative(simd.floor(functions.negative(x)))
+
+
+@kernel
+def ceil(x: F32, out: F32) -> None:
+    """The least integer that is not below."""
+    each(_ceil, x, out)
+
+
+@kernel
+def round(x: F32, out: F32) -> None:
+    """The nearest integer; of two, the even one."""
+    each(simd.round_even, x, out)
+
+
+@kernel
 def abs(x: F32, out: F32) -> None:
     """Magnitude."""
     each(simd.absolute, x, out)

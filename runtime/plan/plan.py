@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,9 @@ from .memory import MemoryMap, lay_out
 from .step import Context, Step
 from .steps import build
 from .target import HOST, Target
-from .tuning import Tuning
+
+if TYPE_CHECKING:
+    from .tuning import Tuning
 
 MAX_ARENA = 1 << 30
 """Greatest arena in float32 elements a sample: 4 GiB, twice the limit of a container's live values. The rest is for

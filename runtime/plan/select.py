@@ -40,6 +40,7 @@ from ..kernels.words.sparse import ConvWordsSparse
 from ..kernels.words.strips import ConvWordsStrips, StripTiling
 from ..kernels.words.winograd import ConvWordsWinograd
 from ..simd import LANES
+from ..simd import winograd_points as winograd
 from . import cost
 from .problem import Choice, Geometry, Problem, Row
 from .target import HOST, Target
@@ -48,10 +49,10 @@ UNROLLED_PIXELS = 4
 """Most output pixels of a convolution that is tried as a fully connected layer."""
 WORD_KERNELS = ("conv_words_sparse", "conv_words_dense", "conv_words_winograd", "conv_words_strips")
 """Kernels that are chosen only where a target allows words of 16 bits."""
+EACH_RUN = 0.5
+"""What a weight of a run takes beside its products with a vector of pixels each: their loads."""
 MOST_UNITS = 160
 """Most units whose products are summed at a point in words of 16 bits: the more there are, the coarser are grids."""
-UNSHARED = 4
-"""An unshared weight takes four times the bytes of a shared one, so four times as many may be kept transformed."""
 FINALISTS = 3
 """Tilings of a kernel that are worth a trial."""
 
@@ -95,8 +96,13 @@ def _dense(problem: Problem[ConvGeometry]) -> list[DenseTiling]:
     if problem.epilogue.pool:
         return []
     g, target, spans = problem.geometry, problem.target, _spans(problem.geometry)
-    runs = {rows: _run(rows, target.dense_registers) for rows in target.dense_rows}
+    runs = {rows: _fullest(runs, g.out_channels // g.groups) for rows, runs in target.dense_runs.items()}
     return [DenseTiling(g, rows, *span, target.dense_block, run=run) for rows, run in runs.items() for span in spans]
+
+
+def _fullest(runs: Sequence[int], outputs: int) -> int:
+    """The run of which the outputs of a group take the least work: missing outputs of the last one are computed too."""
+    return min(runs, key=lambda run: -(-outputs // run) * (run + EACH_RUN))
 
 
 def _words_dense(problem: Problem[ConvGeometry]) -> list[DenseWordTiling]:
@@ -117,9 +123,10 @@ def _run(rows: int, registers: int) -> int:
 
 
 def _channels(problem: Problem[ConvGeometry]) -> list[ChannelTiling]:
-    if problem.epilogue.pool or not _few_weights(problem):
-        return []
     g, target = problem.geometry, problem.target
+    single = g.out_height * g.out_width == 1  # each weight serves one pixel: a fully connected layer
+    if problem.epilogue.pool or single or not _few_weights(problem):
+        return []
     return [
         ChannelTiling(g, rows, *span, target.dense_block, run=vectors * LANES, pixels=pixels)
         for pixels, vectors in target.channel_tiles
@@ -138,7 +145,7 @@ def _sparse_shift(problem: Problem[ConvGeometry]) -> list[ShiftTiling]:
     if problem.epilogue.pool or not ShiftTiling.fits(g):
         return []
     rows = [n for n in problem.target.shift_rows if n % ShiftTiling.vectors_of_row(g) == 0]
-    return [ShiftTiling.of(g, n, _block(problem)) for n in rows]
+    return [ShiftTiling.of(g, n, _block(problem), problem.target.wide) for n in rows]
 
 
 def _depthwise(problem: Problem[ConvGeometry]) -> list[WindowTiling]:
@@ -170,8 +177,12 @@ def winograd_tilings(problem: Problem[ConvGeometry], rows: int, columns: int, pa
 def _winograd(problem: Problem[ConvGeometry]) -> list[WinogradTiling]:
     if problem.epilogue.residual:
         return []
-    tilings = winograd_tilings(problem, *problem.target.winograd, LANES)
-    most = problem.target.winograd_weights * (UNSHARED if isinstance(problem.weight, Dense) else 1)
+    target, unshared = problem.target, isinstance(problem.weight, Dense)
+    tilings = winograd_tilings(problem, *target.winograd, LANES)
+    if tilings and target.wide and unshared and not problem.epilogue.pool:  # small tiles were not measured elsewhere
+        others = winograd.OUTPUTS[tilings[0].reach][1:]
+        tilings += [WinogradTiling(problem.geometry, *target.winograd, LANES, edge) for edge in others]
+    most = target.winograd_unshared if unshared else target.winograd_weights
     return [tiling for tiling in tilings if tiling.weight_elements <= most]
 
 
@@ -276,7 +287,7 @@ CONVOLUTIONS: tuple[Row[ConvGeometry, Any], ...] = (
         lambda t: str(t.vectors),
         most=1,
     ),
-    Row("conv_winograd", _winograd, cost.winograd, ConvWinograd),
+    Row("conv_winograd", _winograd, cost.winograd, ConvWinograd, most=1),
     Row("conv_winograd_sparse", _winograd_sparse, cost.winograd_sparse, ConvWinogradSparse),
     Row(
         "conv_unrolled",

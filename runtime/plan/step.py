@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from .fuse import Layer
 from .integers import Integers
 from .memory import Use
 from .target import HOST, Target
-from .tuning import Tuning
+
+if TYPE_CHECKING:
+    from .tuning import Tuning
 
 Bind = Callable[[list[F32], F32, F32], Sequence[Bound]]
 """``bind(inputs, output, scratch)`` turns arrays of shape (samples, ..., lanes) in the arena into calls of kernels.

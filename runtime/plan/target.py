@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ...core.cpu import BYTE_DOTS, WIDE, WORDS
@@ -14,7 +15,7 @@ ZEN4 = Costs(
         weight=0.7,
         short_weight=1.0,
         dense_weight=0.2,
-        channel_weight=1.8,
+        channel_weight=1.3,
         sums=5.7,
         short_segment=5.0,
         shifted_sums=6.0,
@@ -155,9 +156,12 @@ class Target:
         Whether its registers hold 16 float32.
     permutes : bool
         Whether it permutes vectors of 512 bits word by word.
-    sparse_rows, shift_rows, dense_rows : tuple of int
-        Rows of a tile that the kernels `conv.direct.sparse`, `sparse_shift` and `dense` are tried with: few, as each
-        takes seconds to compile. Empty for a kernel that does not pay.
+    sparse_rows, shift_rows : tuple of int
+        Rows of a tile that the kernels `conv.direct.sparse` and `sparse_shift` are tried with: few, as each takes
+        seconds to compile. Empty for a kernel that does not pay.
+    dense_runs : mapping of int to tuple of int
+        Of `conv.direct.dense`: the output channels that may be taken at a time, by rows of a tile. Registers hold the
+        sums, and the fewer of weights and pixels.
     channel_tiles : tuple of (int, int)
         Of `conv.direct.dense_channels`: pixels, and vectors of output channels, whose sums are held in registers.
     channel_rows : tuple of int
@@ -174,8 +178,8 @@ class Target:
         Whether kernels on words of 16 bits may be chosen, whose answers are not exact.
     plane_vectors : tuple of int
         Vectors of a tile of `conv.depthwise_taps`.
-    dense_registers, word_registers : int
-        Vectors that `conv.direct.dense`, and `words.dense`, may hold: sums, and a weight for each run of them.
+    word_registers : int
+        Vectors that `words.dense` may hold: sums, and a weight for each run of them.
     block, thin_block, dense_block : int
         Vectors of a packed block of a tile: what fits the L1 cache; a little more, where weights are few, as less of it
         is read; what fits the L2 cache, where a load serves several outputs.
@@ -183,8 +187,9 @@ class Target:
         Density below which weights are few.
     winograd : tuple of int
         Output channels and vectors whose sums Winograd's algorithm holds in registers.
-    winograd_weights : int
-        Most elements of shared weights that are kept transformed, which makes sparse ones many times as large.
+    winograd_weights, winograd_unshared : int
+        Most elements of shared weights that are kept transformed, which makes sparse ones many times as large, and of
+        weights that are not shared.
     winograd_sparse : tuple of int
         Where they stay sparse: tiles and vectors of output channels whose sums are held in registers; tiles of a
         vector.
@@ -207,7 +212,7 @@ class Target:
     permutes: bool
     sparse_rows: tuple[int, ...]
     shift_rows: tuple[int, ...]
-    dense_rows: tuple[int, ...]
+    dense_runs: Mapping[int, tuple[int, ...]]
     channel_tiles: tuple[tuple[int, int], ...]
     channel_rows: tuple[int, ...]
     window_rows: tuple[int, ...]
@@ -216,7 +221,6 @@ class Target:
     word_dense_rows: tuple[int, ...]
     strip_columns: tuple[int, ...]
     plane_vectors: tuple[int, ...]
-    dense_registers: int
     word_registers: int
     winograd: tuple[int, int]
     winograd_sparse: tuple[int, int, int]
@@ -227,6 +231,7 @@ class Target:
     dense_block: int = 1536
     thin: float = 0.15
     winograd_weights: int = 3 << 18
+    winograd_unshared: int = 1 << 22
     batch16_block: int = 448
     batch16_thin_block: int = 640
     batch16_thin: float = 0.2
@@ -243,7 +248,7 @@ AVX512 = Target(
     permutes=True,
     sparse_rows=(1, 4, 7, 8, 13, 14),
     shift_rows=(4, 7, 8, 13, 14, 16),
-    dense_rows=(1, 4, 7),
+    dense_runs={1: (8, 10, 12, 14), 4: (4, 5), 7: (3,)},
     channel_tiles=((14, 2), (10, 2), (7, 3)),
     channel_rows=(4, 7),
     window_rows=(14, 7),
@@ -252,7 +257,6 @@ AVX512 = Target(
     word_dense_rows=(4, 6, 7),
     strip_columns=(4, 7),
     plane_vectors=(4, 7),
-    dense_registers=28,
     word_registers=30,
     winograd=(8, 3),
     winograd_sparse=(14, 2, 14),
@@ -267,7 +271,7 @@ AVX2 = Target(
     permutes=False,
     sparse_rows=(1, 4, 6),
     shift_rows=(4, 6),
-    dense_rows=(1, 2),
+    dense_runs={1: (3,), 2: (2,)},
     channel_tiles=(),
     channel_rows=(),
     window_rows=(7,),
@@ -276,7 +280,6 @@ AVX2 = Target(
     word_dense_rows=(1, 2),
     strip_columns=(2,),
     plane_vectors=(4,),
-    dense_registers=7,
     word_registers=7,
     winograd=(4, 1),
     winograd_sparse=(6, 1, 12),
@@ -285,7 +288,7 @@ AVX2 = Target(
 )
 """Without AVX-512, and so elsewhere: 16 registers of half a vector each."""
 
-WASM = replace(AVX2, plane_vectors=(1,), dense_registers=3)
+WASM = replace(AVX2, plane_vectors=(1,), dense_runs={1: (1,), 2: (1,)})
 """WebAssembly: its vectors are a quarter of ours, and the 16 registers of x86-64 hold the sums of fewer. Depthwise
 layers go tap by tap. The two take a third off the time of a pruned MobileNetV2 in V8."""
 

@@ -18,8 +18,8 @@ from dataclasses import asdict
 
 import llvmlite.binding as llvm
 import numpy as np
-from numba import config
 
+from ...core.numba_settings import cpu_name
 from ...core.output import check_output, replacing
 from ...core.timing import Clock, Interleaved, clock_of
 from ...dcformat import InputError, Tensor
@@ -110,7 +110,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, str]:
 
 def _layer(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, lanes: int, words: bool) -> str:
     """Key of a layer's trials: all that decides their speed. Not the batch: a split batch must give the same bits."""
-    processor = config.CPU_NAME or llvm.get_host_cpu_name()
+    processor = cpu_name() or llvm.get_host_cpu_name()
     sizes = " ".join(f"{name}={value}" for name, value in asdict(geometry).items() if name != "batch")
     added = " residual" * epilogue.residual + " pool" * epilogue.pool + " overlap" * epilogue.overlap + " words" * words
     return f"{processor}: {sizes} nonzero={weight.nnz} lanes={lanes}{added}"

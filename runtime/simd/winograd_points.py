@@ -22,10 +22,13 @@ from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
 
-POINTS = {6: (0.0, 0.625, -0.625, 1.5, -1.5), 7: (0.375, -0.375, 0.875, -0.875, 1.75, -1.75)}
+POINTS = {4: (0.0, 1.0, -1.0), 6: (0.0, 0.625, -0.625, 1.5, -1.5), 7: (0.375, -0.375, 0.875, -0.875, 1.75, -1.75)}
 """Finite points by n; infinity is the last one of each."""
-OUTPUTS = {3: 4, 4: 3, 5: 3}
-"""Outputs m of a tile, along one axis, by size r of the kernel."""
+OUTPUTS = {3: (4, 2), 4: (3,), 5: (3,)}
+"""Outputs m of a tile, along one axis, by size r of the kernel.
+
+The first take the fewest multiplications. Small ones fill the lanes where an image has few tiles, and take fewer
+transformed weights."""
 
 
 @cache

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import dcz
-from benchmarks.web import browser
+from benchmarks.questions.web import browser
 from dcz.aot.compile import compile_model
 from dcz.dcformat import Preprocess
 from dcz.runtime.vision.images import Inputs

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import docs_page, scaling
+from benchmarks import docs_page
+from benchmarks.questions import scaling
 from benchmarks.suite import Benchmark, Record, Table
 
 PAGE = "# Title\n\n<!-- begin one -->\nold\n<!-- end one -->\n\nkept\n\n<!-- begin two -->\nstays\n<!-- end two -->\n"

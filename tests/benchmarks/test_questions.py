@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import dcz
-from benchmarks import accuracy, integer, latency, load, networks
-from benchmarks.integer_inputs import CROPS, of_noise, of_photos
+from benchmarks import networks
+from benchmarks.questions import accuracy, integer, latency, load
+from benchmarks.questions.integer_inputs import CROPS, of_noise, of_photos
 from benchmarks.suite import Options
 from benchmarks.weights import NETWORKS
 from dcz.dcformat import Graph, Preprocess, make_node, write

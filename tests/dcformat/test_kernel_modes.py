@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent
-TESTS = ["coding/test_bits.py", "coding/test_huffman_decode.py", "coding/test_relative_index.py"]
+TESTS = [f"coding/test_{name}.py" for name in ("bits", "huffman_decode", "lanes", "relative_index")]
 
 
 @pytest.mark.parametrize("mode", ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"])

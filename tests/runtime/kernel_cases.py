@@ -276,10 +276,10 @@ def _check_lanes(case: ConvCase, packed: PackedLayer, pool: bool) -> None:
     check_close(np.moveaxis(out, -1, 0), pooled(expected) if pool else expected)
 
 
-def check_winograd(case: ConvCase, tile: tuple[int, int], pool: bool = False) -> None:
+def check_winograd(case: ConvCase, tile: tuple[int, int], pool: bool = False, edge: int | None = None) -> None:
     """Compare Winograd's algorithm with the oracle."""
     weight, epilogue, geometry = _layer(case, np.random.default_rng(case.seed), case.batch)
-    tiling = WinogradTiling(geometry, *tile, LANES)
+    tiling = WinogradTiling(geometry, *tile, LANES, edge)
     _check_winograd(case, ConvWinograd(weight, tiling, replace(epilogue, pool=pool)), False, pool)
 
 

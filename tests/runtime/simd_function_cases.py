@@ -73,6 +73,13 @@ def power_of_two(out, i):
     simd.store(out, 0, simd.power_of_two(whole))
 
 
+def scale_by_power(out, i):
+    """Products beyond float32 at both ends, and some that are subnormal."""
+    whole = simd.round_even(simd.scale_shift(simd.load(FOUR, i.x, 0), np.float32(60), np.float32(0)))
+    near_one = simd.clamp(simd.absolute(simd.load(FOUR, i.x, 64)), np.float32(0.7), np.float32(1.42))
+    simd.store(out, 0, simd.scale_by_power(near_one, whole))
+
+
 def exponent(out, i):
     simd.store(out, 0, simd.exponent(simd.absolute(simd.load(FOUR, i.x, 0))))
 

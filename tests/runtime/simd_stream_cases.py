@@ -1,4 +1,4 @@
-"""Cases of `simd/test_operations.py`: words of a stream of weights, and Winograd's transforms."""
+"""Cases of `simd/test_operations.py`: words of a stream of weights, Winograd's transforms, and waiting."""
 
 from __future__ import annotations
 
@@ -62,3 +62,12 @@ def winograd_line_outputs(out, i):
 
 def winograd_outputs(out, i):
     simd.store(out, 0, simd.winograd_outputs(FOUR, SIX, i.x, 3, 16))
+
+
+def peek(out, i):
+    out[0] = simd.peek(i.sizes, 7)
+
+
+def pause(out, i):
+    simd.pause()
+    out[0] = i.x[1]

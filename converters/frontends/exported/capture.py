@@ -20,8 +20,9 @@ from .decomposing import decomposed
 from .ends import described, inputs_of, outputs_of
 from .fills import free_fills
 from .fold import fold
-from .fx_builder import FxBuilder, meta, size_of
+from .fx_builder import FxBuilder, meta
 from .lowering import lower, rewrite
+from .place import size_of
 from .refusals import as_one
 from .tracing import quiet, trace
 

@@ -10,12 +10,14 @@ import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
+from typing import Any
 
 import torch
 from torch import fx
 
 from ....dcformat import Shape
-from .rows import CONVERSIONS, SAME, SWAPS, order_of, repeats
+from .place import Place
+from .rows import CONVERSIONS, SAME, SWAPS, order_of, repeats, sizes_of
 
 aten = torch.ops.aten
 
@@ -89,7 +91,7 @@ class Constants:
         self.names = dict(names)
         self._reserved = set(reserved)
         self._first: dict[fx.Node, fx.Node] = {}
-        self._rows: dict[tuple[fx.Node, int], fx.Node] = {}
+        self._rows: dict[tuple[fx.Node, Place], fx.Node] = {}
         for node, name in names.items():
             self.shapes[name] = tuple(node.meta["val"].shape)
             self.nodes.add(node)
@@ -149,18 +151,46 @@ class Constants:
         self.shapes[name] = shape
         return name
 
-    def row(self, node: fx.Node, axis: int) -> fx.Node | None:
-        """The first row of a constant along an axis, as a new node; None if the rows are not known to be equal."""
-        if not repeats(node, axis):
+    def add(self, target: Any, args: tuple[Any, ...], value: torch.Tensor, before: fx.Node) -> fx.Node:
+        """A new node that makes a constant, of the type and shape of `value`."""
+        with self.graph.inserting_before(before):
+            node = self.graph.call_function(target, args)
+        node.meta["val"] = value
+        self.nodes.add(node)
+        return node
+
+    def row(self, node: fx.Node, place: Place, batch: int) -> fx.Node | None:
+        """A sample's part of a constant, as a new node; None if the samples are not known to be equal.
+
+        Parameters
+        ----------
+        node : fx.Node
+        place : Place
+            Where the batch lies in it. What is folded before the batch has an axis of its own in the new node.
+        batch : int
+            Length of the batch.
+        """
+        sizes = sizes_of(node)
+        if not place.fits(sizes, batch) or not repeats(node, place, batch):
             return None
-        row = self._rows.get((node, axis))
+        row = self._rows.get((node, place))
         if row is None:
-            with self.graph.inserting_after(node):
-                row = self.graph.call_function(aten.slice.Tensor, (node, axis, 0, 1))
-            row.meta["val"] = node.meta["val"].narrow(axis, 0, 1)
-            self.nodes.add(row)
-            self._rows[node, axis] = row
+            axis, inner = place.axis, place.inner
+            whole, before, behind = node, sizes[:axis], sizes[axis + 1 :]
+            if place.outer > 1:
+                before, axis = (*before, place.outer), axis + 1
+                whole = self._after(node, aten.view.default, ((*before, batch * inner, *behind),))
+            row = self._rows[node, place] = self._after(whole, aten.slice.Tensor, (axis, 0, inner))
         return row
+
+    def _after(self, node: fx.Node, target: Any, more: tuple[Any, ...]) -> fx.Node:
+        """A new node that reads a constant one."""
+        with self.graph.inserting_after(node):
+            made = self.graph.call_function(target, (node, *more))
+        like = node.meta["val"]
+        made.meta["val"] = target(torch.empty(sizes_of(node), dtype=like.dtype, device="meta"), *more)
+        self.nodes.add(made)
+        return made
 
     def _sources(self, node: fx.Node, role: str, shape: Shape) -> tuple[str, ...]:
         """The tensors behind a node: first that which most probably gives the name, by shape, role and size."""
@@ -204,8 +234,17 @@ def _is_computable(node: fx.Node) -> bool:
     target = node.target
     if not isinstance(target, torch._ops.OpOverload):
         return target in NUMBERS
-    by_chance = torch.Tag.nondeterministic_seeded in target.tags
-    return target.namespace in NAMESPACES and target not in WITH_EFFECTS and not by_chance
+    return target.namespace in NAMESPACES and target not in WITH_EFFECTS and not _draws(node, target)
+
+
+def _draws(node: fx.Node, target: torch._ops.OpOverload) -> bool:
+    """Whether an operator draws random numbers: not with dropout that is switched off."""
+    if torch.Tag.nondeterministic_seeded not in target.tags:
+        return False
+    names = [argument.name for argument in target._schema.arguments]
+    given = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
+    off = given.get("train") is False or ("dropout_p" in names and not given.get("dropout_p"))
+    return not off
 
 
 def _is_copy(node: fx.Node) -> bool:

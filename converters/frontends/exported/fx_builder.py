@@ -20,14 +20,12 @@ from torch import fx
 from ....dcformat import Attr, FormatError, Graph, GraphBuilder, Input, Output, Shape, UnsupportedOpError, Value
 from .constants import Constants
 from .fold import evaluate
-from .place import FIRST, Place, after_operator, after_view
+from .place import FIRST, Place, after_operator, after_view, size_of
 from .refusals import DOCS
 
 BATCH = "the batch axis must stay whole, and come first in an answer"
 FIRST_ONLY = "the batch must be the first axis here, with no other folded into it"
 ALONE = "squeeze() drops that of a single sample: export the network with two, or name the axes to squeeze"
-SOME_BATCH = 1009
-"""A batch for which sizes are computed where they depend on the batch: a prime that sizes rarely have as a factor."""
 
 
 class FxBuilder:
@@ -198,24 +196,37 @@ class FxBuilder:
         assert like is not None
         place = self.place_of(like)
         behind = len(self.sizes(like)) - len(self.sizes(node))
-        return self.constant(node, place.axis - behind, len(place.folded))
+        return self.constant(node, place._replace(axis=place.axis - behind))
 
-    def constant(self, node: fx.Node, axis: int, folded: int = 0) -> Value:
+    def constant(self, node: fx.Node, place: Place) -> Value:
         """A constant as a value.
 
         Parameters
         ----------
         node : fx.Node
-        axis : int
-            The constant's axis that is in line with the batch; negative if it has none.
-        folded : int
-            Axes of the sample that are folded into the batch's.
+        place : Place
+            The constant's axis that is in line with the batch, negative if it has none, and what is folded into it.
         """
-        shape = self.sizes(node)
+        axis, shape = place.axis, self.sizes(node)
         if axis >= 0:
-            row = node if shape[axis] == 1 else self.constants.row(node, axis)
-            node, shape = row or self.fail(self.batch_rule), (*shape[:axis], *(1,) * folded, *shape[axis + 1 :])
+            row, folded = node, (1,) * len(place.folded)
+            if shape[axis] > 1 and (alike := self.constants.row(node, Place(axis), shape[axis])) is not None:
+                row = alike
+            elif shape[axis] > 1:  # what is folded into the batch differs
+                row, folded = self.constants.row(node, place, self.batch) or self.fail(self.batch_rule), place.folded
+            node, shape = row, (*shape[:axis], *folded, *shape[axis + 1 :])
         return self.reshape(self._graph.constant(self.constants.name(node, "value")), shape or (1,))
+
+    def new_constant(self, target: Any, args: tuple[Any, ...], shape: Shape | None = None) -> Value:
+        """What an operator of torch makes of some arguments, as a value, maybe in another shape."""
+        assert self.node is not None
+        made = target(*args)
+        node = self.constants.add(target, args, made.to("meta"), self.node)
+        if shape is not None:
+            node = self.constants.add(
+                torch.ops.aten.view.default, (node, shape), made.view(shape).to("meta"), self.node
+            )
+        return self._graph.constant(self.constants.name(node, "value"))
 
     def indices(self, node: Any) -> torch.Tensor:
         """The values of a constant of integers."""
@@ -292,14 +303,6 @@ class FxBuilder:
             return self._graph.append(op, inputs, params, attrs)
         except FormatError as error:
             self.fail(str(error))
-
-
-def size_of(size: int | torch.SymInt) -> int:
-    """A size, which may depend on the batch: then that for `SOME_BATCH`."""
-    if isinstance(size, int):
-        return size
-    expression = size.node.expr
-    return int(expression.subs(dict.fromkeys(expression.free_symbols, SOME_BATCH)))
 
 
 def meta(node: fx.Node) -> Any:

@@ -10,7 +10,20 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
+import torch
+
 from ....dcformat import Shape
+
+SOME_BATCH = 1009
+"""A batch for which sizes are computed where they depend on the batch: a prime that sizes rarely have as a factor."""
+
+
+def size_of(size: int | torch.SymInt) -> int:
+    """A size, which may depend on the batch: then that for `SOME_BATCH`."""
+    if isinstance(size, int):
+        return size
+    expression = size.node.expr
+    return int(expression.subs(dict.fromkeys(expression.free_symbols, SOME_BATCH)))
 
 
 class Place(NamedTuple):

@@ -7,11 +7,13 @@ is not compared, as weights may be unknown: rows are equal because of how they a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
 from typing import Any, cast
 
 import torch
 from torch import fx
+
+from ....dcformat import Shape
+from .place import Place, after_view, size_of
 
 aten = torch.ops.aten
 
@@ -28,8 +30,9 @@ SAME = (
     aten.alias.default,
     aten.contiguous.default,
     aten.lift_fresh_copy.default,
+    aten.dropout.default,
 )
-"""What makes the same tensor again."""
+"""What makes the same tensor again. Dropout of a constant is switched off."""
 ALIGNED = (*EXPANSIONS, *SAME, *CONVERSIONS)
 """What leaves each axis where it is, from the last on, beside the operators that go element by element."""
 VIEWS = (
@@ -39,6 +42,7 @@ VIEWS = (
     aten.squeeze.dim,
     aten.squeeze.dims,
     aten.unsqueeze.default,
+    aten.unflatten.int,
 )
 """What gives the same elements in row-major order."""
 FILLED = (
@@ -57,40 +61,55 @@ SWAPS = (aten.t.default, aten.permute.default, aten.transpose.int, aten.numpy_T.
 """What puts axes in another order."""
 
 
-def repeats(node: fx.Node, axis: int) -> bool:
-    """Whether a constant is known to be the same all along an axis."""
+def repeats(node: fx.Node, place: Place, batch: int) -> bool:
+    """Whether a constant is known to be the same for all samples.
+
+    Parameters
+    ----------
+    node : fx.Node
+    place : Place
+        Where the batch lies in it.
+    batch : int
+        Length of the batch.
+    """
     if node.target in FILLED:
         return True
+    if node.target in VIEWS:
+        source = node.all_input_nodes[0]
+        before = after_view(sizes_of(node), place, sizes_of(source), batch)
+        return before is not None and repeats(source, before, batch)
     if node.target in TRACED:
-        own = TRACED[node.target](node, axis)
-        return own is not None and all(repeats(source, own) for source in _parts(node))
+        own = TRACED[node.target](node, place.axis)
+        return own is not None and all(repeats(part, place._replace(axis=own), batch) for part in _parts(node))
     if node.target not in ALIGNED and torch.Tag.pointwise not in getattr(node.target, "tags", ()):
         return False
-    return all(_repeats_aligned(source, node, axis) for source in node.all_input_nodes if _has_axes(source))
+    return all(_repeats_aligned(source, node, place, batch) for source in node.all_input_nodes if _has_axes(source))
+
+
+def sizes_of(node: fx.Node) -> Shape:
+    """Sizes of what a node makes."""
+    return tuple(map(size_of, node.meta["val"].shape))
 
 
 def _has_axes(node: fx.Node) -> bool:
     return isinstance(node.meta["val"], torch.Tensor)
 
 
-def _repeats_aligned(source: fx.Node, node: fx.Node, axis: int) -> bool:
-    """Whether what is broadcast to a constant is the same all along the axis that meets `axis`."""
+def _repeats_aligned(source: fx.Node, node: fx.Node, place: Place, batch: int) -> bool:
+    """Whether what is broadcast to a constant is the same for all samples."""
     sizes, made = source.meta["val"].shape, node.meta["val"].shape
-    own = axis - (len(made) - len(sizes))
-    return own < 0 or sizes[own] == 1 or (sizes[own] == made[axis] and repeats(source, own))
+    own = place.axis - (len(made) - len(sizes))
+    if own < 0 or sizes[own] == 1:
+        return True
+    return sizes[own] == made[place.axis] and repeats(source, place._replace(axis=own), batch)
 
 
 def _parts(node: fx.Node) -> list[fx.Node]:
-    """The tensors that hold the axis: all that are joined, or the first argument."""
+    """The tensors that hold the axis: all that are joined or multiplied, or the first argument."""
     first = node.args[0]
+    if node.target in PRODUCTS:
+        return node.all_input_nodes
     return [first] if isinstance(first, fx.Node) else list(cast(Sequence[fx.Node], first))
-
-
-def _viewed(node: fx.Node, axis: int) -> int | None:
-    """The axis that a view shows as `axis`, whole and alone; None if there is none."""
-    before, after = node.all_input_nodes[0].meta["val"].shape, node.meta["val"].shape
-    alike = (i for i, size in enumerate(before) if size == after[axis] and prod(before[:i]) == prod(after[:axis]))
-    return next(alike, None)
 
 
 def _beside(node: fx.Node, axis: int) -> int | None:
@@ -104,6 +123,12 @@ def _beside_new(node: fx.Node, axis: int) -> int | None:
     return None if dim == axis else axis - (dim < axis)
 
 
+def _beside_dropped(node: fx.Node, axis: int) -> int:
+    """The axis before another one was dropped."""
+    rank: int = cast(fx.Node, node.args[0]).meta["val"].dim()
+    return axis + (cast(int, node.args[1]) % rank <= axis)
+
+
 def _dim(node: fx.Node) -> int:
     dim = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
     return cast(int, dim) % cast(int, node.meta["val"].dim())
@@ -113,6 +138,21 @@ def _convolved(node: fx.Node, axis: int) -> int | None:
     """The first axis: a convolution does the same to each image."""
     images, weight = (each.meta["val"].dim() for each in node.all_input_nodes[:2])
     return 0 if axis == 0 and images == weight else None
+
+
+def _outside_of(trailing: int) -> Callable[[fx.Node, int], int | None]:
+    """The same axis, where the operator works along the last ones, and all tensors have as many axes."""
+
+    def own(node: fx.Node, axis: int) -> int | None:
+        ranks = {each.meta["val"].dim() for each in (node, *_parts(node))}
+        return axis if len(ranks) == 1 and axis < max(ranks) - trailing else None
+
+    return own
+
+
+def _outside_of_norm(node: fx.Node, axis: int) -> int | None:
+    trailing = len(cast(Sequence[int], node.args[1]))
+    return axis if axis < node.meta["val"].dim() - trailing else None
 
 
 def order_of(node: fx.Node) -> list[int]:
@@ -127,10 +167,16 @@ def order_of(node: fx.Node) -> list[int]:
     return order[::-1]
 
 
+PRODUCTS = (aten.bmm.default, aten.matmul.default, aten.scaled_dot_product_attention.default)
+"""What multiplies the last two axes of its tensors."""
 TRACED: Mapping[Any, Callable[[fx.Node, int], int | None]] = {
-    **dict.fromkeys(VIEWS, _viewed),
+    **dict.fromkeys(PRODUCTS, _outside_of(2)),
     **dict.fromkeys(SWAPS, lambda node, axis: order_of(node)[axis]),
     **dict.fromkeys((aten.cat.default, aten.cumsum.default, aten.slice.Tensor), _beside),
+    **dict.fromkeys((aten.softmax.int, aten._softmax.default), _beside),
+    aten.linear.default: _outside_of(1),
+    aten.layer_norm.default: _outside_of_norm,
+    aten.select.int: _beside_dropped,
     aten.stack.default: _beside_new,
     aten.conv2d.default: _convolved,
 }

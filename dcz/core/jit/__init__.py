@@ -9,7 +9,7 @@ Numba's compiler starts only when a kernel has to be compiled, and Numba is impo
 """
 
 from .compilations import COMPILATIONS, Compilations
-from .kernel import NO_REFERENCE_COUNTS, Kernel, compiled, inner, kinds_of, make_ready
+from .kernel import NO_REFERENCE_COUNTS, Kernel, before_compiling, compiled, inner, kinds_of, make_ready
 from .processor import Processor, current
 from .stamps import Stamp, stamp
 
@@ -20,6 +20,7 @@ __all__ = [
     "Kernel",
     "Processor",
     "Stamp",
+    "before_compiling",
     "compiled",
     "current",
     "inner",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import kept
-from .numba_adapter import serialized, target
+from ..cpu import target
 from .stamps import stamp
 
 
@@ -55,6 +55,8 @@ def save(function: Callable[..., Any], key: Key, code: tuple[Any, ...]) -> bool:
     paths = _paths(function, key)
     if not paths:
         return False
+    from .numba_adapter import serialized
+
     data = serialized(tuple(code))
     for path in paths:
         try:

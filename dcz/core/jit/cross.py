@@ -6,13 +6,15 @@ Like `numba_adapter`, this file reaches into Numba; `tests/core/jit/test_cross.p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 from numba import typeof
 from numba.core.codegen import AOTCPUCodegen
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher, CPUTarget, cpu_target
 
 from .processor import Processor, current
@@ -20,6 +22,8 @@ from .processor import Processor, current
 _LEVEL = 3
 """LLVM's level of optimisation, as for this machine's code."""
 _SYMBOL = "kernel"
+_DATA_ALIGNMENT = 64
+"""Of constant data, in bytes: a cache line, and an AVX-512 vector."""
 
 
 class CrossCode(NamedTuple):
@@ -104,12 +108,14 @@ def _dispatcher_class(processor: Processor) -> type:
     return type("_DispatcherOfProcessor", (_Dispatcher,), {"targetdescr": _Target(processor)})
 
 
+@global_compiler_lock  # type: ignore[untyped-decorator]
 def dispatcher_for(dispatcher: Any, processor: Processor) -> Any:
     """A function of `numba.njit` as one that is compiled for a processor and never called."""
     options = {**dispatcher.targetoptions, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return _dispatcher_class(processor)(dispatcher.py_func, dispatcher.locals, options)
 
 
+@global_compiler_lock  # type: ignore[untyped-decorator]
 def compile_for_other(dispatcher: Any, arguments: tuple[Any, ...]) -> CrossCode:
     """Compile a function for the types of some arguments.
 
@@ -135,9 +141,16 @@ def compile_for_other(dispatcher: Any, arguments: tuple[Any, ...]) -> CrossCode:
 
 
 def make_object(
-    kernels: Iterable[tuple[str, CrossCode]], calls: str, processor: Processor, exported: Callable[[str], bool]
+    kernels: Iterable[tuple[str, CrossCode]],
+    calls: str,
+    data: Mapping[str, bytes],
+    processor: Processor,
+    exported: Callable[[str], bool],
 ) -> bytes:
     """Link kernels, and functions that call them, into an object file.
+
+    LLVM sees no constant data: assembly would take several times its memory. It lays out placeholders of the same
+    size, which are replaced in the object file.
 
     Parameters
     ----------
@@ -145,13 +158,16 @@ def make_object(
         With the names by which `calls` knows them.
     calls : str
         LLVM assembly, without triple and data layout.
+    data : mapping of str to bytes
+        Constants that `calls` uses, by symbol, of at least 32 bytes each; they begin at multiples of 64 bytes.
     processor : Processor
     exported : callable
         ``exported(name)``: whether the object file shows a symbol. No other symbol has a name in it.
     """
     machine = _machine(processor)
     layout = f'target triple = "{processor.triple}"\ntarget datalayout = "{machine.target_data}"\n'
-    whole = llvm.parse_assembly(layout + calls)
+    placeholders = "\n".join(_placeholder(name, content) for name, content in data.items())
+    whole = llvm.parse_assembly(f"{layout}{placeholders}\n{calls}")
     for name, code in kernels:
         module = llvm.parse_bitcode(code.bitcode)
         module.triple, module.data_layout = whole.triple, whole.data_layout
@@ -159,8 +175,31 @@ def make_object(
         whole.link_in(module)
     _reduce(whole, processor, exported)
     whole.verify()
-    content: bytes = machine.emit_object(whole)
-    return content
+    made: bytes = machine.emit_object(whole)
+    for content in data.values():
+        made = _filled(made, content)
+    return made
+
+
+def _placeholder(name: str, content: bytes) -> str:
+    """A line of assembly that defines a constant of the size of some data: its digest, then zeros."""
+    digest = _digest(content)
+    mark, zeros = f"[{len(digest)} x i8]", f"[{len(content) - len(digest)} x i8]"
+    text = "".join(map("\\{:02X}".format, digest))
+    return (
+        f"@{name} = private externally_initialized constant <{{ {mark}, {zeros} }}> "
+        f'<{{ {mark} c"{text}", {zeros} zeroinitializer }}>, align {_DATA_ALIGNMENT}'
+    )
+
+
+def _filled(made: bytes, content: bytes) -> bytes:
+    """An object file with data in the place of its placeholder."""
+    place = made.index(_digest(content))
+    return b"".join((made[:place], content, made[place + len(content) :]))
+
+
+def _digest(content: bytes) -> bytes:
+    return sha256(content).digest()
 
 
 def _naming(processor: Processor, assembly: str) -> str:

@@ -1,6 +1,7 @@
 """Kernels: functions compiled on the first call for each set of argument types, or loaded from the disk cache.
 
-Numba is imported when the first kernel is loaded or compiled, not before: who only looks into a file needs none.
+Numba is imported when a kernel is compiled, and not to load one: that needs LLVM's linker alone. Who only looks into a
+file needs neither.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cache as once
 from functools import update_wrapper
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from .cache import Key
     from .cross import CrossCode
 
+COMPILER_LOCK = RLock()
+"""Held by the thread that compiles or links, one in the whole process."""
 Kinds = tuple[Any, ...]
 _OPTIONS = {"nogil": True, "no_cfunc_wrapper": True}
 NO_REFERENCE_COUNTS = {"_nrt": False}
@@ -95,8 +99,6 @@ class Kernel(Inner):
         """The machine code for arguments of these types, as a function: to call without a look-up."""
         kinds = kinds_of(arguments)
         if kinds not in self._codes:
-            from .numba_adapter import COMPILER_LOCK
-
             with COMPILER_LOCK:
                 if not self.is_made(kinds):
                     self.make(kinds, arguments)
@@ -106,11 +108,12 @@ class Kernel(Inner):
         """Whether there is machine code for these types, perhaps on disk. The caller holds the compiler's lock."""
         if kinds not in self._codes:
             from . import cache
-            from .numba_adapter import MachineCode, link
+            from .linking import MachineCode, link
 
             kept = cache.load(self._function, self._key(kinds))
-            if kept is not None:
-                self._codes[kinds] = link(MachineCode(*kept), self._function)
+            linked = None if kept is None else link(MachineCode(*kept), self._function)
+            if linked is not None:
+                self._codes[kinds] = linked
         return kinds in self._codes
 
     def make(self, kinds: Kinds, arguments: tuple[Any, ...]) -> None:
@@ -127,7 +130,6 @@ class Kernel(Inner):
         """Compile for another processor and the types of some arguments, or load what was kept."""
         from . import cache
         from .cross import CrossCode, compile_for_other
-        from .numba_adapter import COMPILER_LOCK
 
         key = self._key(kinds_of(arguments), processor)
         with COMPILER_LOCK:
@@ -135,7 +137,7 @@ class Kernel(Inner):
             if kept is not None:
                 return CrossCode(*kept)
             with COMPILATIONS.one(self._function.__name__), compiling_for(processor):
-                code = compile_for_other(self.dispatcher, arguments)
+                code: CrossCode = compile_for_other(self.dispatcher, arguments)
             if not cache.save(self._function, key, code):
                 COMPILATIONS.unkept += 1
             return code
@@ -146,6 +148,20 @@ class Kernel(Inner):
         return Key((*self._identity, *processor), kinds, self._valid())
 
 
+_preparations: list[Callable[[], object]] = []
+
+
+def before_compiling(prepare: Callable[[], object]) -> None:
+    """Call a function before the first kernel is compiled, or now if one has been.
+
+    What tells Numba of new instructions imports Numba, which is too slow for those who compile nothing.
+    """
+    if _introduce.cache_info().currsize:
+        prepare()
+    else:
+        _preparations.append(prepare)
+
+
 @once
 def _introduce() -> None:
     """Tell Numba that to a compiled function that calls it, an `Inner` has the type of its dispatcher."""
@@ -154,6 +170,8 @@ def _introduce() -> None:
     from .numba_adapter import type_of_dispatcher
 
     typeof_impl.register(Inner)(lambda value, context: type_of_dispatcher(value.dispatcher))
+    for prepare in _preparations:
+        prepare()
 
 
 def kinds_of(arguments: tuple[Any, ...]) -> Kinds:
@@ -174,8 +192,6 @@ def make_ready(calls: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]]) -> N
 
     Kernels to compile are counted first, so that progress has a total.
     """
-    from .numba_adapter import COMPILER_LOCK
-
     with COMPILER_LOCK:
         missing = {}
         for function, arguments in calls:

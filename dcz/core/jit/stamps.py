@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+import numpy as np
+
+from ..compilers import compilers
+from ..numba_settings import checks_bounds
 from ..sources import source_digest
 
 Stamp = Callable[[], tuple[object, ...]]
-"""Computed when it is needed first: it takes Numba's version, and Numba is imported late."""
+"""Computed when it is needed first: it reads files."""
 
 
 def stamp(folder: Path) -> Stamp:
     """The stamp of a package: versions, settings, and a digest of every source file in its folder and below."""
 
+    @cache
     def made() -> tuple[object, ...]:
-        from llvmlite import __version__ as llvm
-        from numba import __version__ as numba
-        from numba import config
-        from numpy import __version__ as numpy
-
-        return numba, llvm, numpy, config.BOUNDSCHECK, source_digest(str(folder))
+        return compilers(), np.__version__, checks_bounds(), source_digest(str(folder))
 
     return made

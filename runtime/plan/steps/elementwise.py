@@ -112,6 +112,11 @@ FUNCTIONS = (
     "log",
     "erf",
     "abs",
+    "sin",
+    "cos",
+    "floor",
+    "ceil",
+    "round",
 )
 """Operators of one value whose kernels have their names."""
 STEPS: Mapping[str, Builder] = {

@@ -7,6 +7,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
+from .processor import scales
 from .types import (
     F32,
     I32,
@@ -22,6 +23,8 @@ from .types import (
 )
 
 _WORDS = ir.VectorType(I32, LANES)
+_AS_IS = 4
+"""Rounding as the processor is set to."""
 
 
 def _words(number: int) -> Any:
@@ -91,16 +94,33 @@ def square_root(typingctx: Any, a: Any) -> Any:
     return a(a), _function("sqrt")
 
 
-def _power(builder: Any, a: Any, b: Any) -> Any:
+def _in_float64(name: str) -> Any:
+    """A function of C's library, lane by lane."""
     wide = ir.VectorType(ir.DoubleType(), LANES)
-    found = build_call(builder, "llvm.pow.v16f64", wide, [builder.fpext(a, wide), builder.fpext(b, wide)])
-    return builder.fptrunc(found, VECTOR)
+
+    def call(builder: Any, *args: Any) -> Any:
+        found = build_call(builder, f"llvm.{name}.v16f64", wide, [builder.fpext(arg, wide) for arg in args])
+        return builder.fptrunc(found, VECTOR)
+
+    return elementwise(call, 0)
 
 
 @intrinsic
 def power(typingctx: Any, a: Any, b: Any) -> Any:
     """See `reference.functions.power`."""
-    return a(a, b), elementwise(_power, 0)
+    return a(a, b), _in_float64("pow")
+
+
+@intrinsic
+def sine(typingctx: Any, a: Any) -> Any:
+    """See `reference.functions.sine`."""
+    return a(a), _in_float64("sin")
+
+
+@intrinsic
+def cosine(typingctx: Any, a: Any) -> Any:
+    """See `reference.functions.cosine`."""
+    return a(a), _in_float64("cos")
 
 
 @intrinsic
@@ -113,6 +133,12 @@ def absolute(typingctx: Any, a: Any) -> Any:
 def copy_sign(typingctx: Any, a: Any, sign: Any) -> Any:
     """See `reference.functions.copy_sign`."""
     return a(a, sign), _function("copysign")
+
+
+@intrinsic
+def floor(typingctx: Any, a: Any) -> Any:
+    """See `reference.functions.floor`."""
+    return a(a), _function("floor")
 
 
 @intrinsic
@@ -151,15 +177,31 @@ def polynomial(typingctx: Any, x: Any, coefficients: Any) -> Any:
     return x(x, coefficients), codegen
 
 
+def _power_of_two(builder: Any, n: Any) -> Any:
+    words = builder.bitcast(builder.fadd(n, _numbers((3 << 22) + 127)), _WORDS)
+    return builder.bitcast(builder.shl(words, _words(23)), VECTOR)
+
+
 @intrinsic
 def power_of_two(typingctx: Any, n: Any) -> Any:
     """See `reference.functions.power_of_two`."""
+    return n(n), elementwise(_power_of_two, 0)
 
-    def power(builder: Any, x: Any) -> Any:
-        words = builder.bitcast(builder.fadd(x, _numbers((3 << 22) + 127)), _WORDS)
-        return builder.bitcast(builder.shl(words, _words(23)), VECTOR)
 
-    return n(n), elementwise(power, 0)
+def _scaled(builder: Any, x: Any, n: Any) -> Any:
+    if scales():
+        arguments = [x, n, x, ir.IntType(LANES)(-1), I32(_AS_IS)]
+        return build_call(builder, "llvm.x86.avx512.mask.scalef.ps.512", VECTOR, arguments)
+    # By half of the power twice: 2 ** n itself may be out of range.
+    half = build_call(builder, "llvm.rint.v16f32", VECTOR, [builder.fmul(n, _numbers(0.5))])
+    scaled = builder.fmul(x, _power_of_two(builder, half))
+    return builder.fmul(scaled, _power_of_two(builder, builder.fsub(n, half)))
+
+
+@intrinsic
+def scale_by_power(typingctx: Any, x: Any, n: Any) -> Any:
+    """See `reference.functions.scale_by_power`."""
+    return x(x, n), elementwise(_scaled, 0)
 
 
 @intrinsic

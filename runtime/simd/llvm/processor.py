@@ -21,6 +21,11 @@ def sums_bytes() -> bool:
     return _has("avx512vnni", BYTE_DOTS)
 
 
+def scales() -> bool:
+    """Whether vectors of 512 bits are multiplied with powers of two."""
+    return _has("avx512f", WIDE)
+
+
 def has_masks() -> bool:
     """Whether masks have registers of their own, a bit a lane."""
     return _has("avx512bw", WIDE)

@@ -11,8 +11,10 @@ from .types import F32, LANES, Tag
 __all__ = [
     "absolute",
     "copy_sign",
+    "cosine",
     "divide",
     "exponent",
+    "floor",
     "mantissa",
     "minimum",
     "multiply",
@@ -20,8 +22,10 @@ __all__ = [
     "power",
     "power_of_two",
     "round_even",
+    "scale_by_power",
     "select_equal",
     "select_less",
+    "sine",
     "splat",
     "square_root",
     "subtract",
@@ -69,6 +73,20 @@ def power(a: F32, b: F32) -> F32:
     return result
 
 
+def sine(a: F32) -> F32:
+    """Sine, lane by lane, computed in float64: slow, and exact for large numbers too."""
+    with np.errstate(invalid="ignore"):
+        result: F32 = np.sin(a.astype(np.float64)).astype(np.float32)
+    return result
+
+
+def cosine(a: F32) -> F32:
+    """Cosine, lane by lane, as `sine`."""
+    with np.errstate(invalid="ignore"):
+        result: F32 = np.cos(a.astype(np.float64)).astype(np.float32)
+    return result
+
+
 def absolute(a: F32) -> F32:
     """Magnitude, lane by lane."""
     return np.abs(a)
@@ -82,6 +100,11 @@ def copy_sign(a: F32, sign: F32) -> F32:
 def round_even(a: F32) -> F32:
     """The nearest integer, lane by lane; of two, the even one."""
     return np.rint(a)
+
+
+def floor(a: F32) -> F32:
+    """The greatest integer that is not above, lane by lane."""
+    return np.floor(a)
 
 
 def select_equal(a: F32, b: F32, yes: F32, no: F32) -> F32:
@@ -108,6 +131,12 @@ def polynomial(x: F32, coefficients: tuple[Any, ...]) -> F32:
 def power_of_two(n: F32) -> F32:
     """``2 ** n``, lane by lane, for integers -127 < n < 128; any number for others."""
     return ((n + (_ROUNDER + np.float32(127))).view(np.uint32) << np.uint32(23)).view(np.float32)
+
+
+def scale_by_power(x: F32, n: F32) -> F32:
+    """``x * 2 ** n``, lane by lane, rounded once, for integers -200 < n < 200 and normal x from 1 / 4 to 4, or NaN."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.ldexp(x, n.astype(np.int32))
 
 
 def exponent(a: F32) -> F32:

@@ -15,6 +15,7 @@ from torch import nn
 import dcz
 from dcz.converters.architectures import libraries
 from dcz.converters.architectures.libraries import library_architecture, named_in
+from dcz.converters.architectures.lookup import build
 from dcz.dcformat import ConversionError, Preprocess
 
 
@@ -113,3 +114,12 @@ def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(libraries, "import_module", missing)
     with pytest.raises(ConversionError, match=r"needs timm, .*; install it: pip install timm"):
         library_architecture("timm:resnet50")
+
+
+def test_random_weights_of_a_network_of_a_library_are_not_drawn(installed: None) -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    build(library_architecture("timm:tiny"))
+    assert torch.equal(torch.get_rng_state(), before)
+    tiny()
+    assert not torch.equal(torch.get_rng_state(), before)

@@ -41,7 +41,7 @@ MAIN = """
     from dcz.core.jit import COMPILATIONS
     from kernel import np, total
 
-    print(total(np.arange(4.0)), COMPILATIONS.kernels > 0, "numba.misc.cffiimpl" in sys.modules)
+    print(total(np.arange(4.0)), COMPILATIONS.kernels > 0, "numba" in sys.modules)
     """
 
 

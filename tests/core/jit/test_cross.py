@@ -39,13 +39,24 @@ def test_an_object_is_of_the_other_machine_and_shows_only_what_is_asked_for() ->
     kernel = compiled(_kernel, tuple)
     code = kernel.code_for(ARM, (1.5,))
     assert (code.parameters, code.calls) == (["ptr", "ptr", "double"], [])
-    content = make_object([("double", code)], CALL, ARM, {"entry"}.__contains__)
+    content = make_object([("double", code)], CALL, {}, ARM, {"entry"}.__contains__)
     assert content[:4] == b"\x7fELF"
     assert int.from_bytes(content[18:20], "little") == 183  # EM_AARCH64 of the ELF specification
     assert b"entry\0" in content
     assert not any(name in content for name in (b"unseen", b"double", b"twice", b"Numba"))
-    assert make_object([("double", code)], CALL, ARM, {"entry"}.__contains__) == content
+    assert make_object([("double", code)], CALL, {}, ARM, {"entry"}.__contains__) == content
     assert kernel(1.5) == 3.0
+
+
+@pytest.mark.parametrize("triple", ["aarch64-unknown-linux-gnu", "wasm32-unknown-unknown", "x86_64-apple-macosx"])
+def test_constant_data_lies_in_an_object_as_it_is(triple: str) -> None:
+    first, second = bytes(range(256)) * 400, b"\xff" * 32
+    lines = "define ptr @entry() {\n  ret ptr getelementptr (i8, ptr @first, i64 7)\n}\n"
+    calls = lines + "define ptr @other() {\n  ret ptr @second\n}"
+    data = {"first": first, "second": second}
+    content = make_object([], calls, data, ARM._replace(triple=triple, features=""), {"entry", "other"}.__contains__)
+    assert content.count(first) == content.count(second) == 1
+    assert len(content) < len(first) + 2000
 
 
 def test_a_kernel_is_compiled_once_for_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:

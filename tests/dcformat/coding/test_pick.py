@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dcz.dcformat.coding.pick import PICKED, PICKS, pick
+from dcz.dcformat.coding import pick
+from dcz.dcformat.coding.pick import PICKED, PICKS
 from dcz.dcformat.jit import kernel
 
 
@@ -12,7 +13,7 @@ from dcz.dcformat.jit import kernel
 def pick_all(line: NDArray[np.uint8], indices: NDArray[np.int64], symbols: NDArray[np.uint8]) -> int:
     found = np.uint64(0)
     for at in range(np.uint64(0), np.uint64(len(line)), np.uint64(PICKED)):
-        found += np.uint64(pick(line, at, indices, symbols, found))
+        found += np.uint64(pick.pick(line, at, indices, symbols, found))
     return np.int64(found)
 
 

@@ -76,6 +76,7 @@ def network() -> Graph:
         make_node("flatten", (16,)),
         make_node("linear", (17,), {"weight": "m"}),
         make_node("leaky_relu", (18,), attrs={"negative_slope": -0.5}),
+        make_node("sin", (19,)),
     )
     return Graph((3, 12, 16), nodes, 17)
 
@@ -110,10 +111,10 @@ def test_round_trip() -> None:
     assert through(Manifest(None, (), ())) == Manifest(None, (), ())
 
 
-@pytest.mark.parametrize("op", ["relu", "leaky_relu"])
-def test_a_file_states_the_version_that_its_newest_op_needs(op: str) -> None:
+@pytest.mark.parametrize(("op", "version"), [("relu", 0), ("leaky_relu", 1), ("sin", 2)])
+def test_a_file_states_the_version_that_its_newest_op_needs(op: str, version: int) -> None:
     graph = Graph((3,), (make_node("relu", (0,)), make_node(op, (1,)), make_node("relu", (2,))), 3)
-    assert Manifest(graph, (), ()).minor_version == OPS[op].minor_version == (op == "leaky_relu")
+    assert Manifest(graph, (), ()).minor_version == OPS[op].minor_version == version
     assert Manifest(None, (), ()).minor_version == 0
 
 

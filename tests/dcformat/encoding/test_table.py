@@ -57,6 +57,9 @@ class PlainCode:
     def cost(self, counts: NDArray[np.int64]) -> int:
         return 8 * int(counts.sum())
 
+    def table_bits(self) -> int:
+        return 0
+
     def write_table(self, out: BitWriter) -> None:
         pass
 

@@ -11,7 +11,7 @@ import pytest
 
 import dcz
 from dcz.aot.programs import check_programs, keep_programs, levels_of
-from dcz.core import kept
+from dcz.core import compilers, kept
 from dcz.core.host import level
 from dcz.core.levels import LEVELS
 from dcz.core.readahead import Content
@@ -114,8 +114,8 @@ def test_stale_programs(
 def test_a_machine_without_numba_takes_what_one_with_it_compiled(
     network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "find_spec", lambda name: None)
-    assert place.compilers() is None
+    monkeypatch.setattr(compilers, "find_spec", lambda name: None)
+    assert compilers.compilers() is None
     assert is_compiled(network)
 
 

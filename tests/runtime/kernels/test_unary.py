@@ -38,6 +38,11 @@ UNITS = {  # kernel and numbers: the error in units of the last place; where lar
     ("log",): 2,
     ("erf",): (4, 1e-44),
     ("abs",): 0,
+    ("sin",): (1, 1.2e-7),
+    ("cos",): (1, 1.2e-7),
+    ("floor",): 0,
+    ("ceil",): 0,
+    ("round",): 0,
 }
 
 

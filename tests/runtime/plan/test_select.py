@@ -18,6 +18,7 @@ import pytest
 
 from dcz.dcformat import tensors
 from dcz.runtime.kernels.contract import ConvGeometry, Epilogue, LinearGeometry
+from dcz.runtime.kernels.conv.direct.sparse import ConvStream
 from dcz.runtime.plan import select, select_batch16
 from dcz.runtime.plan.problem import Choice
 from dcz.runtime.plan.target import AVX2, AVX512, Target
@@ -122,6 +123,17 @@ def pinned(name: str) -> Path:
 @pytest.mark.parametrize("name", TARGETS)
 def test_choices_are_those_that_are_pinned(name: str) -> None:
     assert list(lines(TARGETS[name])) == pinned(name).read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_sparse_kernels_are_packed_for_the_registers_of_the_target(name: str) -> None:
+    """And not for those of the machine that compiles: kernels for other registers name instructions it lacks."""
+    weight, ones = make_weight((24, 24, 3, 3), 0.12, 32), (1, 1)
+    geometry = ConvGeometry(1, 24, 16, 16, 24, (3, 3), ones, ones, ones, 1, 16, 16)
+    packed = [choice.pack() for choice in select.conv_choices(weight, geometry, Epilogue(), TARGETS[name])]
+    streams = [layer for layer in packed if isinstance(layer, ConvStream)]
+    assert {layer.kernel_name for layer in streams} >= {"conv_sliding", "conv_sparse"}
+    assert {layer.tiling.wide for layer in streams} == {TARGETS[name].wide}
 
 
 if __name__ == "__main__":

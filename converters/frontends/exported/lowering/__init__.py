@@ -41,6 +41,7 @@ FAMILIES = [
         "norms",
         "pads",
         "pooling",
+        "positions",
         "products",
         "recurrent",
         "reductions",
@@ -73,6 +74,15 @@ def rewrite(graph: fx.Graph, constants: set[fx.Node]) -> None:
     name_numbers(graph, constants)
 
 
+COMPLEX = "complex numbers are not supported; write rotations with sines and cosines"
+
+
+def _is_complex(node: fx.Node) -> bool:
+    """Whether a node makes complex numbers, or reads them."""
+    tensors = (meta(each) for each in (node, *node.all_input_nodes))
+    return any(isinstance(tensor, torch.Tensor) and tensor.is_complex() for tensor in tensors)
+
+
 def lower(g: FxBuilder, node: fx.Node) -> None:
     """Lower one ``call_function`` node.
 
@@ -84,6 +94,7 @@ def lower(g: FxBuilder, node: fx.Node) -> None:
     g.node = node
     if not isinstance(meta(node), (torch.Tensor, tuple, list)):
         return  # arithmetic on sizes, assertions: shapes are static here
+    g.require(not _is_complex(node), COMPLEX)
     if node.target is not operator.getitem and node.target not in LOWERINGS:
         g.fail("operator is not supported")
     if g.reads_unknown(node):

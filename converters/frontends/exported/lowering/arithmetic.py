@@ -130,10 +130,15 @@ def _lower_function(op: str, target: Any) -> None:
 
 FUNCTIONS: Mapping[str, tuple[Any, Callable[[Tensor], Tensor]]] = {
     "abs": (aten.abs.default, torch.abs),
+    "ceil": (aten.ceil.default, torch.ceil),
+    "cos": (aten.cos.default, torch.cos),
     "erf": (aten.erf.default, torch.erf),
     "exp": (aten.exp.default, torch.exp),
+    "floor": (aten.floor.default, torch.floor),
     "log": (aten.log.default, torch.log),
     "reciprocal": (aten.reciprocal.default, torch.reciprocal),
+    "round": (aten.round.default, torch.round),
+    "sin": (aten.sin.default, torch.sin),
     "sqrt": (aten.sqrt.default, torch.sqrt),
 }
 """Functions of one value without arguments: the operator of a captured graph, and the call."""

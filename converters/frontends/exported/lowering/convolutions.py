@@ -73,7 +73,6 @@ def _conv_padding(g: FxBuilder, a: Args) -> Value:
     aten.conv_transpose3d.input,
     aten.max_pool3d.default,
     aten.max_pool3d_with_indices.default,
-    aten.avg_pool3d.default,
     aten.adaptive_avg_pool3d.default,
     aten._adaptive_avg_pool3d.default,
     aten.adaptive_max_pool3d.default,

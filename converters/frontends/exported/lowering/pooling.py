@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from .....dcformat import Attr, Value
 from ..fx_builder import FxBuilder, meta
+from .convolutions import VOLUMES
 from .reductions import reduce
 from .table import Args, Call, lowers, per_axis
 
@@ -51,6 +52,19 @@ def _avg_pool(g: FxBuilder, a: Args) -> Value:
     axes = _axes(a)
     attrs = {**_window(a, axes), "count_include_pad": a["count_include_pad"]}
     return g.emit(f"avg_pool{axes}d", [a["self"]], attrs=attrs)
+
+
+@lowers(aten.avg_pool3d.default)
+def _avg_pool3d(g: FxBuilder, a: Args) -> Value:
+    """Means over the first axis of volumes alone, as local response normalisation takes them of channels."""
+    kernel, padding = per_axis(a["kernel_size"], 3), per_axis(a["padding"], 3)
+    stride = per_axis(a["stride"], 3) if a["stride"] else kernel
+    is_plain = (kernel[1:], stride[1:], padding[1:]) == ((1, 1), (1, 1), (0, 0))
+    g.require(is_plain and a["divisor_override"] is None, VOLUMES)
+    channels, depth, height, width = g.shape_of(a["self"])
+    along: dict[str, Attr] = {"kernel": kernel[:2], "stride": stride[:2], "padding": padding[:2]}
+    along |= {"ceil_mode": a["ceil_mode"], "count_include_pad": a["count_include_pad"]}
+    return g.append("avg_pool2d", [g.reshape(g.value(a["self"]), (channels, depth, height * width))], attrs=along)
 
 
 @lowers(aten.adaptive_avg_pool2d.default, aten._adaptive_avg_pool2d.default)

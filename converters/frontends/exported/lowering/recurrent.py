@@ -55,7 +55,7 @@ def _state(g: FxBuilder, node: fx.Node, index: int) -> Value | None:
         node = node.all_input_nodes[0]
     if node.target in ZEROS:
         return None
-    value = g.constant(node, 1) if node in g.constants else g.read(node)
+    value = g.constant(node, Place(1)) if node in g.constants else g.read(node)
     return _row(g, value, index)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import inf
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from .table import Args, Call, lowers
 
 aten = torch.ops.aten
 
+ORDERS: Mapping[float, str] = {1: "reduce_sum", inf: "reduce_max", -inf: "reduce_min"}
+"""Reductions of magnitudes, by the order of the norm."""
 POOLS: Mapping[str, str] = {"reduce_mean": "adaptive_avg_pool2d", "reduce_max": "adaptive_max_pool2d"}
 """Reductions that are pooling, where they are over height, width or both."""
 
@@ -31,14 +34,21 @@ def _sum(g: FxBuilder, a: Args) -> Value:
 
 @lowers(aten.linalg_vector_norm.default, any_place=True)
 def _vector_norm(g: FxBuilder, a: Args) -> Value:
-    g.require(a["ord"] == 2, f"a norm must be of order 2, found {a['ord']}")
-    return _in_same_type(g, "reduce_l2", a)
+    return _norm_of_order(g, a, a["ord"])
 
 
 @lowers(aten.norm.ScalarOpt_dim, any_place=True)
 def _norm(g: FxBuilder, a: Args) -> Value:
-    g.require(a["p"] in (None, 2), f"a norm must be of order 2, found {a['p']}")
-    return _in_same_type(g, "reduce_l2", a)
+    return _norm_of_order(g, a, 2 if a["p"] is None else a["p"])
+
+
+def _norm_of_order(g: FxBuilder, a: Args, order: float) -> Value:
+    """The root of the sum of squares; or the sum, maximum or minimum of magnitudes."""
+    if order == 2:
+        return _in_same_type(g, "reduce_l2", a)
+    g.require(order in ORDERS, f"a norm must be of order 1, 2 or infinity, found {order}")
+    axes = _axes(g, a["self"], a["dim"])
+    return g.append(ORDERS[order], [g.append("abs", [g.read(a["self"])])], attrs={"axes": axes})
 
 
 @lowers(aten.amax.default, any_place=True)
@@ -51,16 +61,6 @@ def _amin(g: FxBuilder, a: Args) -> Value:
     return reduce(g, "reduce_min", a["self"], a["dim"])
 
 
-@lowers(aten.max.dim, any_place=True)
-def _max(g: FxBuilder, a: Args) -> list[Value]:
-    return [reduce(g, "reduce_max", a["self"], [a["dim"]])]
-
-
-@lowers(aten.min.dim, any_place=True)
-def _min(g: FxBuilder, a: Args) -> list[Value]:
-    return [reduce(g, "reduce_min", a["self"], [a["dim"]])]
-
-
 def _in_same_type(g: FxBuilder, op: str, a: Args) -> Value:
     g.require(a.get("dtype") in (None, meta(a["self"]).dtype), f"a result in {a.get('dtype')} is not supported")
     return reduce(g, op, a["self"], a.get("dim"))
@@ -68,9 +68,14 @@ def _in_same_type(g: FxBuilder, op: str, a: Args) -> Value:
 
 def reduce(g: FxBuilder, op: str, node: fx.Node, dims: Sequence[int] | None) -> Value:
     """Reduce some axes of what a node made, none standing for all: to one element each, which a view may drop."""
-    axes = sorted(g.axis(node, d) for d in dims or range(meta(node).dim()))
+    axes = _axes(g, node, dims)
     pooled = _pooled(g, op, node, axes)
-    return pooled or g.emit(op, [node], attrs={"axes": tuple(axes)})
+    return pooled or g.emit(op, [node], attrs={"axes": axes})
+
+
+def _axes(g: FxBuilder, node: fx.Node, dims: Sequence[int] | None) -> tuple[int, ...]:
+    """The sample's axes, ascending; all of what the node made without `dims`."""
+    return tuple(sorted(g.axis(node, dim) for dim in dims or range(meta(node).dim())))
 
 
 def _pooled(g: FxBuilder, op: str, node: fx.Node, axes: Sequence[int]) -> Value | None:

@@ -111,6 +111,25 @@ def _index(g: FxBuilder, a: Args) -> Value:
     return taken(g, value, axes[0], flat.reshape(-1).tolist())
 
 
+@lowers(aten.gather.default, any_place=True)
+def _gather(g: FxBuilder, a: Args) -> Value:
+    """Elements by constant numbers, the same for all samples: of all elements in a row."""
+    assert g.node is not None
+    node, dim = a["self"], a["dim"] % len(g.sizes(a["self"]))
+    g.axis(node, dim)  # not the batch's
+    g.require(g.place_of(node) == FIRST, g.batch_rule)
+    g.require(a["index"] in g.constants, "takes computed indices where dcz needs constant ones")
+    row = g.constants.row(a["index"], FIRST, g.batch)
+    g.require(row is not None, "takes other elements of each sample")
+    index, shape = g.indices(row)[0], g.shape_of(node)
+    places = torch.zeros_like(index)
+    for axis, size in enumerate(shape):
+        own = index if axis == dim - 1 else torch.arange(index.shape[axis]).view(-1, *(1,) * (index.dim() - axis - 1))
+        places = places * size + own
+    g.set_place(FIRST)
+    return taken(g, g.reshape(g.value(node), (prod(shape),)), 0, places.flatten().tolist())
+
+
 def taken(g: FxBuilder, value: Value, axis: int, indices: Sequence[int]) -> Value:
     """The elements of an axis by their numbers; nothing if these are all, in order.
 

@@ -6,10 +6,32 @@ To add an operator: a function with ``@translates(...)``.
 
 from __future__ import annotations
 
-from . import activations, arithmetic, layers, normalization, pooling, quantized, recurrent, resizing, shapes
+from . import (
+    activations,
+    arithmetic,
+    layers,
+    normalization,
+    pooling,
+    positions,
+    quantized,
+    recurrent,
+    resizing,
+    shapes,
+)
 from .table import TRANSLATIONS
 
 __all__ = ["FAMILIES", "TRANSLATIONS"]
 
-FAMILIES = (activations, arithmetic, layers, normalization, pooling, quantized, recurrent, resizing, shapes)
+FAMILIES = (
+    activations,
+    arithmetic,
+    layers,
+    normalization,
+    pooling,
+    positions,
+    quantized,
+    recurrent,
+    resizing,
+    shapes,
+)
 """Importing them fills the table."""

@@ -33,6 +33,9 @@ PLAIN: dict[str, Callable[[Tensor], Tensor]] = {
     "Sign": torch.sign,
     "Sin": torch.sin,
     "Cos": torch.cos,
+    "Tan": torch.tan,
+    "Sinh": torch.sinh,
+    "Cosh": torch.cosh,
     "Identity": lambda x: x,
 }
 """Operators without attributes."""

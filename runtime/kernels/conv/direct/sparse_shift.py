@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .....core.cpu import WIDE
 from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import inlined, kernel
@@ -46,10 +47,10 @@ class ShiftTiling(Tiling):
     layer: ConvGeometry
 
     @classmethod
-    def of(cls, layer: ConvGeometry, rows: int, budget: int) -> ShiftTiling:
+    def of(cls, layer: ConvGeometry, rows: int, budget: int, wide: bool = WIDE) -> ShiftTiling:
         """Tiles of `rows` vectors, a multiple of `vectors_of_row`, for a layer that `fits`."""
         geometry = upright(layer)
-        return cls(geometry, rows, geometry.width, LANES // geometry.width, budget, layer=layer)
+        return cls(geometry, rows, geometry.width, LANES // geometry.width, budget, wide=wide, layer=layer)
 
     @staticmethod
     def fits(layer: ConvGeometry) -> bool:

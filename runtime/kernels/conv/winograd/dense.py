@@ -27,6 +27,9 @@ from ...weights import DenseWeights
 from ..blocks import FAR, divide_work
 from .tiles import SPACE, WinogradTiling, own_channels, part_of, prefetch_outputs, store_tiles, transform_inputs
 
+AHEAD = 2048
+"""Weights from one that is multiplied to one that is prefetched: 8 KiB."""
+
 
 @kernel
 def multiply(
@@ -49,6 +52,7 @@ def multiply(
         place = d[Winograd.INPUTS] + point * (units * columns * LANES + SPACE)
         for _ in range(units):
             sums = simd.fma_rows(sums, rows, weights, weights, position, scratch, place)
+            simd.prefetch_l2(weights, position + AHEAD)
             position += len(rows)
             place += columns * LANES
         simd.store(scratch, d[Conv.SUMS] + point * (len(sums_tag) * LANES + SPACE), sums)

@@ -190,6 +190,8 @@ class WinogradTiling:
         times vectors of tiles; in `conv_winograd_sparse` tiles times vectors of output channels.
     pack : int
         Tiles of a vector: up to 16, or 1 where 16 samples lie side by side.
+    edge : int, optional
+        Outputs m of a tile, along one axis; 2 or 4 for a reach of 3, without it the first of `winograd.OUTPUTS`.
 
     Attributes
     ----------
@@ -197,10 +199,10 @@ class WinogradTiling:
         Taps r of a phase, outputs m of a tile, and points n, along one axis.
     """
 
-    def __init__(self, geometry: ConvGeometry, rows: int, columns: int, pack: int) -> None:
+    def __init__(self, geometry: ConvGeometry, rows: int, columns: int, pack: int, edge: int | None = None) -> None:
         self.geometry, self.rows, self.columns, self.pack = geometry, rows, columns, pack
         self.reach = -(-geometry.kernel[0] // geometry.stride[0])
-        self.edge = winograd.OUTPUTS[self.reach]
+        self.edge = winograd.OUTPUTS[self.reach][0] if edge is None else edge
         self.points = self.edge + self.reach - 1
 
     @staticmethod

@@ -7,8 +7,18 @@ from collections.abc import Callable
 import pytest
 import torch
 from networks import LINE, Call, captured
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+def written(x: Tensor) -> Tensor:
+    """Write numbers and values into parts."""
+    x[:, 0] = 0
+    x[:, 1, 2:4] += 1
+    x[:, 2] *= x[:, 3]
+    x[:, :, :12:3] = x[:, :, 1::3].relu()
+    return x
+
 
 DEFINED: dict[str, Callable[[Tensor], Tensor]] = {
     "variance": lambda x: x.var(-1),
@@ -24,6 +34,20 @@ DEFINED: dict[str, Callable[[Tensor], Tensor]] = {
     "least and largest": lambda x: torch.stack(list(torch.aminmax(x, dim=-1)), 1),
     "columns of an image": lambda x: F.unfold(x[:, None], (2, 3), padding=1),
     "limits that are tensors, in place": lambda x: (x + 1).clamp_(torch.tensor(-0.5), torch.tensor(0.1)),
+    "running sums": lambda x: x.cumsum(1) - x.cumsum(-1),
+    "running counts": lambda x: x * (x > 0).cumsum(-1),
+    "powers of numbers": lambda x: 2**x + torch.exp2(x),
+    "logarithms": lambda x: (x.abs() + 1).log2() - (x.abs() + 1).log10(),
+    "exact near zero": lambda x: torch.stack([(x * 1e-5).expm1(), (x.abs() * 1e-5).log1p(), x.expm1() * 1e-5], 1),
+    "hyperbolic functions": lambda x: x.sinh() / x.cosh(),
+    "tangent and signs": lambda x: x.tan().sign() + torch.hypot(x, x + 1),
+    "complement of the error function": lambda x: torch.erfc(x),
+    "remainders": lambda x: (x * 5).trunc() + (x * 5).fmod(2.0) * 0.1 + torch.remainder(x * 5, 2.0) * 0.01,
+    "windows of an axis": lambda x: x.unfold(-1, 3, 2),
+    "diagonals": lambda x: torch.cat([x.diagonal(dim1=1, dim2=2), x.diagonal(-1, 1, 2), x.diagonal(2, 2, 1)], 1),
+    "any, all, and how many": lambda x: (x > 0).any(1) * 1.0 + (x > -1).all(1) * 2.0 + (x > 0.5).count_nonzero(dim=1),
+    "distances of rows": lambda x: torch.cdist(x, x + 1) + torch.cdist(x, x * 2, p=1.0),
+    "writing into slices": lambda x: written(x.clone()),
     "cosine, defined by what is defined by others": lambda x: F.cosine_similarity(x, x * 2 + 1, dim=-1),
 }
 
@@ -31,3 +55,7 @@ DEFINED: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("name", DEFINED)
 def test_what_is_defined_answers_as_the_module(name: str) -> None:
     captured(Call(DEFINED[name]), LINE)
+
+
+def test_a_bilinear_layer_is_a_linear_one_and_products() -> None:
+    captured(Call(lambda x, both: both(x, x[..., :3]), both=nn.Bilinear(LINE[-1], 3, 4)), LINE)

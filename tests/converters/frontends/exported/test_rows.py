@@ -10,6 +10,7 @@ from networks import Call
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dcz.converters.frontends.exported.place import FIRST
 from dcz.converters.frontends.exported.rows import repeats
 
 
@@ -36,10 +37,18 @@ from dcz.converters.frontends.exported.rows import repeats
         (lambda w: torch.stack([w[0], w[0], w[0] + 1, w[0]]), False),
         (lambda w: F.conv2d(w.expand(4, 3).view(4, 3, 1, 1), w.view(1, 3, 1, 1)).view(4, 1), True),
         (lambda w: torch.arange(12.0).view(3, 4).t(), False),
+        (lambda w: F.linear(w.expand(4, 3), w.expand(3, 3)), True),
+        (lambda w: F.linear(w.expand(3, 3), torch.arange(12.0).view(4, 3)).t(), False),
+        (lambda w: F.layer_norm(w.expand(4, 3), (3,)).softmax(1), True),
+        (lambda w: w.expand(4, 3).softmax(0), False),
+        (lambda w: (w.expand(4, 1, 3) @ w.expand(4, 3, 3).transpose(1, 2)).flatten(1), True),
+        (lambda w: (w.expand(4, 1, 3) @ torch.arange(36.0).view(4, 3, 3)).flatten(1), False),
+        (lambda w: w.expand(4, 3).t().reshape(12).relu().view(3, 4).t(), True),
+        (lambda w: w.expand(4, 3).t().reshape(12).relu().view(4, 3), False),
     ],
 )
 def test_rows_of_a_constant_that_are_known_to_be_equal(make: Callable[[Tensor], Tensor], same: bool) -> None:
     module = Call(lambda x, layer: x + make(layer.weight), layer=nn.Linear(3, 1))
     graph = torch.export.export(module, (torch.ones(4, 3),)).graph
     total = [node for node in graph.nodes if node.op == "call_function"][-1]
-    assert repeats(total.args[1], 0) == same
+    assert repeats(total.args[1], FIRST, 4) == same

@@ -21,7 +21,7 @@ from dcz.runtime.kernels.conv.direct.sparse import ConvSparse
 from dcz.runtime.kernels.conv.direct.tile import Tiling
 from dcz.runtime.kernels.conv.winograd import sparse as conv_winograd_sparse
 from dcz.runtime.plan import select, select_batch16
-from dcz.runtime.plan.target import HOST
+from dcz.runtime.plan.target import AVX512, HOST
 from dcz.runtime.simd import winograd_points as winograd
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT") != "1"
@@ -183,8 +183,16 @@ def square_layers(draw: st.DrawFn) -> cases.ConvCase:
 @settings(SETTINGS, max_examples=15 if JIT else 4)
 @given(case=square_layers(), pool=st.booleans())
 def test_winograd_agrees_with_the_oracle(tile: tuple[int, int], case: cases.ConvCase, pool: bool) -> None:
-    edge = winograd.OUTPUTS[-(-case.kernel[0] // case.stride[0])]
+    edge = winograd.OUTPUTS[-(-case.kernel[0] // case.stride[0])][0]
     cases.check_winograd(case, tile, pool and cases.can_pool(case, (edge, edge)))
+
+
+@settings(SETTINGS, max_examples=15 if JIT else 4)
+@given(case=square_layers())
+def test_winograd_with_small_tiles_agrees_with_the_oracle(case: cases.ConvCase) -> None:
+    size = tuple(max(n, 3 - 2 * p) for n, p in zip(case.size, case.padding, strict=True))
+    case = replace(case, kernel=(3, 3), stride=(1, 1), size=size)
+    cases.check_winograd(case, HOST.winograd, edge=2)
 
 
 @pytest.mark.parametrize("tile", [HOST.batch16_winograd, (4, 1)])
@@ -193,7 +201,7 @@ def test_winograd_agrees_with_the_oracle(tile: tuple[int, int], case: cases.Conv
 def test_winograd_on_samples_side_by_side_agrees_with_the_oracle(
     tile: tuple[int, int], case: cases.ConvCase, epilogue: str, pool: bool
 ) -> None:
-    case, edge = replace(case, epilogue=epilogue), winograd.OUTPUTS[-(-case.kernel[0] // case.stride[0])]
+    case, edge = replace(case, epilogue=epilogue), winograd.OUTPUTS[-(-case.kernel[0] // case.stride[0])][0]
     cases.check_winograd_lanes(case, tile, pool and cases.can_pool(case, (edge, edge)))
 
 
@@ -216,7 +224,7 @@ def plain_layers(draw: st.DrawFn) -> cases.ConvCase:
 def test_winograd_on_sparse_weights_agrees_with_the_oracle(
     tile: tuple[int, int, int], case: cases.ConvCase, pool: bool
 ) -> None:
-    edge = winograd.OUTPUTS[case.kernel[0]]
+    edge = winograd.OUTPUTS[case.kernel[0]][0]
     cases.check_winograd_sparse(case, tile, pool and cases.can_pool(case, (edge, edge)))
 
 
@@ -235,9 +243,8 @@ def test_winograd_on_images_beyond_the_caches_agrees_with_the_oracle() -> None:
     cases.check_winograd_sparse(case, HOST.winograd_sparse)
 
 
-@pytest.mark.parametrize("r", winograd.OUTPUTS)
-def test_winograd_matrices_are_exact_in_rational_arithmetic(r: int) -> None:
-    m = winograd.OUTPUTS[r]
+@pytest.mark.parametrize(("m", "r"), [(m, r) for r, outputs in winograd.OUTPUTS.items() for m in outputs])
+def test_winograd_matrices_are_exact_in_rational_arithmetic(m: int, r: int) -> None:
     n = m + r - 1
     inputs, taps = np.arange(1.0, n + 1) ** 2, np.arange(1.0, r + 1)
     sums = (winograd.kernel_matrix(r, n) @ taps) * (winograd.input_matrix(n) @ inputs)
@@ -246,6 +253,13 @@ def test_winograd_matrices_are_exact_in_rational_arithmetic(r: int) -> None:
     )
     single = (winograd.output_matrix(m, n), winograd.input_matrix(n))
     assert all(np.array_equal(matrix, matrix.astype(np.float32)) for matrix in single)
+
+
+def test_small_images_of_many_channels_take_small_tiles() -> None:
+    weight = cases.make_weight(np.random.default_rng(0), (512, 512, 3, 3), 1.0, "dense", 1)
+    geometry = ConvGeometry(1, 512, 7, 7, 512, (3, 3), (1, 1), (1, 1), (1, 1), 1, 7, 7)
+    tilings = select._winograd(select.Problem(weight, geometry, Epilogue(), AVX512))
+    assert [tiling.edge for tiling in tilings] == [2]
 
 
 def test_winograd_is_left_out_where_it_must_be() -> None:

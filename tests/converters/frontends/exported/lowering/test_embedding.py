@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from networks import Call
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import dcz
 from dcz.converters.frontends.exported.torch_export import from_module
@@ -77,3 +79,36 @@ def test_a_column_that_is_looked_up_is_refused_with_a_way_out() -> None:
     table = nn.Embedding(5, 4)
     with pytest.raises(UnsupportedOpError, match="an input of its own, of shape"):
         from_module(Call(lambda x, table: table(x[:, 1].long()), table=table), (2,))
+
+
+class Bags(nn.Module):
+    """Bags of rows, in all modes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bags = nn.ModuleList(nn.EmbeddingBag(5, 4, mode=mode) for mode in ("sum", "mean", "max"))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return torch.cat([bag(ids) for bag in self.bags], 1)
+
+
+def test_rows_of_bags_are_reduced(tmp_path: Path) -> None:
+    module = Bags().eval()
+    dcz.convert(module, tmp_path / "w.dcz", input_shape=(2, "int64"))
+    ids = np.random.default_rng(0).integers(0, 5, (6, 2))
+    with torch.no_grad():
+        expected = module(torch.from_numpy(ids)).numpy()
+    np.testing.assert_allclose(dcz.load(tmp_path / "w.dcz")(ids), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("bag", "message"),
+    [
+        (lambda x, bag: bag(x.long(), per_sample_weights=x), "weighs the rows"),
+        (lambda x, bag: F.embedding_bag(x.long(), bag.weight, padding_idx=1), "padding index"),
+        (lambda x, bag: F.embedding_bag(x.long().flatten(), bag.weight, torch.tensor([0, 1])), "several lengths"),
+    ],
+)
+def test_other_bags_are_refused_with_a_way_out(bag: Callable[..., Tensor], message: str) -> None:
+    with pytest.raises(UnsupportedOpError, match=message):
+        from_module(Call(bag, bag=nn.EmbeddingBag(5, 4, mode="sum")), (3,))

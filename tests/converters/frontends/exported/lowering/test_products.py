@@ -82,3 +82,22 @@ def test_what_is_refused(name: str) -> None:
     function, message = REFUSED[name]
     with pytest.raises(UnsupportedOpError, match=message):
         from_module(Call(function), ROWS)
+
+
+LEARNED: dict[str, nn.Module] = {
+    "queries": Call(
+        lambda x, q, a: a(q.weight.expand(len(x), -1, -1), x, x)[0],
+        q=nn.Linear(8, 3),
+        a=nn.MultiheadAttention(8, 2, batch_first=True),
+    ),
+    "queries that attend to each other, the batch behind them": Call(
+        lambda x, q, a: a(q.weight.unsqueeze(1).repeat(1, len(x), 1), x.transpose(0, 1)).transpose(0, 1),
+        q=nn.Linear(8, 3),
+        a=nn.TransformerDecoderLayer(8, 2, 12),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_learned_queries_are_the_same_for_each_sample(name: str) -> None:
+    captured(randomise(LEARNED[name]), (5, 8))
