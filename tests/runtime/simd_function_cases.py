@@ -48,6 +48,19 @@ def round_even(out, i):
     simd.store(out, 64, simd.round_even(simd.multiply(simd.round_even(eighths), simd.splat(FOUR, np.float32(0.5)))))
 
 
+def floor(out, i):
+    simd.store(out, 0, simd.floor(simd.scale_shift(simd.load(FOUR, i.x, 0), np.float32(8), np.float32(0.5))))
+    simd.store(out, 64, simd.floor(simd.load(FOUR, i.special, 0)))
+
+
+def sine(out, i):
+    simd.store(out, 0, simd.sine(simd.scale_shift(simd.load(TWO, i.x, 0), np.float32(3e7), np.float32(0))))
+
+
+def cosine(out, i):
+    simd.store(out, 0, simd.cosine(simd.scale_shift(simd.load(TWO, i.x, 0), np.float32(3e7), np.float32(0))))
+
+
 def select_equal(out, i):
     a, b = simd.load(FOUR, i.special, 0), simd.load(FOUR, i.special, 64)
     simd.store(out, 0, simd.select_equal(a, b, simd.load(FOUR, i.x, 0), simd.load(FOUR, i.x, 64)))
