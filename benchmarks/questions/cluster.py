@@ -3,6 +3,8 @@
 *disturbed*: small images, one of them damaged, are classified into a file; a worker is killed on the way, the command
 is interrupted, and a second one resumes. The file must equal, byte for byte, the one that a single process writes.
 *cost*: processor time of client, scheduler and workers in a run that nothing disturbs, over that of a single process.
+All run on one processor, where the system can say so: two threads of a core slow each other down, which would count as
+the cluster's cost.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ def cost(model: Path, images: int) -> list[Row]:
     """Processor time on the cluster, over that of a single process, each with imports and loading."""
     import psutil
 
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, _on_one_processor():
         folder = Path(name)
         make_images(folder / "in", images)
         before = _children_seconds()
@@ -98,6 +100,20 @@ def cost(model: Path, images: int) -> list[Row]:
             "problems": problems,
         }
     ]
+
+
+@contextmanager
+def _on_one_processor() -> Iterator[None]:
+    """Keep this process, and those that it starts, on one processor."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def make_images(folder: Path, count: int, damaged: int | None = None) -> None:

@@ -194,7 +194,9 @@ def _placeholder(name: str, content: bytes) -> str:
 
 def _filled(made: bytes, content: bytes) -> bytes:
     """An object file with data in the place of its placeholder."""
-    place = made.index(_digest(content))
+    place = made.find(_digest(content))
+    if place < 0:
+        return made  # nothing refers to it, so LLVM left it out
     return b"".join((made[:place], content, made[place + len(content) :]))
 
 
