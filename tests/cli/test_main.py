@@ -219,7 +219,7 @@ def test_without_stdout_the_work_is_done(dcz: Callable, small_container: Path, m
 def test_a_closed_pipe_is_no_error(small_container: Path) -> None:
     code = "import sys; from dcz.cli import main; sys.stdin.read(); sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "info", small_container],
+        [sys.executable, "-c", code, "-q", "info", small_container],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
