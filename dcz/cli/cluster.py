@@ -20,6 +20,7 @@ from ..core.host import cores
 from ..core.hub import fetched
 from ..core.ranges import is_url
 from ..dcformat import InputError
+from .signals import Terminated
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -187,7 +188,9 @@ def _errors_in_our_words(scheduler: str | None) -> Iterator[None]:
         logger.setLevel(logging.CRITICAL)
     try:
         yield
-    except (CancelledError, CommClosedError):
+    except (CancelledError, CommClosedError) as error:
+        if (ended := _interruption_behind(error)) is not None:  # it cancels tasks, and may break connections
+            raise ended from None
         raise InputError("lost the Dask scheduler", where=scheduler, hint="see whether it still runs") from None
     except KilledWorker:
         what = "the Dask workers died, one after the other, while they answered"
@@ -195,6 +198,13 @@ def _errors_in_our_words(scheduler: str | None) -> Iterator[None]:
     finally:
         for logger, level in zip(quiet, levels, strict=True):
             logger.setLevel(level)
+
+
+def _interruption_behind(error: BaseException | None) -> BaseException | None:
+    """Ctrl-C or SIGTERM, if an error was raised while one of them was handled."""
+    while error is not None and not isinstance(error, KeyboardInterrupt | Terminated):
+        error = error.__context__
+    return error
 
 
 def _wait(client: Client, task: Future) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from dcz.cli import cluster
+from dcz.cli.signals import Terminated
 from dcz.dcformat import InputError
 from dcz.runtime.engine import Engine
 
@@ -255,3 +257,16 @@ def test_without_dask_the_way_out_is_named(
     assert "distributed is not installed; install with: pip install" in fails(
         "infer", small_container, pictures, "--backend", "dask"
     )
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, Terminated])
+def test_tasks_that_an_interruption_cancels_do_not_hide_it(ends: type[BaseException]) -> None:
+    def interrupted() -> None:
+        with cluster._errors_in_our_words(None):
+            try:
+                raise ends
+            finally:
+                raise CancelledError
+
+    with pytest.raises(ends):
+        interrupted()
