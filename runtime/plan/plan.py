@@ -19,6 +19,7 @@ from .fold import Decode
 from .fuse import Layer, fuse
 from .integers import Integers, ends_of, lower
 from .memory import MemoryMap, lay_out
+from .signs import nonnegative_values
 from .step import Context, Step
 from .steps import build
 from .target import HOST, Target
@@ -130,7 +131,8 @@ def plan(
         lowered = lower(graph, layers, shapes)
         held, layers, shapes = lowered.integers, lowered.layers, lowered.shapes
         given, answers = lowered.inputs, lowered.outputs
-    context = Context(batch, lanes, shapes, decode, team or Team(1), tuning, target, held)
+    positive = nonnegative_values(graph) if target.words else frozenset()
+    context = Context(batch, lanes, shapes, decode, team or Team(1), tuning, target, held, positive)
     steps = _pack(layers, context, packers, elements or {})
     uses = [step.use for step in steps]
     values = {*given, *answers, *(value for use in uses for value in (*use.reads, use.makes))}

@@ -58,7 +58,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Context:
-    """Context of a builder, besides its layer."""
+    """Context of a builder, besides its layer. `nonnegative` are the values that are never negative."""
 
     batch: int
     lanes: int
@@ -68,6 +68,7 @@ class Context:
     tuning: Tuning | None
     target: Target = HOST
     integers: Integers | None = None
+    nonnegative: frozenset[int] = frozenset()
 
     @property
     def samples(self) -> int:
