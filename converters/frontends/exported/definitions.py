@@ -77,7 +77,7 @@ def _trunc(x: Tensor) -> Tensor:
 
 
 def _quotient(x: Tensor, y: Tensor | float) -> Tensor:
-    """A division proper: times 1 / y, as the one by a number is lowered, 49 / 49 is below 1."""
+    """A division proper: times 1 / y, as one by a number is lowered, 41 / 41 is below 1."""
     return x / (y if isinstance(y, Tensor) else torch.full((), float(y)))
 
 

@@ -46,7 +46,7 @@ DEFINED: dict[str, Callable[[Tensor], Tensor]] = {
     "quotients that are rounded": lambda x: (
         (x * 5) // 0.7 + torch.div(x * 5, 0.7, rounding_mode="trunc") * 0.1 + torch.floor_divide(x * 5, x.abs() + 1)
     ),
-    "quotients of whole numbers": lambda x: (x * 100).round().clamp(49, 49) // 49 + (x * 0 + 98) % 49,
+    "quotients of whole numbers": lambda x: (x * 100).round().clamp(41, 41) // 41 + (x * 0 + 82) % 41,
     "windows of an axis": lambda x: x.unfold(-1, 3, 2),
     "diagonals": lambda x: torch.cat([x.diagonal(dim1=1, dim2=2), x.diagonal(-1, 1, 2), x.diagonal(2, 2, 1)], 1),
     "any, all, and how many": lambda x: (x > 0).any(1) * 1.0 + (x > -1).all(1) * 2.0 + (x > 0.5).count_nonzero(dim=1),
