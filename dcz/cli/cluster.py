@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin, get_worker
 
+from ..core.garbage import uncollected
 from ..core.host import cores
 from ..core.hub import fetched
 from ..core.ranges import is_url
@@ -63,7 +65,7 @@ class SentModel(WorkerPlugin):  # type: ignore[misc]
         from ..runtime.model import Model
 
         content, path, threads, precision = self._made_from
-        with self._loading:
+        with self._loading, uncollected():
             if self._model is None:
                 self._model = Model(content, path, threads, None, precision)
             return self._model
@@ -133,9 +135,9 @@ def answers(
             if not window:
                 break
             _wait(client, window[0])
-            task_answers, seconds = window.popleft().result()
+            packed, seconds = window.popleft().result()
             size.took(seconds)
-            yield from task_answers
+            yield from _unpacked(packed)
         client.unregister_worker_plugin(sent.name)
 
 
@@ -222,7 +224,7 @@ def _wait(client: Client, task: Future) -> None:
                 raise InputError(what, where=address, hint=f"start one: dask worker {address}") from None
 
 
-def _answer(paths: list[str], sent: str, folder: str, top: int, batch_size: int) -> tuple[list[Answer], float]:
+def _answer(paths: list[str], sent: str, folder: str, top: int, batch_size: int) -> tuple[bytes, float]:
     """Answer for some images on a worker, under the names that the user gave; and the seconds that it took.
 
     `folder` is the user's current folder with ``/./`` at the end. A path that starts with it was relative there.
@@ -230,12 +232,22 @@ def _answer(paths: list[str], sent: str, folder: str, top: int, batch_size: int)
     there = (path if is_url(path) else os.path.join(folder, path) for path in paths)
     model = get_worker().plugins[sent].model
     begun = time.perf_counter()
-    made = [_renamed(answer, folder) for answer in model.answers(there, top, batch_size)]
-    return made, time.perf_counter() - begun
+    return _packed(model.answers(there, top, batch_size), folder), time.perf_counter() - begun
 
 
-def _renamed(answer: Answer, folder: str) -> Answer:
-    error = answer.error
-    if error is not None and error.path is not None:
-        error.path = error.path.removeprefix(folder)
-    return answer._replace(name=answer.name.removeprefix(folder))
+def _packed(answers: Iterable[Answer], folder: str) -> bytes:
+    """Answers as one buffer, their names without `folder`. Plain tuples are pickled in a seventh of the time."""
+    rows = []
+    for name, predictions, error in answers:
+        if error is not None and error.path is not None:
+            error.path = error.path.removeprefix(folder)
+        rows.append((name.removeprefix(folder), [*map(tuple, predictions)], error))
+    return pickle.dumps(rows)
+
+
+def _unpacked(packed: bytes) -> Iterator[Answer]:
+    """The answers that were packed."""
+    from ..runtime.vision.ranking import Answer, Prediction
+
+    for name, predictions, error in pickle.loads(packed):
+        yield Answer(name, [*map(Prediction._make, predictions)], error)

@@ -18,6 +18,7 @@ from dcz.cli import cluster
 from dcz.cli.signals import Terminated
 from dcz.dcformat import InputError
 from dcz.runtime.engine import Engine
+from dcz.runtime.vision.ranking import Answer, Prediction
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # distributed's own
@@ -82,6 +83,15 @@ def test_a_worker_runs_batches(small_container: Path, batches: list[str], monkey
     monkeypatch.setattr(cluster, "get_worker", lambda: SimpleNamespace(plugins={sent.name: sent}))
     cluster._answer(batches, sent.name, f"{Path.cwd()}/./", 1, 8)
     assert sizes == [8]
+
+
+def test_answers_travel_as_one_buffer() -> None:
+    sound = Answer("/home/./a.png", [Prediction("cat", 3, 0.5), Prediction("dog", 1, 0.25)])
+    bad = Answer("/home/./b.png", [], InputError("no image", path="/home/./b.png"))
+    here, there = cluster._unpacked(cluster._packed([sound, bad], "/home/./"))
+    assert here == sound._replace(name="a.png")
+    assert type(here.predictions[0]) is Prediction
+    assert (there.name, there.predictions, str(there.error)) == ("b.png", [], str(InputError("no image", path="b.png")))
 
 
 def test_a_local_cluster_stops_when_no_client_starts(small_container: Path, monkeypatch: pytest.MonkeyPatch) -> None:
