@@ -81,14 +81,14 @@ def repeats(node: fx.Node, place: Place, batch: int) -> bool:
     batch : int
         Length of the batch.
     """
-    return batch == 1 or _made_alike(node, place, batch) or _are_equal(node, place, batch)
-
-
-def _are_equal(node: fx.Node, place: Place, batch: int) -> bool:
-    """Whether a constant that follows from numbers alone holds the same for all samples."""
+    if batch == 1:
+        return True
     value = of_numbers(node) if place.fits(sizes_of(node), batch) else None
-    if value is None:
-        return False
+    return _made_alike(node, place, batch) if value is None else _are_equal(value, place, batch)
+
+
+def _are_equal(value: torch.Tensor, place: Place, batch: int) -> bool:
+    """Whether a tensor holds the same for all samples."""
     before, behind = value.shape[: place.axis], value.shape[place.axis + 1 :]
     samples = value.reshape(*before, place.outer, batch, place.inner, *behind).movedim(place.axis + 1, 0)
     return bool((samples == samples[:1]).all())

@@ -14,7 +14,7 @@ from ....dcformat import ConversionError
 from ....dcformat.constants import MAX_ELEMENTS
 from .place import size_of
 
-MOST_COMPARED = 1 << 24
+MOST_COMPARED = 1 << 22
 """Elements of the largest tensor that is computed only to compare its rows."""
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from dcz.converters.frontends.exported.place import FIRST
 from dcz.converters.frontends.exported.rows import repeats
+from dcz.converters.frontends.exported.values import of_numbers
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,17 @@ def test_rows_of_a_constant_that_are_known_to_be_equal(make: Callable[[Tensor], 
     graph = torch.export.export(module, (torch.ones(4, 3),)).graph
     total = [node for node in graph.nodes if node.op == "call_function"][-1]
     assert repeats(total.args[1], FIRST, 4) == same
+
+
+def test_large_constants_are_known_by_how_they_are_made() -> None:
+    """A causal mask for a batch of any size, as transformers 5 makes it: it is not computed."""
+
+    def forward(x: Tensor) -> Tensor:
+        sample, place = torch.arange(len(x)).view(-1, 1, 1), torch.arange(1 << 11)
+        rows = place.expand(len(x), -1)
+        return x[:, 0, None, None] + (rows[sample, place[:, None]] >= rows[sample, place])
+
+    graph = torch.export.export(Call(forward), (torch.ones(4, 3),)).graph
+    total = [node for node in graph.nodes if node.op == "call_function"][-1]
+    assert of_numbers(total.args[1]) is None
+    assert repeats(total.args[1], FIRST, 4)
