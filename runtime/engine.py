@@ -7,11 +7,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ..core.readahead import Content
+from .compiled.builtin import builtin
 from .compiled.executor import ProgramExecutor
 from .compiled.find import find
 from .single import single_call
@@ -20,6 +21,7 @@ from .threads.fork import after_fork
 
 if TYPE_CHECKING:
     from ..dcformat import Container, Graph
+    from .compiled.program import Program
     from .facts import Facts
     from .kernels.contract import F32
     from .network import Network
@@ -38,9 +40,6 @@ class Runs(Protocol):
 
     def run(self, batch: Sequence[F32], out: Sequence[F32]) -> None:
         """Run the network once."""
-
-    def run_one(self, batch: F32, out: F32) -> None:
-        """Run it once; it has one input and one output, and both arrays are contiguous."""
 
 
 class Engine:
@@ -146,11 +145,14 @@ class Engine:
                 call()
         return out
 
-    def single_call(self) -> Callable[[Any], F32 | None] | None:
-        """What `single_call` makes; None where the network has several inputs or outputs, or takes integers."""
+    def single_call(self) -> Callable[..., F32 | None]:
+        """A function that answers for one sample of a network of one input and one output; None where it may not."""
         facts = self.facts
-        if len(facts.inputs) > 1 or len(facts.outputs) > 1 or facts.limits:
-            return None
+        if not facts.one_to_one:
+            return _nothing
+        program = None if self._programs is None else self._programs.single
+        if program is not None and not self._is_shared(program) and (answer := builtin(program)) is not None:
+            return answer
         (given,), (made,) = facts.inputs.values(), facts.outputs.values()
         return single_call(given, made, self._idle[1], partial(self._executor, 1))
 
@@ -170,10 +172,14 @@ class Engine:
     def _executor(self, size: int) -> Runs:
         program = None if self._programs is None else self._programs.get(size)
         if program is not None:
-            return ProgramExecutor(program, self._team if program.shares and self._threads > 1 else None)
+            return ProgramExecutor(program, self._team if self._is_shared(program) else None)
         from .execute.executor import Executor
 
         return Executor(self.plan(size))
+
+    def _is_shared(self, program: Program) -> bool:
+        """Whether threads share stages of a program."""
+        return program.shares and self._threads > 1
 
     @cached_property
     def _team(self) -> Team:
@@ -201,6 +207,10 @@ class Engine:
         """Make new threads and locks: at first, and in a process forked from the one that loaded."""
         self._planning = threading.Lock()
         self.__dict__.pop("_workers", None)
+
+
+def _nothing(*batch: object) -> None:
+    """Stands for a function for single samples."""
 
 
 def part_of(arrays: list[F32], start: int, samples: int) -> list[F32]:

@@ -54,6 +54,11 @@ class Facts(NamedTuple):
     sizes: list[int]
     layers: list[LayerStats]
 
+    @property
+    def one_to_one(self) -> bool:
+        """Whether it takes one array, of floats, and gives one."""
+        return len(self.inputs) == len(self.outputs) == 1 and not self.limits
+
     def to_json(self) -> str:
         """The facts as JSON."""
         return json.dumps(self._asdict(), separators=(",", ":"))

@@ -131,7 +131,8 @@ class Model:
         InputError
             The array has another shape or type. Integers are refused as pixels: `preprocess` turns images into samples.
         """
-        if self._single is not None and len(batch) == 1 and (answer := self._single(batch[0])) is not None:
+        answer = self._single(*batch)
+        if answer is not None:
             return answer
         answers = self._engine.answers(self.arguments(batch))
         return answers[0] if len(answers) == 1 else dict(zip(self.output_names, answers, strict=True))

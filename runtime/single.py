@@ -1,4 +1,6 @@
-"""The shortest way of a call: one sample as the network takes it, of a network with one input and one output.
+"""The shortest way of a call in Python: one sample as the network takes it, of a network with one input and one output.
+
+A compiled program has a shorter one still, `dcz.runtime.compiled.builtin`, unless threads share it.
 
 With cold caches the objects and the code that Python touches on the way take as long as a small layer: each one is a
 line or more to load from memory. So all that a call needs is bound here beforehand, and nothing else is looked at.
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 def single_call(
     given: Shape, made: Shape, idle: deque[Runs], executor: Callable[[], Runs]
-) -> Callable[[Any], F32 | None]:
+) -> Callable[..., F32 | None]:
     """Make a function that runs one sample.
 
     Parameters
@@ -35,13 +37,16 @@ def single_call(
     Returns
     -------
     callable
-        ``call(batch)``: the answer; None where the batch is anything but a contiguous ndarray of float32, shape
+        ``call(*batch)``: the answer; None where that is anything but one contiguous ndarray of float32, shape
         ``(1, *given)``.
     """
     expected, shape, float32, ndarray = (1, *given), (1, *made), np.dtype(np.float32), np.ndarray
     empty: Callable[..., F32] = np.empty
 
-    def call(batch: Any) -> F32 | None:
+    def call(*arguments: Any) -> F32 | None:
+        if len(arguments) != 1:
+            return None
+        (batch,) = arguments
         if type(batch) is not ndarray or batch.dtype is not float32 or batch.shape != expected:
             return None
         if not batch.flags.c_contiguous:
@@ -51,7 +56,7 @@ def single_call(
             runs = idle.pop()
         except IndexError:
             runs = executor()
-        runs.run_one(batch, out)
+        runs.run(arguments, (out,))
         idle.append(runs)
         return out
 

@@ -147,6 +147,10 @@ class Function:
         """Add a copy of bytes between two addresses."""
         self._lines.append(f"  call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {nbytes}, i1 false)")
 
+    def invoke(self, name: str, pointers: Iterable[str]) -> None:
+        """Add a call of another such function."""
+        self._lines.append(f"  call void @{name}({', '.join(f'ptr {pointer}' for pointer in (*pointers, '%arena'))})")
+
     def emit(self, op: str, kernel: Any, arguments: tuple[Any, ...], addresses: Iterable[str]) -> None:
         """Add a call of a kernel with arguments like these, whose arrays have the addresses given."""
         symbol, places = self._kernels.symbol(op, kernel, arguments), iter(addresses)

@@ -22,7 +22,8 @@ from ..runtime.network import Network
 from ..runtime.plan.plan import Plan
 from ..runtime.threads.spin_wait import watch_kernel
 from ..runtime.threads.team import Team
-from .assembly import Constants, Kernels, flat, function_text
+from .assembly import Constants, Function, Kernels, flat, function_text
+from .builtin import builtin
 from .interface import text_function
 from .linking import link, linker
 from .run import Run
@@ -30,7 +31,7 @@ from .targets import Target, find_targets, this_machine
 
 LIMIT = 1 << 30
 """Greatest size in bytes of all programs in a folder: the oldest are removed, but never one that was just made."""
-FACTS, LAYOUT, WATCH = "facts", "layout", "watch"
+FACTS, LAYOUT, WATCH, ANSWER = "facts", "layout", "watch", "answer"
 """Symbols besides those of the stages."""
 
 
@@ -112,16 +113,19 @@ def compile_program(plan: Plan, facts: Facts, target: Target) -> bytes:
     """
     kernels, constants = Kernels(target.processor), Constants()
     run, watch = Run("run", plan, kernels, constants), _watch(kernels)
-    stages = [(stage.whole.name, [part.name for part in stage.parts]) for stage in run.stages]
-    layout = {"elements": plan.program.elements, "stages": stages, "compilers": compilers()}
+    stages, alone = [(stage.whole.name, [part.name for part in stage.parts]) for stage in run.stages], run.alone()
+    answers = plan.batch == 1 and facts.one_to_one
+    layout = {"elements": run.elements, "stages": stages, "alone": alone.name, "answers": answers}
+    functions = [*run.functions, alone]
     lines = [
         *kernels.declarations(),
-        *(function.definition() for function in run.functions),
+        *(function.definition() for function in functions),
         watch,
+        *(_answer(alone, facts, run.elements) if answers else ()),
         *text_function(FACTS, facts.to_json()),
-        *text_function(LAYOUT, json.dumps(layout)),
+        *text_function(LAYOUT, json.dumps({**layout, "compilers": compilers()})),
     ]
-    symbols = [FACTS, LAYOUT, WATCH, *(function.name for function in run.functions)]
+    symbols = [FACTS, LAYOUT, WATCH, *([ANSWER] if answers else ()), *(function.name for function in functions)]
     code, text = kernels.code.items(), "\n".join(lines)
     content = make_object(code, text, constants.data, target.processor, set(symbols).__contains__)
     return link(content, target, symbols)
@@ -172,6 +176,12 @@ def _remove(path: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _answer(alone: Function, facts: Facts, elements: int) -> Iterator[str]:
+    """The function by which Python calls the program for a sample."""
+    (given,), (made,) = facts.inputs.values(), facts.outputs.values()
+    return builtin(ANSWER, alone.name, (1, *given), (1, *made), elements)
 
 
 def _watch(kernels: Kernels) -> str:

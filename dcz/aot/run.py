@@ -58,7 +58,7 @@ class Run:
         self.elements = plan.program.elements if streaming is None else streaming.elements
         self._arena = np.empty(self.elements, np.float32)  # for the types of arguments: never read or written
         ends = (*(f"%in{i}" for i in range(len(plan.inputs))), *(f"%out{i}" for i in range(len(plan.outputs))))
-        serial = self._function(ends)
+        self._ends, serial = ends, self._function(ends)
         for number, value in enumerate(plan.inputs):
             self._move(serial, f"%in{number}", plan.view(self._arena, value), to_lanes, True)
         for op, operations, bounds in self._steps():
@@ -78,6 +78,13 @@ class Run:
     def functions(self) -> Iterator[Function]:
         """All functions."""
         return (function for stage in self.stages for function in (stage.whole, *stage.parts))
+
+    def alone(self) -> Function:
+        """All stages as one function, for a thread that works alone: ``@NAME(inputs, outputs, arena)``."""
+        function = Function(f"{self._name}.alone", self._ends, self._kernels, self._constants)
+        for stage in self.stages:
+            function.invoke(stage.whole.name, () if stage.parts else self._ends)
+        return function
 
     def _steps(self) -> Iterator[tuple[str, Sequence[Any], Sequence[Any]]]:
         """Operator and operations of each step, and the same with their arguments in the arena."""

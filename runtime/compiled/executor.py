@@ -32,21 +32,13 @@ class ProgramExecutor:
     def __init__(self, program: Program, team: Team | None) -> None:
         self._arena = memory.room(program.elements, np.float32, zeroed=True)
         self._base = self._arena.ctypes.data
-        self._stages = [_bound(stage, self._base, team) for stage in program.stages]
+        stages = [program.alone] if team is None else program.stages
+        self._stages = [_bound(stage, self._base, team) for stage in stages]
 
     def run(self, batch: Sequence[F32], out: Sequence[F32]) -> None:
         """Run the network once; as `dcz.runtime.execute.executor.Executor.run`."""
         arrays = [array if array.flags.c_contiguous else np.ascontiguousarray(array) for array in batch] + [*out]
         addresses = [*map(_address, arrays), self._base]
-        for function, arguments in self._stages:
-            function(*(arguments or addresses))
-
-    def run_one(self, batch: F32, out: F32) -> None:
-        """As `run`, for one contiguous array in and one out."""
-        if not _IS_READ:
-            self.run((batch,), (out,))
-            return
-        addresses = _pointer_at(id(batch) + _HEAD), _pointer_at(id(out) + _HEAD), self._base
         for function, arguments in self._stages:
             function(*(arguments or addresses))
 
@@ -71,8 +63,6 @@ _address = _read_address if _IS_READ else _told_address
 
 def _bound(stage: Stage, base: int, team: Team | None) -> tuple[Any, tuple[Any, ...] | None]:
     """A function and its arguments; None for the addresses of inputs, outputs and arena."""
-    if not stage.parts:
+    if team is None or not stage.parts:
         return stage.whole, None
-    if team is None:
-        return stage.whole, (base,)
     return team.run, ([[(part, (base,))] for part in stage.parts], [(stage.whole, (base,))])

@@ -43,6 +43,8 @@ class Program:
         Size of the arena in float32.
     compilers : list of str
         What `dcz.core.compilers.compilers` gave when it was made.
+    answers : bool
+        Whether it has a function for `dcz.runtime.compiled.builtin`: it is for one sample, of one array in and one out.
 
     Raises
     ------
@@ -55,7 +57,9 @@ class Program:
         layout = json.loads(self._text("layout"))
         self.elements: int = layout["elements"]
         self.compilers: list[str] = layout["compilers"]
+        self.answers: bool = layout["answers"]
         self._stages: list[tuple[str, list[str]]] = layout["stages"]
+        self._alone: str = layout["alone"]
 
     @cached_property
     def facts(self) -> Facts:
@@ -64,12 +68,21 @@ class Program:
 
     @cached_property
     def stages(self) -> list[Stage]:
-        """The program in order of execution."""
-        ends = len(self.facts.inputs) + len(self.facts.outputs)
+        """The program in order of execution, for threads that share it."""
         return [
-            Stage(self._function(whole, 1 if parts else ends + 1), [self._function(part, 1) for part in parts])
+            Stage(self._function(whole, 1 if parts else self._ends + 1), [self._function(part, 1) for part in parts])
             for whole, parts in self._stages
         ]
+
+    @cached_property
+    def alone(self) -> Stage:
+        """The whole program, for a thread that works alone."""
+        return Stage(self._function(self._alone, self._ends + 1), [])
+
+    @property
+    def answer(self) -> Any:
+        """The function for `dcz.runtime.compiled.builtin`, which alone knows how to call it."""
+        return self._library.answer
 
     @property
     def shares(self) -> bool:
@@ -79,6 +92,11 @@ class Program:
     def watch(self, flags: Flags, place: int, value: int) -> None:
         """As `dcz.runtime.threads.spin_wait.watch`."""
         self._library.watch(ctypes.c_void_p(flags.ctypes.data), ctypes.c_int64(place), ctypes.c_int64(value))
+
+    @property
+    def _ends(self) -> int:
+        """Number of its inputs and outputs."""
+        return len(self.facts.inputs) + len(self.facts.outputs)
 
     def _function(self, name: str, addresses: int) -> Any:
         function = getattr(self._library, name)

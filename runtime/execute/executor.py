@@ -60,10 +60,6 @@ class Executor:
             else:
                 array[...] = held
 
-    def run_one(self, batch: F32, out: F32) -> None:
-        """Run the network once; it has one input and one output."""
-        self.run((batch,), (out,))
-
     def _take(self, batch: Sequence[F32]) -> None:
         for held, array in zip(self._inputs, batch, strict=True):
             if self._lanes > 1:

@@ -277,6 +277,24 @@ def global_avg_pool(x: F32, out: F32) -> None:
 
 
 @kernel
+def add_margin(means: F32, share: np.float32, margin: F32) -> None:
+    """Turn means of planes into those of larger planes, of which the rest is constant.
+
+    Parameters
+    ----------
+    means : ndarray of float32, flat
+        By sample and channel; changed.
+    share : float32
+        The part of the larger planes that the means are of.
+    margin : ndarray of float32, shape (channels,)
+        The constant times the part that is left.
+    """
+    for start in range(0, len(means), len(margin)):
+        for channel in range(len(margin)):
+            means[start + channel] = means[start + channel] * share + margin[channel]
+
+
+@kernel
 def adaptive_pool2d(x: F32, out: F32, largest: bool) -> None:
     """Adaptive pooling: window i of n goes from floor(i * size / n) to ceil((i + 1) * size / n), as in PyTorch.
 
