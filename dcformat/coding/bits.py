@@ -7,16 +7,13 @@ most significant bit of each byte on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import FormatError, TruncatedError
 from ..jit import kernel
-
-if TYPE_CHECKING:
-    from bitarray import bitarray
 
 Bytes: TypeAlias = bytes | memoryview
 """What is read from a container; a view where the whole of it is in memory."""
@@ -147,10 +144,6 @@ class BitWriter:
         together = (array + (1 << order)).tolist()  # m and the low bits, read as one number
         codes = (f"{value:0{2 * value.bit_length() - 1 - order}b}" for value in together)
         self.bits.extend(f"{order:0{ORDER_BITS}b}" + "".join(codes))
-
-    def codes(self, symbols: NDArray[np.uint8], codes: dict[int, bitarray]) -> None:
-        """Append the code of each symbol."""
-        self.bits.encode(codes, symbols.tolist())
 
     def tobytes(self) -> bytes:
         """Everything written, in whole bytes; the last one is filled up with zero bits."""

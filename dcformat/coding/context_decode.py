@@ -36,10 +36,14 @@ _ROUND = 2 * WIDE
 
 
 @inlined
-def _take(slots: NDArray[np.uint16], x: np.uint64) -> tuple[np.uint16, np.uint64]:
-    """A symbol, and the state after it."""
+def _take(slots: NDArray[np.uint16], x: np.uint64, out: NDArray[np.uint8], n: np.uint64) -> np.uint64:
+    """Decode a symbol to its place; the state after it.
+
+    The symbol is written at once: it would take a register until then.
+    """
     slot = x & _SLOT
-    return slots[slot], _U64(slots[slot + _FREQUENCIES]) * (x >> _PRECISION) + _U64(slots[slot + _PLACES])
+    out[n] = slots[slot]
+    return _U64(slots[slot + _FREQUENCIES]) * (x >> _PRECISION) + _U64(slots[slot + _PLACES])
 
 
 @inlined
@@ -69,18 +73,18 @@ def _run(
         while n < last:
             if at > end:
                 break
-            out[n], a = _take(slots, a)
-            out[n + _U64(1)], b = _take(slots, b)
-            out[n + _U64(2)], c = _take(slots, c)
-            out[n + _U64(3)], d = _take(slots, d)
-            out[n + _U64(4)], e = _take(slots, e)
-            out[n + _U64(5)], f = _take(slots, f)
-            out[n + _U64(6)], a = _take(slots, a)
-            out[n + _U64(7)], b = _take(slots, b)
-            out[n + _U64(8)], c = _take(slots, c)
-            out[n + _U64(9)], d = _take(slots, d)
-            out[n + _U64(10)], e = _take(slots, e)
-            out[n + _U64(11)], f = _take(slots, f)
+            a = _take(slots, a, out, n)
+            b = _take(slots, b, out, n + _U64(1))
+            c = _take(slots, c, out, n + _U64(2))
+            d = _take(slots, d, out, n + _U64(3))
+            e = _take(slots, e, out, n + _U64(4))
+            f = _take(slots, f, out, n + _U64(5))
+            a = _take(slots, a, out, n + _U64(6))
+            b = _take(slots, b, out, n + _U64(7))
+            c = _take(slots, c, out, n + _U64(8))
+            d = _take(slots, d, out, n + _U64(9))
+            e = _take(slots, e, out, n + _U64(10))
+            f = _take(slots, f, out, n + _U64(11))
             at, a = _refill(words, at, a)
             at, b = _refill(words, at, b)
             at, c = _refill(words, at, c)
@@ -93,7 +97,7 @@ def _run(
         for k in range(_U64(2 * lanes)):
             if n < stop:
                 lane = k if k < _U64(lanes) else k - _U64(lanes)
-                out[n], states[lane] = _take(slots, states[lane])
+                states[lane] = _take(slots, states[lane], out, n)
                 n += _ONE
         for lane in range(_U64(lanes)):
             at, states[lane] = _refill(words, at, states[lane])

@@ -1,6 +1,6 @@
 """Canonical Huffman codes of limited length: lengths from counts, codes from lengths, tables for the decoder.
 
-Only code lengths are stored; the codes follow from them. bitarray writes the streams, `huffman_decode` reads them.
+Only code lengths are stored; the codes follow from them. `huffman_decode` reads the streams.
 """
 
 from __future__ import annotations
@@ -92,10 +92,32 @@ def canonical_codes(lengths: Lengths) -> dict[int, bitarray]:
 
 def encode(symbols: NDArray[np.uint8], codes: dict[int, bitarray]) -> bytes:
     """Code symbols into whole bytes, the last one filled up with zero bits."""
-    out = BitWriter()
-    if len(codes) > 1:
-        out.codes(symbols, codes)
-    return out.tobytes()
+    if len(codes) < 2:
+        return b""
+    from bitarray.util import ba2int
+
+    table = np.zeros((1 << 8, 2), np.int64)  # a row for whatever a byte may be
+    for symbol, code in codes.items():
+        table[symbol] = ba2int(code), len(code)
+    out = np.empty(len(symbols) * MAX_CODE_LENGTH // 8 + 1, np.uint8)
+    return out[: _pack(symbols, table, out)].tobytes()
+
+
+@kernel
+def _pack(symbols: NDArray[np.uint8], table: NDArray[np.int64], out: NDArray[np.uint8]) -> int:
+    """Write codes end to end, and return the number of bytes; `table` has the code and the length of each symbol."""
+    held, bits, at = 0, 0, 0
+    for i in range(len(symbols)):
+        length = table[symbols[i], 1]
+        held, bits = (held << length | table[symbols[i], 0]) & 0xFFFFFF, bits + length
+        while bits >= 8:
+            bits -= 8
+            out[at] = held >> bits & 0xFF
+            at += 1
+    if bits > 0:
+        out[at] = held << 8 - bits & 0xFF
+        at += 1
+    return at
 
 
 def write_lengths(out: BitWriter, lengths: Lengths) -> None:

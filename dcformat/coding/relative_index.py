@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import MAX_GAP_BITS
-from ..jit import inlined, kernel
+from ..jit import kernel
+from .eight import EACH_BYTE, LOW_BYTES, all_differ, eight_at
 from .histograms import PIECE
 
 
@@ -123,26 +124,9 @@ def check_gaps(
 
 
 _U64 = np.uint64
-_EACH_BYTE, _LOW_BITS, _TOP_BITS = _U64(0x0101010101010101), _U64(0x7F7F7F7F7F7F7F7F), _U64(0x8080808080808080)
-_LOW_BYTES, _WORD = _U64(0x00FF00FF00FF00FF), _U64(0xFFFF)
+_WORD = _U64(0xFFFF)
 _EVENS, _ODDS = _U64(0x0006000400020000), _U64(0x0007000500030001)
 """Weights before the first, third, ... of eight, and before the second, fourth, ..., in words of 16 bits."""
-
-
-@inlined
-def _eight(data: NDArray[np.uint8], at: int) -> np.uint64:
-    """Eight bytes as a number, the first one lowest."""
-    first = _U64(at)
-    return (
-        _U64(data[first])
-        | _U64(data[first + _U64(1)]) << _U64(8)
-        | _U64(data[first + _U64(2)]) << _U64(16)
-        | _U64(data[first + _U64(3)]) << _U64(24)
-        | _U64(data[first + _U64(4)]) << _U64(32)
-        | _U64(data[first + _U64(5)]) << _U64(40)
-        | _U64(data[first + _U64(6)]) << _U64(48)
-        | _U64(data[first + _U64(7)]) << _U64(56)
-    )
 
 
 @kernel
@@ -172,15 +156,14 @@ def indices_of(
     limit = row_size
     at = np.int64(0)
     indptr[0] = 0
-    escapes = _U64(escape) * _EACH_BYTE
+    escapes = _U64(escape) * EACH_BYTE
     for c in range(len(starts)):
         position, end = starts[c], k + counts[c]
         while k < end:
             if k + 8 <= end:
-                word = _eight(symbols, k)
-                differ = word ^ escapes
-                if ((differ & _LOW_BITS) + _LOW_BITS | differ) & _TOP_BITS == _TOP_BITS:  # none of these bytes is zero
-                    low, high = word & _LOW_BYTES, word >> _U64(8) & _LOW_BYTES
+                word = eight_at(symbols, k)
+                if all_differ(word, escapes):
+                    low, high = word & LOW_BYTES, word >> _U64(8) & LOW_BYTES
                     odd = low + high
                     odd += odd << _U64(16)
                     odd += odd << _U64(32)  # sums of all pairs so far

@@ -238,8 +238,7 @@ def _write(tensor: Counted, patterns: list[int], zeros: bool) -> bytes:
     runs = None
     if zeros:
         stored = np.array([tensor.array.size])
-        pieces = (np.searchsorted(bits, piece).astype(np.uint8) for piece in tensor.pieces())
-        symbols = np.concatenate(list(pieces))
+        symbols = np.concatenate([_symbols(piece, bits) for piece in tensor.pieces()])
         where = None
     else:
         weights = Stored(tensor, bits)
@@ -265,6 +264,13 @@ def _write(tensor: Counted, patterns: list[int], zeros: bool) -> bytes:
     out += tables
     write_varint(out, words)
     return b"".join([out, stream])
+
+
+def _symbols(piece: NDArray[Any], patterns: NDArray[Any]) -> NDArray[np.uint8]:
+    """The places of bit patterns among the sorted ones: of zero the first, and so most need no search."""
+    symbols, found = np.zeros(len(piece), np.uint8), piece != 0
+    symbols[found] = np.searchsorted(patterns, piece[found])
+    return symbols
 
 
 def _sums(keys: Ints, numbers: Ints, size: int) -> Ints:

@@ -36,7 +36,7 @@ class ConvGeometry:
     """Sizes of a 2-D convolution over a batch.
 
     Input (batch, in_channels, height, width), output (batch, out_channels, out_height, out_width), both C-contiguous
-    float32.
+    float32. `nonnegative` says whether no input is negative, whatever the network is given.
     """
 
     batch: int
@@ -51,6 +51,7 @@ class ConvGeometry:
     groups: int
     out_height: int
     out_width: int
+    nonnegative: bool = False
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class SparseWeights:
         if isinstance(tensor, Shared):
             symbols = tensor.symbols.reshape(rows, -1)
             indptr, indices, kept = _drop_zeros(symbols, tensor.codebook[symbols] != 0)
-            return cls(indptr, indices, kept, tensor.codebook)
+            return cls(indptr, indices, *_without_zeros(kept, tensor.codebook))
         array = tensor.array.reshape(rows, -1)
         return cls(*_drop_zeros(array, array != 0), none)
 
@@ -118,6 +118,14 @@ def _csr(tensor: SparseShared | SparseRaw) -> tuple[NDArray[np.int64], NDArray[A
 def _drop_zeros(symbols: NDArray[Any], kept: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
     indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1, dtype=np.int64))]).astype(np.int64)
     return indptr, np.nonzero(kept)[1].astype(index_dtype(kept.shape[1])), symbols[kept]
+
+
+def _without_zeros(symbols: NDArray[np.uint8], codebook: F32) -> tuple[NDArray[np.uint8], F32]:
+    """Symbols that stand for no zero, and a codebook without zeros: without them, more of them fit registers."""
+    live = codebook != 0
+    if live.all() or not live.any():  # an empty codebook would say that weights are not shared
+        return symbols, codebook
+    return (np.cumsum(live) - 1).astype(np.uint8)[symbols], codebook[live]
 
 
 def is_finite(tensor: Tensor) -> bool:

@@ -115,7 +115,7 @@ def depthwise_pairs(costs: Costs, tiling: PairTiling, weight: Tensor) -> float:
     """Cycles of `conv.depthwise_pairs`."""
     c, g, rows = costs.direct, tiling.geometry, tiling.rows
     loads = ((rows - 1) * g.stride[0] + g.kernel[0]) * (g.kernel[1] + PAIR)
-    band = rows * (g.kernel[0] * g.kernel[1] + PAIR * c.window_finished) + loads * c.window_loaded[1]
+    band = rows * (g.kernel[0] * g.kernel[1] + PAIR * c.window_finished) + loads * c.pair_loaded
     return g.out_channels / PAIR * (tiling.bands * band + c.window_channel)
 
 

@@ -44,6 +44,8 @@ class DirectCosts:
         Of loading a vector of pixels for a tap, by stride, in the depthwise kernel.
     window_finished, window_channel : float
         Of an epilogue of a vector, and of an output channel, there.
+    pair_loaded : float
+        Like `window_loaded`, in the kernel that takes two channels at a time.
     tap_loaded : mapping of int to float
         Of multiplying a vector of pixels with a weight, by stride, in the depthwise kernel that goes tap by tap.
     tap_tile : float
@@ -69,6 +71,7 @@ class DirectCosts:
     window_loaded: Mapping[int, float]
     window_finished: float
     window_channel: float
+    pair_loaded: float
     tap_loaded: Mapping[int, float]
     tap_tile: float
 

@@ -18,7 +18,9 @@ from ..threads.workers import Workers
 from .fold import Decode
 from .fuse import Layer, fuse
 from .integers import Integers, ends_of, lower
+from .margins import Margin, cut_margins
 from .memory import MemoryMap, lay_out
+from .signs import nonnegative_values
 from .step import Context, Step
 from .steps import build
 from .target import HOST, Target
@@ -130,7 +132,11 @@ def plan(
         lowered = lower(graph, layers, shapes)
         held, layers, shapes = lowered.integers, lowered.layers, lowered.shapes
         given, answers = lowered.inputs, lowered.outputs
-    context = Context(batch, lanes, shapes, decode, team or Team(1), tuning, target, held)
+    positive, margins = frozenset[int](), dict[int, Margin]()
+    if target.words:  # answers are rounded: they need not be those of each step in its turn
+        positive = nonnegative_values(graph)
+        layers, shapes, margins = cut_margins(layers, shapes, answers) if held is None else (layers, shapes, margins)
+    context = Context(batch, lanes, shapes, decode, team or Team(1), tuning, target, held, positive, margins)
     steps = _pack(layers, context, packers, elements or {})
     uses = [step.use for step in steps]
     values = {*given, *answers, *(value for use in uses for value in (*use.reads, use.makes))}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..threads.team import Team
 from .fold import Decode
 from .fuse import Layer
 from .integers import Integers
+from .margins import Margin
 from .memory import Use
 from .target import HOST, Target
 
@@ -58,7 +59,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Context:
-    """Context of a builder, besides its layer."""
+    """Context of a builder, besides its layer.
+
+    `nonnegative` are the values that are never negative, and `margins` belong to values that are held without them.
+    """
 
     batch: int
     lanes: int
@@ -68,6 +72,8 @@ class Context:
     tuning: Tuning | None
     target: Target = HOST
     integers: Integers | None = None
+    nonnegative: frozenset[int] = frozenset()
+    margins: Mapping[int, Margin] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:

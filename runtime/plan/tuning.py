@@ -110,8 +110,9 @@ def _read(path: str | os.PathLike[str]) -> dict[str, str]:
 
 def _layer(weight: Tensor, geometry: ConvGeometry, epilogue: Epilogue, lanes: int, words: bool) -> str:
     """Key of a layer's trials: all that decides their speed. Not the batch: a split batch must give the same bits."""
+    idle = "batch", "nonnegative"
     processor = cpu_name() or llvm.get_host_cpu_name()
-    sizes = " ".join(f"{name}={value}" for name, value in asdict(geometry).items() if name != "batch")
+    sizes = " ".join(f"{name}={value}" for name, value in asdict(geometry).items() if name not in idle)
     added = " residual" * epilogue.residual + " pool" * epilogue.pool + " overlap" * epilogue.overlap + " words" * words
     return f"{processor}: {sizes} nonzero={weight.nnz} lanes={lanes}{added}"
 

@@ -105,6 +105,35 @@ def test_words_are_near_fp32_and_depend_on_no_batch(tmp_path: Path) -> None:
         np.testing.assert_array_equal(part, found[:samples])
 
 
+def test_words_are_near_fp32_on_any_input(tmp_path: Path) -> None:
+    """Depth adds up errors; a residual, a pool and a concatenation hand on that no value is negative."""
+    rng, path, same = np.random.default_rng(8), tmp_path / "net.dcz", {"padding": (1, 1)}
+    nodes, value, names = [], 0, []
+    for number in range(6):
+        names.append((f"w{number}", (16, 8 if number == 0 else 16, 3, 3)))
+        nodes.append(make_node("conv2d", (value,), {"weight": f"w{number}"}, same))
+        if number % 2:
+            nodes.append(make_node("add", (len(nodes), value)))
+        nodes.append(make_node("relu", (len(nodes),)))
+        value = len(nodes)
+    nodes.append(make_node("max_pool2d", (value,), attrs={"kernel": (3, 3), "stride": (1, 1), "padding": (1, 1)}))
+    nodes.append(make_node("concat", (value, value + 1)))
+    nodes.append(make_node("conv2d", (value + 2,), {"weight": "last"}, same))
+    nodes.append(make_node("adaptive_avg_pool2d", (value + 3,)))
+    weights = {}
+    for name, shape in (*names, ("last", (16, 32, 3, 3))):
+        weights[name] = (rng.normal(size=shape) * (rng.random(shape) < 0.4)).astype(np.float32)
+    write(path, Graph((8, 14, 14), tuple(nodes), (Output(value + 4, "scores"),)), weights)
+    shape = 2, 8, 14, 14
+    noise, constant = rng.normal(size=shape), np.broadcast_to(rng.normal(size=(2, 8, 1, 1)), shape)
+    images = [noise, rng.random(shape), noise * (rng.random(shape) < 0.01), constant, np.ones(shape), 1e-4 * noise]
+    images = np.concatenate(images).astype(np.float32)
+    wanted, model = dcz.load(path, threads=1)(images), dcz.load(path, threads=1, precision="s16")
+    assert sum(layer["kernel"].startswith("conv_words") for layer in model.stats["layers"]) == 7
+    error = np.abs(model(images) - wanted).max(axis=(1, 2, 3)) / np.abs(wanted).max(axis=(1, 2, 3))
+    assert (error < 1e-3).all()
+
+
 def test_samples_run_alone_unless_weights_are_those_of_connected_layers(calibrated: Path) -> None:
     model = dcz.load(calibrated, threads=1, precision="u8")
     assert model._engine.facts.sizes == [1]

@@ -22,6 +22,7 @@ from .fills import free_fills
 from .fold import fold
 from .fx_builder import FxBuilder, meta
 from .lowering import lower, rewrite
+from .parts import free_parts
 from .place import size_of
 from .refusals import as_one
 from .tracing import quiet, trace
@@ -147,6 +148,7 @@ def lower_program(
     user_inputs, user_outputs = inputs_of(program), outputs_of(program)
     nodes = dict(zip((node.name for node in program.graph.nodes), graph.nodes, strict=True))  # copies may be renamed
     free_fills(graph)
+    free_parts(graph)
     _fix_sizes(graph)
     names = names or {}
     tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}

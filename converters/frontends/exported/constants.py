@@ -179,11 +179,11 @@ class Constants:
             whole, before, behind = node, sizes[:axis], sizes[axis + 1 :]
             if place.outer > 1:
                 before, axis = (*before, place.outer), axis + 1
-                whole = self._after(node, aten.view.default, ((*before, batch * inner, *behind),))
-            row = self._rows[node, place] = self._after(whole, aten.slice.Tensor, (axis, 0, inner))
+                whole = self.after(node, aten.view.default, (*before, batch * inner, *behind))
+            row = self._rows[node, place] = self.after(whole, aten.slice.Tensor, axis, 0, inner)
         return row
 
-    def _after(self, node: fx.Node, target: Any, more: tuple[Any, ...]) -> fx.Node:
+    def after(self, node: fx.Node, target: Any, *more: Any) -> fx.Node:
         """A new node that reads a constant one."""
         with self.graph.inserting_after(node):
             made = self.graph.call_function(target, (node, *more))

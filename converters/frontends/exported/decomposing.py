@@ -51,7 +51,7 @@ def _table(program: ExportedProgram, tried: set[Any]) -> dict[Any, Any]:
     every = {op: defined[op] for op in defined} | dict(DEFINITIONS)
     if unknown.isdisjoint(every) and not any(map(_is_composite, unknown)):
         return {}
-    kept = LOWERINGS.keys() | {node.target for node in program.graph.nodes if node not in moving}
+    kept = (LOWERINGS.keys() | {node.target for node in program.graph.nodes if node not in moving}) - unknown
     return {op: every[op] for op in every if (op in unknown or _is_composite(op)) and op not in kept}
 
 

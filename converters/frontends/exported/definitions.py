@@ -76,12 +76,22 @@ def _trunc(x: Tensor) -> Tensor:
     return x.relu().floor() - (-x).relu().floor()
 
 
+def _quotient(x: Tensor, y: Tensor | float) -> Tensor:
+    """A division proper: times 1 / y, as one by a number is lowered, 41 / 41 is below 1."""
+    return x / (y if isinstance(y, Tensor) else torch.full((), float(y)))
+
+
+def _rounded_quotient(x: Tensor, y: Tensor | float, *, rounding_mode: str | None) -> Tensor:
+    quotient = _quotient(x, y)
+    return quotient if rounding_mode is None else quotient.floor() if rounding_mode == "floor" else _trunc(quotient)
+
+
 def _fmod(x: Tensor, y: Tensor | float) -> Tensor:
-    return x - _trunc(x / y) * y
+    return x - _trunc(_quotient(x, y)) * y
 
 
 def _remainder(x: Tensor, y: Tensor | float) -> Tensor:
-    return x - (x / y).floor() * y
+    return x - _quotient(x, y).floor() * y
 
 
 def _sign(x: Tensor) -> Tensor:
@@ -185,6 +195,9 @@ DEFINITIONS: Mapping[Any, Callable[..., Any]] = {
     aten.fmod.Tensor: _fmod,
     aten.remainder.Scalar: _remainder,
     aten.remainder.Tensor: _remainder,
+    aten.div.Tensor_mode: _rounded_quotient,
+    aten.div.Scalar_mode: _rounded_quotient,
+    aten.floor_divide.default: lambda x, y: _quotient(x, y).floor(),
     aten.sign.default: _sign,
     aten.sgn.default: _sign,
     aten.hypot.default: lambda x, y: (x * x + y * y).sqrt(),

@@ -69,7 +69,7 @@ class FxBuilder:
             outputs = {Output.name: outputs}
         values = {}
         for name, self.node in outputs.items():
-            self.require(self.place_of(self.node) == FIRST, self.batch_rule)
+            self.require(self._is_first(self.node), self.batch_rule)
             shape = self.shape_of(self.node)
             values[name] = self.read(self.node) if shape else self.reshape(self.value(self.node), (1,))
         return self._graph.finish(values)
@@ -115,7 +115,13 @@ class FxBuilder:
 
     def has_batch_first(self, node: fx.Node) -> bool:
         """Whether all activations that a node reads have the batch as their first axis, whole."""
-        return all(self.place_of(each) == FIRST for each in node.all_input_nodes if each in self.values)
+        return all(self._is_first(each) for each in node.all_input_nodes if each in self.values)
+
+    def _is_first(self, node: fx.Node) -> bool:
+        """Whether the batch is the first axis of what a node made: a single sample may be said to lie anywhere."""
+        if self.batch == self.sizes(node)[0] == 1:
+            self.set_place(FIRST, node)
+        return self.place_of(node) == FIRST
 
     def check_batch(self, node: fx.Node) -> None:
         """Refuse a node that mixes the samples of a batch."""
@@ -150,7 +156,14 @@ class FxBuilder:
 
     def axis(self, node: fx.Node, dim: int) -> int:
         """The sample's axis that is the axis `dim` of what a node made, negative or not; refuses that of the batch."""
-        place, dim = self.place_of(node), dim % len(self.sizes(node))
+        sizes = self.sizes(node)
+        place, dim = self.place_of(node), dim % len(sizes)
+        if (
+            dim == place.axis and self.batch == 1 and len(sizes) > 1
+        ):  # a single sample lies just as well in another axis
+            place = Place(dim + 1 if dim == 0 else dim - 1)
+            place = place._replace(inner=sizes[place.axis])
+            self.set_place(place, node)
         self.require(dim != place.axis, self.batch_rule)
         return place.own_axis(dim)
 

@@ -1,7 +1,7 @@
 """Whether a constant is the same all along an axis: then one row of it serves each sample of a batch.
 
-Positions are often computed for a batch, of zeros of its size, and class tokens are repeated for it. What a row holds
-is not compared, as weights may be unknown: rows are equal because of how they are made.
+Positions are often computed for a batch, of zeros of its size, and class tokens are repeated for it. Of weights, which
+may be unknown, rows are equal because of how they are made. What follows from numbers alone is computed and compared.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import fx
 
 from ....dcformat import Shape
 from .place import Place, after_view, size_of
+from .values import of_numbers
 
 aten = torch.ops.aten
 
@@ -80,7 +81,26 @@ def repeats(node: fx.Node, place: Place, batch: int) -> bool:
     batch : int
         Length of the batch.
     """
+    if batch == 1:
+        return True
+    value = of_numbers(node) if place.fits(sizes_of(node), batch) else None
+    return _made_alike(node, place, batch) if value is None else _are_equal(value, place, batch)
+
+
+def _are_equal(value: torch.Tensor, place: Place, batch: int) -> bool:
+    """Whether a tensor holds the same for all samples."""
+    before, behind = value.shape[: place.axis], value.shape[place.axis + 1 :]
+    samples = value.reshape(*before, place.outer, batch, place.inner, *behind).movedim(place.axis + 1, 0)
+    return bool((samples == samples[:1]).all())
+
+
+def _made_alike(node: fx.Node, place: Place, batch: int) -> bool:
+    """Whether a constant is the same for all samples because of how it is made."""
     if node.target in FILLED:
+        return True
+    if node.target == aten.index.Tensor:
+        return _takes_alike(node, place, batch)
+    if node.target == aten.repeat.default and _repeats_whole(node, place, batch):
         return True
     if node.target in VIEWS:
         source = node.all_input_nodes[0]
@@ -92,6 +112,40 @@ def repeats(node: fx.Node, place: Place, batch: int) -> bool:
     if node.target not in ALIGNED and torch.Tag.pointwise not in getattr(node.target, "tags", ()):
         return False
     return all(_repeats_aligned(source, node, place, batch) for source in node.all_input_nodes if _has_axes(source))
+
+
+def _repeats_whole(node: fx.Node, place: Place, batch: int) -> bool:
+    """Whether the whole of an axis is repeated for each sample."""
+    source, repeats = cast(fx.Node, node.args[0]), cast(Sequence[int], node.args[1])
+    sizes = sizes_of(source)
+    own = place.axis - (len(repeats) - len(sizes))
+    return own >= 0 and place.outer == 1 and repeats[place.axis] == batch and sizes[own] == place.inner
+
+
+def _takes_alike(node: fx.Node, place: Place, batch: int) -> bool:
+    """Whether an index takes the same for all samples: by the same numbers, or from where all numbers give the same."""
+    source = cast(fx.Node, node.args[0])
+    given = {dim: index for dim, index in enumerate(cast(Sequence[fx.Node | None], node.args[1])) if index is not None}
+    first, last = min(given), max(given)
+    rank = max(index.meta["val"].dim() for index in given.values())
+    own = place.axis - first
+    if len(given) != last - first + 1 or (place.outer, place.inner) != (1, 1):
+        return False
+    if own not in range(rank):
+        return repeats(source, place if own < 0 else place._replace(axis=place.axis - rank + len(given)), batch)
+
+    def alike(dim: int, index: fx.Node) -> bool:
+        sizes = sizes_of(index)
+        axis = own - rank + len(sizes)
+        one_for_all = axis < 0 or sizes[axis] == 1
+        return one_for_all or repeats(index, Place(axis), batch) or _is_even(source, dim)
+
+    return all(alike(dim, index) for dim, index in given.items())
+
+
+def _is_even(node: fx.Node, dim: int) -> bool:
+    """Whether all that lies along an axis of a constant is the same."""
+    return repeats(node, Place(dim), sizes_of(node)[dim])
 
 
 def sizes_of(node: fx.Node) -> Shape:
@@ -115,14 +169,22 @@ def _repeats_aligned(source: fx.Node, node: fx.Node, place: Place, batch: int) -
 def _parts(node: fx.Node) -> list[fx.Node]:
     """The tensors that hold the axis: all that are joined or multiplied, or the first argument."""
     first = node.args[0]
-    if node.target in PRODUCTS:
+    if node.target in (*PRODUCTS, aten.gather.default):
         return node.all_input_nodes
+    if node.target == aten.embedding.default:
+        return [cast(fx.Node, node.args[1])]
     return [first] if isinstance(first, fx.Node) else list(cast(Sequence[fx.Node], first))
 
 
 def _beside(node: fx.Node, axis: int) -> int | None:
     """The same axis, where the operator works along another."""
     return None if _dim(node) == axis else axis
+
+
+def _beside_gathered(node: fx.Node, axis: int) -> int | None:
+    """The same axis, where another one is gathered along, and no element of it is left out."""
+    whole = sizes_of(cast(fx.Node, node.args[0]))[axis] == sizes_of(node)[axis]
+    return _beside(node, axis) if whole else None
 
 
 def _beside_new(node: fx.Node, axis: int) -> int | None:
@@ -163,6 +225,11 @@ def _outside_of_norm(node: fx.Node, axis: int) -> int | None:
     return axis if axis < node.meta["val"].dim() - trailing else None
 
 
+def _of_indices(node: fx.Node, axis: int) -> int | None:
+    """The axis of the row numbers, where it is one of theirs."""
+    return axis if axis < cast(fx.Node, node.args[1]).meta["val"].dim() else None
+
+
 def order_of(node: fx.Node) -> list[int]:
     """For each axis that a node out of `SWAPS` makes, the axis before."""
     order = list(range(node.meta["val"].dim()))
@@ -184,6 +251,8 @@ TRACED: Mapping[Any, Callable[[fx.Node, int], int | None]] = {
     **dict.fromkeys((aten.softmax.int, aten._softmax.default), _beside),
     aten.linear.default: _outside_of(1),
     aten.layer_norm.default: _outside_of_norm,
+    aten.embedding.default: _of_indices,
+    aten.gather.default: _beside_gathered,
     aten.select.int: _beside_dropped,
     aten.stack.default: _beside_new,
     aten.conv2d.default: _convolved,

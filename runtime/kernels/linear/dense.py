@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ....core import memory
 from ....dcformat.tensors import Tensor
 from ... import simd
 from ...jit import kernel
@@ -104,7 +105,8 @@ class LinearDense:
         rows, features = dense.shape
         padded = np.pad(dense, ((0, -rows % ROWS), (0, -features % LANES))).astype(np.float32)
         # One stream, since the processor prefetches anew at the start of each.
-        self._weights = padded.reshape(-1, ROWS, padded.shape[1] // LANES, LANES).swapaxes(1, 2).reshape(-1)
+        runs = padded.reshape(-1, ROWS, padded.shape[1] // LANES, LANES).swapaxes(1, 2)
+        self._weights: F32 = memory.on_large_pages(runs).reshape(-1)
         self._tail = epilogue_array(epilogue, rows), geometry.batch, epilogue.residual
         self._runs = len(padded) // ROWS
         self.weight_bytes = self._weights.nbytes

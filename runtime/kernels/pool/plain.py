@@ -134,6 +134,8 @@ def _reduce_down(
         begin += step
     if begin < end and width >= 4 * LANES:
         _reduce_columns(FOUR, x, plane, begin, end, step, width, scratch, line, largest)
+    elif begin < end and width >= 2 * LANES:
+        _reduce_columns(TWO, x, plane, begin, end, step, width, scratch, line, largest)
     elif begin < end and width >= LANES:
         _reduce_columns(ONE, x, plane, begin, end, step, width, scratch, line, largest)
     else:
@@ -274,6 +276,24 @@ def global_avg_pool(x: F32, out: F32) -> None:
         rest = size % LANES
         sums = simd.add(sums, simd.load_masked(x, (p + 1) * size - rest, 0, rest))
         out[p] = simd.reduce_sum(sums) / np.float32(size)
+
+
+@kernel
+def add_margin(means: F32, share: np.float32, margin: F32) -> None:
+    """Turn means of planes into those of larger planes, of which the rest is constant.
+
+    Parameters
+    ----------
+    means : ndarray of float32, flat
+        By sample and channel; changed.
+    share : float32
+        The part of the larger planes that the means are of.
+    margin : ndarray of float32, shape (channels,)
+        The constant times the part that is left.
+    """
+    for start in range(0, len(means), len(margin)):
+        for channel in range(len(margin)):
+            means[start + channel] = means[start + channel] * share + margin[channel]
 
 
 @kernel

@@ -2,7 +2,12 @@
 
 A sum of products is at most (levels of activations) times (sum of the magnitudes of the integer weights). Sums of a
 block of units begin at zero, so only the weights of one segment count: some dozens, where a whole output channel may
-have thousands. That is worth four or five bits.
+have thousands. That is worth four or five bits. Where no activation is negative, a sum lies between those of the
+positive and of the negative weights alone, which is worth another one.
+
+Sums of weights are rounded, and weights are their differences. So the errors of neighbours cancel, and what a layer
+makes of the mean of its activations is nearly exact: behind a ReLU most of the error of weights rounded one by one lies
+there.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from ..epilogue import epilogue_array
 MOST = (1 << 15) - 1
 """Greatest magnitude of a word."""
 LARGEST_SUM = (1 << 31) - 1
-SKEW = 2
+SKEW = 1.4
 """How many times finer the grid of activations is than that of weights, if neither is limited: most activations are
 small beside the greatest, by which their grid is made, and most weights are not."""
 
@@ -44,7 +49,7 @@ class Grid(NamedTuple):
 
 
 def make_grid(weight: F32, g: ConvGeometry, blocks: I64) -> Grid:
-    """Choose the grids of a layer.
+    """Choose the grids of a layer. No weight changes its sign.
 
     Parameters
     ----------
@@ -56,14 +61,15 @@ def make_grid(weight: F32, g: ConvGeometry, blocks: I64) -> Grid:
     """
     outputs, units = len(weight), g.in_channels // g.groups * g.kernel[1]
     flat, sizes = np.ascontiguousarray(weight).reshape(-1), np.array([outputs, *weight.shape[1:]], np.int64)
-    largest, nonzero, until = np.zeros(outputs), np.zeros(outputs, np.int64), np.zeros((outputs, units + 1))
+    largest, nonzero, until = np.zeros(outputs), np.zeros(outputs, np.int64), np.zeros((2, outputs, units + 1))
     weigh(flat, sizes, largest, nonzero, until)
     largest[largest == 0] = 1.0
-    heaviest = _heaviest(until, g, blocks) / largest
-    levels = min(MOST, SKEW * isqrt(int(LARGEST_SUM / max(1.0, heaviest.max(initial=0)))))
-    # A weight gains half a step at most by rounding.
-    room = LARGEST_SUM // levels - nonzero / 2
-    steps = np.floor(np.minimum(MOST, room / np.maximum(1.0, heaviest)))
+    positive, negative = (_heaviest(sums, g, blocks) / largest for sums in until)
+    heaviest = np.maximum(positive, negative) if g.nonnegative else _heaviest(until.sum(axis=0), g, blocks) / largest
+    levels = min(MOST, int(SKEW * isqrt(int(LARGEST_SUM / max(1.0, heaviest.max(initial=0))))))
+    # A weight gains less than a step by rounding.
+    room = LARGEST_SUM // levels - nonzero
+    steps = np.floor(np.minimum(MOST - 1, room / np.maximum(1.0, heaviest)))
     scales = largest / steps
     integers = np.empty(weight.shape, np.int16)
     round_weights(flat, scales, integers.reshape(-1))
@@ -88,34 +94,37 @@ def weigh(
         The weight's shape.
     largest, nonzero
         Written, of each output channel: its greatest magnitude, and how many weights are not zero.
-    until : ndarray of float64, shape (outputs, units + 1)
-        Zeros. Written: the sums of the magnitudes of all units before each.
+    until : ndarray of float64, shape (2, outputs, units + 1)
+        Zeros. Written: the sums of the magnitudes of all units before each, of positive weights and of negative ones.
     """
     inputs, height, width = sizes[1], sizes[2], sizes[3]
     for output in range(sizes[0]):
-        most, count, total = 0.0, 0, 0.0
+        most, count, positive, negative = 0.0, 0, 0.0, 0.0
         for channel in range(inputs):
             start = (output * inputs + channel) * height * width
             for tap in range(width):
-                unit = 0.0
                 for row in range(height):
-                    magnitude = abs(np.float64(weights[start + row * width + tap]))
-                    unit += magnitude
-                    most = max(most, magnitude)
-                    count += magnitude != 0
-                total += unit
-                until[output, channel * width + tap + 1] = total
+                    weight = np.float64(weights[start + row * width + tap])
+                    positive += max(weight, 0.0)
+                    negative += max(-weight, 0.0)
+                    most = max(most, abs(weight))
+                    count += weight != 0
+                unit = channel * width + tap + 1
+                until[0, output, unit], until[1, output, unit] = positive, negative
         largest[output], nonzero[output] = most, count
 
 
 @kernel
 def round_weights(weights: F32, scales: NDArray[np.float64], out: NDArray[np.int16]) -> None:
-    """Round the weights of each output channel, divided by its scale, halves to even."""
+    """Round the sums of the first weights of each output channel, divided by its scale; write their differences."""
     size = len(weights) // len(scales)
     for output in range(len(scales)):
-        scale = scales[output]
+        total, before = 0.0, 0.0
         for i in range(output * size, (output + 1) * size):
-            out[i] = np.int16(np.rint(np.float64(weights[i]) / scale))
+            total += np.float64(weights[i]) / scales[output]
+            nearest = np.rint(total)
+            out[i] = np.int16(nearest - before)
+            before = nearest
 
 
 def _heaviest(until: NDArray[np.float64], g: ConvGeometry, blocks: I64) -> NDArray[np.float64]:

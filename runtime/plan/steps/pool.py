@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from ...kernels.contract import F32, Call
 from ...kernels.pool import plain as pool
 from ...kernels.pool.batch16 import Windows, pool_lanes
@@ -81,7 +83,7 @@ def _adaptive(layer: Layer, context: Context) -> Step:
         down, across = Windows.adaptive(height, out_h), Windows.adaptive(width, out_w)
         return _pool_lanes(layer, "adaptive_pool2d", (height, width), down, across, largest)
     if (out_h, out_w) == (1, 1) and not largest:
-        return _global_average(layer)
+        return _global_average(layer, context)
     if height % out_h == width % out_w == 0:
         size = height // out_h, width // out_w
         return _windows(layer, context, largest, size, size, (0, 0))
@@ -100,9 +102,16 @@ def _pool_lanes(layer: Layer, name: str, size: tuple[int, int], down: Windows, a
     return Step(layer.node.op, name, Use(layer.inputs, layer.output), bind)
 
 
-def _global_average(layer: Layer) -> Step:
+def _global_average(layer: Layer, context: Context) -> Step:
+    margin, channels = context.margins.get(layer.inputs[0]), context.shapes[layer.output][0]
+    added = None if margin is None else margin.mean(channels, context.decode)
+
     def bind(inputs: list[F32], out: F32, scratch: F32) -> list[Call]:
-        return [(pool.global_avg_pool, (inputs[0].reshape(-1), out.reshape(-1)))]
+        flat = out.reshape(-1)
+        average: Call = (pool.global_avg_pool, (inputs[0].reshape(-1), flat))
+        if margin is None:
+            return [average]
+        return [average, (pool.add_margin, (flat, np.float32(margin.share), added))]
 
     return Step(layer.node.op, "global_avg_pool", Use(layer.inputs, layer.output), bind)
 

@@ -89,6 +89,7 @@ def _conv_geometry(layer: Layer, weight: Tensor, context: Context) -> ConvGeomet
         groups=cast(int, attrs["groups"]),
         out_height=out[1],
         out_width=out[2],
+        nonnegative=layer.inputs[0] in context.nonnegative,
     )
 
 

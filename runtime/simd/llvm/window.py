@@ -145,11 +145,10 @@ def fma_window(
             row = builder.add(first_row, long(y))
             inside = builder.icmp_unsigned("<", row, rows)
             line = builder.gep(image, [builder.add(start, builder.mul(row_step, row))])
+            line = builder.select(inside, line, zeros)  # the masks of all rows are equal, and so stay in registers
             if s == 1:
-                shown = builder.select(inside, line_bits, long(0))
-                windows = [_build_masked(builder, line, x, builder.lshr(shown, long(x))) for x in range(kw)]
+                windows = [_build_masked(builder, line, x, builder.lshr(line_bits, long(x))) for x in range(kw)]
             else:
-                line = builder.select(inside, line, zeros)
                 loaded = [_build_masked(builder, line, x, builder.lshr(line_bits, long(x))) for x in ends]
                 windows = _build_windows(builder, loaded, kw)
             for kx, pixels in enumerate(windows):

@@ -68,7 +68,16 @@ def test_times_have_columns_where_there_are_any() -> None:
 def test_published_files_are_cases_where_their_folder_is_named() -> None:
     cases = zoo.cases(Options(checkpoints=Path("files")))
     assert len(cases) == len(ZOO) + len(zoo.FILES) == 137 + 12
-    assert zoo.FILES["file:model"].batch(2).dtype == np.int32
+
+
+def test_inputs_of_published_files() -> None:
+    """Pages with strokes for images, wherever the channels are; noise for lines; integers of the file's own type."""
+    for name, shape in (("file:320n", (2, 3, 320, 320)), ("file:open-nsfw", (2, 224, 224, 3))):
+        pages = zoo.FILES[name].batch(2)
+        assert (pages.shape, pages.dtype, set(np.unique(pages))) == (shape, np.float32, {-1, 1})
+    assert np.ptp(zoo.FILES["file:silero_vad"].batch(1)) > 1.9
+    model = zoo.FILES["file:model"]
+    assert (model.input_shape, model.batch(2).dtype) == ((2048,), np.int32)
 
 
 def test_cases_are_all_networks_a_dozen_or_those_named() -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from dcz.converters.compression.sharing import BitsRule
 from dcz.converters.training.constraints import GradualPruning, Masks, SharedWeights, nonzero_masks
 from dcz.converters.training.data.datasets import Split
 from dcz.converters.training.targets import GlobalTarget
-from dcz.converters.training.training import Settings, evaluate, train
+from dcz.converters.training.training import Settings, _loss, evaluate, train
 from dcz.dcformat import ConversionError, Preprocess
 
 GREY = Preprocess(mode="L", mean=(0.5,), std=(0.5,))
@@ -138,6 +139,29 @@ def test_distillation_follows_the_teacher() -> None:
     model = network()
     train(model, lies, GREY, replace(SETTINGS, distill=1.0, temperature=2.0), teacher=teacher)
     assert evaluate(model, TEST, GREY).accuracy > 0.9
+
+
+def test_mixed_pictures_are_taught_by_the_teacher_alone() -> None:
+    """Labels lie, and pictures of a pair are mixed: only the teacher's answers to the mixtures can teach this."""
+    teacher = network()
+    train(teacher, TRAIN, GREY, SETTINGS)
+    teacher.eval()
+    lies = Split(TRAIN.images, (TRAIN.labels + 1) % 4)
+    model = network()
+    train(model, lies, GREY, replace(SETTINGS, mixup=0.5, distill=1.0, temperature=2.0), teacher=teacher)
+    assert evaluate(model, TEST, GREY).accuracy > 0.9
+
+
+def test_mixup_mixes_labels_as_pictures() -> None:
+    """Without a network between, the loss is that of either label, in the shares of the pictures."""
+    torch.manual_seed(0)
+    share = float(torch.distributions.Beta(0.4, 0.4).sample())
+    images, labels = torch.rand(4, 3), torch.tensor([0, 1, 2, 2])
+    mixed = share * images + (1 - share) * images.flip(0)
+    wanted = share * F.cross_entropy(mixed, labels) + (1 - share) * F.cross_entropy(mixed, labels.flip(0))
+    torch.manual_seed(0)
+    loss = _loss(nn.Identity(), images, labels, None, replace(SETTINGS, mixup=0.4))
+    assert loss == pytest.approx(float(wanted), rel=1e-6)
 
 
 def test_frozen_trains_codebooks_alone() -> None:

@@ -37,6 +37,7 @@ FAMILIES = [
         "comparisons",
         "convolutions",
         "embedding",
+        "indexing",
         "layers",
         "norms",
         "pads",

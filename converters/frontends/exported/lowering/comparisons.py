@@ -57,6 +57,11 @@ def _not(g: FxBuilder, truth: Value) -> Value:
     return affine(g, truth, -1, 1)
 
 
+def differs_from_zero(g: FxBuilder, value: Value) -> Value:
+    """Append the truth value that numbers stand for."""
+    return _not(g, g.append("equal", [value, g.new_constant(aten.full.default, ((1,), 0.0))]))
+
+
 @lowers(aten.eq.Tensor)
 def _equal(g: FxBuilder, a: Args) -> Value:
     return pair(g, "equal", a["self"], a["other"])
@@ -88,19 +93,26 @@ def _greater_or_equal(g: FxBuilder, a: Args) -> Value:
     return g.append("add", [_greater(g, a), _equal(g, a)])
 
 
+@lowers(aten.isnan.default)
+def _isnan(g: FxBuilder, a: Args) -> Value:
+    """NaN alone is not equal to itself."""
+    value = g.value(a["self"])
+    return _not(g, g.append("equal", [value, value]))
+
+
 @lowers(aten.logical_not.default, aten.bitwise_not.default)
 def _logical_not(g: FxBuilder, a: Args) -> Value:
     _require_truth(g, a["self"])
     return _not(g, g.value(a["self"]))
 
 
-@lowers(aten.logical_and.default, aten.bitwise_and.Tensor)
+@lowers(aten.logical_and.default, aten.bitwise_and.Tensor, aten.__and__.Tensor, any_place=True)
 def _and(g: FxBuilder, a: Args) -> Value:
     _require_truth(g, a["self"], a["other"])
     return pair(g, "mul", a["self"], a["other"])
 
 
-@lowers(aten.logical_or.default, aten.bitwise_or.Tensor)
+@lowers(aten.logical_or.default, aten.bitwise_or.Tensor, aten.__or__.Tensor, any_place=True)
 def _or(g: FxBuilder, a: Args) -> Value:
     _require_truth(g, a["self"], a["other"])
     return pair(g, "maximum", a["self"], a["other"])

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from .....dcformat import Attr, Value
 from ..fx_builder import FxBuilder, meta
+from ..place import Place
+from .arithmetic import affine
 from .table import Args, Call, lowers, params
 
 aten = torch.ops.aten
@@ -36,26 +38,59 @@ def _matmul(g: FxBuilder, a: Args) -> Value:
     if right in g.constants and meta(right).dim() == 2:
         g.axis(left, -1)  # not the batch's
         return g.emit("linear", [left], {"weight": g.param(right, "weight", transposed=True)})
+    if left in g.constants or right in g.constants:
+        moving, axis = (right, -1) if left in g.constants else (left, -2)
+        if g.place_of(moving).axis == len(g.sizes(moving)) + axis:
+            return _along_samples(g, left, right, moving)
     return g.append("matmul", _factors(g, left, right))
+
+
+def _along_samples(g: FxBuilder, left: fx.Node, right: fx.Node, moving: fx.Node) -> Value:
+    """A product with a constant where the rows of the first factor, or the columns of the second, are the samples'."""
+    place, sizes = g.place_of(moving), g.sizes(moving)
+    g.set_place(place)
+    own = (*sizes[: place.axis], place.outer * place.inner, *sizes[place.axis + 1 :])
+    factors = [
+        g.reshape(g.value(node), own) if node is moving else g.constant(node, Place(-1)) for node in (left, right)
+    ]
+    return g.append("matmul", factors)
 
 
 @lowers(aten.baddbmm.default, any_place=True)
 def _baddbmm(g: FxBuilder, a: Args) -> Value:
-    g.require(a["alpha"] == 1 and a["beta"] == 1, "alpha and beta must be 1")
-    return g.append("add", [g.operand(a["self"]), g.append("matmul", _factors(g, a["batch1"], a["batch2"]))])
+    product = _times(g, g.append("matmul", _factors(g, a["batch1"], a["batch2"])), a["alpha"])
+    return g.append("add", [_times(g, g.operand(a["self"]), a["beta"]), product])
+
+
+def _times(g: FxBuilder, value: Value, factor: float) -> Value:
+    return value if factor == 1 else affine(g, value, factor)
 
 
 @lowers(aten.scaled_dot_product_attention.default, any_place=True)
 def _attention(g: FxBuilder, a: Args) -> Value:
     g.require(not a["dropout_p"], "dropout is switched on; export in eval mode (model.eval())")
-    g.require(not a.get("enable_gqa"), "queries and keys of different numbers of heads are not supported")
     inputs = _factors(g, a["query"], a["key"], a["value"])
     if a["attn_mask"] is not None:
-        g.require(meta(a["attn_mask"]).dtype.is_floating_point, "a mask of truth values must be a constant")
+        g.require(meta(a["attn_mask"]).dtype.is_floating_point, "a mask must be of floats here")
         inputs.append(g.operand(a["attn_mask"]))
     scale = inputs[0].shape[-1] ** -0.5 if a["scale"] is None else a["scale"]
     attrs: dict[str, Attr] = {"scale": float(scale), "causal": bool(a["is_causal"])}
-    return g.append("attention", inputs, attrs=attrs)
+    if not a.get("enable_gqa") or inputs[0].shape[-3] == inputs[1].shape[-3]:
+        return g.append("attention", inputs, attrs=attrs)
+    made = g.append("attention", _in_groups(g, inputs), attrs=attrs)
+    return g.reshape(made, (*made.shape[:-4], made.shape[-4] * made.shape[-3], *made.shape[-2:]))
+
+
+def _in_groups(g: FxBuilder, inputs: list[Value]) -> list[Value]:
+    """Queries of several heads to each of the keys: an axis of groups, and one of the heads in a group."""
+    groups = inputs[1].shape[-3]
+
+    def split(value: Value) -> Value:
+        *leading, heads, rows, columns = (1, *value.shape) if len(value.shape) == 2 else value.shape
+        outer = min(heads, groups)
+        return g.reshape(value, (*leading, outer, heads // outer, rows, columns))
+
+    return [split(value) for value in inputs]
 
 
 @lowers(aten._scaled_dot_product_flash_attention_for_cpu.default, any_place=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -33,6 +34,7 @@ def _dstack(g: FxBuilder, a: Args) -> Value:
 
 
 def _join(g: FxBuilder, nodes: Sequence[fx.Node], dim: int) -> Value:
+    nodes = [node for node in nodes if prod(g.sizes(node))]  # an empty tensor may stand for a cache
     first = next(node for node in nodes if node not in g.constants)
     axis = g.axis(first, dim)
     return g.append("concat", [g.operand(node, first) for node in nodes], attrs={"axis": axis})
@@ -52,20 +54,20 @@ def _stack(g: FxBuilder, a: Args) -> Value:
 
 
 @lowers(aten.slice.Tensor, any_place=True)
-def _slice(g: FxBuilder, a: Args) -> Value:
+def _slice(g: FxBuilder, a: Args) -> Value | None:
     if a["dim"] % len(g.sizes(a["self"])) == g.place_of(a["self"]).axis:
         return g.value(a["self"])  # x[:, ...]; anything that drops samples fails the check of the batch axis
     return _cut(g, a["self"], a["dim"], *slice(a["start"], a["end"], a["step"]).indices(_length(g, a)))
 
 
 @lowers(aten.narrow.default, any_place=True)
-def _narrow(g: FxBuilder, a: Args) -> Value:
+def _narrow(g: FxBuilder, a: Args) -> Value | None:
     start = a["start"] % _length(g, a)
     return _cut(g, a["self"], a["dim"], start, start + a["length"])
 
 
 @lowers(aten.select.int, any_place=True)
-def _select(g: FxBuilder, a: Args) -> Value:
+def _select(g: FxBuilder, a: Args) -> Value | None:
     index = a["index"] % _length(g, a)
     g.set_place(_place_without(g, a))
     return _cut(g, a["self"], a["dim"], index, index + 1)
@@ -96,8 +98,9 @@ def _unbind(g: FxBuilder, a: Args) -> list[Value | None]:
 
 def _place_without(g: FxBuilder, a: Args) -> Place:
     """The batch's place where the axis ``dim`` of ``self``, another one, is dropped."""
-    place, dim = g.place_of(a["self"]), a["dim"] % meta(a["self"]).dim()
-    g.require(dim != place.axis, g.batch_rule)
+    dim = a["dim"] % meta(a["self"]).dim()
+    g.axis(a["self"], dim)  # not the batch's
+    place = g.place_of(a["self"])
     return place._replace(axis=place.axis - (dim < place.axis))
 
 
@@ -117,11 +120,14 @@ def _length(g: FxBuilder, a: Args) -> int:
     return g.sizes(a["self"])[a["dim"]]
 
 
-def _cut(g: FxBuilder, node: fx.Node, dim: int, start: int, stop: int, step: int = 1) -> Value:
+def _cut(g: FxBuilder, node: fx.Node, dim: int, start: int, stop: int, step: int = 1) -> Value | None:
+    """Some of the elements of an axis; None for no element, which is left out where parts are joined."""
+    if start >= stop:
+        return None
     if (start, stop, step) == (0, g.sizes(node)[dim], 1):
         return g.value(node)
     axis = g.axis(node, dim)
-    attrs: dict[str, Attr] = {"axis": axis, "start": start, "stop": max(start, stop), "step": step}
+    attrs: dict[str, Attr] = {"axis": axis, "start": start, "stop": stop, "step": step}
     same = g.shape_of(node) == g.value(node).shape
     own = None if same else g.axis_behind(node, axis)
     if own is None:

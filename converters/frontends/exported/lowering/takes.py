@@ -1,4 +1,4 @@
-"""Repeating axes, and taking elements of them by their numbers."""
+"""Repeating axes, and taking elements of them by constant numbers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from itertools import pairwise
 from math import prod
 
 import torch
-from torch import fx
 
 from .....dcformat import Value
 from ..fx_builder import FxBuilder
-from ..place import FIRST
 from .table import Args, Call, lowers
 
 aten = torch.ops.aten
@@ -86,48 +84,6 @@ def _flip(g: FxBuilder, a: Args) -> Value:
     for axis in [g.axis(a["self"], dim) for dim in a["dims"]]:
         value = taken(g, value, axis, range(value.shape[axis] - 1, -1, -1))
     return value
-
-
-@lowers(aten.index_select.default, any_place=True)
-def _index_select(g: FxBuilder, a: Args) -> Value:
-    return taken(g, g.read(a["self"]), g.axis(a["self"], a["dim"]), g.indices(a["index"]).reshape(-1).tolist())
-
-
-@lowers(aten.index.Tensor)
-def _index(g: FxBuilder, a: Args) -> Value:
-    """Elements by constant numbers for one axis, or for some that follow each other: then these are one axis."""
-    given: dict[int, fx.Node] = {dim: index for dim, index in enumerate(a["indices"]) if index is not None}
-    dims = list(given)
-    g.set_place(FIRST)
-    g.require(dims == list(range(dims[0], dims[-1] + 1)), "takes indices for axes that do not follow each other")
-    axes, shape = [g.axis(a["self"], dim) for dim in dims], g.shape_of(a["self"])
-    sizes = shape[axes[0] : axes[-1] + 1]
-    tensors = torch.broadcast_tensors(*(g.indices(index) for index in given.values()))  # type: ignore[no-untyped-call]
-    flat = torch.zeros_like(tensors[0])
-    for size, index in zip(sizes, tensors, strict=True):
-        g.require(bool(((index >= -size) & (index < size)).all()), f"takes an index that does not fit {size} elements")
-        flat = flat * size + index % size
-    value = g.reshape(g.value(a["self"]), (*shape[: axes[0]], prod(sizes), *shape[axes[-1] + 1 :]))
-    return taken(g, value, axes[0], flat.reshape(-1).tolist())
-
-
-@lowers(aten.gather.default, any_place=True)
-def _gather(g: FxBuilder, a: Args) -> Value:
-    """Elements by constant numbers, the same for all samples: of all elements in a row."""
-    assert g.node is not None
-    node, dim = a["self"], a["dim"] % len(g.sizes(a["self"]))
-    g.axis(node, dim)  # not the batch's
-    g.require(g.place_of(node) == FIRST, g.batch_rule)
-    g.require(a["index"] in g.constants, "takes computed indices where dcz needs constant ones")
-    row = g.constants.row(a["index"], FIRST, g.batch)
-    g.require(row is not None, "takes other elements of each sample")
-    index, shape = g.indices(row)[0], g.shape_of(node)
-    places = torch.zeros_like(index)
-    for axis, size in enumerate(shape):
-        own = index if axis == dim - 1 else torch.arange(index.shape[axis]).view(-1, *(1,) * (index.dim() - axis - 1))
-        places = places * size + own
-    g.set_place(FIRST)
-    return taken(g, g.reshape(g.value(node), (prod(shape),)), 0, places.flatten().tolist())
 
 
 def taken(g: FxBuilder, value: Value, axis: int, indices: Sequence[int]) -> Value:

@@ -10,8 +10,8 @@ from torch import fx
 
 from .....dcformat import Shape, Value
 from ..fx_builder import FxBuilder, meta
-from ..place import Place
 from ..rows import CONVERSIONS
+from .comparisons import differs_from_zero
 from .table import Args, Call, lowers
 
 aten = torch.ops.aten
@@ -36,11 +36,8 @@ def _view(g: FxBuilder, a: Args) -> Value:
 
 @lowers(aten.unsqueeze.default, any_place=True)
 def _unsqueeze(g: FxBuilder, a: Args) -> Value:
-    place = g.place_of(a["self"])
-    if place.folded:
-        return g.view(a["self"])
-    dim = a["dim"] % (meta(a["self"]).dim() + 1)
-    g.set_place(Place(place.axis + (dim <= place.axis)))
+    place, dim = g.place_of(a["self"]), a["dim"] % (meta(a["self"]).dim() + 1)
+    g.set_place(place._replace(axis=place.axis + (dim <= place.axis)))
     return g.value(a["self"])
 
 
@@ -49,9 +46,9 @@ def _squeeze(g: FxBuilder, a: Args) -> Value:
     place, sizes = g.place_of(a["self"]), g.sizes(a["self"])
     dims = {dim % len(sizes) for dim in ([a["dim"]] if isinstance(a["dim"], int) else a["dim"])}
     dropped = [dim for dim in dims if sizes[dim] == 1]
-    if place.folded or place.axis in dropped:
+    if place.axis in dropped:
         return g.view(a["self"])
-    g.set_place(Place(place.axis - sum(dim < place.axis for dim in dropped)))
+    g.set_place(place._replace(axis=place.axis - sum(dim < place.axis for dim in dropped)))
     return g.value(a["self"])
 
 
@@ -127,6 +124,8 @@ def _shuffle(g: FxBuilder, node: fx.Node, split: Shape, axes: Shape) -> Value:
 def _to(g: FxBuilder, a: Args) -> Value:
     assert g.node is not None
     before, after = meta(a["self"]).dtype, meta(g.node).dtype
+    if after == torch.bool and before != torch.bool:
+        return differs_from_zero(g, g.value(a["self"]))
     looked_up = all(user.target is aten.embedding.default for user in g.node.users)  # it rounds down
     exact = before in (*INTEGERS, torch.bool) and after in (*INTEGERS, torch.float32)
     same = before == after or exact or (after in INTEGERS and before.is_floating_point and looked_up)

@@ -36,6 +36,7 @@ PLAIN: dict[str, Callable[[Tensor], Tensor]] = {
     "Tan": torch.tan,
     "Sinh": torch.sinh,
     "Cosh": torch.cosh,
+    "IsNaN": torch.isnan,
     "Identity": lambda x: x,
 }
 """Operators without attributes."""

@@ -181,14 +181,13 @@ def _space_to_depth(n: OnnxNode) -> Tensor:
 
 @translates("GatherND")
 def _gather_nd(n: OnnxNode) -> Tensor:
-    """The axes that are indexed become one."""
-    x, indices = n.tensor(0), n.numbers(1)
+    """One number for each of the first axes."""
+    x = n.tensor(0)
     n.require(not n.attribute("batch_dims", 0), "batch_dims other than 0 is not supported")
-    depth = indices.shape[-1]
-    sizes, rest = tuple(x.shape[:depth]), x.shape[depth:]
-    places = np.ravel_multi_index(tuple(np.moveaxis(indices, -1, 0)), sizes, mode="wrap").reshape(-1)
-    taken = x.reshape(-1, *rest).index_select(0, torch.from_numpy(places))
-    return taken.reshape(*indices.shape[:-1], *rest)
+    if not n.is_constant(1):
+        computed = n.tensor(1)
+        return x[tuple(computed.select(-1, axis) for axis in range(computed.shape[-1]))]
+    return x[tuple(torch.from_numpy(np.array(numbers)) for numbers in np.moveaxis(n.numbers(1), -1, 0))]
 
 
 @translates("If")

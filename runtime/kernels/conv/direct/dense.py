@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .....core import memory
 from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import kernel
@@ -165,7 +166,7 @@ class ConvDense:
     def __init__(self, weight: Tensor, tiling: DenseTiling, epilogue: Epilogue) -> None:
         self.tiling = tiling
         weights, run = DenseWeights.of(weight), tiling.run
-        self._symbols, self._codebook = _stream(weights, tiling), weights.codebook
+        self._symbols, self._codebook = memory.on_large_pages(_stream(weights, tiling)), weights.codebook
         self._epilogue = epilogue_array(epilogue, tiling.geometry.out_channels)
         self._descriptor = describe(tiling, epilogue)
         self.weight_bytes = self._symbols.nbytes + self._codebook.nbytes

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .....core import memory
 from .....dcformat.tensors import Tensor
 from .... import simd
 from ....jit import inlined, kernel
@@ -142,7 +143,7 @@ class ConvChannels(ConvDense):
     def __init__(self, weight: Tensor, tiling: ChannelTiling, epilogue: Epilogue) -> None:
         super().__init__(weight, tiling, epilogue)
         if len(self._codebook):
-            self._symbols, self._codebook = self._codebook[self._symbols], self._codebook[:0]
+            self._symbols, self._codebook = memory.on_large_pages(self._codebook[self._symbols]), self._codebook[:0]
         self.weight_bytes = self._symbols.nbytes
         self._turned = self.scratch_elements
         self.scratch_elements += tiling.run * tiling.rows * LANES

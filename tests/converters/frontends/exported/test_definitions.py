@@ -43,6 +43,10 @@ DEFINED: dict[str, Callable[[Tensor], Tensor]] = {
     "tangent and signs": lambda x: x.tan().sign() + torch.hypot(x, x + 1),
     "complement of the error function": lambda x: torch.erfc(x),
     "remainders": lambda x: (x * 5).trunc() + (x * 5).fmod(2.0) * 0.1 + torch.remainder(x * 5, 2.0) * 0.01,
+    "quotients that are rounded": lambda x: (
+        (x * 5) // 0.7 + torch.div(x * 5, 0.7, rounding_mode="trunc") * 0.1 + torch.floor_divide(x * 5, x.abs() + 1)
+    ),
+    "quotients of whole numbers": lambda x: (x * 100).round().clamp(41, 41) // 41 + (x * 0 + 82) % 41,
     "windows of an axis": lambda x: x.unfold(-1, 3, 2),
     "diagonals": lambda x: torch.cat([x.diagonal(dim1=1, dim2=2), x.diagonal(-1, 1, 2), x.diagonal(2, 2, 1)], 1),
     "any, all, and how many": lambda x: (x > 0).any(1) * 1.0 + (x > -1).all(1) * 2.0 + (x > 0.5).count_nonzero(dim=1),

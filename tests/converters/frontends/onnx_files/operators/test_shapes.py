@@ -109,3 +109,26 @@ def test_elements_by_the_numbers_of_two_axes(tmp_path: Path) -> None:
     nodes.append(node("Transpose", "g", perm=[2, 3, 0, 1]))
     indices = np.stack(np.meshgrid([0, 8, -1], [2, 2], indexing="ij"), -1)
     agrees(save(tmp_path / "net.onnx", nodes, {"i": indices}))
+
+
+def test_elements_of_each_sample_by_numbers(tmp_path: Path) -> None:
+    """As torch's exporter writes ``mask[sample, key]``."""
+    indices = np.stack(np.broadcast_arrays(np.zeros((1, 1, 1), np.int64), np.array([[3, 0, 2, 2]])), -1)
+    agrees(save(tmp_path / "net.onnx", [node("GatherND", "x i")], {"i": indices}, (1, 4, 9, 11)))
+
+
+def test_elements_of_each_sample_by_computed_numbers(tmp_path: Path) -> None:
+    nodes = [
+        node("ReduceMean", "x", "m", axes=[2, 3], keepdims=0),
+        node("ArgMax", "m", "a", axis=1),
+        node("Concat", "sample a", "i", axis=-1),
+        node("GatherND", "x i"),
+    ]
+    agrees(save(tmp_path / "net.onnx", nodes, {"sample": np.zeros((1, 1), np.int64)}, (1, 4, 9, 11)))
+
+
+def test_elements_of_a_long_constant(tmp_path: Path) -> None:
+    """onnx's own GatherElements fails for more than 64 elements."""
+    nodes = [node("GatherElements", "table i", "t", axis=1), node("Add", "x t")]
+    constants = {"table": weights(1, 99), "i": np.arange(98, 87, -1)[None]}
+    agrees(save(tmp_path / "net.onnx", nodes, constants))
