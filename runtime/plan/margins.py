@@ -38,7 +38,8 @@ class Margin:
         """What the margin adds to the mean of each channel, shape (channels,)."""
         _, shift = scale_and_shift(self.layer.node, self.layer.norms, decode, channels)
         constant = np.zeros(channels, np.float32) if shift is None else shift
-        mean: F32 = np.clip(constant, *map(np.float32, self.layer.limits)) * np.float32(1 - self.share)
+        low, high = self.layer.limits
+        mean: F32 = np.clip(constant, np.float32(low), np.float32(high)) * np.float32(1 - self.share)
         return mean
 
 
