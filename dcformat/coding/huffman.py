@@ -96,7 +96,7 @@ def encode(symbols: NDArray[np.uint8], codes: dict[int, bitarray]) -> bytes:
         return b""
     from bitarray.util import ba2int
 
-    table = np.zeros((max(codes) + 1, 2), np.int64)
+    table = np.zeros((1 << 8, 2), np.int64)  # a row for whatever a byte may be
     for symbol, code in codes.items():
         table[symbol] = ba2int(code), len(code)
     out = np.empty(len(symbols) * MAX_CODE_LENGTH // 8 + 1, np.uint8)

@@ -7,6 +7,7 @@ end does so up to twice as fast from large pages.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from threading import Lock
 from typing import Any
@@ -34,7 +35,12 @@ class _Pool:
     """Blocks of memory on large pages, of which parts are taken one behind the other."""
 
     def __init__(self) -> None:
-        self._lock, self._block, self._taken = Lock(), np.empty(0, np.uint8), 0
+        self._block, self._taken = np.empty(0, np.uint8), 0
+        self.renew()
+
+    def renew(self) -> None:
+        """Make the lock anew: in a forked process, no thread is left that could release it."""
+        self._lock = Lock()
 
     def take(self, nbytes: int) -> NDArray[np.uint8]:
         """Take bytes, from a cache line on. A block is freed with the last array in it."""
@@ -47,6 +53,8 @@ class _Pool:
 
 
 _POOL = _Pool()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_POOL.renew)
 SMALL = 1 << 14
 """Bytes of an array whose place does not matter: it takes a few small pages."""
 

@@ -134,6 +134,8 @@ def _reduce_down(
         begin += step
     if begin < end and width >= 4 * LANES:
         _reduce_columns(FOUR, x, plane, begin, end, step, width, scratch, line, largest)
+    elif begin < end and width >= 2 * LANES:
+        _reduce_columns(TWO, x, plane, begin, end, step, width, scratch, line, largest)
     elif begin < end and width >= LANES:
         _reduce_columns(ONE, x, plane, begin, end, step, width, scratch, line, largest)
     else:
