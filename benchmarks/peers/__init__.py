@@ -132,7 +132,7 @@ ZOO = Tool(
     "",
     (
         "timm==1.0.31", "torchvision==0.28.0", "segmentation-models-pytorch==0.6.0", "ultralytics==8.4.190",
-        "onnxscript==0.7.2", "onnxslim==0.1.98", SAME_TORCH,
+        "transformers==5.24.0", "onnxscript==0.7.2", "onnxslim==0.1.98", SAME_TORCH,
         *_same("bitarray", "llvmlite", "numba", "numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "tqdm"),
     ),
 )  # fmt: skip

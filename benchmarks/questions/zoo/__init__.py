@@ -1,4 +1,4 @@
-"""The zoo: 137 networks of libraries and by hand, with random weights, pruned to 80 % and shared with 5 bits.
+"""The zoo: 162 networks of libraries and by hand, with random weights, pruned to 80 % and shared with 5 bits.
 
 Each runs in a process of its own, with a time limit, in an environment that has the libraries: a crash is a row. Files
 as their makers publish them follow, where ``--checkpoints`` says in which folder they lie.

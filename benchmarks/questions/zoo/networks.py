@@ -1,4 +1,4 @@
-"""The networks of the zoo: 137 from libraries and by hand, with the shape of one sample of each."""
+"""The networks of the zoo: 162 from libraries and by hand, with the shape of one sample of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Network:
     Attributes
     ----------
     name : str
-        Of its source (``timm``, ``tv`` for torchvision, ``smp``, ``yolo`` for ultralytics, ``own``) and its own, with a
+        Of its source (``timm``, ``tv`` for torchvision, ``smp``, ``yolo`` for ultralytics, ``hf`` for
+        transformers, ``own``) and its own, with a
         colon between.
     group : str
     shape : str
@@ -93,11 +94,18 @@ def _own(name: str, kind: str) -> nn.Module:
     return OWN[name]()
 
 
+def _transformers(name: str, kind: str) -> nn.Module:
+    from .hugging_face import build
+
+    return build(name, kind)
+
+
 BUILDERS: dict[str, Callable[[str, str], nn.Module]] = {
     "timm": _timm,
     "tv": _torchvision,
     "smp": _segmentation,
     "yolo": _yolo,
+    "hf": _transformers,
     "own": _own,
 }
 """How a network is made, by its source."""
@@ -233,6 +241,33 @@ _SHAPES = {
         timm:xcit_nano_12_p16_224 | 3x224x224
         tv:swin_t | 3x224x224
         tv:vit_b_16 | 3x224x224
+    """,
+    "hugging face": """
+        hf:bert | 16:int64
+        hf:bert(mask) | 16:int64
+        hf:roberta(mask) | 16:int64
+        hf:distilbert(mask) | 16:int64
+        hf:albert | 16:int64
+        hf:electra | 16:int64
+        hf:mobilebert | 16:int64
+        hf:deberta-v2(mask) | 16:int64
+        hf:modernbert(mask) | 16:int64
+        hf:t5-encoder | 16:int64
+        hf:clip-text | 16:int64
+        hf:llama | 16:int64
+        hf:llama(mask) | 16:int64
+        hf:mistral | 16:int64
+        hf:qwen2 | 16:int64
+        hf:phi | 16:int64
+        hf:gemma2 | 16:int64
+        hf:gpt2(mask) | 16:int64
+        hf:mamba | 16:int64
+        hf:vit | 3x32x32
+        hf:dinov2 | 3x32x32
+        hf:siglip | 3x32x32
+        hf:swinv2 | 3x32x32
+        hf:segformer | 3x32x32
+        hf:wav2vec2 | 640
     """,
     "other": """
         own:bilstm | 20x16

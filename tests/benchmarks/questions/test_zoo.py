@@ -67,7 +67,7 @@ def test_times_have_columns_where_there_are_any() -> None:
 
 def test_published_files_are_cases_where_their_folder_is_named() -> None:
     cases = zoo.cases(Options(checkpoints=Path("files")))
-    assert len(cases) == len(ZOO) + len(zoo.FILES) == 137 + 12
+    assert len(cases) == len(ZOO) + len(zoo.FILES) == 162 + 12
 
 
 def test_inputs_of_published_files() -> None:
@@ -81,7 +81,7 @@ def test_inputs_of_published_files() -> None:
 
 
 def test_cases_are_all_networks_a_dozen_or_those_named() -> None:
-    assert len(zoo.cases(Options())) == len(ZOO) == 137
+    assert len(zoo.cases(Options())) == len(ZOO) == 162
     assert set(zoo.cases(Options(quick=True))) == set(zoo.QUICK) <= set(ZOO)
     assert list(zoo.cases(Options(networks=("tv:vgg16",)))) == ["tv:vgg16"]
 

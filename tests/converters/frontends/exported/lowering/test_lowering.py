@@ -265,7 +265,6 @@ def test_views_leave_no_node() -> None:
 
 UNSUPPORTED: dict[str, tuple[Callable[..., Tensor], str]] = {
     "activations of several ranks": (lambda x: x[:, :2, :1] + x.mean(2), "aten.add"),
-    "rounded ratio": (lambda x: torch.div(x, 2, rounding_mode="floor"), "aten.div"),
     "ratio to zero": (lambda x: x / 0, "aten.div"),
     "constant of chance": (lambda x: x + torch.rand(4, 9, 11), "aten.rand"),
     "mean in another type": (lambda x: x.mean((2, 3), dtype=torch.float64), "aten.mean"),
