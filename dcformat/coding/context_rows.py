@@ -46,15 +46,15 @@ def _pick_row(
 def _fill_line(
     line: NDArray[np.uint8],
     order: NDArray[Any],
-    limit: int,
+    limit: np.int64,
     gaps: NDArray[np.uint8],
     escape: np.uint8,
     end: np.uint64,
     values: NDArray[np.uint8],
-    cell: int,
+    cell: np.int64,
     k: np.uint64,
     n: np.uint64,
-) -> tuple[int, np.uint64, np.uint64]:
+) -> tuple[np.int64, np.uint64, np.uint64]:
     """Write the weights of a stretch of cells, each its symbol plus one, to their columns of a line.
 
     A run goes on from the gap k and the weight n. Eight gaps are taken together as long as they do not pass the limit,
