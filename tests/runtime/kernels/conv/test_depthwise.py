@@ -111,14 +111,6 @@ def geometry(**changes: object) -> ConvGeometry:
     return replace(layer, **changes)  # type: ignore[arg-type]
 
 
-def test_tiles_are_as_high_as_fits_the_plane() -> None:
-    weight = cases.make_weight(np.random.default_rng(0), (48, 1, 3, 3), 1, "dense", 2)
-    for size, rows in ((7, 7), (14, 14), (21, 7), (56, 14)):
-        layer = geometry(height=size, width=size, out_height=size, out_width=size)
-        names = [choice.name for choice in select.conv_choices(weight, layer, Epilogue(), AVX512)]
-        assert f"conv_depthwise {rows}" in names
-
-
 def test_it_goes_by_tap_where_weights_or_pixels_are_few() -> None:
     rng = np.random.default_rng(0)
     weight, few = (cases.make_weight(rng, (48, 1, 3, 3), density, "sparse_raw", 2) for density in (1, 0.2))
