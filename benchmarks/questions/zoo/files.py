@@ -85,7 +85,7 @@ def measure(published: PublishedFile, file: Path, folder: Path, options: Options
     """Convert a file as it is, compare the answers with ONNX Runtime's, go back to ``.onnx``, and time both."""
     from .measure import Row, checked, of_dcz, of_onnxruntime, timed
 
-    row = Row(folder / "row.json", published)
+    row = Row(folder / "row.json", published, file.parent)
     container, back = folder / "net.dcz", folder / "back.onnx"
     batch = published.batch(1)
 

@@ -48,10 +48,13 @@ class Row:
     ----------
     path : Path
     network : Network
+    folders : path
+        Their names are left out of errors, with that of the row's own.
     """
 
-    def __init__(self, path: Path, network: Network) -> None:
+    def __init__(self, path: Path, network: Network, *folders: Path) -> None:
         self.path, self.figures = path, {"network": network.name, "group": network.group}
+        self._folders = path.parent, *folders
 
     def stage(self, name: str, run: Callable[[], dict[str, Any]]) -> bool:
         """Run a stage; whether it went well. An error is its figure: a refusal says operator, node, shape, way out."""
@@ -59,9 +62,15 @@ class Row:
         try:
             found = {name: "ok", **run()}
         except Exception as error:  # whatever a library raises: it is a figure of the table
-            found = {name: reason(error).replace(f"{self.path.parent}/", "")[:600]}
+            found = {name: self._said(error)}
         self._save(found)
         return found[name] == "ok"
+
+    def _said(self, error: Exception) -> str:
+        said = reason(error)
+        for folder in self._folders:
+            said = said.replace(f"{folder}/", "")
+        return said[:600]
 
     def _save(self, figures: dict[str, Any]) -> None:
         self.figures |= figures

@@ -116,6 +116,20 @@ def test_an_error_is_told_by_its_first_cause_but_for_our_own() -> None:
     assert reason(raised(DczError("the network cannot be traced"), cause)) == "DczError: the network cannot be traced"
 
 
+def test_errors_name_no_folder_of_the_machine(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from benchmarks.questions.zoo.measure import Row
+
+    row = Row(tmp_path / "work" / "row.json", zoo.FILES["file:model"], tmp_path / "files")
+    row.path.parent.mkdir()
+
+    def refused() -> dict[str, object]:
+        raise ValueError(f"{tmp_path}/files/model.onnx: no; {tmp_path}/work/net.dcz: no")
+
+    assert not row.stage("onnx", refused)
+    assert row.figures["onnx"] == "ValueError: model.onnx: no; net.dcz: no"
+
+
 def test_gains_that_are_all_equal_stay() -> None:
     torch = pytest.importorskip("torch")
     from benchmarks.questions.zoo.measure import thin
