@@ -87,6 +87,7 @@ def untrained(name: str, options: Options) -> Subject:
             with np.load(beside) as arrays:
                 if "images_rgb_u8" in arrays:
                     return Subject(title, found.path, of_photos(arrays["images_rgb_u8"], dcz.load(found.path)))
+        title += ", on noise"  # no photos lie beside it
     return Subject(title, found.path, of_noise(shape))
 
 
