@@ -55,13 +55,16 @@ def check_runs(gaps: NDArray[np.uint8], ends: NDArray[np.int64], stored: NDArray
 
 
 @inlined
-def begin_runs(walk: Walk, ahead: NDArray[np.int64], at: NDArray[np.int64], weight: NDArray[np.int64]) -> None:
-    """Go to the first gap symbol and weight of each run, at the first cell of its first stretch."""
+def begin_runs(walk: Walk) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Go to the first cell of the first stretch of each run, and to its first gap symbol and weight."""
     ends, stored = walk[1], walk[2]
+    runs = len(ends)
+    ahead, at, weight = np.empty(runs, np.int64), np.empty(runs, np.int64), np.empty(runs, np.int64)
     first, before = 0, 0
     for t in range(len(ends)):
         ahead[t], at[t], weight[t] = 0, first, before
         first, before = ends[t], stored[t]
+    return ahead, at, weight
 
 
 @kernel
@@ -86,9 +89,8 @@ def run_places(walk: Walk, rows: int, padded: NDArray[np.int32], size: int, plac
         Weights that lie in the matrix.
     """
     gaps, ends, _, escapes, row_classes, limits, order = walk
-    tables, parts, classes = len(ends), limits.shape[0], limits.shape[1] - 1
-    ahead, at, weight = np.empty(tables, np.int64), np.empty(tables, np.int64), np.empty(tables, np.int64)
-    begin_runs(walk, ahead, at, weight)
+    parts, classes = limits.shape[0], limits.shape[1] - 1
+    ahead, at, weight = begin_runs(walk)
     found = np.int64(0)
     for row in range(rows):
         before = row * size

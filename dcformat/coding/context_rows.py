@@ -88,17 +88,17 @@ def _fill_cell(
     gap: np.uint8,
     escape: np.uint8,
     values: NDArray[np.uint8],
-    cell: int,
+    cell: np.int64,
     n: np.uint64,
-) -> tuple[int, np.uint64]:
+) -> tuple[np.int64, np.uint64]:
     """Take a gap: the cell and the weight after it.
 
     Whether it is an escape is a matter of chance: no branch. An escape writes a zero where there is one.
     """
-    cell += np.int64(gap)  # type: ignore[assignment]
+    cell += np.int64(gap)
     stored = _U64(gap != escape)
     line[_U64(order[_U64(cell)])] = (_U64(values[n]) + _ONE) * stored
-    return cell + np.int64(stored), n + stored  # type: ignore[return-value]
+    return cell + np.int64(stored), n + stored
 
 
 @kernel
@@ -111,9 +111,8 @@ def _pick_columns(
 ) -> int:
     """`place_runs`: a line has the symbol of each column, and the processor picks those that are there."""
     gaps, ends, _, escapes, row_classes, limits, order = walk
-    tables, parts, classes = len(ends), limits.shape[0], limits.shape[1] - 1
-    ahead, at, weight = np.empty(tables, np.int64), np.empty(tables, np.int64), np.empty(tables, np.int64)
-    begin_runs(walk, ahead, at, weight)
+    parts, classes = limits.shape[0], limits.shape[1] - 1
+    ahead, at, weight = begin_runs(walk)
     line = np.zeros(len(order) + PICKED, np.uint8)
     indptr[0] = 0
     found = _ZERO
@@ -143,9 +142,8 @@ def _mark_columns(
 ) -> int:
     """`place_runs`: marks of the columns that are there tell the place of each."""
     gaps, ends, _, escapes, row_classes, limits, order = walk
-    tables, parts, classes = len(ends), limits.shape[0], limits.shape[1] - 1
-    ahead, at, weight = np.empty(tables, np.int64), np.empty(tables, np.int64), np.empty(tables, np.int64)
-    begin_runs(walk, ahead, at, weight)
+    parts, classes = limits.shape[0], limits.shape[1] - 1
+    ahead, at, weight = begin_runs(walk)
     width = len(order)
     marks, before = np.zeros((width + 63) // 64, np.uint64), np.empty((width + 63) // 64, np.uint64)
     columns, line = np.empty(width, order.dtype), np.empty(width, np.uint8)

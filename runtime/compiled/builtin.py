@@ -62,7 +62,7 @@ class Context(ctypes.Structure):
 
 
 def place(elements: int) -> int:
-    """Offset of the context in bytes, behind an arena of so many float32."""
+    """Offset in bytes of the context, which follows an arena of `elements` float32."""
     return -(-4 * elements // CACHE_LINE) * CACHE_LINE
 
 

@@ -39,6 +39,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 NPY_MAGIC = np.lib.format.MAGIC_PREFIX
 ARRAY_CHANNELS = (1, 3, 4)
 """Channels of an image in an array: grey, RGB, or RGB with alpha."""
+RESIZE = "resize the image, or let the container do it: dcz convert --preprocess imagenet, or a JSON file"
 IMAGE_SHAPES = "(H, W), (H, W, C) or (N, H, W, C) with C of 1, 3 or 4"
 
 _MODES = {1: "L", 3: "RGB"}
@@ -154,7 +155,7 @@ class Inputs:
                 "image does not fit the network",
                 expected=f"input of shape {self._shape}",
                 found=f"{pixels.shape} after preprocessing",
-                hint="resize the image" if self._given is None else "the container's preprocessing is at fault",
+                hint=RESIZE if self._given is None else "the container's preprocessing is at fault",
             )
         if steps.mode == "BGR":
             pixels = pixels[::-1]

@@ -20,9 +20,8 @@ class Network:
     Attributes
     ----------
     name : str
-        Of its source (``timm``, ``tv`` for torchvision, ``smp``, ``yolo`` for ultralytics, ``hf`` for
-        transformers, ``own``) and its own, with a
-        colon between.
+        Of its source (``timm``, ``tv`` for torchvision, ``smp``, ``yolo`` for ultralytics, ``hf`` for transformers,
+        ``own``) and its own, with a colon between.
     group : str
     shape : str
         Of one sample: ``3x224x224``, and the element type where it is not fp32: ``32:int64``.

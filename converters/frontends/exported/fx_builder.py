@@ -158,11 +158,9 @@ class FxBuilder:
         """The sample's axis that is the axis `dim` of what a node made, negative or not; refuses that of the batch."""
         sizes = self.sizes(node)
         place, dim = self.place_of(node), dim % len(sizes)
-        if (
-            dim == place.axis and self.batch == 1 and len(sizes) > 1
-        ):  # a single sample lies just as well in another axis
-            place = Place(dim + 1 if dim == 0 else dim - 1)
-            place = place._replace(inner=sizes[place.axis])
+        if dim == place.axis and self.batch == 1 and len(sizes) > 1:
+            beside = dim - 1 if dim else 1
+            place = Place(beside, inner=sizes[beside])  # a single sample lies just as well in another axis
             self.set_place(place, node)
         self.require(dim != place.axis, self.batch_rule)
         return place.own_axis(dim)
