@@ -17,6 +17,8 @@ from ...simd import LANES
 from ..contract import F32
 
 ONE = (0,)
+BLOCK = 1024
+"""Elements of a sample that are summed before their sum is added to others: a longer chain rounds more."""
 _1, _0 = np.float32(1), np.float32(0)
 
 
@@ -109,12 +111,18 @@ def normalise_lanes(
         start, own = group * size, group % periods * channels
         mean, squares = simd.zeros(ONE), simd.zeros(ONE)
         if centred:
-            for i in range(start, start + size):
-                mean = simd.add(mean, simd.load(ONE, x, i * LANES))
+            for block in range(start, start + size, BLOCK):
+                part = simd.zeros(ONE)
+                for i in range(block, min(block + BLOCK, start + size)):
+                    part = simd.add(part, simd.load(ONE, x, i * LANES))
+                mean = simd.add(mean, part)
             mean = simd.scale_shift(mean, share, _0)
-        for i in range(start, start + size):
-            value = simd.subtract(simd.load(ONE, x, i * LANES), mean)
-            squares = simd.fma_vectors(value, value, squares)
+        for block in range(start, start + size, BLOCK):
+            part = simd.zeros(ONE)
+            for i in range(block, min(block + BLOCK, start + size)):
+                value = simd.subtract(simd.load(ONE, x, i * LANES), mean)
+                part = simd.fma_vectors(value, value, part)
+            squares = simd.add(squares, part)
         root = simd.square_root(simd.scale_shift(squares, share, np.float32(eps)))
         inverse = simd.divide(simd.splat(ONE, _1), root)
         for c in range(channels):

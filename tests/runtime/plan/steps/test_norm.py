@@ -65,6 +65,14 @@ def test_trailing_norms_are_those_of_torch(data, shape, size, eps, mean):
     np.testing.assert_allclose(run("rms_norm", x.numpy(), lanes, attrs, **given), expected.numpy(), atol=2e-5)
 
 
+def test_large_groups_of_samples_side_by_side_lose_no_digits():
+    shape = (11, 11, 16, 18)
+    x = normal(0, 16, *shape)
+    for op, norm in (("layer_norm", torch.nn.functional.layer_norm), ("rms_norm", torch.nn.functional.rms_norm)):
+        found = run(op, x.numpy(), 16, {"trailing": 4, "eps": 1e-5})
+        np.testing.assert_allclose(found, norm(x.double(), shape, eps=1e-5).numpy(), rtol=1e-6, atol=1e-6)
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.data(), st.integers(1, 4), st.integers(1, 3), shapes, sizes, st.sampled_from([1, 2]))
 def test_group_norm_is_that_of_torch(data, groups, each, image, size, threads):
