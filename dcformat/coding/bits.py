@@ -175,19 +175,12 @@ def _read_numbers(data: NDArray[np.uint8], bit: int, out: NDArray[np.int64]) -> 
 
 
 @kernel
-def unpack_numbers(data: NDArray[np.uint8], width: int, out: NDArray[np.int64]) -> bool:
-    """Fill `out` with numbers of some width that the data holds; False where a bit behind them is not zero."""
-    bit = 0
-    for i in range(len(out)):
-        number = np.int64(0)
-        for _ in range(width):
-            number = number << 1 | np.int64((data[bit >> 3] >> (7 - (bit & 7))) & 1)
-            bit += 1
-        out[i] = number
-    rest = np.int64(0)
-    for behind in range(bit, 8 * len(data)):
-        rest |= np.int64((data[behind >> 3] >> (7 - (behind & 7))) & 1)
-    return bool(rest == 0)
+def _read_ascending(data: NDArray[np.uint8], bit: int, out: NDArray[np.int64]) -> int:
+    """`_read_numbers` behind the first of `out`: each says how many numbers lie between two of those that ascend."""
+    bit = _read_numbers(data, bit, out[1:])
+    for i in range(1, len(out)):
+        out[i] += out[i - 1] + 1
+    return bit
 
 
 class BitReader:
@@ -212,10 +205,35 @@ class BitReader:
         out = np.empty(count, dtype=np.int64)
         self._bit = int(_read_numbers(self._data, self._bit, out))
         if self._bit < 0:
-            raise TruncatedError(f"{self._what}: data ends too early or holds a number over 32 bits")
+            raise self._short()
         if count and int(out.max()) > limit:
-            raise FormatError(f"{self._what} is out of range", expected=f"at most {limit}", found=int(out.max()))
+            raise self._out_of_range(limit, int(out.max()))
         return out
+
+    def ascending(self, first: int, count: int, limit: int) -> NDArray[np.int64]:
+        """Read numbers that ascend to a limit: the `count` of them, with the first, from a list of what lies between.
+
+        Returns
+        -------
+        ndarray of int64, shape (count,)
+        """
+        out = np.empty(count, np.int64)
+        out[0] = first
+        self._bit = int(_read_ascending(self._data, self._bit, out))
+        if self._bit < 0:
+            raise self._short()
+        if int(out[-1]) > limit:
+            largest = int(np.diff(out).max(initial=0)) - 1
+            if largest > limit:
+                raise self._out_of_range(limit, largest)
+            raise FormatError(f"{self._what} is out of range", expected=f"patterns up to {limit}", found=int(out[-1]))
+        return out
+
+    def _short(self) -> TruncatedError:
+        return TruncatedError(f"{self._what}: data ends too early or holds a number over 32 bits")
+
+    def _out_of_range(self, limit: int, found: int) -> FormatError:
+        return FormatError(f"{self._what} is out of range", expected=f"at most {limit}", found=found)
 
     def align(self) -> int:
         """Skip to the next whole byte, over zero bits; returns its offset."""

@@ -12,6 +12,8 @@ Codebooks of float64 may take each of them: the first three where all centroids 
 
 from __future__ import annotations
 
+import math
+import struct
 from enum import IntEnum
 from typing import Any
 
@@ -19,10 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import FormatError, TruncatedError
+from ..jit import kernel
 from .bits import BitReader, BitWriter, Bytes
 
 _SIGN = 1 << 15
 _MAX_LEVELS = 1 << 10
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 
 class CodebookForm(IntEnum):
@@ -157,17 +161,30 @@ def read_codebook(
 def _read_grid(data: Bytes, offset: int, count: int) -> tuple[NDArray[np.float32], int]:
     if offset + 4 > len(data):
         raise TruncatedError("codebook: data ends too early")
-    scale = np.frombuffer(data, "<f4", 1, offset)[0].astype(np.float64)
-    if not (np.isfinite(scale) and scale > 0):
-        raise FormatError("codebook: bad scale", found=float(scale))
+    (scale,) = struct.unpack_from("<f", data, offset)
+    if not (math.isfinite(scale) and scale > 0):
+        raise FormatError("codebook: bad scale", found=scale)
     patterns, end = _read_patterns(data, offset + 4, count, 2)
-    if (patterns == _SIGN).any():
+    values = np.empty(count, np.float32)
+    largest = float(_place_on_grid(patterns, scale, values))
+    if largest < 0:
         raise FormatError("codebook: a level is minus zero")
-    levels = np.where(patterns & _SIGN, -(patterns & (_SIGN - 1)), patterns)
-    exact = levels * scale
-    if np.abs(exact).max() > np.finfo(np.float32).max:
-        raise FormatError("codebook: levels times scale pass the largest float", found=float(np.abs(exact).max()))
-    return exact.astype(np.float32), end
+    if largest > _LARGEST_FLOAT:
+        raise FormatError("codebook: levels times scale pass the largest float", found=largest)
+    return values, end
+
+
+@kernel
+def _place_on_grid(patterns: NDArray[np.int64], scale: float, values: NDArray[np.float32]) -> float:
+    """Levels times a scale, each rounded once; the largest magnitude before, or -1 if a level is minus zero."""
+    largest = 0.0
+    for i in range(len(patterns)):
+        if patterns[i] == _SIGN:
+            return -1.0
+        exact = (patterns[i] & _SIGN - 1) * scale
+        largest = max(largest, exact)
+        values[i] = -exact if patterns[i] & _SIGN else exact
+    return largest
 
 
 def _read_patterns(data: Bytes, offset: int, count: int, width: int) -> tuple[NDArray[Any], int]:
@@ -184,8 +201,5 @@ def _read_patterns(data: Bytes, offset: int, count: int, width: int) -> tuple[ND
     limit = (1 << 8 * width) - 1
     first = int.from_bytes(data[offset:first_end], "big")
     reader = BitReader(data, first_end, "codebook")
-    steps = reader.numbers(count - 1, limit)
-    patterns = np.cumsum(np.concatenate([[first], steps + 1]))
-    if int(patterns[-1]) > limit:
-        raise FormatError("codebook is out of range", expected=f"patterns up to {limit}", found=int(patterns[-1]))
+    patterns = reader.ascending(first, count, limit)
     return patterns, reader.align()

@@ -31,9 +31,14 @@ def sort_columns(
     columns, most = len(order), limits.shape[1] - 1
     counts = np.zeros(parts * most + 1, np.int64)
     stretch = np.empty(columns, np.int64)
+    part, group, members = 0, 0, 0  # counted, as divisions take long
     for column in range(columns):
-        stretch[column] = column % parts * most + (classes[column // each] if len(classes) else 0)
+        stretch[column] = part * most + (classes[group] if len(classes) else 0)
         counts[stretch[column] + 1] += 1
+        part = part + 1 if part + 1 < parts else 0
+        members += 1
+        if members == each:
+            group, members = group + 1, 0
     for i in range(parts * most):
         counts[i + 1] += counts[i]
     for part in range(parts):
@@ -56,7 +61,22 @@ def count_cells(row_classes: NDArray[np.uint8], limits: NDArray[np.int64], cells
         Zeros; receives them.
     """
     parts, classes = limits.shape[0], limits.shape[1] - 1
-    for i in range(len(row_classes)):
-        part = i % parts
-        for c in range(classes):
-            cells[row_classes[i] + c] += limits[part, c + 1] - limits[part, c]
+    rows = np.zeros((parts, len(cells) - classes + 1), np.int64)
+    part = 0
+    for row_class in row_classes:
+        rows[part, row_class] += 1
+        part = part + 1 if part + 1 < parts else 0
+    for part in range(parts):
+        for r in range(rows.shape[1]):
+            for c in range(classes):
+                cells[r + c] += rows[part, r] * (limits[part, c + 1] - limits[part, c])
+
+
+@kernel
+def pad_kernels(height: int, width: int, places: NDArray[np.int32]) -> None:
+    """Place of each column of a row whose kernels have a line of zeros above and a column of them to the left."""
+    lines = len(places) // width
+    for line in range(lines):
+        first = (line // height * (height + 1) + line % height + 1) * (width + 1) + 1
+        for column in range(width):
+            places[line * width + column] = first + column

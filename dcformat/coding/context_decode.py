@@ -1,8 +1,8 @@
 """Decoding of runs: stretches of symbols that have one table, or one table a sign, from a stream of several lanes.
 
 A symbol waits for the multiplication of the one before it in the same lane. Lanes do not wait for each other, so that
-the processor overlaps them. Six lanes, which are what large tensors have, are kept in registers. Whatever the bytes
-are, nothing outside the arrays is read or written.
+the processor overlaps them. The lanes of large and of middle tensors are kept in registers. Whatever the bytes are,
+nothing outside the arrays is read or written.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from .frequencies import (
     sign_frequencies,
     value_frequencies,
 )
-from .rans import FREQUENCY_SHIFT, LEAST, MAX_LANES, PRECISION, START_SHIFT, TOTAL, WORD_BITS
+from .rans import FREQUENCY_SHIFT, LEAST, MAX_LANES, PRECISION, START_SHIFT, TOTAL, WORD_BITS, WORD_BYTES
 
-WIDE = 6
-"""Lanes that are kept in registers."""
+WIDE, PAIR = 6, 2
+"""Numbers of lanes that are kept in registers: of large tensors, and of middle ones."""
 
 _U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones
 _PRECISION, _SLOT, _TOTAL = _U64(PRECISION), _U64(TOTAL - 1), _U64(TOTAL)
@@ -32,7 +32,6 @@ _FREQUENCIES, _PLACES = _U64(TOTAL), _U64(2 * TOTAL)
 _START, _FREQUENCY, _BYTE = _U64(START_SHIFT), _U64(FREQUENCY_SHIFT), _U64(255)
 _ONE, _TWO = _U64(1), _U64(2)
 _LEAST, _WORD = _U64(LEAST), _U64(WORD_BITS)
-_ROUND = 2 * WIDE
 
 
 @inlined
@@ -47,16 +46,102 @@ def _take(slots: NDArray[np.uint16], x: np.uint64, out: NDArray[np.uint8], n: np
 
 
 @inlined
-def _refill(words: NDArray[np.uint32], at: np.uint64, x: np.uint64) -> tuple[np.uint64, np.uint64]:
+def _word_at(words: NDArray[np.uint8], at: np.uint64) -> np.uint64:
+    first = at * _U64(WORD_BYTES)
+    return (
+        _U64(words[first])
+        | _U64(words[first + _U64(1)]) << _U64(8)
+        | _U64(words[first + _U64(2)]) << _U64(16)
+        | _U64(words[first + _U64(3)]) << _U64(24)
+    )
+
+
+@inlined
+def _refill(words: NDArray[np.uint8], at: np.uint64, x: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Place in the words and state after a round. Whether a word comes in is a matter of chance: no branch."""
-    more = x << _WORD | _U64(words[at])
+    more = x << _WORD | _word_at(words, at)
     short = x < _LEAST
     return at + _U64(short), more if short else x
 
 
 @inlined
+def _refill_near_end(words: NDArray[np.uint8], at: np.uint64, x: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """`_refill` where the words may have come to their end: zeros follow."""
+    if x < _LEAST:
+        x = x << _WORD | (_word_at(words, at) if at < _count(words) else _U64(0))
+        at += _ONE
+    return at, x
+
+
+@inlined
+def _count(words: NDArray[np.uint8]) -> np.uint64:
+    return _U64(len(words) // WORD_BYTES)
+
+
+@inlined
+def _wide_rounds(
+    words: NDArray[np.uint8],
+    states: NDArray[np.uint64],
+    slots: NDArray[np.uint16],
+    n: np.uint64,
+    count: int,
+    out: NDArray[np.uint8],
+) -> np.uint64:
+    """Decode the whole rounds of a run in `WIDE` lanes, from the place `n` on; the place of the next symbol."""
+    at, end, last = states[MAX_LANES], _count(words), n + _U64(count // (2 * WIDE) * (2 * WIDE))
+    a, b, c, d, e, f = states[0], states[1], states[2], states[3], states[4], states[5]
+    while n < last and at + _U64(WIDE) <= end:
+        a = _take(slots, a, out, n)
+        b = _take(slots, b, out, n + _U64(1))
+        c = _take(slots, c, out, n + _U64(2))
+        d = _take(slots, d, out, n + _U64(3))
+        e = _take(slots, e, out, n + _U64(4))
+        f = _take(slots, f, out, n + _U64(5))
+        a = _take(slots, a, out, n + _U64(6))
+        b = _take(slots, b, out, n + _U64(7))
+        c = _take(slots, c, out, n + _U64(8))
+        d = _take(slots, d, out, n + _U64(9))
+        e = _take(slots, e, out, n + _U64(10))
+        f = _take(slots, f, out, n + _U64(11))
+        at, a = _refill(words, at, a)
+        at, b = _refill(words, at, b)
+        at, c = _refill(words, at, c)
+        at, d = _refill(words, at, d)
+        at, e = _refill(words, at, e)
+        at, f = _refill(words, at, f)
+        n += _U64(2 * WIDE)
+    states[0], states[1], states[2], states[3], states[4], states[5] = a, b, c, d, e, f
+    states[MAX_LANES] = at
+    return n
+
+
+@inlined
+def _pair_rounds(
+    words: NDArray[np.uint8],
+    states: NDArray[np.uint64],
+    slots: NDArray[np.uint16],
+    n: np.uint64,
+    count: int,
+    out: NDArray[np.uint8],
+) -> np.uint64:
+    """`_wide_rounds` for `PAIR` lanes."""
+    at, end, last = states[MAX_LANES], _count(words), n + _U64(count // (2 * PAIR) * (2 * PAIR))
+    a, b = states[0], states[1]
+    while n < last and at + _U64(PAIR) <= end:
+        a = _take(slots, a, out, n)
+        b = _take(slots, b, out, n + _U64(1))
+        a = _take(slots, a, out, n + _U64(2))
+        b = _take(slots, b, out, n + _U64(3))
+        at, a = _refill(words, at, a)
+        at, b = _refill(words, at, b)
+        n += _U64(2 * PAIR)
+    states[0], states[1], states[MAX_LANES] = a, b, at
+    return n
+
+
+@inlined
 def _run(
-    words: NDArray[np.uint32],
+    words: NDArray[np.uint8],
     states: NDArray[np.uint64],
     lanes: int,
     slots: NDArray[np.uint16],
@@ -65,34 +150,12 @@ def _run(
     out: NDArray[np.uint8],
 ) -> None:
     """Decode a run of `count` symbols to `out`, from the place `first` on; it breaks off behind the last word."""
-    at, end = states[MAX_LANES], _U64(len(words) - MAX_LANES)
     n, stop = _U64(first), _U64(first + count)
     if lanes == WIDE:
-        a, b, c, d, e, f = states[0], states[1], states[2], states[3], states[4], states[5]
-        last = n + _U64(count // _ROUND * _ROUND)
-        while n < last:
-            if at > end:
-                break
-            a = _take(slots, a, out, n)
-            b = _take(slots, b, out, n + _U64(1))
-            c = _take(slots, c, out, n + _U64(2))
-            d = _take(slots, d, out, n + _U64(3))
-            e = _take(slots, e, out, n + _U64(4))
-            f = _take(slots, f, out, n + _U64(5))
-            a = _take(slots, a, out, n + _U64(6))
-            b = _take(slots, b, out, n + _U64(7))
-            c = _take(slots, c, out, n + _U64(8))
-            d = _take(slots, d, out, n + _U64(9))
-            e = _take(slots, e, out, n + _U64(10))
-            f = _take(slots, f, out, n + _U64(11))
-            at, a = _refill(words, at, a)
-            at, b = _refill(words, at, b)
-            at, c = _refill(words, at, c)
-            at, d = _refill(words, at, d)
-            at, e = _refill(words, at, e)
-            at, f = _refill(words, at, f)
-            n += _U64(_ROUND)
-        states[0], states[1], states[2], states[3], states[4], states[5] = a, b, c, d, e, f
+        n = _wide_rounds(words, states, slots, n, count, out)
+    elif lanes == PAIR:
+        n = _pair_rounds(words, states, slots, n, count, out)
+    at, end = states[MAX_LANES], _count(words)
     while n < stop and at <= end:
         for k in range(_U64(2 * lanes)):
             if n < stop:
@@ -100,13 +163,13 @@ def _run(
                 states[lane] = _take(slots, states[lane], out, n)
                 n += _ONE
         for lane in range(_U64(lanes)):
-            at, states[lane] = _refill(words, at, states[lane])
+            at, states[lane] = _refill_near_end(words, at, states[lane])
     states[MAX_LANES] = at
 
 
 @kernel
 def decode_gaps(
-    words: NDArray[np.uint32],
+    words: NDArray[np.uint8],
     states: NDArray[np.uint64],
     lanes: int,
     odds: NDArray[np.int64],
@@ -119,8 +182,8 @@ def decode_gaps(
 
     Parameters
     ----------
-    words : ndarray of uint32
-        Those of the stream, and `MAX_LANES` more.
+    words : ndarray of uint8
+        The bytes of those of the stream.
     states : ndarray of uint64, shape (9,)
         Of up to `MAX_LANES` lanes, and, as the last, the place in the words; advanced.
     lanes : int
@@ -147,7 +210,7 @@ def decode_gaps(
 
 @kernel
 def decode_values(
-    words: NDArray[np.uint32],
+    words: NDArray[np.uint8],
     states: NDArray[np.uint64],
     lanes: int,
     exponents: NDArray[np.int64],
@@ -204,7 +267,7 @@ def _signed(
 
 @inlined
 def _signed_run(
-    words: NDArray[np.uint32],
+    words: NDArray[np.uint8],
     states: NDArray[np.uint64],
     lanes: int,
     intervals: NDArray[np.uint32],
@@ -217,17 +280,15 @@ def _signed_run(
     out: NDArray[np.uint8],
 ) -> None:
     """Decode a run of `count` weights, of which each lane has a part of its own."""
-    at, end = states[MAX_LANES], _U64(len(words) - MAX_LANES)
+    at, end = states[MAX_LANES], _count(words)
     part = -(-count // lanes)
     together = max(count - (lanes - 1) * part, 0)
-    done = 0
+    r = _U64(0)
     if lanes == WIDE:
         a, b, c, d, e, f = states[0], states[1], states[2], states[3], states[4], states[5]
         i, step = _U64(first), _U64(part)
         j, k, m, n, o = i + step, i + _TWO * step, i + _U64(3) * step, i + _U64(4) * step, i + _U64(5) * step
-        for r in range(_U64(together)):
-            if at > end:
-                break
+        while r < _U64(together) and at + _U64(WIDE) <= end:
             out[i + r], a = _signed(intervals, plus, signs, _U64(places[i + r]), up, a)
             out[j + r], b = _signed(intervals, plus, signs, _U64(places[j + r]), up, b)
             out[k + r], c = _signed(intervals, plus, signs, _U64(places[k + r]), up, c)
@@ -240,23 +301,32 @@ def _signed_run(
             at, d = _refill(words, at, d)
             at, e = _refill(words, at, e)
             at, f = _refill(words, at, f)
+            r += _ONE
         states[0], states[1], states[2], states[3], states[4], states[5] = a, b, c, d, e, f
-        done = together
-    for r in range(done, part):
-        if at > end:
-            break
+    elif lanes == PAIR:
+        a, b = states[0], states[1]
+        i, j = _U64(first), _U64(first + part)
+        while r < _U64(together) and at + _U64(PAIR) <= end:
+            out[i + r], a = _signed(intervals, plus, signs, _U64(places[i + r]), up, a)
+            out[j + r], b = _signed(intervals, plus, signs, _U64(places[j + r]), up, b)
+            at, a = _refill(words, at, a)
+            at, b = _refill(words, at, b)
+            r += _ONE
+        states[0], states[1] = a, b
+    while r < _U64(part) and at <= end:
         for lane in range(lanes):
-            n = _U64(first + lane * part + r)
+            n = _U64(first + lane * part) + r
             if n < _U64(first + count):
                 out[n], states[lane] = _signed(intervals, plus, signs, _U64(places[n]), up, states[lane])
         for lane in range(_U64(lanes)):
-            at, states[lane] = _refill(words, at, states[lane])
+            at, states[lane] = _refill_near_end(words, at, states[lane])
+        r += _ONE
     states[MAX_LANES] = at
 
 
 @kernel
 def decode_signed(
-    words: NDArray[np.uint32],
+    words: NDArray[np.uint8],
     states: NDArray[np.uint64],
     lanes: int,
     exponents: NDArray[np.int64],

@@ -29,6 +29,8 @@ LEAST_GAP_BITS = 2
 SLOTS = 3 * TOTAL
 """Entries of a decoding table."""
 
+_U64 = np.uint64  # unsigned indices: numba then adds no test for negative ones, which would keep loops from vectors
+
 
 @inlined
 def power(exponent: int) -> int:
@@ -96,7 +98,9 @@ def gap_bits_of(odds: int, bits: int) -> int:
 
 def gap_widths(odds: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
     """`gap_bits_of` of each table."""
-    widths: NDArray[np.int64] = np.clip(bits + (odds >> FRACTION_BITS), LEAST_GAP_BITS, MAX_GAP_BITS)
+    widths: NDArray[np.int64] = bits + (odds >> FRACTION_BITS)
+    np.maximum(widths, LEAST_GAP_BITS, out=widths)  # numpy.clip takes several times as long for a few numbers
+    np.minimum(widths, MAX_GAP_BITS, out=widths)
     return widths
 
 
@@ -168,8 +172,17 @@ def value_frequencies(
 
 def ranks_of(size: int, positive: int) -> NDArray[np.int64]:
     """Rank of each symbol among those of its sign, from 0 to less than `RANKS`."""
-    plus, minus = np.arange(positive), np.arange(size - positive)
-    return np.concatenate([plus * RANKS // max(positive, 1), minus * RANKS // max(size - positive, 1)])
+    ranks = np.empty(size, np.int64)
+    _fill_ranks(positive, ranks)
+    return ranks
+
+
+@kernel
+def _fill_ranks(positive: int, ranks: NDArray[np.int64]) -> None:
+    for i in range(positive):
+        ranks[i] = i * RANKS // positive
+    for i in range(positive, len(ranks)):
+        ranks[i] = (i - positive) * RANKS // (len(ranks) - positive)
 
 
 @kernel
@@ -233,8 +246,9 @@ def fill_slots(frequencies: NDArray[np.int64], slots: NDArray[np.uint16]) -> Non
         end = begin + frequencies[i]
         slots[begin:end] = i
         slots[TOTAL + begin : TOTAL + end] = frequencies[i]
-        for k in range(frequencies[i]):
-            slots[2 * TOTAL + begin + k] = k
+        first = _U64(2 * TOTAL + begin)
+        for k in range(_U64(frequencies[i])):
+            slots[first + k] = k
         begin = end
 
 
@@ -250,9 +264,9 @@ def fill_intervals(frequencies: NDArray[np.int64], first: int, intervals: NDArra
     intervals : ndarray of uint32, shape (TOTAL,)
         Receives for each slot the interval in which it lies, with its place there as the start.
     """
-    begin = 0
+    begin = _U64(0)
     for i in range(len(frequencies)):
-        interval = np.uint32(first + i | frequencies[i] << FREQUENCY_SHIFT)
-        for k in range(frequencies[i]):
-            intervals[begin + k] = interval | np.uint32(k << START_SHIFT)
-        begin += frequencies[i]
+        interval, count = np.uint32(first + i | frequencies[i] << FREQUENCY_SHIFT), _U64(frequencies[i])
+        for k in range(count):
+            intervals[begin + k] = interval | np.uint32(k << _U64(START_SHIFT))
+        begin += count

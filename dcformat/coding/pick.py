@@ -15,8 +15,8 @@ from ...core.jit import before_compiling
 
 PICKED = 64
 """Bytes that are looked at in one step, and elements that one may write."""
-HALF = PICKED // 2
-"""Elements that are written at a time: stores take longer than all else, and few lines are half full."""
+WRITTEN = PICKED // 4
+"""Elements that are written at a time: stores take longer than all else, and few lines are fuller than that."""
 PICKS = WORDS and has("avx512vbmi2")
 """AVX-512 VBMI2 packs bytes and words. Elsewhere LLVM would store them one by one."""
 

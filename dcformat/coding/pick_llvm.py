@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import extending
 from numba.core import cgutils, types
 
-from .pick import HALF, PICKED
+from .pick import PICKED, WRITTEN
 
 
 def _call(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
@@ -51,18 +51,21 @@ def pick(typing: Any, line: Any, at: Any, indices: Any, symbols: Any, place: Any
         numbers = _packed(builder, ir.Constant(bytes_, list(range(PICKED))), mask)
         count = _call(builder, "llvm.ctpop.i64", long, builder.bitcast(mask, long))
 
-        def store(first: int) -> None:
-            half = ir.Constant(ir.VectorType(ir.IntType(32), HALF), list(range(first, first + HALF)))
+        def store_from(first: int) -> None:
+            after = first + WRITTEN
+            numbers_of_part = ir.Constant(ir.VectorType(ir.IntType(32), WRITTEN), list(range(first, after)))
             to = builder.add(place_value, long(first))
             for array, values, vector in ((symbols, symbols_value, less), (indices, indices_value, numbers)):
-                part = builder.shuffle_vector(vector, vector, half)
+                part = builder.shuffle_vector(vector, vector, numbers_of_part)
                 if vector is numbers:
                     part = _numbered(builder, part, _sized(builder, at_value, column))
                 builder.store(part, _vector_at(context, builder, array, values, to, part.type), align=1)
 
-        store(0)
-        with builder.if_then(builder.icmp_unsigned(">", count, long(HALF)), likely=False):
-            store(HALF)
+            if after < PICKED:
+                with builder.if_then(builder.icmp_unsigned(">", count, long(after)), likely=False):
+                    store_from(after)
+
+        store_from(0)
         return count
 
     return types.uint64(line, types.uint64, indices, symbols, types.uint64), build

@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import FormatError
-from ..coding.adaptive_numbers import NumberReader, Numbers, write_number_lists
-from ..coding.bits import Bytes, unpack_numbers, write_varint
+from ..coding.adaptive_numbers import Numbers, write_number_lists
+from ..coding.bits import write_varint
 from ..coding.codebook import find_grid
+from ..coding.element_parts import join_floats, join_grid, join_integers
+from ..coding.number_reader import NumberReader, numbers
 from ..constants import MAX_ADAPTIVE, MAX_ADAPTIVE_EXPANSION
 from ..graph.graph import Shape
 from ..tensors import DTYPES, FLOATS, Array, Dense, bit_patterns
@@ -102,7 +104,9 @@ class ConstantPayload(Payload):
 
     def decode(self) -> Dense:
         """Repeat the element."""
-        return Dense(np.full(self.shape, self.element[0]), self.dtype)
+        elements = np.empty(self.shape, self.element.dtype)
+        elements.fill(self.element[0])  # numpy.full takes several times as long for a few elements
+        return Dense(elements, self.dtype)
 
     def describe(self) -> Description:
         """Nothing but the bytes of `parts`."""
@@ -144,32 +148,34 @@ class AdaptivePayload(Payload):
         FormatError
             A stream that does not decode to its length, or an element that its type does not hold.
         """
-        size = prod(self.shape)
         reader = NumberReader(self.data, self.begin, self.middle - self.begin, "elements")
-        upper = reader.read(size, self.limit, "upper part")
+        (upper,) = reader.read(numbers("upper part", prod(self.shape), self.limit))
         reader.close()
-        plain = _unpack(self.data[self.middle : self.end], size, self.width + self.signed)
-        signs, lower = plain >> self.width, plain & (1 << self.width) - 1
-        elements = self._join(upper, lower, signs)
-        return Dense(elements.reshape(self.shape), self.dtype)
+        plain = np.frombuffer(self.data, np.uint8, self.end - self.middle, self.middle)
+        return Dense(self._join(upper, plain).reshape(self.shape), self.dtype)
 
     def describe(self) -> Description:
         """Nothing but the bytes of `parts`."""
         return Description()
 
-    def _join(self, upper: Ints, lower: Ints, signs: Ints) -> Array:
-        dtype = DTYPES[self.dtype]
+    def _join(self, upper: Ints, plain: NDArray[np.uint8]) -> Array:
+        """The elements; `upper` is overwritten."""
+        dtype, parts = DTYPES[self.dtype], (plain, self.signed, self.width, upper)
         if self.kind == Kind.FLOATS:
-            exponent, mantissa = _FLOAT[self.dtype]
-            bits = signs << exponent | (self.limit - upper)
-            return (bits << mantissa | lower << mantissa - self.width).astype(f"<u{dtype.itemsize}").view(dtype)
-        magnitudes = upper << self.width | lower
+            _check_padding(join_floats(*parts, self.limit, *_FLOAT[self.dtype]))
+            return upper.astype(f"<u{dtype.itemsize}").view(dtype)
         if self.kind == Kind.GRID:
-            return _on_grid(np.where(signs, -1.0, 1.0) * magnitudes, self.scale)
-        integers, range_ = np.where(signs, -magnitudes, magnitudes), np.iinfo(dtype)
-        if (integers < range_.min).any() or (integers > range_.max).any():
+            weights = np.empty(len(upper), np.float32)
+            with np.errstate(over="ignore"):
+                _check_padding(join_grid(*parts, float(self.scale), weights))
+            if not np.isfinite(weights).all():
+                raise FormatError("a level times the scale passes the largest float")
+            return weights
+        _check_padding(join_integers(*parts))
+        range_ = np.iinfo(dtype)
+        if (upper < range_.min).any() or (upper > range_.max).any():
             raise FormatError(f"elements: an integer is too large for {self.dtype}")
-        return integers.astype(dtype)
+        return upper.astype(dtype)
 
 
 class AdaptiveScheme(ElementScheme):
@@ -246,15 +252,14 @@ def _parse_constant(header: Header, signed: bool, count: int) -> ConstantPayload
     if signed or count > dtype.itemsize:
         raise FormatError(f"a constant of {header.dtype} has other bytes", found=count)
     kept = bytes(header.take(count, "constant")).ljust(dtype.itemsize, b"\0")
-    order = ">" if header.dtype in FLOATS else "<"
-    pattern = np.frombuffer(kept, f"{order}u{dtype.itemsize}").astype(f"<u{dtype.itemsize}")
+    element = kept[::-1] if header.dtype in FLOATS else kept
     return ConstantPayload(
         shape=header.shape,
         dtype=header.dtype,
         data=header.data,
         end=header.offset,
         parts={"values": header.offset - header.start},
-        element=pattern.view(dtype),
+        element=np.frombuffer(element, dtype),
     )
 
 
@@ -265,12 +270,9 @@ def _read_scale(header: Header) -> np.float32:
     return scale
 
 
-def _on_grid(levels: NDArray[np.float64], scale: np.float32) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        weights = (levels * np.float64(scale)).astype(np.float32)
-    if not np.isfinite(weights).all():
-        raise FormatError("a level times the scale passes the largest float")
-    return weights
+def _check_padding(sound: bool) -> None:
+    if not sound:
+        raise FormatError("elements: padding bits are not zero")
 
 
 def _splits(tensor: Counted) -> Iterator[_Split]:
@@ -313,11 +315,3 @@ def _split_integers(values: Ints, kind: Kind, extra: bytes) -> Iterator[_Split]:
 def _pack(values: Ints, width: int) -> bytes:
     """Numbers of some width as a stream of bits."""
     return np.packbits((values[:, None] >> np.arange(width)[::-1] & 1).astype(np.uint8)).tobytes()
-
-
-def _unpack(data: Bytes, count: int, width: int) -> Ints:
-    """Inverse of `_pack`."""
-    numbers = np.zeros(count, np.int64)
-    if not unpack_numbers(np.frombuffer(data, np.uint8), width, numbers):
-        raise FormatError("elements: padding bits are not zero")
-    return numbers

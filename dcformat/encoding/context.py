@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from ...core.errors import FormatError
 from ...core.memory import room
-from ..coding.adaptive_numbers import NumberReader
 from ..coding.context_decode import decode_gaps, decode_signed, decode_values
 from ..coding.context_places import Walk, check_runs, run_places
 from ..coding.frequencies import ranks_of
+from ..coding.number_reader import NumberReader, numbers
 from ..coding.rans import LEAST, MAX_LANES, STATE_BYTES, WORD_BYTES
 from ..constants import MAX_CODEBOOK, MAX_GAP_BITS
 from ..tensors import Array, Shared, SparseShared, index_dtype
@@ -31,7 +31,7 @@ DENSE_AGAIN = 2
 
 def positive_of(codebook: Array) -> int:
     """Number of centroids whose sign bit is 0: the first ones."""
-    return int((codebook.view(f"i{codebook.itemsize}") >= 0).sum())
+    return int(np.count_nonzero(codebook.view(f"i{codebook.itemsize}") >= 0))
 
 
 def dense_again(tensor: SparseShared) -> Shared | SparseShared:
@@ -53,6 +53,8 @@ class ContextPayload(Payload):
     ----------
     codebook : ndarray, shape (k,)
         No zero in it, if there are positions.
+    positive : int
+        Centroids that are positive: the first ones.
     nnz : int
         Stored weights.
     lanes : int
@@ -64,6 +66,7 @@ class ContextPayload(Payload):
     """
 
     codebook: Array
+    positive: int
     nnz: int
     lanes: int
     positions: Positions | None
@@ -92,17 +95,15 @@ class ContextPayload(Payload):
         self._check_placed(place_runs(walk, values, free, indptr, indices, symbols))
         return dense_again(SparseShared(self.shape, indptr, indices, self.codebook, symbols, self.dtype))
 
-    def _stream(self) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
-        """Words, and the states in which lanes begin, with the place in the words."""
+    def _stream(self) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+        """Bytes of the words, and the states in which lanes begin, with the place in the words."""
         begin = self.end - WORD_BYTES * self.words
-        words = room(self.words + MAX_LANES, np.uint32)
-        words[: self.words] = np.frombuffer(self.data, "<u4", self.words, begin)
-        words[self.words :] = 0
+        words = np.frombuffer(self.data, np.uint8, WORD_BYTES * self.words, begin)
         states = np.zeros(MAX_LANES + 1, np.uint64)
         states[: self.lanes] = np.frombuffer(self.data, "<u8", self.lanes, begin - STATE_BYTES * self.lanes)
         return words, states
 
-    def _walk(self, positions: Positions, words: NDArray[np.uint32], states: NDArray[np.uint64]) -> Walk:
+    def _walk(self, positions: Positions, words: NDArray[np.uint8], states: NDArray[np.uint64]) -> Walk:
         """Decode the gaps."""
         ends, escapes = np.cumsum(positions.symbols), positions.escapes
         gaps = room(int(ends[-1]), np.uint8)
@@ -115,10 +116,10 @@ class ContextPayload(Payload):
             raise FormatError("gaps do not give the weights of their run", where=f"run {bad}")
         return gaps, ends, stored, escapes, layout.row_classes, layout.limits, layout.order
 
-    def _symbols(self, words: NDArray[np.uint32], states: NDArray[np.uint64], walk: Walk | None) -> NDArray[np.uint8]:
+    def _symbols(self, words: NDArray[np.uint8], states: NDArray[np.uint64], walk: Walk | None) -> NDArray[np.uint8]:
         """Decode the symbols, in the order of runs."""
         symbols: NDArray[np.uint8] = room(self.nnz, np.uint8)
-        size, positive = len(self.codebook), positive_of(self.codebook)
+        size, positive = len(self.codebook), self.positive
         counts = np.array([self.nnz]) if self.positions is None else self.positions.stored
         tables = self.values.exponents, ranks_of(size, positive), self.values.slopes, counts
         if size == 1:
@@ -177,13 +178,15 @@ class ContextScheme(ElementScheme):
         nbytes = header.varint(len(header.data), "bytes of the tables")
         reader = NumberReader(header.data, header.offset, nbytes, WHAT)
         header.skip(nbytes, WHAT)
-        lanes, *form = reader.read(8 if bits else 4, MOST, "form of the tables").tolist()
+        (first,) = reader.read(numbers("form of the tables", 8 if bits else 4, MOST))
+        lanes, *form = first.tolist()
         if lanes >= MAX_LANES:
             raise FormatError(f"{WHAT}: lanes are too many", expected=f"up to {MAX_LANES}", found=lanes + 1)
         lanes += 1
         positions = read_positions(reader, header.shape, bits, form[3:]) if bits else None
         tables = 1 if positions is None else positions.layout.tables
-        values = read_values(reader, len(codebook), positive_of(codebook), header.shape, tables, form[:3])
+        positive = positive_of(codebook)
+        values = read_values(reader, len(codebook), positive, header.shape, tables, form[:3])
         reader.close()
         words = header.varint(len(header.data) // WORD_BYTES, "words of the stream")
         of_tables = header.offset - header.start - codebook_bytes
@@ -197,6 +200,7 @@ class ContextScheme(ElementScheme):
             end=header.offset,
             parts={"codebook": codebook_bytes, "tables": of_tables, **_split(stream, positions, nnz)},
             codebook=codebook,
+            positive=positive,
             nnz=nnz,
             lanes=lanes,
             positions=positions,

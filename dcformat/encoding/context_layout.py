@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..coding.context_columns import count_cells, sort_columns
+from ..coding.context_columns import count_cells, pad_kernels, sort_columns
 from ..graph.graph import Shape
 from ..tensors import index_dtype
 
@@ -54,10 +54,10 @@ def places_of(shape: Shape) -> tuple[NDArray[np.int32], int, int]:
     """
     height, width = kernel_shape(shape)
     _, columns = row_size(shape)
-    kernel, within = np.divmod(np.arange(columns), height * width)
-    line, column = np.divmod(within, width)
-    padded = kernel * (height + 1) * (width + 1) + (line + 1) * (width + 1) + column + 1
-    return padded.astype(np.int32), columns // (height * width) * (height + 1) * (width + 1), width + 1
+    of_kernel, of_line = (height + 1) * (width + 1), width + 1
+    padded = np.empty(columns, np.int32)
+    pad_kernels(height, width, padded)
+    return padded, columns // (height * width) * of_kernel, of_line
 
 
 def sign_places(shape: Shape) -> int:

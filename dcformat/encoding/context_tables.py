@@ -8,9 +8,9 @@ from math import prod
 import numpy as np
 
 from ...core.errors import FormatError
-from ..coding.adaptive_numbers import NumberReader, add_up
 from ..coding.density import MAX_CLASS
 from ..coding.frequencies import FRACTION_BITS, MAX_EXPONENT, SUMS, TILT, gap_widths, odds_of
+from ..coding.number_reader import Listed, NumberReader, chain, numbers, steps
 from ..graph.graph import Shape
 from .context_layout import Columns, Ints, Layout, Rows, kernel_shape, row_size, sign_places
 
@@ -73,11 +73,6 @@ class Values:
     tilts: Ints | None
 
 
-def unzigzag(numbers: Ints) -> Ints:
-    """Inverse of `zigzag`."""
-    return numbers >> 1 ^ -(numbers & 1)
-
-
 def read_positions(reader: NumberReader, shape: Shape, bits: int, form: list[int]) -> Positions:
     """Order and classes of positions, corrections, and the counts of the runs."""
     count, width = row_size(shape)
@@ -87,17 +82,21 @@ def read_positions(reader: NumberReader, shape: Shape, bits: int, form: list[int
     rows, columns = Rows(form[0]), Columns(form[1])
     row_count = {Rows.NONE: 0, Rows.CHANNELS: count, Rows.EACH: count * inner}[rows]
     column_count = {Columns.NONE: 0, Columns.CHANNELS: width // inner, Columns.EACH: width}[columns]
-    row_classes = unzigzag(reader.read(row_count, 2 * MAX_CLASS, "class of a row", chain=True))
-    column_classes = unzigzag(reader.read(column_count, 2 * MAX_CLASS, "class of a column", chain=True))
+    row_classes, column_classes, corrections = reader.read(
+        chain("class of a row", row_count, MAX_CLASS),
+        chain("class of a column", column_count, MAX_CLASS),
+        _steps("correction", form[2], form[3], -MAX_EXPONENT, MAX_EXPONENT),
+    )
     layout = Layout.of(shape, rows, columns, row_classes, column_classes)
-    corrections = _steps(reader, form[2], form[3], (-MAX_EXPONENT, MAX_EXPONENT), "correction")
     cells = layout.cells()
-    stored = reader.read(layout.tables, count * width, "weights of a run")
+    stored, escapes = reader.read(
+        numbers("weights of a run", layout.tables, count * width),
+        numbers("escapes of a run", layout.tables, count * width),
+    )
     if (stored > cells).any():
         raise FormatError(f"{WHAT}: run has more weights than places", where=f"run {int((stored > cells).argmax())}")
     if not stored.any():
         raise FormatError("no weight is stored")
-    escapes = reader.read(layout.tables, count * width, "escapes of a run")
     if int(escapes.sum()) > count * width:
         raise FormatError(f"{WHAT}: more escapes than places", found=int(escapes.sum()))
     odds = np.empty(layout.tables, np.int64)
@@ -110,15 +109,17 @@ def read_values(reader: NumberReader, size: int, positive: int, shape: Shape, ta
     shift, with_signs, with_slopes = form
     if shift > FRACTION_BITS or with_signs > 1 or with_slopes > 1:
         raise FormatError(f"{WHAT}: form of the symbols' tables is out of range", found=form)
-    exponents = _steps(reader, size, shift, (0, MAX_EXPONENT), "exponent of a symbol")
-    tilts, slopes = None, np.zeros(tables, np.int64)
+    lists = [_steps("exponent of a symbol", size, shift, 0, MAX_EXPONENT)]
     if with_signs:
         if not signs_count(size, positive, shape):
             raise FormatError(f"{WHAT}: signs of neighbours cannot count")
         most = TILT // 2 - 1
-        tilts = TILT // 2 + np.concatenate([[0], _steps(reader, SUMS - 1, 0, (-most, most), "tilt less 32")])
+        lists.append(_steps("tilt less 32", SUMS - 1, 0, -most, most))
     if with_slopes:
-        slopes = _steps(reader, tables, 0, (-MAX_EXPONENT, MAX_EXPONENT), "slope")
+        lists.append(_steps("slope", tables, 0, -MAX_EXPONENT, MAX_EXPONENT))
+    exponents, *more = reader.read(*lists)
+    tilts = TILT // 2 + np.concatenate([[0], more[0]]) if with_signs else None
+    slopes = more[-1] if with_slopes else np.zeros(tables, np.int64)
     return Values(exponents, slopes, tilts)
 
 
@@ -127,9 +128,5 @@ def signs_count(size: int, positive: int, shape: Shape) -> bool:
     return prod(kernel_shape(shape)) > 1 and 2 <= positive <= size - 2 and sign_places(shape) <= MOST_PLACES
 
 
-def _steps(reader: NumberReader, count: int, shift: int, limits: tuple[int, int], name: str) -> Ints:
-    """Numbers from their differences, each times ``2**shift``."""
-    numbers, (least, most) = reader.read(count, 4 * MAX_EXPONENT, name), limits
-    if not add_up(numbers, shift, least, most):
-        raise FormatError(f"{WHAT}: {name} is out of range", expected=f"{least} to {most}", found=numbers.tolist())
-    return numbers
+def _steps(name: str, size: int, shift: int, least: int, most: int) -> Listed:
+    return steps(name, size, 4 * MAX_EXPONENT, shift, least, most)

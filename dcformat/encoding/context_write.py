@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..coding.adaptive_numbers import Numbers, write_number_lists
 from ..coding.bits import write_varint, zigzag
 from ..coding.codebook import write_codebook
-from ..coding.context_decode import WIDE
+from ..coding.context_decode import PAIR, WIDE
 from ..coding.context_encode import coded_columns, into_runs
 from ..coding.density import classes_of
 from ..coding.frequencies import MAX_EXPONENT, gap_tables, gap_widths, intervals_of, odds_of
@@ -39,7 +39,7 @@ STRETCH_COST = UNIT // 2
 """Cost of the time that a stretch takes: the cells of a row that have one table, however many weights are in them."""
 BITS = (1, 2, 3)
 """Widths of a gap at odds of 0 that are tried: twice to eight times the mean gap before an escape."""
-LANES = ((1 << 15, WIDE), (1 << 13, 2), (0, 1))
+LANES = ((1 << 15, WIDE), (1 << 13, PAIR), (0, 1))
 """Weights from which on a tensor has this number of lanes. Each takes six bytes."""
 FORMS = (
     (Rows.NONE, Columns.NONE),

@@ -27,7 +27,7 @@ def room(count: int, dtype: DTypeLike, zeroed: bool = False) -> NDArray[Any]:
     large = nbytes >= LARGE_PAGE // 2
     boundary = LARGE_PAGE if large else CACHE_LINE
     raw = (np.zeros if zeroed else np.empty)(max(nbytes + boundary, FROM_NUMPY if large else 0), np.uint8)
-    start = -raw.ctypes.data % boundary
+    start = -raw.__array_interface__["data"][0] % boundary
     return raw[start : start + nbytes].view(dtype)
 
 

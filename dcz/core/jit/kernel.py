@@ -90,10 +90,15 @@ class Kernel(Inner):
         # Another function may have the same name, and the same function may be compiled in another way.
         self._identity = function.__qualname__, function.__code__.co_firstlineno, sorted(options.items())
         self._codes: dict[Kinds, Callable[..., Any]] = {}
+        self._called: dict[Kinds, Callable[..., Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the machine code for arguments of these types."""
-        return (self._codes.get(kinds_of(arguments)) or self.code(*arguments))(*arguments)
+        key = _quick_key(arguments)
+        code = self._called.get(key)
+        if code is None:
+            code = self._called[key] = self.code(*arguments)
+        return code(*arguments)
 
     def code(self, *arguments: Any) -> Callable[..., Any]:
         """The machine code for arguments of these types, as a function: to call without a look-up."""
@@ -177,6 +182,20 @@ def _introduce() -> None:
 def kinds_of(arguments: tuple[Any, ...]) -> Kinds:
     """A key that differs where Numba's types of the arguments differ."""
     return tuple(map(_kind, arguments))
+
+
+def _quick_key(arguments: tuple[Any, ...]) -> Kinds:
+    """A key that differs where `kinds_of` does, and elsewhere too: made in two thirds of the time."""
+    return tuple(
+        [
+            (value.dtype, value.ndim, value.flags.num)
+            if isinstance(value, np.ndarray)
+            else _quick_key(value)
+            if isinstance(value, tuple)
+            else type(value)
+            for value in arguments
+        ]
+    )
 
 
 def _kind(value: Any) -> Any:
