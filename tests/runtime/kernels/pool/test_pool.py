@@ -87,6 +87,12 @@ def test_average_pooling_side_by_side(case, count_include_pad):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_means_of_large_windows_side_by_side_lose_no_digits():
+    x = np.random.default_rng(0).random((1, 1, 300, 200), np.float32)
+    found = run_lanes(x, Windows.adaptive(300, 1), Windows.adaptive(200, 1), False)
+    np.testing.assert_allclose(found, x.mean((2, 3), np.float64, keepdims=True), rtol=1e-6)
+
+
 @pytest.mark.parametrize("place", range(6))
 def test_nan_wins_side_by_side(place):
     x = np.arange(6, dtype=np.float32)
