@@ -245,11 +245,15 @@ class FxBuilder:
     def indices(self, node: Any) -> torch.Tensor:
         """The values of a constant of integers."""
         self.require(node in self.constants, "takes computed indices where dcz needs constant ones")
-        found = evaluate(self.constants, node, self._tensors)
+        found = self.numbers(node)
         known = found is not None and found.dtype in (torch.int64, torch.int32)
         self.require(known, "takes indices that are not known numbers")
         assert found is not None
         return found.long()
+
+    def numbers(self, node: fx.Node) -> torch.Tensor | None:
+        """The values of a constant; None of what is no constant, or has no values yet."""
+        return evaluate(self.constants, node, self._tensors) if node in self.constants else None
 
     def axes_behind(self, node: fx.Node) -> list[list[int]] | None:
         """For each axis that the captured graph sees, the axes of the value that it views as one.
