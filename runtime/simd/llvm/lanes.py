@@ -107,6 +107,17 @@ def concat_odd(typingctx: Any, low: Any, high: Any) -> Any:
 
 
 @intrinsic
+def every(typingctx: Any, step: Any, skip: Any, value: Any) -> Any:
+    """See `reference.lanes.every`."""
+    numbers = range(min(len(skip), len(step) - 1), value.count, len(step))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return build_pack(builder, [builder.extract_value(args[2], i) for i in numbers])
+
+    return Vectors(len(numbers))(step, skip, value), codegen
+
+
+@intrinsic
 def transpose(typingctx: Any, value: Any) -> Any:
     """See `reference.lanes.transpose`."""
 

@@ -11,11 +11,13 @@ from numba.core import cgutils, types
 from numba.extending import models, register_model
 
 from ....core.jit import current
-from .processor import has_masks
+from .processor import has_masks, replaces
 
 LANES = 16
 I64 = types.int64
 F32, I32, BIT = ir.FloatType(), ir.IntType(32), ir.IntType(1)
+FIX_NAN = 0x11
+"""For `vfixupimmps`: of a quiet NaN and of a signalling one the second operand is taken, else the first."""
 VECTOR, MASK, LANE_IDS = (ir.VectorType(t, LANES) for t in (F32, BIT, I32))
 
 
@@ -131,4 +133,8 @@ def build_greater(builder: Any, a: Any, b: Any) -> Any:
     """The greater of two vectors, lane by lane; NaN wins."""
     # The first select is one instruction on x86, which gives b if either is NaN.
     larger = builder.select(builder.fcmp_ordered(">", a, b), a, b)
+    if replaces():  # the second too: what is no number in a stays, everything else is that of the first
+        table, everywhere, rounding = ir.Constant(LANE_IDS, [FIX_NAN] * LANES), ir.IntType(LANES)(-1), I32(4)
+        arguments = [larger, a, table, I32(0), everywhere, rounding]
+        return build_call(builder, "llvm.x86.avx512.mask.fixupimm.ps.512", VECTOR, arguments)
     return builder.select(builder.fcmp_unordered("uno", a, a), a, larger)

@@ -17,6 +17,7 @@ __all__ = [
     "concat_even",
     "concat_halves",
     "concat_odd",
+    "every",
     "load_interleaved",
     "maximum_pairs",
     "maximum_triples",
@@ -41,6 +42,11 @@ def concat_even(low: F32, high: F32) -> F32:
 def concat_odd(low: F32, high: F32) -> F32:
     """Lanes 1, 3, 5, ... of two vectors laid end to end."""
     return np.concatenate([low, high], axis=1)[:, 1::2]
+
+
+def every(step: Tag, skip: Tag, value: F32) -> F32:
+    """Of each ``len(step)`` vectors the one behind the first ``len(skip)``, or the last one where they are fewer."""
+    return value[min(len(skip), len(step) - 1) :: len(step)].copy()
 
 
 def transpose(value: F32) -> F32:

@@ -243,6 +243,11 @@ def slide_down(out, i):
     simd.store(out, 0, simd.slide_down(simd.load(FOUR, i.x, 0), TWO, 0b0111_1111_0111_1111))
 
 
+def every(out, i):
+    simd.store(out, 0, simd.every(THREE, ONE, simd.load(SIX, i.x, 0)))
+    simd.store(out, 50, simd.every(TWO, FOUR, simd.load(SIX, i.x, 0)))
+
+
 def slide_1_down(out, i):
     simd.store(out, 0, simd.slide_1_down(TWO, simd.load(THREE, i.x, 0)))
 
