@@ -28,7 +28,7 @@ from .mixing import (
     keep_all,
     keep_three,
     logit_of,
-    mixed_logit,
+    place_of_logit,
 )
 from .range_coder import TOTAL
 
@@ -105,7 +105,7 @@ def decide_flag(
     found = find_counters(counters, at)
     other = np.int64(logit_of(of_row)) - base if has_seen(of_row) else np.int64(0)
     inputs = find_inputs(found, logits, at, base, other)
-    place = mixed_logit(weights, inputs, alone)
+    place = place_of_logit(weights, inputs, alone)
     flag, coder = code_bit(flag, writing, stream, coder, np.int64(SQUASH[_U64(place)]))
     step = np.int64(_STEPS[_U64(place)])
     found, of_row = begun_counters(found, tensor), begun(of_row, tensor)

@@ -160,7 +160,7 @@ def _finish(stream: Stream, state: Ints) -> int:
 @lean_kernel
 def _code(
     writing: Writing,
-    alone: Writing,
+    alone: tuple[bool, ...],
     stream: Stream,
     state: Ints,
     wanted: Ranks,

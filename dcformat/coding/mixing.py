@@ -170,8 +170,8 @@ def keep_all(counters: Counters, logits: Logits, at: Cells, found: Ints) -> None
 
 
 @called
-def mixed_logit(weights: Ints, inputs: Ints, twice: bool) -> int:
-    """Place of the logit of a one in `SQUASH`."""
+def place_of_logit(weights: Ints, inputs: Ints, twice: bool) -> int:
+    """Place in `SQUASH` of the logit that is mixed for a one."""
     logit = weighted_sum(weights, inputs, twice) >> WEIGHT_BITS
     return min(max(logit, -_MAX_LOGIT), _MAX_LOGIT) + _MAX_LOGIT
 
@@ -234,7 +234,7 @@ def decide(bit: int, coder: Coder, model: Model, at: Cells, weights: Ints) -> tu
     first = counters[_U64(at[0])]
     found = find_counters(counters, at)
     inputs = find_inputs(found, logits, at, np.int64(logits[_U64(at[0])]), 0)
-    place = mixed_logit(weights, inputs, False)
+    place = place_of_logit(weights, inputs, False)
     bit, coder = code_bit(bit, writing, stream, coder, np.int64(SQUASH[_U64(place)]))
     keep_all(counters, logits, at, counted(begun_counters(found, first), bit))
     return bit, coder, learned_weights(weights, inputs, bit * (TOTAL * RATE) + _STEPS[_U64(place)])
