@@ -223,3 +223,19 @@ def maximum_pairs(typingctx: Any, tag: Any, low: Any, high: Any) -> Any:
 
     pairs = elementwise(operation, 0)
     return low(tag, low, high), lambda context, builder, sig, args: pairs(context, builder, low(low, high), args[1:])
+
+
+@intrinsic
+def maximum_triples(typingctx: Any, value: Any) -> Any:
+    """See `reference.lanes.maximum_triples`."""
+    result = Vectors((value.count + 1) // 2)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vectors = [builder.extract_value(args[0], i) for i in range(value.count)]
+        pairs = list(zip(vectors[::2], [*vectors[1::2], *vectors[-1:]], strict=False))
+        evens = [_evens(builder, *pair) for pair in pairs]
+        greater = (build_greater(builder, _odds(builder, *pair), even) for pair, even in zip(pairs, evens, strict=True))
+        behind = (_build_between(builder, *pair, 1) for pair in zip(evens, [*evens[1:], evens[-1]], strict=True))
+        return build_pack(builder, [build_greater(builder, *both) for both in zip(behind, greater, strict=True)])
+
+    return result(value), codegen

@@ -14,14 +14,12 @@ from .types import (
     I64,
     LANE_IDS,
     LANES,
-    MASK,
     VECTOR,
     Vectors,
     build_address,
     build_bits,
     build_call,
     build_fma,
-    build_mask,
     build_pack,
     build_splat,
     intrinsic,
@@ -239,16 +237,18 @@ def store_pairs(
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         target, *starts, row_step, lanes, count, vectors = args
-        masks = [build_mask(builder, long(skip), builder.add(lanes, long(skip))) for skip in (0, half)]
-        nothing = ir.Constant(MASK, None)
+        # As integers, of which one is selected without a branch: behind a branch, each sum would be added up by itself.
+        row_bits = builder.sub(builder.shl(long(1), lanes), long(1))
         for r in range(value.count):
             vector = builder.extract_value(vectors, r)
             apart = build_shuffle(builder, vector, vector, [*range(0, LANES, 2), *range(1, LANES, 2)])
             there = builder.icmp_signed("<", long(r), count)
-            for p, (start, mask) in enumerate(zip(starts, masks, strict=True)):
+            bits = builder.select(there, row_bits, long(0))
+            for p, start in enumerate(starts):
                 place = builder.add(start, builder.mul(row_step, long(r)))
                 pointer = build_address(context, builder, array, target, place, VECTOR, -p * half)
-                arguments = [apart, pointer, I32(4), builder.select(there, mask, nothing)]
+                mask = build_bits(builder, builder.shl(bits, long(p * half)))
+                arguments = [apart, pointer, I32(4), mask]
                 build_call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), arguments)
         return context.get_dummy_value()
 

@@ -19,6 +19,7 @@ __all__ = [
     "concat_odd",
     "load_interleaved",
     "maximum_pairs",
+    "maximum_triples",
     "slide_1_down",
     "slide_down",
     "slide_up",
@@ -96,3 +97,15 @@ def maximum_pairs(tag: Tag, low: F32, high: F32) -> F32:
     """
     pairs = np.concatenate([low, high]).reshape(-1, 2, len(tag))
     return maximum(pairs[:, 1], pairs[:, 0]).reshape(1, LANES)
+
+
+def maximum_triples(value: F32) -> F32:
+    """Of vectors laid end to end: the greatest of lanes 2 j to 2 j + 2, for each j; NaN wins.
+
+    Half as many vectors. An odd last vector is followed by itself; behind the last lane comes the first of the last
+    32.
+    """
+    vectors = value if len(value) % 2 == 0 else np.concatenate([value, value[-1:]])
+    evens, odds = (vectors.reshape(-1, 2 * LANES)[:, start::2] for start in (0, 1))
+    behind = np.concatenate([evens.ravel()[1:], evens[-1, :1]]).reshape(evens.shape)
+    return maximum(behind, maximum(odds, evens))

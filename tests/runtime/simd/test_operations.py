@@ -263,6 +263,11 @@ def maximum_pairs(out, i):
     simd.store(out, 16, simd.maximum_pairs(FOUR, a, b))
 
 
+def maximum_triples(out, i):
+    simd.store(out, 0, simd.maximum_triples(simd.load(THREE, i.special, 0)))
+    simd.store(out, 100, simd.maximum_triples(simd.load(FOUR, i.special, 0)))
+
+
 # Grids
 
 
