@@ -128,7 +128,15 @@ def _(builder: Any, weights: Any, inputs: Any, twice: Any) -> Any:
     pairs, half = [builder.bitcast(each, PAIRS) for each in (weights, inputs)], _all(PAIRS, 32)
     even = builder.mul(*(builder.ashr(builder.shl(each, half), half) for each in pairs))
     odd = builder.mul(*(builder.ashr(each, half) for each in pairs))
-    return _call(builder, f"llvm.vector.reduce.add.v{PAIRS.count}i64", I64, builder.add(even, odd))
+    both = builder.add(even, odd)
+    # Lanes from `OTHER_LANE + 1` on are zeros. All parts are taken at a time: each step waits for the one before.
+    first, *others = [
+        builder.shuffle_vector(both, both, ir.Constant(ir.VectorType(I32, 2), [number, number + 1]))
+        for number in range(0, lanes.OTHER_LANE // 2 + 1, 2)
+    ]
+    for part in others:
+        first = builder.add(first, part)
+    return builder.add(builder.extract_element(first, I32(0)), builder.extract_element(first, I32(1)))
 
 
 @_lowers(lanes.learned_weights, inputs_type, inputs_type, inputs_type, types.int64)
@@ -158,6 +166,12 @@ def _(builder: Any, counters: Any, bit: Any) -> Any:
     most = _all(COUNTERS, MOST_SEEN)
     more = _call(builder, f"llvm.umin.v{COUNTER_LANES}i32", COUNTERS, builder.add(seen, _all(COUNTERS, 1)), most)
     return builder.or_(builder.shl(probability, _all(COUNTERS, SEEN_BITS)), more)
+
+
+@_lowers(lanes.rarely, types.boolean, types.boolean)
+def _(builder: Any, condition: Any) -> Any:
+    bit = ir.IntType(1)
+    return _call(builder, "llvm.expect.i1", bit, condition, ir.Constant(bit, 0))
 
 
 def _row(builder: Any, data: Any, row: Any) -> Any:

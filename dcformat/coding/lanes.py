@@ -64,7 +64,10 @@ def inputs_of(
 
 
 def weighted_sum(weights: Ints, inputs: Ints, twice: bool) -> int:
-    """Sum of the inputs times their weights; if `twice`, the lanes `TWICE` count twice."""
+    """Sum of the inputs times their weights; if `twice`, the lanes `TWICE` count twice.
+
+    Inputs are zero in the lanes behind `OTHER_LANE`, as `inputs_of` makes them.
+    """
     products = weights * inputs
     return int(products.sum() + twice * products[list(TWICE)].sum())
 
@@ -84,6 +87,11 @@ def counted(counters: Ints, bit: int) -> Ints:
     probability += moved if bit else -moved
     result: Ints = probability << SEEN_BITS | np.minimum(seen + 1, MOST_SEEN)
     return result
+
+
+def rarely(condition: bool) -> bool:
+    """A condition that seldom holds: registers are given to the code where it does not."""
+    return condition
 
 
 def load_weights(array: NDArray[np.int32], row: int) -> Ints:

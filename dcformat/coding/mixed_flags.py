@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..jit import called
-from .lanes import Ints, begun_counters, counted, learned_weights
+from .lanes import Ints, begun_counters, counted, learned_weights, rarely
 from .mixed_contexts import NOTHING_SEEN
 from .mixing import (
+    SQUASH,
     Cells,
     Coder,
     Counters,
@@ -27,11 +28,14 @@ from .mixing import (
     keep_all,
     keep_three,
     logit_of,
-    probability_of,
+    place_of_logit,
 )
 from .range_coder import TOTAL
 
 _RATE = 6
+_STEPS = -_RATE * SQUASH.astype(np.int32)
+"""The step of the weights after a zero; after a one it is ``TOTAL * _RATE`` more."""
+_U64 = np.uint64
 
 
 @called
@@ -43,7 +47,7 @@ def density_of(counter: np.uint32) -> int:
 @called
 def _learn(
     flag: int,
-    one: int,
+    step: int,
     counters: Counters,
     logits: Logits,
     at: Cells,
@@ -59,7 +63,7 @@ def _learn(
         keep_three(counters, logits, at, found)
     else:
         keep_all(counters, logits, at, found)
-    weights = learned_weights(weights, inputs, (flag * TOTAL - one) * _RATE)
+    weights = learned_weights(weights, inputs, step)
     return weights, counted_alone(tensor, flag), counted_alone(of_row, flag)
 
 
@@ -101,12 +105,15 @@ def decide_flag(
     found = find_counters(counters, at)
     other = np.int64(logit_of(of_row)) - base if has_seen(of_row) else np.int64(0)
     inputs = find_inputs(found, logits, at, base, other)
-    one = probability_of(weights, inputs, alone)
-    flag, coder = code_bit(flag, writing, stream, coder, one)
+    place = place_of_logit(weights, inputs, alone)
+    flag, coder = code_bit(flag, writing, stream, coder, np.int64(SQUASH[_U64(place)]))
+    step = np.int64(_STEPS[_U64(place)])
     found, of_row = begun_counters(found, tensor), begun(of_row, tensor)
     # A branch, as the processor foresees most flags, and goes on before they are known.
-    if flag:
-        weights, tensor, of_row = _learn(1, one, counters, logits, at, alone, found, weights, inputs, tensor, of_row)
+    if rarely(flag != 0):
+        weights, tensor, of_row = _learn(
+            1, step + TOTAL * _RATE, counters, logits, at, alone, found, weights, inputs, tensor, of_row
+        )
     else:
-        weights, tensor, of_row = _learn(0, one, counters, logits, at, alone, found, weights, inputs, tensor, of_row)
+        weights, tensor, of_row = _learn(0, step, counters, logits, at, alone, found, weights, inputs, tensor, of_row)
     return flag, coder, weights, tensor, of_row

@@ -27,6 +27,7 @@ from .lanes import (
     WEIGHT_BITS,
     Ints,
     load_weights,
+    rarely,
     store_weights,
 )
 from .mixed_contexts import (
@@ -56,7 +57,6 @@ from .mixing import Bytes as Stream
 from .range_coder import FULL_RANGE, PRECISION, STATE_BYTES, ends_well, finish
 
 _FIRST_WEIGHT, _OTHER_WEIGHTS = 1 << WEIGHT_BITS, 10240
-_RATE = 10
 _EVEN = 1 << COUNTER_BITS - 1
 _U64 = np.uint64
 _COUNTERS, _FREE_COUNTERS = 2, 1 << 16
@@ -148,7 +148,8 @@ def _run(writing: bool, stream: Stream, state: Ints, wanted: Ranks, form: Form) 
     weights[:, FIRST_LANE] = _FIRST_WEIGHT
     ranks, marks = np.zeros(form.size, np.int16), np.zeros(form.size, np.uint8)
     given = np.array(form), form.digits, start, counters, logits, weights
-    return ranks, int(_code((True,) * writing, stream, state, wanted, ranks, marks, *given))
+    alone = (True,) * (form.kernel_size == 1)
+    return ranks, int(_code((True,) * writing, alone, stream, state, wanted, ranks, marks, *given))
 
 
 @kernel
@@ -159,6 +160,7 @@ def _finish(stream: Stream, state: Ints) -> int:
 @lean_kernel
 def _code(
     writing: Writing,
+    alone: tuple[bool, ...],
     stream: Stream,
     state: Ints,
     wanted: Ranks,
@@ -177,6 +179,8 @@ def _code(
     ----------
     writing, stream, counters, logits
         A `Model`. Logits are `NOTHING_SEEN` in the lists that tell densities.
+    alone : tuple
+        Empty, if kernels have more than one weight. So these and others have machine code of their own.
     state : ndarray of int64, shape (3,)
         The coder's.
     wanted : ndarray of int16, shape (weights,)
@@ -194,6 +198,8 @@ def _code(
         Of the contexts of flags, of signs, and of each digit.
     """
     rows, channels, size, line, stored, positive, negative = form
+    if len(alone):
+        size, line = np.int64(1), np.int64(1)
     coder, columns, nodes, found = (state[0], state[1], state[2]), channels * size, 1 << digits, 0
     flag_weights, tensor = load_weights(weights, 0), counters[0]
     model, at, wanted_rank = (writing, stream, counters, logits), -1, np.int64(0)
@@ -214,7 +220,7 @@ def _code(
                 if stored < len(ranks):
                     mark, base, flag = np.int64(marks[_U64(at)]), np.int64(logit_of(tensor)), np.int64(wanted_rank != 0)
                     column_level = level_of(np.int64(logits[_U64(start[COLUMNS] + column)]), base)
-                    if size == 1:
+                    if len(alone):
                         levels = level_of(density_of(of_row), base), column_level
                         cells = alone_cells(start, column, mark, levels)
                         flag, coder, flag_weights, tensor, of_row = decide_flag(
@@ -230,7 +236,7 @@ def _code(
                         flag, coder, flag_weights, tensor, of_row = decide_flag(
                             flag, coder, model, cells, False, flag_weights, tensor, of_row
                         )
-                    if not flag:
+                    if not rarely(flag != 0):
                         continue
                 near, minus = look_around(ranks, at, k, line), np.int64(wanted_rank < 0)
                 if positive == 0 or negative == 0:
@@ -244,7 +250,7 @@ def _code(
                     )
                     cells = sign_cells(start, row_position, channel, column, near, others, sign_sum)
                     learned = load_weights(weights, 1)
-                    minus, coder, learned = decide(minus, coder, model, cells, learned, _RATE)
+                    minus, coder, learned = decide(minus, coder, model, cells, learned)
                     store_weights(weights, 1, learned)
                 most = negative if minus else positive
                 level = (levels[0] + levels[1]) // 2
@@ -272,7 +278,7 @@ def _code_size(
         half, bit = np.int64(1) << digits - 1 - digit, np.int64(0)
         if size + half < most:
             bit, learned = np.int64(wanted >= size + half), load_weights(weights, 2 + digit)
-            bit, coder, learned = decide(bit, coder, model, digit_cells(first, node), learned, _RATE)
+            bit, coder, learned = decide(bit, coder, model, digit_cells(first, node), learned)
             store_weights(weights, 2 + digit, learned)
         size, node = size + half * bit, 2 * node + bit
     return size, coder  # type: ignore[return-value]

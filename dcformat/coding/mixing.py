@@ -64,8 +64,16 @@ def _probabilities() -> Ints:
     return found
 
 
-_SQUASH = _probabilities().astype(np.int16)
-_STRETCH = (np.minimum(np.searchsorted(_SQUASH, np.arange(TOTAL)), 2 * _MAX_LOGIT) - _MAX_LOGIT).astype(np.int16)
+SQUASH = _probabilities().astype(np.int16)
+"""Probability of a one, in `TOTAL`-ths, by the place of its logit: 0 for -`_MAX_LOGIT`."""
+RATE = 10
+"""How fast weights learn."""
+_STEPS = -RATE * SQUASH.astype(np.int32)
+"""The step of the weights after a zero; after a one it is ``TOTAL * RATE`` more.
+
+It is looked up beside the probability, as the next decision waits for it.
+"""
+_STRETCH = (np.minimum(np.searchsorted(SQUASH, np.arange(TOTAL)), 2 * _MAX_LOGIT) - _MAX_LOGIT).astype(np.int16)
 """The least logit whose probability is as large, or the greatest."""
 EVEN_LOGIT = _STRETCH[TOTAL // 2]
 """Logit of a counter that has seen nothing."""
@@ -162,10 +170,10 @@ def keep_all(counters: Counters, logits: Logits, at: Cells, found: Ints) -> None
 
 
 @called
-def probability_of(weights: Ints, inputs: Ints, twice: bool) -> int:
-    """Probability of a one, in `TOTAL`-ths."""
+def place_of_logit(weights: Ints, inputs: Ints, twice: bool) -> int:
+    """Place in `SQUASH` of the logit that is mixed for a one."""
     logit = weighted_sum(weights, inputs, twice) >> WEIGHT_BITS
-    return np.int64(_SQUASH[_U64(min(max(logit, -_MAX_LOGIT), _MAX_LOGIT) + _MAX_LOGIT)])  # type: ignore[return-value]
+    return min(max(logit, -_MAX_LOGIT), _MAX_LOGIT) + _MAX_LOGIT
 
 
 @called
@@ -202,7 +210,7 @@ def code_bit(bit: int, writing: Writing, stream: Bytes, coder: Coder, one: int) 
 
 
 @called
-def decide(bit: int, coder: Coder, model: Model, at: Cells, weights: Ints, rate: int) -> tuple[int, Coder, Ints]:
+def decide(bit: int, coder: Coder, model: Model, at: Cells, weights: Ints) -> tuple[int, Coder, Ints]:
     """Code a bit, or decode one, and learn from it.
 
     Parameters
@@ -215,8 +223,6 @@ def decide(bit: int, coder: Coder, model: Model, at: Cells, weights: Ints, rate:
         The decision's counters. The first is the one that others begin with; it may stand there more than once.
     weights : ndarray of int64, shape (INPUT_LANES,)
         A lane of inputs has a weight.
-    rate : int
-        How fast weights learn.
 
     Returns
     -------
@@ -228,7 +234,7 @@ def decide(bit: int, coder: Coder, model: Model, at: Cells, weights: Ints, rate:
     first = counters[_U64(at[0])]
     found = find_counters(counters, at)
     inputs = find_inputs(found, logits, at, np.int64(logits[_U64(at[0])]), 0)
-    one = probability_of(weights, inputs, False)
-    bit, coder = code_bit(bit, writing, stream, coder, one)
+    place = place_of_logit(weights, inputs, False)
+    bit, coder = code_bit(bit, writing, stream, coder, np.int64(SQUASH[_U64(place)]))
     keep_all(counters, logits, at, counted(begun_counters(found, first), bit))
-    return bit, coder, learned_weights(weights, inputs, (bit * TOTAL - one) * rate)
+    return bit, coder, learned_weights(weights, inputs, bit * (TOTAL * RATE) + _STEPS[_U64(place)])

@@ -197,8 +197,8 @@ def _words_strips(problem: Problem[ConvGeometry]) -> list[StripTiling]:
     allowed = target.words and is_finite(problem.weight) and settings.winograd() and not problem.epilogue.residual
     if not allowed or not StripTiling.fits(g) or pool != problem.epilogue.overlap:
         return []
-    runs = {columns: _run(columns, target.word_registers) for columns in target.strip_columns}
-    tilings = [StripTiling(g, run, columns, pool) for columns, run in runs.items()]
+    run = StripTiling.run(g, target.word_registers)
+    tilings = [StripTiling(g, run, columns, pool) for columns in target.strip_columns]
     return [tiling for tiling in tilings if tiling.units <= MOST_UNITS and tiling.can_pool >= pool]
 
 

@@ -66,6 +66,13 @@ def dot_run(out, i):
     simd.store(out, 100, simd.float_sums(many))
 
 
+def dot_points(out, i):
+    sums = simd.no_sums(SIX)
+    for step in range(3):
+        sums = simd.dot_points(sums, THREE, i.pixels, 32 * step, 96, i.pixels, 12 * step + 9)
+    simd.store(out, 0, simd.float_sums(sums))
+
+
 def float_sums(out, i):
     simd.store(out, 7, simd.float_sums(simd.dot_run(simd.no_sums(ONE), ONE, i.pixels, 0, i.pixels, 9)))
 

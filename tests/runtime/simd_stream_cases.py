@@ -5,7 +5,7 @@ from __future__ import annotations
 from dcz.runtime import simd
 from dcz.runtime.kernels.contract import tag
 
-NONE, THREE, FOUR, SIX = (tag(n) for n in (0, 3, 4, 6))
+NONE, THREE, FOUR, SIX, TWELVE = (tag(n) for n in (0, 3, 4, 6, 12))
 
 
 def word_offset(out, i):
@@ -58,6 +58,10 @@ def winograd_line(out, i):
 
 def winograd_line_outputs(out, i):
     simd.store(out, 0, simd.winograd_line_outputs(FOUR, SIX, i.x, 3, 18))
+
+
+def winograd_run_outputs(out, i):
+    simd.store(out, 0, simd.winograd_run_outputs(FOUR, SIX, simd.load_grid(TWELVE, SIX, i.x, 3, 40)))
 
 
 def winograd_outputs(out, i):

@@ -26,6 +26,7 @@ from .parts import free_parts
 from .place import size_of
 from .refusals import as_one
 from .tracing import quiet, trace
+from .values import KNOWN
 
 Explain = Callable[[fx.Node, UnsupportedOpError], UnsupportedOpError]
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -152,6 +153,8 @@ def lower_program(
     _fix_sizes(graph)
     names = names or {}
     tensors = {nodes[placeholder]: names.get(name, name) for placeholder, name in _tensor_names(program).items()}
+    for placeholder, numbers in _numbers(program).items():
+        nodes[placeholder].meta[KNOWN] = numbers
     constants = Constants(graph, tensors, reserved=(*program.state_dict, *program.constants))
     rewrite(graph, constants.nodes)
     batch = nodes[user_inputs[0]].meta["val"].shape[0]
@@ -209,6 +212,13 @@ def _tensor_names(program: ExportedProgram) -> dict[str, str]:
     kinds = (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
     specs = program.graph_signature.input_specs
     return {s.arg.name: s.target for s in specs if s.kind in kinds and s.target is not None}
+
+
+def _numbers(program: ExportedProgram) -> dict[str, torch.Tensor]:
+    """By placeholder the tensors that forward makes out of numbers."""
+    specs = program.graph_signature.input_specs
+    found = {s.arg.name: program.constants.get(s.target or "") for s in specs if s.kind == InputKind.CONSTANT_TENSOR}
+    return {name: tensor for name, tensor in found.items() if isinstance(tensor, torch.Tensor) and not tensor.is_meta}
 
 
 def _fix_sizes(graph: fx.Graph) -> None:

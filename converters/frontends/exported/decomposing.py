@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -57,9 +59,22 @@ def _table(program: ExportedProgram, tried: set[Any]) -> dict[Any, Any]:
 
 def _retraced(program: ExportedProgram, table: dict[Any, Any]) -> tuple[ExportedProgram, fx.Graph]:
     """The program by such definitions, without side effects such as those of ``x.relu_()``, and without blocks."""
-    with quiet():
+    with quiet(), _views_as_reshapes(program):
         program = program.run_decompositions(table)
     return program, copy.deepcopy(program.graph)
+
+
+@contextmanager
+def _views_as_reshapes(program: ExportedProgram) -> Iterator[None]:
+    """A view fits the strides that an operator's result has; `DEFINITIONS` may leave others."""
+    views = [node for node in program.graph.nodes if node.target is torch.ops.aten.view.default]
+    for node in views:
+        node.target = torch.ops.aten.reshape.default
+    try:
+        yield
+    finally:
+        for node in views:
+            node.target = torch.ops.aten.view.default
 
 
 def _moving(program: ExportedProgram) -> set[fx.Node]:

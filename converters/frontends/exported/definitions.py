@@ -109,6 +109,27 @@ def _unfold(x: Tensor, dim: int, size: int, step: int) -> Tensor:
     return windows.movedim(dim + 1, -1)
 
 
+def _col2im(
+    x: Tensor,
+    output_size: Sequence[int],
+    kernel_size: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
+) -> Tensor:
+    """Windows of an image added up where they lie: a transposed convolution, each weight of which is one or zero."""
+    places = prod(kernel_size)
+    channels = x.shape[-2] // places
+    counts, left = [], []
+    for axis, size in enumerate(output_size):
+        beyond = size + 2 * padding[axis] - dilation[axis] * (kernel_size[axis] - 1) - 1
+        counts.append(beyond // stride[axis] + 1)
+        left.append(beyond % stride[axis])
+    weight = torch.eye(places).reshape(places, 1, *kernel_size).repeat(channels, 1, 1, 1)
+    images = x.reshape(*x.shape[:-1], *counts)
+    return F.conv_transpose2d(images, weight, None, stride, padding, left, channels, dilation)
+
+
 def _diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two axes, along a new last one."""
     x = x.movedim((dim1, dim2), (-2, -1))
@@ -202,6 +223,7 @@ DEFINITIONS: Mapping[Any, Callable[..., Any]] = {
     aten.sgn.default: _sign,
     aten.hypot.default: lambda x, y: (x * x + y * y).sqrt(),
     aten.unfold.default: _unfold,
+    aten.col2im.default: _col2im,
     aten.diagonal.default: _diagonal,
     aten.copy.default: _copy,
     aten.slice_scatter.default: _slice_scatter,

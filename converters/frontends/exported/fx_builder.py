@@ -69,7 +69,7 @@ class FxBuilder:
             outputs = {Output.name: outputs}
         values = {}
         for name, self.node in outputs.items():
-            self.require(self._is_first(self.node), self.batch_rule)
+            self.require(self.is_first(self.node), self.batch_rule)
             shape = self.shape_of(self.node)
             values[name] = self.read(self.node) if shape else self.reshape(self.value(self.node), (1,))
         return self._graph.finish(values)
@@ -115,10 +115,13 @@ class FxBuilder:
 
     def has_batch_first(self, node: fx.Node) -> bool:
         """Whether all activations that a node reads have the batch as their first axis, whole."""
-        return all(self._is_first(each) for each in node.all_input_nodes if each in self.values)
+        return all(self.is_first(each) for each in node.all_input_nodes if each in self.values)
 
-    def _is_first(self, node: fx.Node) -> bool:
-        """Whether the batch is the first axis of what a node made: a single sample may be said to lie anywhere."""
+    def is_first(self, node: fx.Node) -> bool:
+        """Whether the batch is the first axis of what a node made, with nothing folded into it.
+
+        A single sample may be said to lie anywhere.
+        """
         if self.batch == self.sizes(node)[0] == 1:
             self.set_place(FIRST, node)
         return self.place_of(node) == FIRST
@@ -242,11 +245,15 @@ class FxBuilder:
     def indices(self, node: Any) -> torch.Tensor:
         """The values of a constant of integers."""
         self.require(node in self.constants, "takes computed indices where dcz needs constant ones")
-        found = evaluate(self.constants, node, self._tensors)
+        found = self.numbers(node)
         known = found is not None and found.dtype in (torch.int64, torch.int32)
         self.require(known, "takes indices that are not known numbers")
         assert found is not None
         return found.long()
+
+    def numbers(self, node: fx.Node) -> torch.Tensor | None:
+        """The values of a constant; None of what is no constant, or has no values yet."""
+        return evaluate(self.constants, node, self._tensors) if node in self.constants else None
 
     def axes_behind(self, node: fx.Node) -> list[list[int]] | None:
         """For each axis that the captured graph sees, the axes of the value that it views as one.

@@ -14,6 +14,8 @@ from ....dcformat import ConversionError
 from ....dcformat.constants import MAX_ELEMENTS
 from .place import size_of
 
+KNOWN = "dcz_known"
+"""Key of a placeholder's numbers in its `meta`, where the program itself holds them: they are no weight."""
 MOST_COMPARED = 1 << 22
 """Elements of the largest tensor that is computed only to compare its rows."""
 
@@ -37,16 +39,20 @@ def run(node: fx.Node, values: Mapping[fx.Node, Any]) -> Any:
 
 
 def of_numbers(node: fx.Node) -> Tensor | None:
-    """The value of a node that follows from sizes and numbers alone; None behind a placeholder, or if it is large."""
+    """The value of a node that follows from sizes and numbers alone; None behind a weight, or if it is large."""
     behind = _ancestors(node)
-    if any(each.op == "placeholder" or _elements(each) > MOST_COMPARED for each in behind):
+    if any(_is_weight(each) or _elements(each) > MOST_COMPARED for each in behind):
         return None
     values: dict[fx.Node, Any] = {}
     with torch.no_grad():
         for each in behind:
-            values[each] = run(each, values)
+            values[each] = each.meta[KNOWN] if each.op == "placeholder" else run(each, values)
     found = values[node]
     return found if isinstance(found, Tensor) else None
+
+
+def _is_weight(node: fx.Node) -> bool:
+    return node.op == "placeholder" and KNOWN not in node.meta
 
 
 def _ancestors(node: fx.Node) -> list[fx.Node]:

@@ -17,26 +17,42 @@ from ...simd import LANES
 from ..contract import F32
 
 ONE = (0,)
-BLOCK = 1024
-"""Elements of a sample that are summed before their sum is added to others: a longer chain rounds more."""
+BLOCK = 128
+"""Vectors that are summed before their sum is added to others: a longer chain rounds more."""
 _1, _0 = np.float32(1), np.float32(0)
+
+
+@inlined
+def _add(total: Any, value: Any, mean: Any) -> Any:
+    return simd.add(total, value)
+
+
+@inlined
+def _add_square(total: Any, value: Any, mean: Any) -> Any:
+    difference = simd.subtract(value, mean)
+    return simd.fma_vectors(difference, difference, total)
+
+
+@inlined
+def _sum(take: Any, first: Any, x: F32, start: int, end: int, mean: Any) -> Any:
+    """`first` with the vectors of ``x[start:end]`` taken in, in blocks."""
+    total, part = simd.zeros(ONE), first
+    for block in range(start, end, BLOCK * LANES):
+        for i in range(block, min(block + BLOCK * LANES, end), LANES):
+            part = take(part, simd.load(ONE, x, i), mean)
+        total, part = simd.add(total, part), simd.zeros(ONE)
+    return simd.add(total, part)
 
 
 @inlined
 def _statistics(x: F32, start: int, size: int, centred: bool) -> Any:
     """Mean, or zero, and mean square of the differences from it."""
     tail, end = size % LANES, start + size - size % LANES
+    none = simd.zeros(ONE)
     mean = _0
     if centred:
-        sums = simd.load_masked(x, end, 0, tail)
-        for i in range(start, end, LANES):
-            sums = simd.add(sums, simd.load(ONE, x, i))
-        mean = simd.reduce_sum(sums) / np.float32(size)
-    squares = simd.zeros(ONE)
-    for i in range(start, end, LANES):
-        value = simd.scale_shift(simd.load(ONE, x, i), _1, -mean)
-        squares = simd.fma_vectors(value, value, squares)
-    total = simd.reduce_sum(squares)
+        mean = simd.reduce_sum(_sum(_add, simd.load_masked(x, end, 0, tail), x, start, end, none)) / np.float32(size)
+    total = simd.reduce_sum(_sum(_add_square, none, x, start, end, simd.splat(ONE, mean)))
     for i in range(end, start + size):
         total += (simd.get(x, i) - mean) * (simd.get(x, i) - mean)
     return mean, total / np.float32(size)
@@ -109,20 +125,10 @@ def normalise_lanes(
     share = _1 / np.float32(size)
     for group in range(first, last):
         start, own = group * size, group % periods * channels
-        mean, squares = simd.zeros(ONE), simd.zeros(ONE)
+        mean, begin, end = simd.zeros(ONE), start * LANES, (start + size) * LANES
         if centred:
-            for block in range(start, start + size, BLOCK):
-                part = simd.zeros(ONE)
-                for i in range(block, min(block + BLOCK, start + size)):
-                    part = simd.add(part, simd.load(ONE, x, i * LANES))
-                mean = simd.add(mean, part)
-            mean = simd.scale_shift(mean, share, _0)
-        for block in range(start, start + size, BLOCK):
-            part = simd.zeros(ONE)
-            for i in range(block, min(block + BLOCK, start + size)):
-                value = simd.subtract(simd.load(ONE, x, i * LANES), mean)
-                part = simd.fma_vectors(value, value, part)
-            squares = simd.add(squares, part)
+            mean = simd.scale_shift(_sum(_add, simd.zeros(ONE), x, begin, end, mean), share, _0)
+        squares = _sum(_add_square, simd.zeros(ONE), x, begin, end, mean)
         root = simd.square_root(simd.scale_shift(squares, share, np.float32(eps)))
         inverse = simd.divide(simd.splat(ONE, _1), root)
         for c in range(channels):

@@ -17,17 +17,20 @@ from ..contract import F32
 
 ONE = (0,)
 LANES_LOG2 = 4
+BLOCK = 128
+"""Elements that are combined before what they make is merged with others: a longer chain of sums rounds more."""
 _0, _1, _INFINITY = np.float32(0), np.float32(1), np.float32(np.inf)
 
 
 @inlined
 def _reduce(
-    combine: Any, join: Any, finish: Any, start: Any, factor: Any, x: F32, out: F32, n: int, inner: int
+    combine: Any, merge: Any, join: Any, finish: Any, start: Any, factor: Any, x: F32, out: F32, n: int, inner: int
 ) -> None:  # fmt: skip
     """``out[o, i] = finish(total, factor)``.
 
-    Totals begin at `start`; ``combine(total, value, factor)`` takes an element in, lane by lane; ``join(total)`` makes
-    all lanes what they are together. An element of ``start * factor`` changes nothing.
+    Totals begin at `start`; ``combine(total, value, factor)`` takes an element in, lane by lane; ``merge(a, b)`` makes
+    one total of two; ``join(total)`` makes all lanes what they are together. An element of ``start * factor`` changes
+    nothing.
     """
     outer = len(out) // inner
     empty, nothing = simd.splat(ONE, start), simd.splat(ONE, start * factor)
@@ -35,21 +38,32 @@ def _reduce(
     for o in range(outer):
         if inner == 1:
             total, end = empty, (o + 1) * n - tail
-            for k in range(o * n, end, LANES):
-                total = combine(total, simd.load(ONE, x, k), factor)
+            for block in range(o * n, end, BLOCK * LANES):
+                part = empty
+                for k in range(block, min(block + BLOCK * LANES, end), LANES):
+                    part = combine(part, simd.load(ONE, x, k), factor)
+                total = merge(total, part)
             total = combine(total, simd.load_masked_or(x, end, (1 << tail) - 1, nothing), factor)
             simd.store_masked(out, o, 0, 1, finish(join(total), factor))
         else:
             for i in range(0, inner, LANES):
-                total = empty
-                for k in range(o * n * inner + i, (o + 1) * n * inner, inner):
-                    total = combine(total, simd.load_masked(x, k, 0, inner - i), factor)
+                total, end = empty, (o + 1) * n * inner
+                for block in range(o * n * inner, end, BLOCK * inner):
+                    part = empty
+                    for k in range(block + i, min(block + BLOCK * inner, end), inner):
+                        part = combine(part, simd.load_masked(x, k, 0, inner - i), factor)
+                    total = merge(total, part)
                 simd.store_masked(out, o * inner + i, 0, inner - i, finish(total, factor))
 
 
 @inlined
 def _add(total: Any, value: Any, factor: Any) -> Any:
     return simd.add(total, value)
+
+
+@inlined
+def _plus(a: Any, b: Any) -> Any:
+    return simd.add(a, b)
 
 
 @inlined
@@ -78,6 +92,11 @@ def _greater(total: Any, value: Any, factor: Any) -> Any:
 
 
 @inlined
+def _maximum(a: Any, b: Any) -> Any:
+    return simd.maximum(b, a)
+
+
+@inlined
 def _greatest_lane(total: Any) -> Any:
     for _ in range(LANES_LOG2):
         total = simd.maximum_pairs(ONE, total, total)
@@ -95,16 +114,16 @@ def reduce_sum(x: F32, out: F32, n: int, inner: int, factor: float) -> None:
     n, inner : int
     factor : float
     """
-    _reduce(_add, _sum_of_lanes, _times, _0, np.float32(factor), x, out, n, inner)
+    _reduce(_add, _plus, _sum_of_lanes, _times, _0, np.float32(factor), x, out, n, inner)
 
 
 @kernel
 def reduce_extreme(x: F32, out: F32, n: int, inner: int, sign: float) -> None:
     """Maximum, or, with a sign of -1, minimum; parameters as in `reduce_sum`."""
-    _reduce(_greater, _greatest_lane, _times, -_INFINITY, np.float32(sign), x, out, n, inner)
+    _reduce(_greater, _maximum, _greatest_lane, _times, -_INFINITY, np.float32(sign), x, out, n, inner)
 
 
 @kernel
 def reduce_l2(x: F32, out: F32, n: int, inner: int) -> None:
     """Root of the sum of squares; parameters as in `reduce_sum`."""
-    _reduce(_add_square, _sum_of_lanes, _root, _0, _1, x, out, n, inner)
+    _reduce(_add_square, _plus, _sum_of_lanes, _root, _0, _1, x, out, n, inner)

@@ -14,6 +14,9 @@ from ...jit import kernel
 from ...simd import LANES
 from ..contract import F32, I64
 
+BLOCK = 128
+"""Pixels that are summed before their sum is added to others: a longer chain rounds more."""
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -86,11 +89,15 @@ def pool_lanes(
         for i in range(len(rows)):
             for j in range(len(columns)):
                 value = simd.scale_shift(simd.zeros((0,)), 1.0, neutral)
+                total, pixels = simd.zeros((0,)), 0
                 for row in range(top[i], bottom[i], row_step):
                     for column in range(left[j], right[j], column_step):
                         pixel = simd.load((0,), x, plane + (row * width + column) * LANES)
                         value = simd.maximum(pixel, value) if largest else simd.add(value, pixel)
+                    pixels += right[j] - left[j]
+                    if not largest and pixels > BLOCK:
+                        total, value, pixels = simd.add(total, value), simd.zeros((0,)), 0
                 if not largest:
-                    value = simd.scale_shift(value, 1 / (rows[i] * columns[j]), 0.0)
+                    value = simd.scale_shift(simd.add(total, value), 1 / (rows[i] * columns[j]), 0.0)
                 simd.store(out, target, value)
                 target += LANES

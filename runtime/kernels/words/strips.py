@@ -24,14 +24,14 @@ from ..contract import F32, I64, WHOLE, Call, ConvGeometry, Epilogue, Share, tag
 from ..conv.blocks import FAR, divide_work
 from ..conv.winograd.tiles import SPACE, lay_out, part_of
 from ..descriptor import Conv, Winograd, layer_fields, pack
-from ..epilogue import clamp, epilogue_array, limits, scale_shift
-from .points import make_points, multiply, packed_elements, round_point
+from ..epilogue import clamp, epilogue_array, limits, scale_shift_rows
+from .points import WordPoints, make_points, packed_elements, round_point
 
 OUTPUTS = {3: 4, 4: 4, 5: 3}
 """Rows m of a strip, by vertical taps r of a phase."""
 EVEN = 4
 """Rows of a strip that can be pooled."""
-ONE = tag(1)
+ONE, TWO, THREE = tag(1), tag(2), tag(3)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class StripTiling:
     geometry : ConvGeometry
         One that `fits`.
     rows, columns : int
-        Output channels, and vectors of a strip, whose sums are held in registers.
+        Output channels whose sums are held in registers, and vectors of a strip.
     pool : bool
         Whether the maximum of each 3 x 3 outputs is stored, every second way: then one strip is as wide as the image.
     """
@@ -58,6 +58,12 @@ class StripTiling:
         """Whether the kernel takes a layer: one group, no dilation, few enough vertical taps of a phase."""
         narrow = g.kernel[1] <= LANES * g.stride[1]
         return g.groups == 1 and g.dilation == (1, 1) and narrow and -(-g.kernel[0] // g.stride[0]) in OUTPUTS
+
+    @staticmethod
+    def run(g: ConvGeometry, registers: int) -> int:
+        """Output channels whose sums at all points fit registers, beside a vector of pixels."""
+        reach = -(-g.kernel[0] // g.stride[0])
+        return max(1, (registers - 1) // (OUTPUTS[reach] + reach - 1))
 
     @property
     def can_pool(self) -> bool:
@@ -151,67 +157,89 @@ def _transform(
 
 
 @inlined
-def _store(
-    points: Any, edge: Any, columns: Any, run: int, out: F32, plane: int, channel: int, row: int, column: int,
-    at: int, scratch: F32, epilogue: F32, bounds: Any, d: I64,
-) -> None:  # fmt: skip
-    """Transform the sums of an output channel, which lie from `at` on, apply the epilogue, and store the outputs."""
-    width, hop = d[Conv.OUT_WIDTH], run * len(columns) * LANES + SPACE
-    left, end = row * width + column, d[Conv.OUT_HEIGHT] * width
-    scale, shift = scale_shift(epilogue, channel)
-    for v in range(len(columns)):
-        value = simd.winograd_line_outputs(edge, points, scratch, at + v * LANES, hop)
-        value = clamp(simd.scale_shift(value, scale, shift), bounds)
-        place, lanes = left + v * LANES, min(LANES, width - column - v * LANES)
-        if row + len(edge) <= d[Conv.OUT_HEIGHT]:
-            simd.store_rows(out, plane + place, width, 0, lanes, None, value)
-        else:  # rows below the image begin behind its end
-            simd.store_rows(out, plane + place, width, 0, lanes, end - place, value)
+def _outputs(
+    points: Any, edge: Any, sums_tag: Any, width: int, pairs: int, packed: NDArray[np.int16], place: int,
+    words: NDArray[np.int16], position: int, scratch: F32, factors: int,
+) -> Any:  # fmt: skip
+    """The outputs of a vector of columns, before the epilogue: for each output channel of a run, all rows of the strip.
+
+    Sums of all points stay in registers. `width` is the vectors of a strip; what sums are multiplied by lies from
+    ``scratch[factors]`` on.
+    """
+    sums, hop = simd.no_sums(sums_tag), pairs * width * PAIR * LANES
+    for _ in range(pairs):
+        sums = simd.dot_points(sums, points, packed, place, hop, words, position)
+        place += width * PAIR * LANES
+        position += PAIR * len(sums_tag)
+    floats = simd.scaled_sums(sums, sums_tag, scratch, factors, np.float32(1))
+    return simd.winograd_run_outputs(edge, points, floats)
 
 
 @inlined
-def _pool(
-    points: Any, edge: Any, columns: Any, run: int, out: F32, image: int, channel: int, row: int, at: int, scratch: F32,
-    place: tuple[int, int], epilogue: F32, bounds: Any, d: I64,
-) -> None:  # fmt: skip
-    """Like `_store`, but of outputs whose windows of 3 x 3, two apart, end in this strip the greatest is stored.
+def _scale(sums_tag: Any, rows: Any, runs: Any, scales: F32, scratch: F32, steps: int, factors: int) -> None:
+    """What the sums of some runs are multiplied by: the scales of their weights times the steps of their points."""
+    for run in runs:
+        for i in range(len(sums_tag)):
+            at = run * len(sums_tag) + i
+            simd.put(scratch, factors + at, simd.get(scales, at) * simd.get(scratch, steps + i // len(rows)))
 
-    The greatest of a strip's last two rows is kept for the windows that end in the next strip. `place` tells where, in
-    scratch, those of all channels lie, and where there is room for the rows of a channel.
+
+@inlined
+def _prefetch(edge: Any, out: F32, first: int, last: int, row: int, left: int, d: I64) -> None:
+    """Fetch what `_store` writes of some images."""
+    for image in range(first, last):
+        simd.prefetch_rows(edge, out, (image * d[Conv.OUT_HEIGHT] + row) * d[Conv.OUT_WIDTH] + left, d[Conv.OUT_WIDTH])
+
+
+@inlined
+def _store(
+    edge: Any, value: Any, out: F32, first: int, last: int, row: int, left: int, room: int, scratch: F32, d: I64
+) -> None:
+    """Store a vector of columns of a run: images from number `first` to the one before `last`, by way of scratch."""
+    width, size = d[Conv.OUT_WIDTH], d[Conv.OUT_HEIGHT] * d[Conv.OUT_WIDTH]
+    place, lanes = row * width + left, min(LANES, width - left)
+    simd.store(scratch, room, value)
+    for number in range(first, last):
+        own = simd.load(edge, scratch, room)
+        if row + len(edge) <= d[Conv.OUT_HEIGHT]:
+            simd.store_rows(out, number * size + place, width, 0, lanes, None, own)
+        else:  # rows below the image begin behind its end
+            simd.store_rows(out, number * size + place, width, 0, lanes, size - place, own)
+        room += len(edge) * LANES
+
+
+@inlined
+def _pool_down(edge: Any, rows: Any, value: Any, line: int, kept: int, lines: int, scratch: F32) -> None:
+    """Reduce the rows of a vector of columns by windows of 3, two apart, for each channel of a run.
+
+    The greatest of a strip's last two rows is kept for the windows that end in the next strip. ``scratch[kept]`` is
+    where that of the first channel lies, ``scratch[lines]`` where its two lines of maxima go, each as long as `line`:
+    of the windows that end with the strip's first row, and of those that lie within.
     """
-    hop, line = run * len(columns) * LANES + SPACE, (len(columns) + 2) * LANES
-    kept, lines = place[0] + channel * len(columns) * LANES, place[1]
-    scale, shift = scale_shift(epilogue, channel)
-    for v in range(len(columns)):
-        value = simd.winograd_line_outputs(edge, points, scratch, at + v * LANES, hop)
-        simd.store_grid(edge, scratch, lines, line, clamp(simd.scale_shift(value, scale, shift), bounds))
-        first, third = simd.load(ONE, scratch, lines), simd.load(ONE, scratch, lines + 2 * line)
-        whole = simd.maximum(simd.maximum(first, simd.load(ONE, scratch, lines + line)), third)
-        ending = simd.maximum(simd.load(ONE, scratch, kept), first)
-        simd.store(scratch, kept, simd.maximum(third, simd.load(ONE, scratch, lines + 3 * line)))
-        simd.store(scratch, lines, ending)
-        simd.store(scratch, lines + line, whole)
-        lines += LANES
-        kept += LANES
+    first, second = simd.every(edge, (), value), simd.every(edge, ONE, value)
+    third, fourth = simd.every(edge, TWO, value), simd.every(edge, THREE, value)
+    ending = simd.maximum(simd.load_grid(rows, rows, scratch, kept, line), first)
+    simd.store_grid(rows, scratch, lines, 2 * line, ending)
+    simd.store_grid(rows, scratch, lines + line, 2 * line, simd.maximum(simd.maximum(first, second), third))
+    simd.store_grid(rows, scratch, kept, line, simd.maximum(third, fourth))
+
+
+@inlined
+def _pool_across(columns: Any, out: F32, image: int, row: int, lines: int, scratch: F32, d: I64) -> None:
+    """Reduce the two rows of maxima of a channel, and store them where they lie in the pooled image."""
     height, width = (d[Conv.OUT_HEIGHT] - 1) // 2, (d[Conv.OUT_WIDTH] - 1) // 2
     for i in range(2):
         pooled = row // 2 - 1 + i
         if 0 <= pooled < height:
-            target = (image * height + pooled) * width
-            for x in range(0, width, LANES):
-                start = place[1] + i * line + 2 * x
-                one, two = simd.load(ONE, scratch, start), simd.load(ONE, scratch, start + LANES)
-                more, most = simd.load(ONE, scratch, start + 2), simd.load(ONE, scratch, start + 2 + LANES)
-                value = simd.maximum(simd.concat_even(one, two), simd.concat_odd(one, two))
-                value = simd.maximum(value, simd.concat_even(more, most))
-                simd.store_masked(out, target + x, 0, width - x, value)
+            value = simd.maximum_triples(simd.load(columns, scratch, lines + i * len(columns) * LANES))
+            simd.store_rows(out, (image * height + pooled) * width, LANES, 0, LANES, width, value)
 
 
 @kernel
 def conv_words_strips(
     points: Any, edge: Any, step: Any, rows: Any, columns: Any, sums_tag: Any, x: F32, out: F32, scratch: F32,
     packed: NDArray[np.int16], places: I64, words: NDArray[np.int16], scales: F32, room: Any, epilogue: F32,
-    steps: int, kept: tuple[int, int], d: I64,
+    steps: int, factors: int, kept: tuple[int, int], d: I64,
 ) -> None:  # fmt: skip
     """Convolve a batch.
 
@@ -220,7 +248,7 @@ def conv_words_strips(
     points, edge, step : Tag
         As long as there are points n, rows m of a strip, and columns from an output to the next.
     rows, columns, sums_tag : Tag
-        As long as a run has output channels, as a strip has vectors, and as long as the product of the two.
+        As long as a run has output channels, as a strip has vectors, and as a run has sums: one a channel and point.
     x, out : ndarray of float32, flat
     scratch : ndarray of float32, flat
         A patch of the input, transformed lines, sums, and steps.
@@ -232,43 +260,51 @@ def conv_words_strips(
         See `WordPoints`.
     epilogue : ndarray of float32
         See `kernels.epilogue`.
-    steps : int
-        Where steps lie in scratch.
+    steps, factors : int
+        Where, in scratch, steps lie, and what the sums of a run are multiplied by.
     kept : tuple of int
-        Where, in scratch, there is room to pool: see `_pool`.
+        Where, in scratch, there is room to pool: see `_pool_down`.
     d : ndarray of int64
         The descriptor: `Conv` and `Winograd`; its strips are tiles.
     """
     n, run, bounds, pairs = len(points), len(rows), limits(epilogue), (len(places) + PAIR - 1) // PAIR
     hop = d[Conv.IN_CHANNELS] * d[Winograd.STRIDE] * len(step) * (len(columns) + 1) * LANES + SPACE
+    line = len(columns) * LANES
     far = d[Conv.OUT_CHANNELS] * d[Conv.OUT_HEIGHT] * d[Conv.OUT_WIDTH] > FAR and d[Conv.POOL] == 0
     for sample in range(d[Conv.SAMPLES]):
         first_in = sample * d[Conv.IN_CHANNELS] * d[Conv.HEIGHT] * d[Conv.WIDTH]
         for tile in range(d[Conv.FIRST], d[Conv.LAST]):
-            row, column = tile // d[Winograd.ACROSS] * len(edge), tile % d[Winograd.ACROSS] * len(columns) * LANES
+            row, column = tile // d[Winograd.ACROSS] * len(edge), tile % d[Winograd.ACROSS] * line
             _transform(points, step, columns, x, first_in, row, column, scratch, d)
             for point in range(n):
                 first, at = d[Winograd.INPUTS] + point * hop, point * pairs * PAIR * len(columns) * LANES
                 value = round_point(columns, scratch, first, places, 1, packed, at, room)
                 simd.put(scratch, steps + point, value)
-            for channel in range(d[Winograd.FIRST_CHANNEL], d[Winograd.LAST_CHANNEL], run):
-                at, end = d[Conv.SUMS], min(channel + run, d[Winograd.LAST_CHANNEL])
-                if far:
-                    for o in range(sample * d[Conv.OUT_CHANNELS] + channel, sample * d[Conv.OUT_CHANNELS] + end):
-                        for v in range(len(columns)):
-                            place = (o * d[Conv.OUT_HEIGHT] + row) * d[Conv.OUT_WIDTH] + column + v * LANES
-                            simd.prefetch_rows(edge, out, place, d[Conv.OUT_WIDTH])
-                multiply(sums_tag, rows, n, pairs, packed, words, scales, channel // run, steps, at, scratch)
-                for o in range(channel, end):
-                    image = sample * d[Conv.OUT_CHANNELS] + o
+            begin, end, image = d[Winograd.FIRST_CHANNEL], d[Winograd.LAST_CHANNEL], sample * d[Conv.OUT_CHANNELS]
+            _scale(sums_tag, rows, range(begin // run, (end + run - 1) // run), scales, scratch, steps, factors)
+            for v in range(min(len(columns), (d[Conv.OUT_WIDTH] - column + LANES - 1) // LANES)):
+                left = column + v * LANES
+                for channel in range(begin, end, run):
+                    first, last, number = (
+                        image + channel,
+                        image + min(channel + run, end),
+                        channel // run * len(sums_tag),
+                    )
+                    if far:
+                        _prefetch(edge, out, first, last, row, left, d)
+                    value = _outputs(
+                        *(points, edge, sums_tag, len(columns), pairs, packed, v * PAIR * LANES),
+                        *(words, number * pairs * PAIR, scratch, factors + number),
+                    )
+                    value = clamp(scale_shift_rows(value, rows, epilogue, channel), bounds)
                     if d[Conv.POOL] != 0:
-                        _pool(points, edge, columns, run, out, image, o, row, at, scratch, kept, epilogue, bounds, d)
+                        own, lines = channel * line + v * LANES, 2 * channel * line + v * LANES
+                        _pool_down(edge, rows, value, line, kept[0] + own, kept[1] + lines, scratch)
                     else:
-                        plane = image * d[Conv.OUT_HEIGHT] * d[Conv.OUT_WIDTH]
-                        _store(
-                            *(points, edge, columns, run, out, plane, o, row, column, at, scratch, epilogue, bounds, d),
-                        )
-                    at += len(columns) * LANES
+                        _store(edge, value, out, first, last, row, left, d[Conv.SUMS], scratch, d)
+            if d[Conv.POOL] != 0:
+                for channel in range(begin, end):
+                    _pool_across(columns, out, image + channel, row, kept[1] + 2 * channel * line, scratch, d)
 
 
 class ConvWordsStrips:
@@ -287,19 +323,28 @@ class ConvWordsStrips:
 
     def __init__(self, weight: Tensor, tiling: StripTiling, epilogue: Epilogue) -> None:
         self.tiling = tiling
-        g, points = tiling.geometry, tiling.points
-        self._weights = make_points(tiling.transformed(weight.float32().dense()))
-        self._epilogue = epilogue_array(epilogue, g.out_channels)
+        g, points, run = tiling.geometry, tiling.points, tiling.rows
+        words, scales, room = make_points(tiling.transformed(weight.float32().dense()))
+        by_pair = words.reshape(tiling.runs, points, -1, run * PAIR).swapaxes(1, 2)
+        self._weights = WordPoints(np.ascontiguousarray(by_pair).ravel(), scales, room)
+        # a missing channel of the last run has the numbers of the last one that there is
+        channels = np.minimum(np.arange(tiling.runs * run), g.out_channels - 1)
+        self._epilogue = epilogue_array(epilogue, g.out_channels, channels)
         places, size = lay_out(
             patch=points * g.stride[1] * LANES,
             inputs=points * (tiling.lines * tiling.line + SPACE),
-            sums=points * (tiling.rows * tiling.columns * LANES + SPACE),
+            sums=run * tiling.edge * LANES,
             outputs=0,
         )
-        words = packed_elements(points, tiling.units, tiling.columns)
-        kept = g.out_channels * tiling.columns * LANES if tiling.pool else 0
-        lines = EVEN * (tiling.columns + 2) * LANES if tiling.pool else 0
-        self._places, self.scratch_elements = lay_out(floats=size, steps=LANES, words=words, kept=kept, lines=lines)
+        packed, pooled = packed_elements(points, tiling.units, tiling.columns), tiling.pool * tiling.columns * LANES
+        self._places, self.scratch_elements = lay_out(
+            floats=size,
+            steps=LANES,
+            factors=points * tiling.runs * run,
+            words=packed,
+            kept=tiling.runs * run * pooled,
+            lines=2 * tiling.runs * run * pooled,
+        )
         self.weight_bytes = self._weights.words.nbytes + self._weights.scales.nbytes
         self._descriptor = pack(
             Conv,
@@ -325,7 +370,7 @@ class ConvWordsStrips:
         tiling = self.tiling
         tags = (
             *(tiling.points, tiling.edge, tiling.geometry.stride[1]),
-            *(tiling.rows, tiling.columns, tiling.rows * tiling.columns),
+            *(tiling.rows, tiling.columns, tiling.points * tiling.rows),
         )
         tiles, channels = divide_work(tiling.geometry, 1 if tiling.pool else tiling.tiles, share, tiling.rows)
         if tiling.pool:  # what a strip keeps is for the next one
@@ -333,7 +378,7 @@ class ConvWordsStrips:
         arguments = (
             *map(tag, tags),
             *(x.reshape(-1), out.reshape(-1), scratch, scratch[self._places["words"] :].view(np.int16)),
-            *(tiling.places(), *self._weights, self._epilogue, self._places["steps"]),
+            *(tiling.places(), *self._weights, self._epilogue, self._places["steps"], self._places["factors"]),
             (self._places["kept"], self._places["lines"]),
             part_of(self._descriptor, tiles, channels),
         )

@@ -10,6 +10,7 @@ import numpy as np
 from ...kernels.contract import F32, Call
 from ...kernels.pool import plain as pool
 from ...kernels.pool.batch16 import Windows, pool_lanes
+from ...kernels.pool.triples import fits_triples, max_pool_triples, vectors_of
 from ...program import Bound
 from ...simd import LANES
 from ..fuse import Layer
@@ -53,6 +54,7 @@ def _windows(
 
     pairs = largest and sizes == (2, 2, 2, 2, 0, 0, 1, 1) and (height, width) == (2 * out_h, 2 * out_w)
     paired = pairs and pool.fits_pairs(width, context.samples * channels * height * width)
+    tripled = largest and fits_triples(sizes, (height, width), (out_h, out_w))
     parts = context.team.threads if context.samples == 1 and channels * height * width >= PARALLEL_PIXELS else 1
     cuts = [*(channels * i // parts // LANES * LANES for i in range(parts)), context.samples * channels]
 
@@ -63,14 +65,17 @@ def _windows(
             arrays = x[first:last].reshape(-1), y[first:last].reshape(-1)
             if paired:
                 return [(pool.max_pool_pairs, (*arrays, width))]
+            if tripled:
+                return [(max_pool_triples, (vectors_of(out_w), *arrays, height, width, out_h, out_w))]
             return [(pool.pool2d, (*arrays, line, rows, columns, height, width, largest, *sizes))]
 
         lines = [scratch[i * scratch_size : (i + 1) * scratch_size] for i in range(parts)]
         bound = [part(*cut, line) for cut, line in zip(pairwise(cuts), lines, strict=True) if cut[0] < cut[1]]
         return shared(bound, part(0, cuts[-1], lines[0]))
 
-    use = Use(layer.inputs, layer.output, scratch=0 if paired else parts * scratch_size)
-    return Step(layer.node.op, "max_pool_pairs" if paired else name, use, bind)
+    use = Use(layer.inputs, layer.output, scratch=0 if paired or tripled else parts * scratch_size)
+    kernel_name = "max_pool_pairs" if paired else "max_pool_triples" if tripled else name
+    return Step(layer.node.op, kernel_name, use, bind)
 
 
 def _adaptive(layer: Layer, context: Context) -> Step:

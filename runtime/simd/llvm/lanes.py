@@ -8,11 +8,13 @@ from llvmlite import ir
 from numba.core import types
 
 from .types import (
+    HALF,
     I32,
     I64,
     LANE_IDS,
     LANES,
     VECTOR,
+    Halves,
     Vectors,
     build_address,
     build_bits,
@@ -107,6 +109,17 @@ def concat_odd(typingctx: Any, low: Any, high: Any) -> Any:
 
 
 @intrinsic
+def every(typingctx: Any, step: Any, skip: Any, value: Any) -> Any:
+    """See `reference.lanes.every`."""
+    numbers = range(min(len(skip), len(step) - 1), value.count, len(step))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return build_pack(builder, [builder.extract_value(args[2], i) for i in numbers])
+
+    return Vectors(len(numbers))(step, skip, value), codegen
+
+
+@intrinsic
 def transpose(typingctx: Any, value: Any) -> Any:
     """See `reference.lanes.transpose`."""
 
@@ -140,6 +153,30 @@ def concat_halves(typingctx: Any, value: Any) -> Any:
         return build_pack(builder, joined)
 
     return value(value), codegen
+
+
+@intrinsic
+def lower_halves(typingctx: Any, value: Any) -> Any:
+    """See `reference.lanes.lower_halves`."""
+    result, lanes = Halves(value.count), ir.Constant(ir.VectorType(I32, LANES // 2), [*range(LANES // 2)])
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vectors = (builder.extract_value(args[0], i) for i in range(value.count))
+        return build_pack(builder, [builder.shuffle_vector(vector, vector, lanes) for vector in vectors], HALF)
+
+    return result(value), codegen
+
+
+@intrinsic
+def widen(typingctx: Any, value: Any) -> Any:
+    """See `reference.lanes.widen`."""
+    result, zero = Vectors(value.count), ir.Constant(HALF, None)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        halves = (builder.extract_value(args[0], i) for i in range(value.count))
+        return build_pack(builder, [build_shuffle(builder, half, zero, [*range(LANES)]) for half in halves])
+
+    return result(value), codegen
 
 
 @intrinsic
@@ -223,3 +260,19 @@ def maximum_pairs(typingctx: Any, tag: Any, low: Any, high: Any) -> Any:
 
     pairs = elementwise(operation, 0)
     return low(tag, low, high), lambda context, builder, sig, args: pairs(context, builder, low(low, high), args[1:])
+
+
+@intrinsic
+def maximum_triples(typingctx: Any, value: Any) -> Any:
+    """See `reference.lanes.maximum_triples`."""
+    result = Vectors((value.count + 1) // 2)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vectors = [builder.extract_value(args[0], i) for i in range(value.count)]
+        pairs = list(zip(vectors[::2], [*vectors[1::2], *vectors[-1:]], strict=False))
+        evens = [_evens(builder, *pair) for pair in pairs]
+        greater = (build_greater(builder, _odds(builder, *pair), even) for pair, even in zip(pairs, evens, strict=True))
+        behind = (_build_between(builder, *pair, 1) for pair in zip(evens, [*evens[1:], evens[-1]], strict=True))
+        return build_pack(builder, [build_greater(builder, *both) for both in zip(behind, greater, strict=True)])
+
+    return result(value), codegen

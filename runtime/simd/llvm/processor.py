@@ -26,6 +26,11 @@ def scales() -> bool:
     return _has("avx512f", WIDE)
 
 
+def replaces() -> bool:
+    """Whether lanes of 512 bits are replaced by their kind: those that are no number, and others."""
+    return _has("avx512f", WIDE)
+
+
 def has_masks() -> bool:
     """Whether masks have registers of their own, a bit a lane."""
     return _has("avx512bw", WIDE)

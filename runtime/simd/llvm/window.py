@@ -14,14 +14,12 @@ from .types import (
     I64,
     LANE_IDS,
     LANES,
-    MASK,
     VECTOR,
     Vectors,
     build_address,
     build_bits,
     build_call,
     build_fma,
-    build_mask,
     build_pack,
     build_splat,
     intrinsic,
@@ -31,15 +29,16 @@ PAIR = ir.VectorType(F32, 2)
 
 
 @intrinsic
-def spread(typingctx: Any, tag: Any, array: Any, index: Any) -> Any:
+def spread(typingctx: Any, tag: Any, rows: Any, array: Any, index: Any) -> Any:
     """See `reference.window.spread`."""
-    result = Vectors(len(tag))
+    result, count = Vectors(len(tag)), len(rows)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        places = [build_address(context, builder, array, args[1], args[2], F32, i) for i in range(result.count)]
-        return build_pack(builder, [build_splat(builder, builder.load(place)) for place in places])
+        places = [build_address(context, builder, array, args[2], args[3], F32, row) for row in range(count)]
+        values = [build_splat(builder, builder.load(place)) for place in places]
+        return build_pack(builder, [values[i * count // result.count] for i in range(result.count)])
 
-    return result(tag, array, I64), codegen
+    return result(tag, rows, array, I64), codegen
 
 
 def _build_item(context: Any, builder: Any, array: Any, value: Any, index: Any, skip: int) -> Any:
@@ -239,16 +238,18 @@ def store_pairs(
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         target, *starts, row_step, lanes, count, vectors = args
-        masks = [build_mask(builder, long(skip), builder.add(lanes, long(skip))) for skip in (0, half)]
-        nothing = ir.Constant(MASK, None)
+        # As integers, of which one is selected without a branch: behind a branch, each sum would be added up by itself.
+        row_bits = builder.sub(builder.shl(long(1), lanes), long(1))
         for r in range(value.count):
             vector = builder.extract_value(vectors, r)
             apart = build_shuffle(builder, vector, vector, [*range(0, LANES, 2), *range(1, LANES, 2)])
             there = builder.icmp_signed("<", long(r), count)
-            for p, (start, mask) in enumerate(zip(starts, masks, strict=True)):
+            bits = builder.select(there, row_bits, long(0))
+            for p, start in enumerate(starts):
                 place = builder.add(start, builder.mul(row_step, long(r)))
                 pointer = build_address(context, builder, array, target, place, VECTOR, -p * half)
-                arguments = [apart, pointer, I32(4), builder.select(there, mask, nothing)]
+                mask = build_bits(builder, builder.shl(bits, long(p * half)))
+                arguments = [apart, pointer, I32(4), mask]
                 build_call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), arguments)
         return context.get_dummy_value()
 

@@ -214,6 +214,22 @@ def winograd_line_outputs(typingctx: Any, tag: Any, points: Any, source: Any, at
     return Vectors(m)(tag, points, source, I64, I64), codegen
 
 
+@intrinsic
+def winograd_run_outputs(typingctx: Any, tag: Any, points: Any, sums: Any) -> Any:
+    """See `reference.winograd.winograd_run_outputs`."""
+    m, n = len(tag), len(points)
+    run = sums.count // n
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        found = []
+        for row in range(run):
+            line = [builder.extract_value(args[2], point * run + row) for point in range(n)]
+            found += _build_product(builder, winograd.output_matrix(m, n), line)
+        return build_pack(builder, found)
+
+    return Vectors(run * m)(tag, points, sums), codegen
+
+
 def _build_line(context: Any, builder: Any, array: Any, value: Any, first: Any, step: Any, n: int) -> list[Any]:
     """Vectors that lie `step` elements apart."""
     places = (_build_at(context, builder, array, value, first, (step, i)) for i in range(n))

@@ -86,6 +86,27 @@ def dot_run(typingctx: Any, sums: Any, rows: Any, x: Any, index: Any, weights: A
     return sums(sums, rows, x, I64, weights, I64), codegen
 
 
+@intrinsic
+def dot_points(typingctx: Any, sums: Any, points: Any, x: Any, index: Any, hop: Any, weights: Any, first: Any) -> Any:
+    """See `reference.word_rows.dot_points`."""
+    run = sums.count // len(points)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        value, _, x_value, place, step, weights_value, position = args
+        total = []
+        for point in range(len(points)):
+            at = builder.add(place, builder.mul(step, ir.IntType(64)(point)))
+            pixels = builder.load(build_address(context, builder, x, x_value, at, SUMS), align=2)
+            for i in range(point * run, (point + 1) * run):
+                two = builder.load(
+                    build_address(context, builder, weights, weights_value, position, I32, PAIR * i), align=2
+                )
+                total.append(dot_words(builder, builder.extract_value(value, i), pixels, splat(builder, two, LANES)))
+        return _packed(builder, total)
+
+    return sums(sums, points, x, I64, I64, weights, I64), codegen
+
+
 def _packed(builder: Any, vectors: list[Any]) -> Any:
     """Vectors to one `RowSums` value."""
     packed = ir.Constant(ir.ArrayType(SUMS, len(vectors)), ir.Undefined)

@@ -17,13 +17,17 @@ __all__ = [
     "concat_even",
     "concat_halves",
     "concat_odd",
+    "every",
     "load_interleaved",
+    "lower_halves",
     "maximum_pairs",
+    "maximum_triples",
     "slide_1_down",
     "slide_down",
     "slide_up",
     "store_interleaved",
     "transpose",
+    "widen",
 ]
 
 
@@ -42,6 +46,11 @@ def concat_odd(low: F32, high: F32) -> F32:
     return np.concatenate([low, high], axis=1)[:, 1::2]
 
 
+def every(step: Tag, skip: Tag, value: F32) -> F32:
+    """Of each ``len(step)`` vectors the one behind the first ``len(skip)``, or the last one where they are fewer."""
+    return value[min(len(skip), len(step) - 1) :: len(step)].copy()
+
+
 def transpose(value: F32) -> F32:
     """Lane i of vector j becomes lane j of vector i; 16 vectors."""
     return value.T.copy()
@@ -50,6 +59,16 @@ def transpose(value: F32) -> F32:
 def concat_halves(value: F32) -> F32:
     """The lower halves of all vectors laid end to end, then the upper halves."""
     return np.concatenate(np.hsplit(value, 2)).reshape(value.shape)
+
+
+def lower_halves(value: F32) -> F32:
+    """The lower halves of vectors, each as half a vector."""
+    return value[:, : LANES // 2]
+
+
+def widen(value: F32) -> F32:
+    """Vectors whose lower halves are half vectors; zero elsewhere."""
+    return np.pad(value, ((0, 0), (0, LANES // 2)))
 
 
 def slide_up(value: F32, run: Tag, bits: int) -> F32:
@@ -96,3 +115,15 @@ def maximum_pairs(tag: Tag, low: F32, high: F32) -> F32:
     """
     pairs = np.concatenate([low, high]).reshape(-1, 2, len(tag))
     return maximum(pairs[:, 1], pairs[:, 0]).reshape(1, LANES)
+
+
+def maximum_triples(value: F32) -> F32:
+    """Of vectors laid end to end: the greatest of lanes 2 j to 2 j + 2, for each j; NaN wins.
+
+    Half as many vectors. An odd last vector is followed by itself; behind the last lane comes the first of the last
+    32.
+    """
+    vectors = value if len(value) % 2 == 0 else np.concatenate([value, value[-1:]])
+    evens, odds = (vectors.reshape(-1, 2 * LANES)[:, start::2] for start in (0, 1))
+    behind = np.concatenate([evens.ravel()[1:], evens[-1, :1]]).reshape(evens.shape)
+    return maximum(behind, maximum(odds, evens))

@@ -13,6 +13,7 @@ __all__ = [
     "winograd_line",
     "winograd_line_outputs",
     "winograd_outputs",
+    "winograd_run_outputs",
     "winograd_weights",
     "winograd_window",
 ]
@@ -99,4 +100,12 @@ def winograd_line_outputs(tag: Tag, points: Tag, source: F32, at: int, step: int
     n = len(points)
     line = np.array([load((0,), source, at + i * step)[0] for i in range(n)])
     found: F32 = np.einsum("ij,jl->il", winograd.output_matrix(len(tag), n).astype(np.float32), line, dtype=np.float32)
+    return found
+
+
+def winograd_run_outputs(tag: Tag, points: Tag, sums: F32) -> F32:
+    """`winograd_line_outputs` of some output channels: `sums` come point after point, outputs channel after channel."""
+    m, n = len(tag), len(points)
+    matrix = winograd.output_matrix(m, n).astype(np.float32)
+    found: F32 = np.einsum("ij,jrl->ril", matrix, sums.reshape(n, -1, LANES), dtype=np.float32).reshape(-1, LANES)
     return found

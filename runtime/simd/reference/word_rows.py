@@ -15,7 +15,7 @@ from .memory import get
 from .pairs import PAIR, Words
 from .types import F32, LANES, Tag, span
 
-__all__ = ["dot_run", "float_sums", "no_sums", "scaled_sums", "store_word_pairs"]
+__all__ = ["dot_points", "dot_run", "float_sums", "no_sums", "scaled_sums", "store_word_pairs"]
 
 RowSums = NDArray[np.int32]
 
@@ -44,6 +44,18 @@ def dot_run(sums: RowSums, rows: Tag, x: Words, index: int, weights: Words, firs
     pixels = span(x, index, sums.size // len(rows) * PAIR).reshape(-1, PAIR).astype(np.int32)
     pairs = span(weights, first, len(rows) * PAIR).reshape(-1, PAIR).astype(np.int32)
     total: RowSums = sums + (pairs @ pixels.T).reshape(sums.shape)
+    return total
+
+
+def dot_points(sums: RowSums, points: Tag, x: Words, index: int, hop: int, weights: Words, first: int) -> RowSums:
+    """Sums of some output channels, point after point, gain the products of two taps with a vector of pixels.
+
+    The pixels of point p lie from ``x[index + p * hop]`` on, and two weights of each sum from ``weights[first]`` on.
+    """
+    run, size = len(sums) // len(points), PAIR * LANES
+    pixels = np.array([span(x, index + p * hop, size) for p in range(len(points))]).reshape(-1, LANES, PAIR)
+    pairs = span(weights, first, len(sums) * PAIR).reshape(-1, PAIR).astype(np.int32)
+    total: RowSums = sums + np.einsum("spu,su->sp", np.repeat(pixels, run, axis=0).astype(np.int32), pairs)
     return total
 
 

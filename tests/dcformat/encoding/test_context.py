@@ -20,15 +20,15 @@ from dcz.dcformat.encoding.table import CODECS, Encoding, encode_tensor, parse
 
 sys.path.append(str(Path(__file__).parents[2] / "second_reader"))
 
-from second_context import context
-from second_payloads import Reader
+from second_models import context
+from second_parts import Reader
 
 CONTEXT = {Encoding.CONTEXT}
 
 
 def read_context(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """The weights that the second reader decodes, flat."""
-    reader = Reader(payload, 0)
+    reader = Reader(payload)
     decode = context(reader, shape, {"<f4": "F32", "<f2": "F16"}[dtype.str])
     assert reader.at == len(payload)
     return decode().view(dtype)

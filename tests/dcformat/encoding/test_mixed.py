@@ -20,8 +20,8 @@ from dcz.dcformat.encoding.table import CODECS, Encoding, encode_tensor, parse
 
 sys.path.append(str(Path(__file__).parents[2] / "second_reader"))
 
-from second_mixed import mixed
-from second_payloads import Reader
+from second_models import mixed
+from second_parts import Reader
 
 MIXED = {Encoding.MIXED}
 MODELS = Path(__file__).parents[3] / "models"
@@ -48,7 +48,7 @@ def read(payload: bytes, shape: tuple[int, ...], dtype: str = "F32") -> MixedPay
 
 
 def check_second(payload: bytes, array: np.ndarray, dtype: str = "F32") -> None:
-    reader = Reader(payload, 0)
+    reader = Reader(payload)
     decode = mixed(reader, array.shape, dtype)
     assert reader.at == len(payload)
     assert decode().tobytes() == array.tobytes()

@@ -230,6 +230,15 @@ def transpose(out, i):
     simd.store(out, 0, simd.transpose(simd.load(SIXTEEN, i.x, 0)))
 
 
+def lower_halves(out, i):
+    halves = simd.lower_halves(simd.load(THREE, i.x, 0))
+    simd.store(out, 0, simd.widen(simd.fma_rows(halves, THREE, i.x, i.x, 40, i.x, 70)))
+
+
+def widen(out, i):
+    simd.store(out, 0, simd.widen(simd.lower_halves(simd.load(FOUR, i.x, 7))))
+
+
 def concat_halves(out, i):
     simd.store(out, 0, simd.concat_halves(simd.load(FOUR, i.x, 0)))
     simd.store(out, 64, simd.concat_halves(simd.load(THREE, i.x, 0)))
@@ -241,6 +250,11 @@ def slide_up(out, i):
 
 def slide_down(out, i):
     simd.store(out, 0, simd.slide_down(simd.load(FOUR, i.x, 0), TWO, 0b0111_1111_0111_1111))
+
+
+def every(out, i):
+    simd.store(out, 0, simd.every(THREE, ONE, simd.load(SIX, i.x, 0)))
+    simd.store(out, 50, simd.every(TWO, FOUR, simd.load(SIX, i.x, 0)))
 
 
 def slide_1_down(out, i):
@@ -261,6 +275,11 @@ def maximum_pairs(out, i):
     a, b = simd.load(ONE, i.special, 0), simd.load(ONE, i.special, 16)
     simd.store(out, 0, simd.maximum_pairs(ONE, a, b))
     simd.store(out, 16, simd.maximum_pairs(FOUR, a, b))
+
+
+def maximum_triples(out, i):
+    simd.store(out, 0, simd.maximum_triples(simd.load(THREE, i.special, 0)))
+    simd.store(out, 100, simd.maximum_triples(simd.load(FOUR, i.special, 0)))
 
 
 # Grids

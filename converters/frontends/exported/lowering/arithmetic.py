@@ -27,11 +27,8 @@ def operand(g: FxBuilder, node: fx.Node) -> Value:
 
 def pair(g: FxBuilder, op: str, first: Any, second: Any, factor: float = 1) -> Value:
     """Append arithmetic of what two nodes made, the second times a factor."""
-    assert g.node is not None
-    rank = meta(g.node).dim()
-    for node in (first, second):
-        aligned = node in g.constants or meta(node).dim() == rank
-        g.require(aligned, "activations must have as many axes as the result, or the batch would meet another axis")
+    batches = {g.place_of(node).axis - meta(node).dim() for node in (first, second) if node not in g.constants}
+    g.require(len(batches) == 1, "the batches of activations must be in line, counted from the last axis")
     a, b = operand(g, first), operand(g, second)
     return g.append(op, [a, b if factor == 1 else affine(g, b, factor)])
 

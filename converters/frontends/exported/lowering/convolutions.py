@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .....dcformat import Attr, Value
-from ..fx_builder import FxBuilder, meta
+from ..fx_builder import FIRST_ONLY, FxBuilder, meta
+from . import folded
 from .table import Args, Call, lowers, params, per_axis
 
 aten = torch.ops.aten
@@ -30,10 +31,15 @@ def _attrs(a: Args, axes: int, *more: str) -> dict[str, Attr]:
     return {**{name: per_axis(a[name], axes) for name in names}, "groups": a["groups"]}
 
 
-@lowers(aten.conv1d.default, aten.conv2d.default)
+def _plain(g: FxBuilder, a: Args, axes: int, attrs: Mapping[str, Attr]) -> Value:
+    kernel = tuple(meta(a["weight"]).shape[2:])
+    return folded.layer(g, f"conv{axes}d", a["input"], params(g, a, "weight", "bias"), attrs, kernel)
+
+
+@lowers(aten.conv1d.default, aten.conv2d.default, any_place=True)
 def _conv(g: FxBuilder, a: Args) -> Value:
     axes = _axes(g, a)
-    return g.emit(f"conv{axes}d", [a["input"]], params(g, a, "weight", "bias"), _attrs(a, axes))
+    return _plain(g, a, axes, _attrs(a, axes))
 
 
 @lowers(aten.conv_transpose1d.default, aten.conv_transpose2d.input)
@@ -44,14 +50,17 @@ def _conv_transpose(g: FxBuilder, a: Args) -> Value:
     )
 
 
-@lowers(aten.convolution.default)
+@lowers(aten.convolution.default, any_place=True)
 def _convolution(g: FxBuilder, a: Args) -> Value:
-    return _conv_transpose(g, a) if a["transposed"] else _conv(g, a)
+    if not a["transposed"]:
+        return _conv(g, a)
+    g.require(g.is_first(a["input"]), FIRST_ONLY)
+    return _conv_transpose(g, a)
 
 
-@lowers(aten.conv1d.padding, aten.conv2d.padding)
+@lowers(aten.conv1d.padding, aten.conv2d.padding, any_place=True)
 def _conv_padding(g: FxBuilder, a: Args) -> Value:
-    axes, tensors = _axes(g, a), params(g, a, "weight", "bias")
+    axes = _axes(g, a)
     totals = [0] * axes
     if a["padding"] == "same":
         kernel, dilation = meta(a["weight"]).shape[2:], per_axis(a["dilation"], axes)
@@ -61,10 +70,11 @@ def _conv_padding(g: FxBuilder, a: Args) -> Value:
     extra = (0, *(t % 2 for t in totals))
     attrs = _attrs({**a, "padding": before[1:]}, axes)
     if not any(extra):
-        return g.emit(f"conv{axes}d", [a["input"]], tensors, attrs)
+        return _plain(g, a, axes, attrs)
+    g.require(g.is_first(a["input"]), FIRST_ONLY)
     after = tuple(b + e for b, e in zip(before, extra, strict=True))
     padded = g.emit("pad", [a["input"]], attrs={"before": before, "after": after})
-    return g.append(f"conv{axes}d", [padded], tensors, {**attrs, "padding": (0,) * axes})
+    return g.append(f"conv{axes}d", [padded], params(g, a, "weight", "bias"), {**attrs, "padding": (0,) * axes})
 
 
 @lowers(

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from .....dcformat import Attr, Value
 from ..fx_builder import FxBuilder, meta
+from . import folded
 from .convolutions import VOLUMES
 from .reductions import reduce
 from .table import Args, Call, lowers, per_axis
@@ -34,24 +35,24 @@ def _axes(a: Args) -> int:
     return axes
 
 
-@lowers(aten.max_pool1d.default, aten.max_pool2d.default)
+@lowers(aten.max_pool1d.default, aten.max_pool2d.default, any_place=True)
 def _max_pool(g: FxBuilder, a: Args) -> Value:
     axes = _axes(a)
     attrs = {**_window(a, axes), "dilation": per_axis(a["dilation"], axes)}
-    return g.emit(f"max_pool{axes}d", [a["self"]], attrs=attrs)
+    return folded.layer(g, f"max_pool{axes}d", a["self"], attrs=attrs)
 
 
-@lowers(aten.max_pool1d_with_indices.default, aten.max_pool2d_with_indices.default)
+@lowers(aten.max_pool1d_with_indices.default, aten.max_pool2d_with_indices.default, any_place=True)
 def _max_pool_with_indices(g: FxBuilder, a: Args) -> list[Value]:
     return [_max_pool(g, a)]
 
 
-@lowers(aten.avg_pool1d.default, aten.avg_pool2d.default)
+@lowers(aten.avg_pool1d.default, aten.avg_pool2d.default, any_place=True)
 def _avg_pool(g: FxBuilder, a: Args) -> Value:
     g.require(a.get("divisor_override") is None, "divisor_override is not supported")
     axes = _axes(a)
     attrs = {**_window(a, axes), "count_include_pad": a["count_include_pad"]}
-    return g.emit(f"avg_pool{axes}d", [a["self"]], attrs=attrs)
+    return folded.layer(g, f"avg_pool{axes}d", a["self"], attrs=attrs)
 
 
 @lowers(aten.avg_pool3d.default)
@@ -67,22 +68,22 @@ def _avg_pool3d(g: FxBuilder, a: Args) -> Value:
     return g.append("avg_pool2d", [g.reshape(g.value(a["self"]), (channels, depth, height * width))], attrs=along)
 
 
-@lowers(aten.adaptive_avg_pool2d.default, aten._adaptive_avg_pool2d.default)
+@lowers(aten.adaptive_avg_pool2d.default, aten._adaptive_avg_pool2d.default, any_place=True)
 def _adaptive_avg_pool2d(g: FxBuilder, a: Args) -> Value:
-    return g.emit("adaptive_avg_pool2d", [a["self"]], attrs={"output": per_axis(a["output_size"], 2)})
+    return folded.layer(g, "adaptive_avg_pool2d", a["self"], attrs={"output": per_axis(a["output_size"], 2)})
 
 
-@lowers(aten.adaptive_max_pool2d.default)
+@lowers(aten.adaptive_max_pool2d.default, any_place=True)
 def _adaptive_max_pool2d(g: FxBuilder, a: Args) -> list[Value]:
-    return [g.emit("adaptive_max_pool2d", [a["self"]], attrs={"output": per_axis(a["output_size"], 2)})]
+    return [folded.layer(g, "adaptive_max_pool2d", a["self"], attrs={"output": per_axis(a["output_size"], 2)})]
 
 
-@lowers(aten.adaptive_avg_pool1d.default)
+@lowers(aten.adaptive_avg_pool1d.default, any_place=True)
 def _adaptive_avg_pool1d(g: FxBuilder, a: Args) -> Value:
     return _adaptive_pool1d(g, a, "adaptive_avg_pool1d", "reduce_mean")
 
 
-@lowers(aten.adaptive_max_pool1d.default)
+@lowers(aten.adaptive_max_pool1d.default, any_place=True)
 def _adaptive_max_pool1d(g: FxBuilder, a: Args) -> list[Value]:
     return [_adaptive_pool1d(g, a, "adaptive_max_pool1d", "reduce_max")]
 
@@ -92,7 +93,7 @@ def _adaptive_pool1d(g: FxBuilder, a: Args, pool: str, reduction: str) -> Value:
     output = per_axis(a["output_size"], 1)
     if output == (1,) and len(g.value(a["self"]).shape) == 3:
         return reduce(g, reduction, a["self"], [-1])
-    return g.emit(pool, [a["self"]], attrs={"output": output})
+    return folded.layer(g, pool, a["self"], attrs={"output": output})
 
 
 def _call_max_pool(function: Any) -> Call:

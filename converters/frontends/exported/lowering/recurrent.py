@@ -53,7 +53,8 @@ def _state(g: FxBuilder, node: fx.Node, index: int) -> Value | None:
     """The state that a direction of a layer begins with; None for zeros."""
     while node.target in COPIES:
         node = node.all_input_nodes[0]
-    if node.target in ZEROS:
+    numbers = g.numbers(node)
+    if node.target in ZEROS or (numbers is not None and not numbers.any()):
         return None
     value = g.constant(node, Place(1)) if node in g.constants else g.read(node)
     return _row(g, value, index)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import prod
 
 import torch
+from torch import fx
 
 from .....dcformat import Value
 from ..fx_builder import FxBuilder
@@ -55,8 +56,20 @@ def _repeat(g: FxBuilder, a: Args) -> Value:
 def _repeat_interleave(g: FxBuilder, a: Args) -> Value:
     """Each element of an axis repeated."""
     g.require(a["dim"] is not None, g.batch_rule)
+    place = g.place_of(a["self"])
+    if a["dim"] % len(g.sizes(a["self"])) == place.axis and g.batch > 1:
+        return _repeated_samples(g, a["self"], a["repeats"])
     axis = g.axis(a["self"], a["dim"])
     return _repeated(g, g.value(a["self"]), g.shape_of(a["self"]), axis, axis + 1, a["repeats"])
+
+
+def _repeated_samples(g: FxBuilder, node: fx.Node, count: int) -> Value:
+    """Copies of a sample beside each other, as parts of it that are folded into the batch."""
+    place, shape = g.place_of(node), g.shape_of(node)
+    g.set_place(place._replace(inner=place.inner * count))
+    first = place.axis + (place.outer > 1)
+    shape = shape if place.inner > 1 else (*shape[:first], 1, *shape[first:])
+    return _repeated(g, g.value(node), shape, first, first + 1, count)
 
 
 def _repeated(g: FxBuilder, value: Value, shape: Sequence[int], axis: int, before: int, count: int) -> Value:

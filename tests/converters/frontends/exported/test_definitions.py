@@ -33,6 +33,10 @@ DEFINED: dict[str, Callable[[Tensor], Tensor]] = {
     "logit": lambda x: torch.logit(x.sigmoid()),
     "least and largest": lambda x: torch.stack(list(torch.aminmax(x, dim=-1)), 1),
     "columns of an image": lambda x: F.unfold(x[:, None], (2, 3), padding=1),
+    "an image of its columns": lambda x: F.fold(F.unfold(x[:, None], 3, 2, 1, 2), x.shape[1:], 3, 2, 1, 2),
+    "an image of windows that leave a rest": lambda x: F.fold(
+        F.unfold(x[:, None], (2, 3), stride=(2, 4)), x.shape[1:], (2, 3), stride=(2, 4)
+    ),
     "limits that are tensors, in place": lambda x: (x + 1).clamp_(torch.tensor(-0.5), torch.tensor(0.1)),
     "running sums": lambda x: x.cumsum(1) - x.cumsum(-1),
     "running counts": lambda x: x * (x > 0).cumsum(-1),
@@ -59,6 +63,11 @@ DEFINED: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("name", DEFINED)
 def test_what_is_defined_answers_as_the_module(name: str) -> None:
     captured(Call(DEFINED[name]), LINE)
+
+
+def test_a_view_of_what_is_defined_need_not_fit_its_strides() -> None:
+    """With a tensor that is written into, torch traces twice: it makes a view of the reshape before windows are."""
+    captured(Call(lambda x: x.clone().mul_(2).unfold(2, 5, 1).unfold(3, 6, 1).reshape(len(x), 4, -1)), (4, 5, 6))
 
 
 def test_a_bilinear_layer_is_a_linear_one_and_products() -> None:

@@ -9,6 +9,7 @@ from numba import config
 from dcz.dcformat.graph.ops import pool as meaning
 from dcz.runtime.kernels.pool import plain as pool
 from dcz.runtime.kernels.pool.batch16 import Windows, pool_lanes
+from dcz.runtime.kernels.pool.triples import TRIPLES, fits_triples, max_pool_triples, vectors_of
 
 SLOW = bool(config.DISABLE_JIT)
 sizes = st.integers(1, 6 if SLOW else 40)
@@ -87,6 +88,12 @@ def test_average_pooling_side_by_side(case, count_include_pad):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_means_of_large_windows_side_by_side_lose_no_digits():
+    x = np.random.default_rng(0).random((1, 1, 300, 200), np.float32)
+    found = run_lanes(x, Windows.adaptive(300, 1), Windows.adaptive(200, 1), False)
+    np.testing.assert_allclose(found, x.mean((2, 3), np.float64, keepdims=True), rtol=1e-6)
+
+
 @pytest.mark.parametrize("place", range(6))
 def test_nan_wins_side_by_side(place):
     x = np.arange(6, dtype=np.float32)
@@ -158,6 +165,26 @@ def test_pairs_fill_vectors():
     assert not pool.fits_pairs(6, 64 * 6)
     assert not pool.fits_pairs(48, 64 * 48)
     assert not pool.fits_pairs(4, 32)
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(3, 3), (4, 18), (5, 33), (3, 34), (6, 55), (5, 66)] + [(3, 129)] * (not SLOW)
+)
+def test_triples_give_the_bits_of_any_windows(height, width):
+    special = np.array([0.0, -0.0, 1, -1, np.nan, np.inf, -np.inf], np.float32)
+    x = np.random.default_rng(width).choice(special, (1, 3, height, width))
+    attrs = {"kernel": (3, 3), "stride": (2, 2), "padding": (0, 0), "ceil_mode": False}
+    expected = max_pool(x, attrs, (1, 1))
+    made, out = expected.shape[2:], np.full(expected.shape, 7, np.float32)
+    assert fits_triples(TRIPLES, (height, width), made)
+    max_pool_triples(vectors_of(made[1]), x.reshape(-1), out.reshape(-1), height, width, *made)
+    np.testing.assert_array_equal(out.view(np.int32), expected.view(np.int32))
+
+
+def test_triples_do_not_reach_beyond_an_image():
+    assert fits_triples(TRIPLES, (7, 9), (3, 4))
+    assert not fits_triples(TRIPLES, (6, 9), (3, 4))
+    assert not fits_triples((3, 3, 2, 2, 1, 1, 1, 1), (7, 9), (3, 4))
 
 
 def test_not_a_number_wins_as_in_torch():

@@ -65,12 +65,20 @@ def test_trailing_norms_are_those_of_torch(data, shape, size, eps, mean):
     np.testing.assert_allclose(run("rms_norm", x.numpy(), lanes, attrs, **given), expected.numpy(), atol=2e-5)
 
 
-def test_large_groups_of_samples_side_by_side_lose_no_digits():
-    shape = (11, 11, 16, 18)
-    x = normal(0, 16, *shape)
-    for op, norm in (("layer_norm", torch.nn.functional.layer_norm), ("rms_norm", torch.nn.functional.rms_norm)):
-        found = run(op, x.numpy(), 16, {"trailing": 4, "eps": 1e-5})
-        np.testing.assert_allclose(found, norm(x.double(), shape, eps=1e-5).numpy(), rtol=1e-6, atol=1e-6)
+@pytest.mark.parametrize("lanes", [1, 16])
+@pytest.mark.parametrize(
+    ("op", "attrs", "expected"),
+    [
+        ("layer_norm", {"trailing": 2, "eps": 1e-5}, lambda x: torch.nn.functional.layer_norm(x, x.shape[1:])),
+        ("rms_norm", {"trailing": 2, "eps": 0.0}, lambda x: torch.nn.functional.rms_norm(x, x.shape[1:], eps=0)),
+        ("reduce_mean", {"axes": (0, 1)}, lambda x: x.mean((1, 2), keepdim=True)),
+        ("reduce_sum", {"axes": (0,)}, lambda x: x.sum(1, keepdim=True)),
+        ("reduce_l2", {"axes": (0,)}, lambda x: torch.linalg.vector_norm(x, dim=1, keepdim=True)),
+    ],
+)
+def test_sums_of_many_elements_lose_no_digits(op, attrs, expected, lanes):
+    x = normal(0, lanes, 30_001, 2).abs()
+    np.testing.assert_allclose(run(op, x.numpy(), lanes, attrs), expected(x.double()).numpy(), rtol=1e-6, atol=1e-6)
 
 
 @settings(deadline=None, max_examples=40)

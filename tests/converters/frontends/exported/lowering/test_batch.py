@@ -77,6 +77,11 @@ NETWORKS: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...]]] = {
         (5, 3),
     ),
     "new axis before the batch": (lambda x: x.unsqueeze(0).expand(3, -1, -1, -1)[1], (5, 3)),
+    "samples copied for their windows": (
+        lambda x: reverse(partition(x) + x[:, :2, :2].repeat_interleave(6, 0)),
+        GRID,
+    ),
+    "copies of windows": (lambda x: partition(x).repeat_interleave(2, 0).view(-1, 6, 2, 20).sum(2), GRID),
     "queries, keys, values": (
         lambda x: torch.cat(x.reshape(-1, 5, 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)[::-1], -1),
         (5, 24),
@@ -106,9 +111,9 @@ REFUSED: dict[str, Callable[[Tensor], Tensor]] = {
     "joined at different places": lambda x: torch.cat([x.view(-1, 3), x.transpose(0, 1).reshape(-1, 3)], 1).view(
         -1, 5, 6
     ),
-    "convolution of folded images": lambda x: torch.conv1d(x.flatten(0, 1).unsqueeze(1), torch.ones(1, 1, 2)).view(
-        -1, 5, 2
-    ),
+    "transposed convolution of folded images": lambda x: F.conv_transpose1d(
+        x.flatten(0, 1).unsqueeze(1), torch.ones(1, 1, 2)
+    ).view(-1, 5, 4),
 }
 
 
