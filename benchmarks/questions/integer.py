@@ -7,7 +7,9 @@ networks are kept in the work folder, so that a run that is repeated only measur
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +30,7 @@ from ..weights import NETWORKS
 from . import mobile
 from .accuracy import data_set_of
 from .integer_inputs import Images, Inputs, of_data_set, of_noise, of_photos
+from .scaling import cores
 
 QUICK_PICTURES = 500
 OURS, WORDS, FP32, THEIRS = "dcz u8", "dcz s16", "dcz fp32", "openvino int8"
@@ -36,6 +39,8 @@ GENERATED = ("squeezenet", "alexnet", "vgg-16", "resnet-20")
 MOBILE = ("tv:resnet50", "tv:mobilenet_v2", "timm:efficientnet_lite0")
 SINGLE = ("vgg-16", *MOBILE)
 """Networks that are timed with single samples only."""
+SHARED = ("alexnet", "vgg-16")
+"""Networks whose single samples are also timed on all cores."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,9 @@ def cases(options: Options) -> Mapping[str, Callable[[], list[Row]]]:
         if name in names or (everything and name in MOBILE):
             for batch in options.batches if name not in SINGLE else (1,):
                 made[f"{name} batch {batch}"] = partial(measure, partial(untrained, name), batch, options)
+    for name in SHARED:
+        if name in names and cores() > 1:
+            made[f"{name} threads"] = partial(share, name, options)
     for path in sorted(options.models.glob("*.dcz")):
         if everything or networks.network_of(path.stem) in names:
             made[path.name] = partial(measure, partial(trained, path), 1, options)
@@ -98,13 +106,9 @@ def measure(find: Callable[[Options], Subject], batch_size: int, options: Option
     row: Row = {"network": subject.title, "batch": batch_size, "threads": options.threads, "timer": options.timer_name}
     if isinstance(inputs, str):
         return [row | {"engine": OURS, "not_run": inputs}]
-    kept = options.work / "integer" / subject.path.stem
-    work = kept / f"batch-{batch_size}"
-    work.mkdir(parents=True, exist_ok=True)
-    calibrated, missing = kept / "u8.dcz", ""
-    if not (newer(calibrated, subject.path) and _holds(kept / "calibration.npy", inputs.calibration)):
-        dcz.calibrate(subject.path, inputs.calibration, calibrated, threads=options.threads)
-        np.save(kept / "calibration.npy", inputs.calibration)
+    calibrated, missing = _calibrated(subject.path, inputs, options), ""
+    work = calibrated.parent / f"batch-{batch_size}"
+    work.mkdir(exist_ok=True)
     models = {
         FP32: dcz.load(subject.path, threads=options.threads),
         WORDS: dcz.load(subject.path, threads=options.threads, precision="s16"),
@@ -128,6 +132,41 @@ def measure(find: Callable[[Options], Subject], batch_size: int, options: Option
         seconds = time_interleaved(clocks, options.seconds).seconds
     rows = [row | _row(engine, answers, inputs, seconds) | _started(engine, starts.get(engine)) for engine in answers]
     return rows + ([row | {"engine": THEIRS, "not_run": missing}] if missing else [])
+
+
+def share(name: str, options: Options) -> list[Row]:
+    """Time single samples in u8 on one thread, on all cores, and as many models side by side as there are cores.
+
+    What models gain side by side is what the machine's cores give: hyperthreads share one core's units.
+    """
+    from dcz.core.timing import clock_of, milliseconds, ratio
+
+    subject = untrained(name, options)
+    assert isinstance(subject.inputs, Inputs)
+    path, batch, threads = _calibrated(subject.path, subject.inputs, options), subject.inputs.batch(1), cores()
+    one, shared, *beside = (dcz.load(path, threads=n, precision="u8") for n in (1, threads, *(1,) * threads))
+    with ThreadPoolExecutor(threads) as pool:
+        calls = {
+            "one": lambda: one(batch),
+            "shared": lambda: shared(batch),
+            "beside": lambda: list(pool.map(lambda model: model(batch), beside)),
+        }
+        clocks = {key: clock_of(call, time.perf_counter) for key, call in calls.items()}
+        seconds = time_interleaved(clocks, options.seconds).seconds
+    row: Row = {"network": subject.title, "engine": OURS, "cores": threads}
+    row |= {key: milliseconds(found) for key, found in seconds.items()}
+    return [row | {f"one_to_{key}": ratio(seconds["one"], seconds[key]) for key in ("shared", "beside")}]
+
+
+def _calibrated(path: Path, inputs: Inputs, options: Options) -> Path:
+    """The network with ranges, kept in the work folder."""
+    kept = options.work / "integer" / path.stem
+    kept.mkdir(parents=True, exist_ok=True)
+    found = kept / "u8.dcz"
+    if not (newer(found, path) and _holds(kept / "calibration.npy", inputs.calibration)):
+        dcz.calibrate(path, inputs.calibration, found, threads=options.threads)
+        np.save(kept / "calibration.npy", inputs.calibration)
+    return found
 
 
 def _start(engine: str, path: Path, files: DenseFiles, options: Options) -> Row:
@@ -211,7 +250,26 @@ def tables(rows: list[Row]) -> list[Table]:
         ]  # fmt: skip
         title = f"Integers: answers, and times of a batch of {batch}, {threads} thread{'s'[: threads > 1]}"
         made.append(Table(title, header, body, 2))
-    return made
+    return [*made, *_shared_table([row for row in rows if "shared" in row])]
+
+
+def _shared_table(rows: list[Row]) -> list[Table]:
+    """Single samples on all cores."""
+    if not rows:
+        return []
+    cores = rows[0]["cores"]
+    header = ("network", "1 thread, ms", f"{cores} threads, ms", "times as fast", f"{cores} models side by side")
+    body = [
+        (
+            row["network"],
+            *(f"{figure(row[key]['median_ms'])} ({figure(row[key]['min_ms'])})" for key in ("one", "shared")),
+            _with_least(row["one_to_shared"]),
+            _with_least({key: cores * value for key, value in row["one_to_beside"].items()}),
+        )
+        for row in rows
+    ]
+    title = "Single samples in u8 on all cores: median (least); side by side, how many times as many samples a second"
+    return [Table(title, header, body)]
 
 
 def _with_least(found: Mapping[str, float]) -> str:
