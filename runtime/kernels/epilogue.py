@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,20 +29,6 @@ def epilogue_array(epilogue: Epilogue, channels: int, order: NDArray[Any] | slic
     scale = np.ones(channels, np.float32) if epilogue.scale is None else epilogue.scale
     shift = np.zeros(channels, np.float32) if epilogue.shift is None else epilogue.shift
     return np.concatenate([scale[order], shift[order], [epilogue.low, epilogue.high]], dtype=np.float32)
-
-
-def fold_scale(weights: F32, epilogue: Epilogue) -> tuple[F32, Epilogue]:
-    """Weights times the scale of their output channel, and the epilogue without that scale.
-
-    Parameters
-    ----------
-    weights : ndarray of float32, shape (out_channels, ...)
-    epilogue : Epilogue
-    """
-    if epilogue.scale is None:
-        return weights, epilogue
-    scale = epilogue.scale.reshape(-1, *[1] * (weights.ndim - 1))
-    return weights * scale, replace(epilogue, scale=None)
 
 
 @inlined

@@ -102,8 +102,7 @@ def mantissa(out, i):
 
 
 def spread(out, i):
-    simd.store(out, 0, simd.spread(SEVEN, SEVEN, i.x, 5))
-    simd.store(out, 128, simd.spread(SIX, THREE, i.x, 7))
+    simd.store(out, 0, simd.spread(SEVEN, i.x, 5))
 
 
 def fma_window(out, i):

@@ -121,7 +121,7 @@ def conv_depthwise(
     pad_y, pad_x = d[Conv.PAD_Y], d[Conv.PAD_X]
     for sample in range(d[Conv.SAMPLES]):
         for channel in range(d[Conv.FIRST], d[Conv.LAST]):
-            filters = simd.spread(taps, taps, weights, channel * len(taps))
+            filters = simd.spread(taps, weights, channel * len(taps))
             scale, shift = scale_shift(epilogue, channel)
             image = (sample * d[Conv.IN_CHANNELS] + channel // d[Depthwise.MULTIPLIER]) * in_height * pitch
             plane = (sample * d[Conv.OUT_CHANNELS] + channel) * height * width

@@ -8,12 +8,8 @@ from llvmlite import ir
 from numba.core import types
 
 from .types import (
-    HALF,
     I32,
     LANES,
-    VECTOR,
-    Halves,
-    build_address,
     build_fma,
     build_greater,
     build_load,
@@ -59,7 +55,7 @@ def fma_rows(
     typingctx: Any, acc: Any, rows: Any, codebook: Any, symbols: Any, first: Any, array: Any, index: Any
 ) -> Any:
     """See `reference.arithmetic.fma_rows`."""
-    width, kind = acc.count // len(rows), HALF if isinstance(acc, Halves) else VECTOR
+    width = acc.count // len(rows)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         acc_value, _, codebook_value, symbols_value, first_value, array_value, index_value = args
@@ -71,11 +67,10 @@ def fma_rows(
             by = builder.load(builder.gep(weight_data, [at]))
             if symbols.dtype != types.float32:
                 by = builder.load(builder.gep(book_data, [builder.zext(by, ir.IntType(64))]))
-            return build_splat(builder, by, kind.count)
+            return build_splat(builder, by)
 
         def column_at(i: int) -> Any:
-            place = build_address(context, builder, array, array_value, index_value, kind, LANES * i)
-            return builder.load(place, align=4)
+            return build_load(context, builder, array, array_value, index_value, LANES * i)
 
         # The fewer of weights and columns are held in registers, and of the others one at a time.
         sums = [builder.extract_value(acc_value, i) for i in range(acc.count)]
@@ -91,7 +86,7 @@ def fma_rows(
                 column = column_at(i)
                 for row, by in enumerate(weights):
                     sums[row * width + i] = build_fma(builder, by, column, sums[row * width + i])
-        return build_pack(builder, sums, kind)
+        return build_pack(builder, sums)
 
     return acc(acc, rows, codebook, symbols, types.int64, array, types.int64), codegen
 

@@ -8,13 +8,11 @@ from llvmlite import ir
 from numba.core import types
 
 from .types import (
-    HALF,
     I32,
     I64,
     LANE_IDS,
     LANES,
     VECTOR,
-    Halves,
     Vectors,
     build_address,
     build_bits,
@@ -153,30 +151,6 @@ def concat_halves(typingctx: Any, value: Any) -> Any:
         return build_pack(builder, joined)
 
     return value(value), codegen
-
-
-@intrinsic
-def lower_halves(typingctx: Any, value: Any) -> Any:
-    """See `reference.lanes.lower_halves`."""
-    result, lanes = Halves(value.count), ir.Constant(ir.VectorType(I32, LANES // 2), [*range(LANES // 2)])
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        vectors = (builder.extract_value(args[0], i) for i in range(value.count))
-        return build_pack(builder, [builder.shuffle_vector(vector, vector, lanes) for vector in vectors], HALF)
-
-    return result(value), codegen
-
-
-@intrinsic
-def widen(typingctx: Any, value: Any) -> Any:
-    """See `reference.lanes.widen`."""
-    result, zero = Vectors(value.count), ir.Constant(HALF, None)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        halves = (builder.extract_value(args[0], i) for i in range(value.count))
-        return build_pack(builder, [build_shuffle(builder, half, zero, [*range(LANES)]) for half in halves])
-
-    return result(value), codegen
 
 
 @intrinsic

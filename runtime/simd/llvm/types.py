@@ -19,7 +19,6 @@ F32, I32, BIT = ir.FloatType(), ir.IntType(32), ir.IntType(1)
 FIX_NAN = 0x11
 """For `vfixupimmps`: of a quiet NaN and of a signalling one the second operand is taken, else the first."""
 VECTOR, MASK, LANE_IDS = (ir.VectorType(t, LANES) for t in (F32, BIT, I32))
-HALF = ir.VectorType(F32, LANES // 2)
 
 
 class Vectors(types.Type):
@@ -36,30 +35,16 @@ class _VectorsModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, fe_type, ir.ArrayType(VECTOR, fe_type.count))
 
 
-class Halves(types.Type):
-    """Type of the lower halves of `count` vectors."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        super().__init__(name=f"Halves({count})")
-
-
-@register_model(Halves)
-class _HalvesModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, fe_type: Halves) -> None:
-        super().__init__(manager, fe_type, ir.ArrayType(HALF, fe_type.count))
-
-
 def intrinsic(function: Callable[..., Any]) -> Any:
     """`numba.extending.intrinsic`, with a type."""
     return extending.intrinsic(function)
 
 
-def build_splat(builder: Any, scalar: Any, count: int = LANES) -> Any:
-    """A scalar in all of `count` lanes."""
-    lanes, nowhere = ir.VectorType(scalar.type, count), ir.Constant(ir.VectorType(I32, count), [0] * count)
+def build_splat(builder: Any, scalar: Any) -> Any:
+    """A scalar in all lanes."""
+    lanes = ir.VectorType(scalar.type, LANES)
     first = builder.insert_element(ir.Constant(lanes, ir.Undefined), scalar, I32(0))
-    return builder.shuffle_vector(first, ir.Constant(lanes, ir.Undefined), nowhere)
+    return builder.shuffle_vector(first, ir.Constant(lanes, ir.Undefined), ir.Constant(LANE_IDS, [0] * LANES))
 
 
 def build_address(
@@ -104,12 +89,12 @@ def build_fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once where the processor can."""
     if (processor := current()) is not None and not processor.fuses:
         return builder.fadd(builder.fmul(a, b), c)
-    return build_call(builder, f"llvm.fma.v{a.type.count}f32", a.type, [a, b, c])
+    return build_call(builder, "llvm.fma.v16f32", VECTOR, [a, b, c])
 
 
-def build_pack(builder: Any, vectors: list[Any], kind: Any = VECTOR) -> Any:
-    """Vectors to one `Vectors` value, or halves to one of `Halves`."""
-    packed = ir.Constant(ir.ArrayType(kind, len(vectors)), ir.Undefined)
+def build_pack(builder: Any, vectors: list[Any]) -> Any:
+    """Vectors to one `Vectors` value."""
+    packed = ir.Constant(ir.ArrayType(VECTOR, len(vectors)), ir.Undefined)
     for i, vector in enumerate(vectors):
         packed = builder.insert_value(packed, vector, i)
     return packed

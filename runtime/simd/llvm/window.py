@@ -29,16 +29,15 @@ PAIR = ir.VectorType(F32, 2)
 
 
 @intrinsic
-def spread(typingctx: Any, tag: Any, rows: Any, array: Any, index: Any) -> Any:
+def spread(typingctx: Any, tag: Any, array: Any, index: Any) -> Any:
     """See `reference.window.spread`."""
-    result, count = Vectors(len(tag)), len(rows)
+    result = Vectors(len(tag))
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        places = [build_address(context, builder, array, args[2], args[3], F32, row) for row in range(count)]
-        values = [build_splat(builder, builder.load(place)) for place in places]
-        return build_pack(builder, [values[i * count // result.count] for i in range(result.count)])
+        places = [build_address(context, builder, array, args[1], args[2], F32, i) for i in range(result.count)]
+        return build_pack(builder, [build_splat(builder, builder.load(place)) for place in places])
 
-    return result(tag, rows, array, I64), codegen
+    return result(tag, array, I64), codegen
 
 
 def _build_item(context: Any, builder: Any, array: Any, value: Any, index: Any, skip: int) -> Any:

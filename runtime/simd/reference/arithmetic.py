@@ -46,9 +46,9 @@ def fma_vectors(a: F32, b: F32, c: F32) -> F32:
 def fma_rows(acc: F32, rows: Tag, codebook: F32, symbols: NDArray[Any], first: int, array: F32, index: int) -> F32:
     """Outer product: row r of `acc`, a run of vectors, gains ``weight(first + r) * load(array, index)``.
 
-    `acc` holds ``len(rows)`` runs of equal length, or the halves of as many vectors as `rows` is long (`lower_halves`).
+    `acc` holds ``len(rows)`` runs of equal length.
     """
-    runs = acc.reshape(len(rows), -1, acc.shape[1])
+    runs = acc.reshape(len(rows), -1, LANES)
     return np.concatenate([fma(run, weight(codebook, symbols, first + r), array, index) for r, run in enumerate(runs)])
 
 

@@ -19,7 +19,6 @@ __all__ = [
     "concat_odd",
     "every",
     "load_interleaved",
-    "lower_halves",
     "maximum_pairs",
     "maximum_triples",
     "slide_1_down",
@@ -27,7 +26,6 @@ __all__ = [
     "slide_up",
     "store_interleaved",
     "transpose",
-    "widen",
 ]
 
 
@@ -59,16 +57,6 @@ def transpose(value: F32) -> F32:
 def concat_halves(value: F32) -> F32:
     """The lower halves of all vectors laid end to end, then the upper halves."""
     return np.concatenate(np.hsplit(value, 2)).reshape(value.shape)
-
-
-def lower_halves(value: F32) -> F32:
-    """The lower halves of vectors, each as half a vector."""
-    return value[:, : LANES // 2]
-
-
-def widen(value: F32) -> F32:
-    """Vectors whose lower halves are half vectors; zero elsewhere."""
-    return np.pad(value, ((0, 0), (0, LANES // 2)))
 
 
 def slide_up(value: F32, run: Tag, bits: int) -> F32:

@@ -20,10 +20,9 @@ __all__ = [
 ]
 
 
-def spread(tag: Tag, rows: Tag, array: F32, index: int) -> F32:
-    """As many vectors as `tag` is long, in as many rows as `rows` is: row r has ``array[index + r]`` in all lanes."""
-    values = np.array([get(array, index + row) for row in range(len(rows))], np.float32)
-    return np.repeat(values, len(tag) // len(rows) * LANES).reshape(len(tag), LANES)
+def spread(tag: Tag, array: F32, index: int) -> F32:
+    """As many vectors as `tag` is long: vector i has ``array[index + i]`` in all lanes."""
+    return np.repeat(np.array([[get(array, index + i)] for i in range(len(tag))], np.float32), LANES, axis=1)
 
 
 def load_places(

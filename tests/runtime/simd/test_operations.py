@@ -230,15 +230,6 @@ def transpose(out, i):
     simd.store(out, 0, simd.transpose(simd.load(SIXTEEN, i.x, 0)))
 
 
-def lower_halves(out, i):
-    halves = simd.lower_halves(simd.load(THREE, i.x, 0))
-    simd.store(out, 0, simd.widen(simd.fma_rows(halves, THREE, i.x, i.x, 40, i.x, 70)))
-
-
-def widen(out, i):
-    simd.store(out, 0, simd.widen(simd.lower_halves(simd.load(FOUR, i.x, 7))))
-
-
 def concat_halves(out, i):
     simd.store(out, 0, simd.concat_halves(simd.load(FOUR, i.x, 0)))
     simd.store(out, 64, simd.concat_halves(simd.load(THREE, i.x, 0)))

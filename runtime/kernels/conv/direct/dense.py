@@ -5,7 +5,7 @@ Shared weights stay symbols, one byte each, which are looked up in the codebook 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from .....core import memory
 from .....dcformat.tensors import Tensor
 from .... import simd
-from ....jit import inlined, kernel
+from ....jit import kernel
 from ....simd import LANES
 from ...contract import F32, I64, WHOLE, Call, Epilogue, Share, tag
 from ...descriptor import Block, Conv, Direct
-from ...epilogue import clamp, epilogue_array, fold_scale, limits, scale_shift_rows
+from ...epilogue import clamp, epilogue_array, limits, scale_shift_rows
 from ...weights import DenseWeights
 from ..blocks import most_outputs, part_of
 from .pack_input import describe, pack_tile
-from .tile import Tiling, corner, is_half, is_whole, needs_no_packing, prefetch_outputs, store_tile
+from .tile import Tiling, corner, is_whole, needs_no_packing, prefetch_outputs, store_tile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,6 @@ def conv_dense(
     tag: Any,
     rows_tag: Any,
     sums_tag: Any,
-    scaled: Any,
     x: F32,
     out: F32,
     residual: F32,
@@ -68,7 +67,6 @@ def conv_dense(
     symbols: NDArray[Any],
     codebook: F32,
     blocks: I64,
-    starts: F32,
     epilogue: F32,
     d: I64,
 ) -> None:
@@ -76,9 +74,8 @@ def conv_dense(
 
     Parameters
     ----------
-    tag, rows_tag, sums_tag, scaled : Tag
-        As long as a tile has rows, as a run has output channels, as the product of the two, and as the epilogue has
-        scales and shifts: 0 or 1.
+    tag, rows_tag, sums_tag : Tag
+        As long as a tile has rows, as a run has output channels, and as the product of the two.
     x, out, residual : ndarray of float32, flat
         Activations; `residual` is read only where the descriptor says so.
     scratch : ndarray of float32, flat
@@ -89,8 +86,6 @@ def conv_dense(
         Weights by block, run of output channels, unit, vertical tap, output channel of the run.
     codebook : ndarray of float32
     blocks : ndarray of int64, shape (blocks, 8)
-    starts : ndarray of float32
-        The number from which the sums of each output channel are added up.
     epilogue : ndarray of float32
         See `kernels.epilogue`.
     d : ndarray of int64
@@ -112,27 +107,22 @@ def conv_dense(
                     pixels, start, pitch = scratch, 0, unit_vectors * LANES
                 at, position = d[Conv.SUMS], blocks[b, Block.POSITION]
                 for channel in range(blocks[b, Block.FIRST_OUTPUT], blocks[b, Block.LAST_OUTPUT], run):
-                    sums = simd.spread(sums_tag, rows_tag, starts, channel)
+                    sums = simd.zeros(sums_tag)
                     target = first_out + channel * d[Direct.OUT_PLANE]
                     if blocks[b, Block.ENDS] != 0:
                         for r in range(run):
                             prefetch_outputs(tag, out, target + r * d[Direct.OUT_PLANE], row, column, d)
                     if blocks[b, Block.STARTS] == 0:
                         sums = simd.load(sums_tag, scratch, at)
-                    count = last - first
-                    if rows == 1 and is_half(row, column, d):
-                        half = simd.lower_halves(sums)
-                        half = _multiply(half, rows_tag, codebook, symbols, position, pixels, start, pitch, count, taps)
-                        sums = simd.widen(half)
-                    else:
-                        sums = _multiply(sums, rows_tag, codebook, symbols, position, pixels, start, pitch, count, taps)
-                    position += count * len(taps) * run
+                    for unit in range(last - first):
+                        for ky in range(len(taps)):
+                            place = start + unit * pitch + simd.get(taps, ky) * LANES
+                            sums = simd.fma_rows(sums, rows_tag, codebook, symbols, position, pixels, place)
+                            position += run
                     end = min(channel + run, blocks[b, Block.LAST_OUTPUT])
                     if blocks[b, Block.ENDS] != 0 and end - channel == run and is_whole(row, rows, d):
                         place = target + row * LANES
-                        value = sums
-                        if len(scaled) > 0:
-                            value = scale_shift_rows(sums, rows_tag, epilogue, channel)
+                        value = scale_shift_rows(sums, rows_tag, epilogue, channel)
                         if d[Conv.RESIDUAL] != 0:
                             more = simd.load_grid(sums_tag, rows_tag, residual, place, d[Direct.OUT_PLANE])
                             value = simd.add(value, more)
@@ -145,20 +135,6 @@ def conv_dense(
                                 *(epilogue, bounds, d),
                             )
                     at += run * rows * LANES
-
-
-@inlined
-def _multiply(
-    sums: Any, rows_tag: Any, codebook: F32, symbols: NDArray[Any], position: int, pixels: F32, start: int, pitch: int,
-    units: int, taps: I64,
-) -> Any:  # fmt: skip
-    """Add the products of some packed units, `pitch` apart, with the weights of a run of output channels."""
-    for unit in range(units):
-        for ky in range(len(taps)):
-            place = start + unit * pitch + simd.get(taps, ky) * LANES
-            sums = simd.fma_rows(sums, rows_tag, codebook, symbols, position, pixels, place)
-            position += len(rows_tag)
-    return sums
 
 
 def _stream(weights: DenseWeights, tiling: DenseTiling) -> NDArray[Any]:
@@ -186,22 +162,12 @@ class ConvDense:
     """
 
     kernel_name = "conv_dense"
-    folds = True
-    """Whether the scales of weights that are not shared are multiplied into them, and sums begin at the shifts."""
 
     def __init__(self, weight: Tensor, tiling: DenseTiling, epilogue: Epilogue) -> None:
         self.tiling = tiling
         weights, run = DenseWeights.of(weight), tiling.run
-        channels, shift = tiling.geometry.out_channels, None
-        if self.folds and not len(weights.codebook):
-            values, epilogue = fold_scale(weights.symbols, epilogue)
-            weights, shift = DenseWeights(values, weights.codebook), epilogue.shift
-            epilogue = replace(epilogue, shift=None)
-        self._scaled = int(len(weights.codebook) > 0)
-        self._starts = np.zeros(channels + run, np.float32)  # a run may reach beyond the last channel
-        self._starts[:channels] = 0 if shift is None else shift
         self._symbols, self._codebook = memory.on_large_pages(_stream(weights, tiling)), weights.codebook
-        self._epilogue = epilogue_array(epilogue, channels)
+        self._epilogue = epilogue_array(epilogue, tiling.geometry.out_channels)
         self._descriptor = describe(tiling, epilogue)
         self.weight_bytes = self._symbols.nbytes + self._codebook.nbytes
         outputs = -(-most_outputs(tiling.blocks) // run) * run
@@ -214,8 +180,8 @@ class ConvDense:
         tiles, channels = self.tiling.share(share, run)
         d, blocks = part_of(self._descriptor, self.tiling.blocks_of(channels), tiles, channels)
         arguments = (
-            *(tag(rows), tag(run), tag(rows * run), tag(self._scaled), x.reshape(-1), flat_out),
+            *(tag(rows), tag(run), tag(rows * run), x.reshape(-1), flat_out),
             *(flat_out if residual is None else residual.reshape(-1), scratch),
-            *(self.tiling.tap_offsets(), self._symbols, self._codebook, blocks, self._starts, self._epilogue, d),
+            *(self.tiling.tap_offsets(), self._symbols, self._codebook, blocks, self._epilogue, d),
         )
         return [(conv_dense, arguments)]

@@ -139,7 +139,6 @@ class ConvChannels(ConvDense):
     """
 
     kernel_name = "conv_channels"
-    folds = False  # sums are stored by `store_tile`, which scales them anyway
 
     def __init__(self, weight: Tensor, tiling: ChannelTiling, epilogue: Epilogue) -> None:
         super().__init__(weight, tiling, epilogue)

@@ -175,14 +175,6 @@ def is_whole(row: int, rows: int, d: I64) -> bool:
 
 
 @inlined
-def is_half(row: int, column: int, d: I64) -> bool:
-    """Whether the outputs of a tile of one row lie in the lower half of the vector."""
-    lanes = min(d[Direct.SPAN], d[Conv.OUT_WIDTH] - column, d[Direct.OUT_PLANE] - row * d[Conv.OUT_WIDTH])
-    half: bool = d[Direct.BANDS] == 1 and lanes <= LANES // 2
-    return half
-
-
-@inlined
 def is_line(rows: int, d: I64) -> bool:
     """Whether a packed unit is `rows` vectors that lie one after the other in the input: that of a pointwise layer."""
     alike = d[Direct.ROW_STEP] == LANES and d[Direct.IN_PLANE] == d[Direct.OUT_PLANE]

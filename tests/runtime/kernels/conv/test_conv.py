@@ -66,7 +66,7 @@ def test_every_kernel_agrees_with_the_oracle(name: str, case: cases.ConvCase) ->
 
 
 @pytest.mark.parametrize("name", ["conv_dense", "conv_sparse"])
-@pytest.mark.parametrize("size", [(8, 16), (13, 11), (1, 5), (6, 6), (30, 30)])
+@pytest.mark.parametrize("size", [(8, 16), (13, 11), (1, 5), (30, 30)])
 @pytest.mark.parametrize(("stride", "padding"), [((1, 1), (0, 0)), ((2, 1), (0, 0)), ((1, 1), (1, 0))])
 def test_pixels_of_pointwise_layers_are_read_where_they_lie(
     name: str, size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
