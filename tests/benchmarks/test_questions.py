@@ -147,11 +147,15 @@ def test_integers_are_timed_and_a_missing_peer_is_named(small_container: Path, o
     assert missing["not_run"].endswith("python -m benchmarks.peers openvino")
 
 
-def test_cases_of_integers_are_the_networks_that_were_named(brightness: Path) -> None:
+def test_cases_of_integers_are_the_networks_that_were_named(monkeypatch: pytest.MonkeyPatch, brightness: Path) -> None:
     models = brightness.rename(brightness.with_name("lenet5.dcz")).parent
     assert "lenet5.dcz" in integer.cases(Options(models=models, networks=tuple(NETWORKS)))
     named = Options(models=models, networks=("vgg-16", "alexnet"))
-    assert list(integer.cases(named)) == ["alexnet batch 1", "alexnet batch 16", "vgg-16 batch 1"]
+    batches = ["alexnet batch 1", "alexnet batch 16", "vgg-16 batch 1"]
+    monkeypatch.setattr(integer, "cores", lambda: 1)
+    assert list(integer.cases(named)) == batches
+    monkeypatch.setattr(integer, "cores", lambda: 2)
+    assert list(integer.cases(named)) == [*batches, "alexnet threads", "vgg-16 threads"]
 
 
 def test_integers_are_compared_with_fp32() -> None:
