@@ -124,7 +124,7 @@ def _pair_rounds(
     count: int,
     out: NDArray[np.uint8],
 ) -> np.uint64:
-    """`_wide_rounds` for `PAIR` lanes."""
+    """`_wide_rounds` for `PAIR` lanes: written out too, since an array of states would stay in memory."""
     at, end, last = states[MAX_LANES], _count(words), n + _U64(count // (2 * PAIR) * (2 * PAIR))
     a, b = states[0], states[1]
     while n < last and at + _U64(PAIR) <= end:

@@ -64,7 +64,7 @@ class Reader:
         return counts, *zip(*([self.varint() for _ in range(columns)] for _ in counts), strict=True)
 
     def symbols(self, code: np.ndarray, counts: list[int], sizes: list[int]) -> Decode:
-        """Take streams of a Huffman code, one a chunk, of so many symbols and bytes."""
+        """Take the streams of a Huffman code, one for each chunk: `counts` are their symbols, `sizes` their bytes."""
         streams = [self.take(size) for size in sizes]
 
         def decode() -> np.ndarray:

@@ -82,7 +82,7 @@ def _swapped(g: FxBuilder, value: Value) -> Value:
 
 
 def _with_rows(g: FxBuilder, value: Value, axis: int, before: int, rows: int) -> Value:
-    """Zeros before and behind an axis, so that it has so many elements."""
+    """A value with `before` zeros before an axis, and zeros behind it up to a length of `rows`."""
     after = rows - before - value.shape[axis]
     if not before and not after:
         return value
